@@ -1,0 +1,63 @@
+"""Run one trial without Ray or W&B: `python -m tasks --config trial.yaml --storage DIR [--data-dir DIR]`.
+
+The file holds one resolved configuration, a search space without any `grid_search`. The trial's row is printed as
+JSON; stages that the storage already has are not computed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tasks.chain import chain
+from tasks.data.sources import inspect
+from tasks.errors import StageError, UsageError
+from tasks.files import read_trial
+from tasks.row import Row, finished_row
+from tasks.storage import check_writable, open_storage
+from tasks.store import StageStore
+from tasks.trial import normalized_trial
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit code: 0 finished, 1 the trial failed, 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m tasks", description="Run one trial without Ray or W&B.")
+    parser.add_argument("--config", required=True, type=Path, help="YAML file of one resolved configuration")
+    parser.add_argument("--storage", default="results", help="folder or URI that keeps finished stages")
+    parser.add_argument("--data-dir", type=Path, help="root of the data sets")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    options = parser.parse_args(arguments)
+    try:
+        row = run_trial(options.config, options.storage, options.data_dir, options.device, options.threads)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except StageError as error:
+        print(f"failed: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(json.dumps(row, default=str))  # noqa: T201
+    return 0
+
+
+def run_trial(config: Path, storage_uri: str, data_dir: Path | None, device: str = "auto", threads: int = 1) -> Row:
+    """Run the trial of a file; its row.
+
+    :raises UsageError: the file, the data or the storage cannot be used as they are.
+    :raises StageError: a stage cannot give an honest result.
+    """
+    trial = normalized_trial(read_trial(config))
+    stages = chain(trial, inspect(trial.dataset, data_dir).fingerprint)
+    storage = open_storage(storage_uri)
+    check_writable(storage)
+    from tasks.stages.context import Context  # torch is imported only once everything else is in order
+    from tasks.stages.run import run_chain
+
+    context = Context(StageStore(storage), data_dir, device, threads)
+    return finished_row(trial, stages, run_chain(stages, context))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""What a norm adds to the one attack loop: a direction of ascent, a projection, a random start, a size.
+
+Every function works on a batch [N, C, H, W] and treats each image alone, so that results do not depend on the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Norm(Protocol):
+    """One norm of perturbations."""
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """The perturbation of size one that raises the linearised loss most."""
+
+    def project(self, delta: Tensor, eps: float) -> Tensor:
+        """The nearest perturbation within the budget."""
+
+    def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
+        """One perturbation drawn uniformly from the ball, for one image [C, H, W]."""
+
+    def size(self, delta: Tensor) -> Tensor:
+        """The size of each perturbation, [N]."""
+
+
+@dataclass(frozen=True)
+class Linf:
+    """The largest change of any value."""
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        return gradient.sign()
+
+    def project(self, delta: Tensor, eps: float) -> Tensor:
+        return delta.clamp(-eps, eps)
+
+    def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
+        return torch.empty(shape).uniform_(-eps, eps, generator=generator)
+
+    def size(self, delta: Tensor) -> Tensor:
+        return delta.flatten(1).abs().amax(1)
+
+
+@dataclass(frozen=True)
+class L2:
+    """The Euclidean length of the change."""
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        return gradient / _per_image(gradient.flatten(1).norm(dim=1)).clamp_min(1e-12)
+
+    def project(self, delta: Tensor, eps: float) -> Tensor:
+        return delta * (eps / _per_image(self.size(delta)).clamp_min(1e-12)).clamp_max(1)
+
+    def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
+        direction = torch.randn(shape, generator=generator)
+        radius = torch.rand((), generator=generator).pow(1 / direction.numel())
+        return direction * (eps * radius / torch.linalg.vector_norm(direction).clamp_min(1e-12))
+
+    def size(self, delta: Tensor) -> Tensor:
+        length: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
+        return length
+
+
+@dataclass(frozen=True)
+class L1:
+    """The sum of all changes."""
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        flat = gradient.flatten(1)
+        best = flat.abs().argmax(1, keepdim=True)
+        return torch.zeros_like(flat).scatter_(1, best, flat.gather(1, best).sign()).view_as(gradient)
+
+    def project(self, delta: Tensor, eps: float) -> Tensor:
+        """Duchi et al. 2008, Efficient projections onto the l1-ball; rows inside the ball are left as they are."""
+        flat = delta.flatten(1)
+        magnitude = flat.abs()
+        ordered = magnitude.sort(dim=1, descending=True).values
+        excess = ordered.cumsum(1) - eps
+        count = torch.arange(1, flat.shape[1] + 1, device=flat.device)
+        support = (ordered * count > excess).sum(1, keepdim=True).clamp_min(1)
+        threshold = (excess.gather(1, support - 1) / support).clamp_min(0)
+        return (flat.sign() * (magnitude - threshold).clamp_min(0)).view_as(delta)
+
+    def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
+        values = torch.empty(shape).exponential_(generator=generator)
+        signs = torch.randint(0, 2, shape, generator=generator) * 2 - 1
+        radius = torch.rand((), generator=generator).pow(1 / values.numel())
+        return values * signs * (eps * radius / values.sum())
+
+    def size(self, delta: Tensor) -> Tensor:
+        total: Tensor = delta.flatten(1).abs().sum(1)
+        return total
+
+
+NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2(), "l1": L1()}
+
+
+def sizes(delta: Tensor) -> dict[str, Tensor]:
+    """Every size of each perturbation [N, C, H, W], [N] each; `l0` counts changed values, each colour alone."""
+    found = {name: norm.size(delta) for name, norm in NORMS.items()}
+    return found | {"l0": (delta.flatten(1) != 0).sum(1)}
+
+
+def _per_image(values: Tensor) -> Tensor:
+    """[N] -> [N, 1, 1, 1]."""
+    return values.view(-1, 1, 1, 1)

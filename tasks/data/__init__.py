@@ -1,0 +1,1 @@
+"""Labelled images as one uint8 tensor per split, and the sources they come from."""

@@ -1,0 +1,55 @@
+"""sha256 fingerprints of files, remembered by path, size and time of change."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Where this machine keeps what can be computed again: `$ADVSWEEP_CACHE`, else the user's cache folder."""
+    base = os.environ.get("ADVSWEEP_CACHE")
+    if base:
+        return Path(base)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "advsweep"
+
+
+def content_digest(path: Path) -> str:
+    """sha256 of a file; of what is inside it where the file is gzipped."""
+    digest = hashlib.sha256()
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def fingerprint(folder: Path, names: Iterable[str], digest: Callable[[Path], str] = content_digest) -> str:
+    """sha256 over the names and contents of files below a folder; the folder's own path does not matter."""
+    names = sorted(names)
+    state = [(name, (stat := (folder / name).stat()).st_size, stat.st_mtime_ns) for name in names]
+    memory = cache_folder() / "fingerprints" / f"{_sha256(json.dumps([str(folder.resolve()), state]))}.txt"
+    if memory.is_file():
+        return memory.read_text()
+    found = _sha256(json.dumps([(name.removesuffix(".gz"), digest(folder / name)) for name in names]))
+    _remember(memory, found)
+    return found
+
+
+def _remember(path: Path, text: str) -> None:
+    """Write atomically; a cache that cannot be written only costs time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as stream:
+            stream.write(text)
+        Path(stream.name).replace(path)
+    except OSError:
+        return
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

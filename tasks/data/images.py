@@ -1,0 +1,82 @@
+"""Labelled images in memory, and their division into splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tasks.data.settings import DatasetSettings, SplitSettings
+
+
+@dataclass(frozen=True)
+class Images:
+    """One split: pixels as stored, labels, class names."""
+
+    pixels: Tensor
+    """uint8 [N, C, H, W]."""
+    labels: Tensor
+    """int64 [N]."""
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, index: Tensor) -> Images:
+        """The images at these positions, in this order."""
+        return Images(self.pixels[index], self.labels[index], self.classes)
+
+    def to(self, device: torch.device) -> Images:
+        """The same images on a device."""
+        return Images(self.pixels.to(device), self.labels.to(device), self.classes)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three splits of a trial. `validation` is empty unless asked for; the test split decides nothing."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+
+def resized(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) -> Tensor:
+    """uint8 [N, C, H, W] at the size and number of channels of the settings.
+
+    Resizing is bilinear with antialiasing, as torchvision and PIL do it.
+    """
+    if settings.channels and settings.channels != pixels.shape[1]:
+        grey = pixels.float().mean(1, keepdim=True).round().to(torch.uint8)
+        pixels = grey if settings.channels == 1 else pixels[:, :1].expand(-1, 3, -1, -1)
+    size = settings.image_size
+    if size is None or pixels.shape[-2:] == (size, size):
+        return pixels.contiguous()
+    parts = [
+        F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True).round().clamp(0, 255).byte()
+        for part in pixels.split(chunk)
+    ]
+    return torch.cat(parts)
+
+
+def divide(images: Images, share: float, seed: int) -> tuple[Images, Images]:
+    """Split off a share of the images, chosen by a seed: what stays, what was taken."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    taken = round(share * len(images))
+    return images.select(order[taken:].sort().values), images.select(order[:taken].sort().values)
+
+
+def splits(train: Images, test: Images, settings: DatasetSettings) -> Splits:
+    """Limit the training images and hold out the validation part."""
+    division: SplitSettings = settings.split
+    if settings.train_examples and settings.train_examples < len(train):
+        share = 1 - settings.train_examples / len(train)
+        train, _ = divide(train, share, division.seed + 1)
+    train, validation = divide(train, division.validation, division.seed + 2)
+    return Splits(train, validation, test)
+
+
+def as_float(pixels: Tensor) -> Tensor:
+    """uint8 [N, C, H, W] -> float in [0, 1], channels last."""
+    return pixels.float().div_(255).contiguous(memory_format=torch.channels_last)

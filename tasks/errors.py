@@ -1,0 +1,56 @@
+"""The errors that a user can cause or mend; everything else is a defect and keeps its traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class UsageError(Exception):
+    """A request that cannot be carried out as written: shown as one message, exit code 2, nothing started."""
+
+
+class StageError(Exception):
+    """A stage that ran and cannot give an honest result, such as a model whose weights are NaN."""
+
+
+class CorruptArtifactError(StageError):
+    """An artifact whose bytes are not the ones that were published."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a file of settings: where it stands, what stands there, and what may stand there."""
+
+    path: str
+    value: object
+    message: str
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f" = {_shortened(self.value)}"
+        return f"{self.path}{shown}: {self.message}"
+
+
+class ProblemsError(UsageError):
+    """Every mistake of one file, reported together."""
+
+    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
+        self.source = source
+        self.problems = list(dict.fromkeys(map(str, problems)))
+        count = len(self.problems)
+        head = f"{source}: {count} problem{'s' if count > 1 else ''}"
+        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+
+
+def choices(known: Iterable[str], name: object) -> str:
+    """`choose from a, b, c; did you mean b?`: the tail of every message about an unknown name."""
+    names = sorted(known)
+    nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"choose from {', '.join(names)}{hint}"
+
+
+def _shortened(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

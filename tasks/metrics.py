@@ -1,0 +1,25 @@
+"""Counts become rates here, and rates get their intervals."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+Z = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution: intervals are at 95 %."""
+
+
+def rate(count: int, total: int) -> float | None:
+    """count / total; null where there is nothing to divide by."""
+    return count / total if total else None
+
+
+def wilson(count: int, total: int, z: float = Z) -> tuple[float | None, float | None]:
+    """The Wilson score interval of a rate (Wilson 1927); nulls where there is nothing to divide by."""
+    if not total:
+        return None, None
+    share = count / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    low = 0.0 if count == 0 else max(0.0, middle - half)
+    high = 1.0 if count == total else min(1.0, middle + half)
+    return low, high

@@ -1,0 +1,31 @@
+"""The known architectures. To add one: write its builder and name it here.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ARCHITECTURES = {
+    "resnet8": "tasks.models.resnet8:resnet8",
+    "resnet18": "tasks.models.torchvision_resnet:resnet18",
+    "resnet34": "tasks.models.torchvision_resnet:resnet34",
+    "resnet50": "tasks.models.torchvision_resnet:resnet50",
+}
+"""Name in a search space -> `module:builder`; a builder takes `channels`, `classes` and `stem`."""
+
+
+def builder(name: str) -> Callable[[int, int, str], nn.Module]:
+    """The builder of that architecture; its module is imported now."""
+    module, function = ARCHITECTURES[name].split(":")
+    return cast("Callable[[int, int, str], nn.Module]", getattr(importlib.import_module(module), function))
+
+
+WITHOUT_STEM = frozenset({"resnet8"})
+"""Architectures that have one stem only, whatever `model.stem` says."""

@@ -1,0 +1,33 @@
+"""The name of everything that is written: one place, so that nothing is ever looked for elsewhere."""
+
+STAGES = "stages"
+"""<storage>/stages/<key>/: one folder per finished stage."""
+CHECKPOINTS = "checkpoints"
+"""<storage>/checkpoints/<key>.safetensors: a stage in progress, gone when it is finished."""
+SWEEPS = "sweeps"
+"""<storage>/sweeps/<sweep_id>/: what belongs to one sweep."""
+CORRUPT = "corrupt"
+"""<storage>/corrupt/<key>-<time>/: artifacts whose bytes are not those that were published, set aside."""
+
+STAGE_RECORD = "stage.json"
+MODEL = "model.safetensors"
+HISTORY = "history.parquet"
+EXAMPLES = "examples.parquet"
+
+SPACE = "space.yaml"
+PLAN = "plan.json"
+TRIALS = "trials"
+LOGS = "logs"
+EXECUTIONS = "executions"
+WANDB = "wandb"
+REPORT = "report"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name belongs to something that is still being written."""
+    return name.startswith(".")
+
+
+def temporary(name: str, unique: str) -> str:
+    """The name under which something is written before it is renamed."""
+    return f".{name}.{unique}.tmp"

@@ -1,0 +1,1 @@
+"""Structured pruning: whole filters of convolutions."""

@@ -1,0 +1,26 @@
+"""What a search space says about pruning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from typing_extensions import Self
+
+from tasks.settings import Number, Settings, keyed
+
+
+class PruneSettings(Settings):
+    """Structured pruning of whole filters (Li et al. 2017, arXiv 1608.08710), made permanent."""
+
+    ratio: Number = keyed(ge=0, lt=1)
+    """Share of the filters of every convolution in scope; rounded to whole filters."""
+    scope: str = keyed("all", min_length=1)
+    """`all`, or the name of a part of the network such as `layer4`: its convolutions and those below it."""
+    importance: Literal["l1", "l2", "random"] = keyed("l1")
+    """Filters with the smallest norm go first; `random`: by the seed of the trial."""
+    mode: Literal["mask"] = keyed("mask")
+    """mask: the filters and their batch norm are set to zero and stay zero; shapes do not change."""
+
+    def normalized(self) -> Self | None:
+        """Null where nothing would be pruned."""
+        return self if self.ratio else None

@@ -1,0 +1,77 @@
+"""The row of a trial: what its configuration asked for and what its stages found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tasks.chain import Stage
+from tasks.keys import canonical_json
+from tasks.metrics import rate, wilson
+from tasks.schema import RATES, TRIALS
+from tasks.trial import Trial
+
+Row = dict[str, Any]
+"""One row of `schema.TRIALS`, every column present."""
+
+
+def finished_row(trial: Trial, chain: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> Row:
+    """The row of a trial whose every stage has a record."""
+    found = records[-1]["metrics"]
+    row = _asked(trial, chain) | {
+        **{name: found[name] for name in ("examples", "clean_correct", "robust_correct")},
+        **{name: found[name] for name in ("parameters", "nonzero_parameters", "macs")},
+        **_rates(found["examples"], found["clean_correct"], found["robust_correct"]),
+        "device": records[-1]["device"],
+        "versions": json.dumps(records[-1]["versions"], sort_keys=True),
+        "status": "finished",
+        "started_at": min(datetime.fromisoformat(record["started_at"]) for record in records),
+        "finished_at": max(datetime.fromisoformat(record["finished_at"]) for record in records),
+    }
+    for stage, record in zip(chain, records, strict=True):
+        row[f"{stage.kind}_seconds"] = record["seconds"]
+    return row
+
+
+def failed_row(trial: Trial, chain: Sequence[Stage], error: str) -> Row:
+    """The row of a trial that has no result."""
+    return _asked(trial, chain) | {"status": "failed", "error": error}
+
+
+def _asked(trial: Trial, chain: Sequence[Stage]) -> Row:
+    """Every column of the schema, those that the configuration determines filled in."""
+    tuned = trial.adversarial_finetune
+    training_attack = tuned.attack if tuned else None
+    method = trial.attack.method
+    return dict.fromkeys(TRIALS.names) | {
+        "trial_id": trial.trial_id,
+        "replicate_id": trial.replicate_id,
+        "seed": trial.seed,
+        "dataset": trial.dataset.name,
+        "model": trial.model.name,
+        "pruning_ratio": trial.prune.ratio if trial.prune else 0.0,
+        "lambda": tuned.weight if tuned else None,
+        "eps_train": training_attack.eps if training_attack else None,
+        "train_steps": training_attack.label_steps if training_attack else None,
+        "attack": method.name,
+        "attack_norm": method.norm,
+        "attack_eps": method.eps,
+        "attack_eps_space": trial.attack.eps_space,
+        "attack_steps": method.label_steps,
+        "stop_when_fooled": trial.attack.stop_when_fooled,
+        "only_correct": trial.attack.only_correct,
+        "split": "test",
+        "config": canonical_json(trial.document()),
+        **{f"{stage.kind}_key": stage.key for stage in chain},
+    }
+
+
+def _rates(examples: int, clean: int, robust: int) -> Row:
+    counted = dict(zip(RATES, ((clean, examples), (robust, examples), (clean - robust, clean)), strict=True))
+    row: Row = {}
+    for name, (count, total) in counted.items():
+        low, high = wilson(max(count, 0), total)
+        row |= {name: rate(count, total), f"{name}_low": low, f"{name}_high": high}
+    return row

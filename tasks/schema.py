@@ -1,0 +1,86 @@
+"""The result tables: one schema for every writer and every reader. Pixels are in [0, 1], times in seconds, UTC."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+VERSION = 1
+"""Raised when a column changes its meaning; new columns do not raise it."""
+
+KIND_NAMES = ("train", "prune", "finetune", "adversarial_finetune", "attack")
+RATES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
+
+
+def _table(*columns: tuple[str, pa.DataType]) -> pa.Schema:
+    return pa.schema([pa.field(name, kind) for name, kind in columns], metadata={"advsweep_schema": str(VERSION)})
+
+
+TRIALS = _table(
+    ("sweep_id", pa.string()),
+    ("space", pa.string()),
+    ("trial_id", pa.string()),
+    ("replicate_id", pa.string()),
+    ("seed", pa.int64()),
+    ("dataset", pa.string()),
+    ("model", pa.string()),
+    ("pruning_ratio", pa.float64()),
+    ("lambda", pa.float64()),
+    ("eps_train", pa.float64()),
+    ("train_steps", pa.int64()),
+    ("attack", pa.string()),
+    ("attack_norm", pa.string()),
+    ("attack_eps", pa.float64()),
+    ("attack_eps_space", pa.string()),
+    ("attack_steps", pa.int64()),
+    ("stop_when_fooled", pa.bool_()),
+    ("only_correct", pa.bool_()),
+    ("split", pa.string()),
+    ("examples", pa.int64()),
+    ("clean_correct", pa.int64()),
+    ("robust_correct", pa.int64()),
+    *((f"{rate}{end}", pa.float64()) for rate in RATES for end in ("", "_low", "_high")),
+    ("parameters", pa.int64()),
+    ("nonzero_parameters", pa.int64()),
+    ("macs", pa.int64()),
+    *((f"{kind}_seconds", pa.float64()) for kind in KIND_NAMES),
+    ("device", pa.string()),
+    ("status", pa.string()),
+    ("error", pa.string()),
+    *((f"{kind}_key", pa.string()) for kind in KIND_NAMES),
+    ("config", pa.string()),
+    ("versions", pa.string()),
+    ("started_at", pa.timestamp("us", tz="UTC")),
+    ("finished_at", pa.timestamp("us", tz="UTC")),
+)
+"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `*_low` and `*_high` are 95 % Wilson
+intervals; `config` and `versions` are JSON; a failed trial has nulls where there is no result."""
+
+HISTORY = _table(
+    ("stage_key", pa.string()),
+    ("stage", pa.string()),
+    ("epoch", pa.int64()),
+    ("train_loss", pa.float64()),
+    ("train_accuracy", pa.float64()),
+    ("validation_loss", pa.float64()),
+    ("validation_accuracy", pa.float64()),
+    ("learning_rate", pa.float64()),
+    ("seconds", pa.float64()),
+)
+"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out."""
+
+EXAMPLES = _table(
+    ("stage_key", pa.string()),
+    ("index", pa.int64()),
+    ("label", pa.int32()),
+    ("clean_prediction", pa.int32()),
+    ("clean_confidence", pa.float32()),
+    ("adversarial_prediction", pa.int32()),
+    ("adversarial_confidence", pa.float32()),
+    ("linf", pa.float32()),
+    ("l2", pa.float32()),
+    ("l1", pa.float32()),
+    ("l0", pa.int32()),
+    ("robust", pa.bool_()),
+)
+"""One row per attacked image: its place in the test split, what the model said before and after, and how large the
+perturbation is in each norm. Confidence is the softmax of the predicted class."""

@@ -1,0 +1,204 @@
+"""Validated, immutable settings: what every section of a search space becomes.
+
+A field is declared with `keyed` (it changes the outcome, so it is part of the stage key) or `unkeyed` (it does not:
+a path, a batch size, a worker count). There is no third kind, and a test fails until a new field is one of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Annotated, Any, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+
+from tasks.errors import Problem, choices
+
+
+def keyed(default: Any = ..., **constraints: Any) -> Any:
+    """A field that changes the outcome of its stage."""
+    return Field(default, json_schema_extra={"keyed": True}, **constraints)
+
+
+def unkeyed(default: Any = ..., **constraints: Any) -> Any:
+    """A field that cannot change the outcome of its stage."""
+    return Field(default, json_schema_extra={"keyed": False}, **constraints)
+
+
+class Settings(BaseModel):
+    """Base of all settings. Unknown fields, NaN and infinities are errors; instances are hashable."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), hide_input_in_errors=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_flattened(cls, raw: Any) -> Any:
+        """Move what is not a field of this class into the settings that are written one level up."""
+        if FLATTENED not in cls.model_fields or not isinstance(raw, dict) or FLATTENED in raw:
+            return raw
+        own = {name: value for name, value in raw.items() if name in cls.model_fields}
+        return {**own, FLATTENED: {name: value for name, value in raw.items() if name not in own}}
+
+    def canonical(self) -> dict[str, Any]:
+        """The fields that change the outcome, by their names in the file, nested; the content of a stage key."""
+        return self._dump(keyed_only=True)
+
+    def document(self) -> dict[str, Any]:
+        """Every field as it would be written in a file."""
+        return self._dump(keyed_only=False)
+
+    def _dump(self, keyed_only: bool) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            extra = field.json_schema_extra
+            if keyed_only and not (isinstance(extra, dict) and extra["keyed"]):
+                continue
+            value = getattr(self, name)
+            if isinstance(value, Settings):
+                value = value._dump(keyed_only)
+            if name == FLATTENED:
+                out.update(value)
+            else:
+                out[field.alias or name] = list(value) if isinstance(value, tuple) else value
+        return out
+
+
+FLATTENED = "method"
+"""A field of this name holds settings whose fields are written one level up: `attack: {name: pgd, examples: 500}`."""
+
+
+def parse_number(value: object) -> object:
+    """Read a number or a fraction such as `8/255`; a boolean or any other text is an error."""
+    if isinstance(value, str):
+        try:
+            return float(Fraction(value.replace(" ", "")))
+        except (ValueError, ZeroDivisionError):
+            pass
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    raise PydanticCustomError("number", "is not a number; write one such as 0.03 or a fraction such as 8/255")
+
+
+Number = Annotated[float, BeforeValidator(parse_number)]
+
+
+def parse_count(value: object) -> object:
+    """Read a whole number: `1e3` is one, `True` and `2.5` are not."""
+    number = parse_number(value)
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    if isinstance(number, int):
+        return number
+    raise PydanticCustomError("count", "is not a whole number")
+
+
+Count = Annotated[int, BeforeValidator(parse_count)]
+
+
+class ByName:
+    """Annotation of a field whose class depends on its `name`, such as an attack or an optimizer."""
+
+    def __init__(self, what: str, classes: Mapping[str, type[Settings]]) -> None:
+        """:param what: the word for one of them in messages, such as `attack`."""
+        self.what = what
+        self.classes = classes
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        members = {name: handler.generate_schema(cls) for name, cls in self.classes.items()}
+        union = core_schema.tagged_union_schema(members, discriminator=_name_of)
+        return core_schema.no_info_before_validator_function(self._known, union)
+
+    def _known(self, value: object) -> object:
+        if isinstance(value, dict) and _name_of(value) not in self.classes:
+            text = f"unknown {self.what}; {choices(self.classes, value.get('name'))}"
+            raise PydanticCustomError("unknown_name", "{text}", {"text": text})
+        return value
+
+
+def _name_of(value: object) -> str | None:
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    return name if isinstance(name, str) else None
+
+
+def problems(error: ValidationError, root: type[Settings], prefix: str) -> list[Problem]:
+    """Turn pydantic's report into ours: the path in the file, the value, what is allowed, the nearest name."""
+    return [_problem(detail, root, prefix) for detail in error.errors()]
+
+
+def _problem(detail: ErrorDetails, root: type[Settings], prefix: str) -> Problem:
+    path, owners = _walk(root, detail["loc"])
+    where = ".".join([prefix, *path]) if prefix else ".".join(path)
+    value, kind = detail["input"], detail["type"]
+    if kind == "extra_forbidden":
+        known = {name for owner in owners for name in _written_names(owner)}
+        return Problem(where, value, f"unknown setting; {choices(known, path[-1])}")
+    if kind == "missing":
+        return Problem(where, None, "is missing")
+    if kind == "unknown_name":
+        return Problem(f"{where}.name", value.get("name"), str(detail["ctx"]["text"]))
+    if kind == "literal_error":
+        return Problem(where, value, choices(_literals(detail), value))
+    return Problem(where, value, detail["msg"].replace("Input should", "should"))
+
+
+def _literals(detail: ErrorDetails) -> list[str]:
+    expected = str(detail.get("ctx", {}).get("expected", ""))
+    return [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
+
+
+def _walk(root: type[Settings], loc: tuple[int | str, ...]) -> tuple[list[str], list[type[Settings]]]:
+    """Follow pydantic's location through the classes, leaving union tags and flattened fields out of the path.
+
+    Returns the path in the file and the classes whose fields may be written at its last step.
+    """
+    path: list[str] = []
+    owners: list[type[Settings]] = [root]
+    tags: dict[str | None, type[Settings]] = {}
+    for step in map(str, loc):
+        if step in tags:
+            owners = [*(owner for owner in owners if FLATTENED in owner.model_fields), tags[step]]
+            tags = {}
+            continue
+        field = next((found for owner in owners if (found := _field(owner, step))), None)
+        tags = _members(field) if field else {}
+        if step == FLATTENED:
+            continue
+        path.append(step)
+        if field:
+            owners = [tags[None]] if None in tags else []
+    return path, owners
+
+
+def _field(owner: type[Settings], step: str) -> Any:
+    return next((f for name, f in owner.model_fields.items() if step in (name, f.alias)), None)
+
+
+def _members(field: Any) -> dict[str | None, type[Settings]]:
+    """The settings classes that a field may hold, by their union tag; a plain class stands under None."""
+    return _classes_in((field.annotation, *field.metadata))
+
+
+def _classes_in(parts: tuple[Any, ...]) -> dict[str | None, type[Settings]]:
+    found: dict[str | None, type[Settings]] = {}
+    for part in parts:
+        if isinstance(part, ByName):
+            return {name: cls for name, cls in part.classes.items()}  # noqa: C416 (widens the key type)
+        if isinstance(part, type) and issubclass(part, Settings):
+            found[None] = part
+        found |= _classes_in(get_args(part))
+    return found
+
+
+def _written_names(cls: type[Settings]) -> list[str]:
+    return [field.alias or name for name, field in cls.model_fields.items() if name != FLATTENED]

@@ -1,0 +1,62 @@
+"""The stage that attacks: several cells of a grid from one trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from tasks.attacks.evaluate import Evaluation, evaluate
+from tasks.attacks.settings import AttackSettings
+from tasks.chain import Stage
+from tasks.errors import StageError
+from tasks.models.build import Normalized
+from tasks.paths import EXAMPLES
+from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
+from tasks.stages.context import Context, save_table
+
+
+def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, dict[str, Any]]]:
+    """Evaluate stages that differ only in their number of steps; results in their order.
+
+    :raises StageError: the model's weights are NaN, or the audit of the evaluator found a violation.
+    """
+    first = stages[0]
+    description, model = context.upstream_model(first)
+    check_weights(model)
+    images = context.data(first).test
+    cells = {cell.method.label_steps: cell for stage in stages for cell in [cast(AttackSettings, stage.settings)]}
+    found = evaluate(model, images, cells, first.seed, description.std)
+    cost = model_size(model, tuple(images.pixels.shape[1:]))
+    results = [found[cast(AttackSettings, stage.settings).method.label_steps] for stage in stages]
+    return [(result, {"metrics": {**result.counts(), **cost}}) for result in results]
+
+
+def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:
+    """Write one row per image."""
+    keys = pa.array([stage.key] * len(result.table), pa.string())
+    save_table(draft, EXAMPLES, result.table.add_column(0, EXAMPLES_SCHEMA.field("stage_key"), keys))
+
+
+def check_weights(model: Normalized) -> None:
+    """:raises StageError: a weight is NaN or infinite; the message names the tensor."""
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise StageError(f"the model's weights are NaN or infinite: {name}")
+
+
+def model_size(model: Normalized, shape: tuple[int, ...]) -> dict[str, int]:
+    """Parameters, those that are not zero, and multiply-accumulates of one image [C, H, W]."""
+    weights = list(model.parameters())
+    model.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, *shape, device=model.mean.device))
+    return {
+        "parameters": sum(weight.numel() for weight in weights),
+        "nonzero_parameters": sum(int(weight.count_nonzero()) for weight in weights),
+        "macs": counter.get_total_flops() // 2,
+    }

@@ -1,0 +1,93 @@
+"""Where a stage runs, and how it reads and writes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors.torch
+import torch
+
+from tasks.chain import Stage
+from tasks.data.images import Images, Splits
+from tasks.data.loading import load_splits
+from tasks.models.build import Description, Normalized, build_with_weights
+from tasks.paths import MODEL
+from tasks.store import StageStore
+
+
+@dataclass(frozen=True)
+class Context:
+    """What does not change the outcome of a stage: paths, device, threads, who asked."""
+
+    store: StageStore
+    data_dir: Path | None = None
+    device: str = "auto"
+    """`cpu`, `cuda`, or `auto`: a GPU where there is one."""
+    threads: int = 1
+    sweep_id: str = ""
+    on_epoch: Callable[[Stage, int], None] | None = None
+    """Told after each epoch how many are finished."""
+
+    def torch_device(self) -> torch.device:
+        """The device that stages run on."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+    def data(self, stage: Stage) -> Splits:
+        """The splits of the stage's data set, on its device."""
+        return _on_device(stage.dataset, self.data_dir, self.torch_device())
+
+    def upstream_model(self, stage: Stage, role: str = "model") -> tuple[Description, Normalized]:
+        """The model that the stage builds on, checked against its record.
+
+        :raises CorruptArtifactError: its bytes have changed.
+        """
+        record, content = self.store.model_bytes(stage.upstream[role])
+        description = Description(**record["model"])
+        model = build_with_weights(description, safetensors.torch.load(content))
+        return description, model.to(self.torch_device())
+
+
+@functools.lru_cache(maxsize=1)
+def _on_device(settings: Any, data_dir: Path | None, device: torch.device) -> Splits:
+    found = load_splits(settings, data_dir)
+    return Splits(*(part.to(device) for part in (found.train, found.validation, found.test)))
+
+
+def save_model(draft: Path, model: Normalized, description: Description) -> None:
+    """Write the weights as safetensors, with the description in the header: enough to build the model again."""
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    header = {"description": json.dumps(description.to_json(), sort_keys=True)}
+    safetensors.torch.save_file(state, draft / MODEL, metadata=header)
+
+
+def save_table(draft: Path, name: str, table: pa.Table) -> None:
+    """Write a Parquet file."""
+    pq.write_table(table, draft / name, compression="zstd")
+
+
+@functools.lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    """The versions that results may depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("advsweep", "torch", "torchvision", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def input_channels(images: Images) -> int:
+    """Colours of the images."""
+    return int(images.pixels.shape[1])

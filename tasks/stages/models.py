@@ -1,0 +1,95 @@
+"""The stages that make a model: train, prune, fine-tune, adversarial fine-tune."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import torch
+
+from tasks.chain import Stage
+from tasks.models.build import Description, Normalized, build
+from tasks.paths import HISTORY
+from tasks.pruning.filters import Mask, choose_filters, merged
+from tasks.pruning.settings import PruneSettings
+from tasks.schema import HISTORY as HISTORY_SCHEMA
+from tasks.seeds import derived, generator
+from tasks.stages.context import Context, input_channels, save_model, save_table
+from tasks.training.checkpoint import Progress
+from tasks.training.loop import fit
+from tasks.training.objectives import adversarial, standard
+from tasks.training.optimizers import optimizer
+from tasks.training.settings import AdversarialFinetuneSettings, TrainSettings
+
+Outcome = dict[str, Any]
+"""What `stage.json` gains: the model's description and metrics."""
+
+
+def initial_model(stage: Stage, context: Context) -> tuple[Description, Normalized]:
+    """The model that a stage starts from: its upstream's, or initial weights drawn from the trial's seed."""
+    if stage.upstream:
+        return context.upstream_model(stage)
+    images = context.data(stage).test
+    description = Description.of(stage.model, input_channels(images), len(images.classes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived(stage.seed, "weights"))
+        model = build(description)
+    return description, model.to(context.torch_device())
+
+
+def train(stage: Stage, context: Context, draft: Path) -> Outcome:
+    """Train, fine-tune or adversarially fine-tune; continue from the last epoch where a checkpoint stands."""
+    settings = cast(TrainSettings, stage.settings)
+    description, model = initial_model(stage, context)
+    mask = Mask.of(model, description.pruned)
+    torch.manual_seed(derived(stage.seed, stage.kind, "torch"))
+    draw = generator(stage.seed, stage.kind, "draw")
+    progress = Progress(model, optimizer(model.parameters(), settings.optimizer), draw, [])
+    resumed = _resume(progress, stage, context)
+
+    def after_epoch() -> None:
+        progress.save(context.store.storage, context.store.checkpoint(stage.key))
+        if context.on_epoch:
+            context.on_epoch(stage, progress.epoch)
+
+    adversarially = isinstance(settings, AdversarialFinetuneSettings)
+    objective = adversarial(settings) if adversarially else standard  # type: ignore[arg-type]
+    data, augment = context.data(stage), stage.dataset.augment
+    fit(progress, data, settings, objective, augment, after_step=mask.apply, after_epoch=after_epoch)
+    save_model(draft, model, description)
+    save_table(draft, HISTORY, _history_table(stage, progress.history))
+    last = progress.history[-1] if progress.history else {}
+    seconds = sum(entry["seconds"] for entry in progress.history)
+    return {"model": description.to_json(), "metrics": last, "resumed_from": resumed, "training_seconds": seconds}
+
+
+def _resume(progress: Progress, stage: Stage, context: Context) -> int:
+    """Restore the checkpoint, if one stands and is whole; how many epochs it saves."""
+    storage, name = context.store.storage, context.store.checkpoint(stage.key)
+    try:
+        progress.restore(storage.read(name))
+    except FileNotFoundError:
+        return 0
+    except ValueError:
+        storage.remove(name)  # cut short by a full disk, say: the stage starts anew
+        return 0
+    return progress.epoch
+
+
+def _history_table(stage: Stage, history: list[dict[str, Any]]) -> pa.Table:
+    rows = [{"stage_key": stage.key, "stage": stage.kind, **entry} for entry in history]
+    return pa.Table.from_pylist(rows, schema=HISTORY_SCHEMA)
+
+
+def prune(stage: Stage, context: Context, draft: Path) -> Outcome:
+    """Set the least important filters to zero for good."""
+    settings = cast(PruneSettings, stage.settings)
+    description, model = initial_model(stage, context)
+    chosen = choose_filters(model, settings, generator(stage.seed, "prune"))
+    pruned = merged(description.pruned, chosen)
+    Mask.of(model, pruned).apply()
+    described = Description(**{**description.to_json(), "pruned": pruned})
+    save_model(draft, model, described)
+    filters = sum(map(len, chosen.values()))
+    return {"model": described.to_json(), "metrics": {"pruned_filters": filters}}

@@ -1,0 +1,91 @@
+"""Run stages and publish what they made: the one entry for workers, tests and `python -m tasks`."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasks.chain import Stage
+from tasks.stages import models
+from tasks.stages.attack import attack, save_examples
+from tasks.stages.context import Context, versions
+
+Record = dict[str, Any]
+"""The content of a `stage.json`."""
+
+
+def run(stages: Sequence[Stage], context: Context) -> list[Record]:
+    """Compute stages that share one run, publish each, return their records in order.
+
+    The upstream of every stage is in the store already.
+    """
+    torch.set_num_threads(context.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    clock = _Clock()
+    if stages[0].kind == "attack":
+        results = attack(stages, context)
+        return [
+            _publish(stage, context, clock, metrics, partial(save_examples, stage=stage, result=result))
+            for stage, (result, metrics) in zip(stages, results, strict=True)
+        ]
+    (stage,) = stages
+    work = models.prune if stage.kind == "prune" else models.train
+    return [_publish(stage, context, clock, {}, partial(work, stage, context))]
+
+
+class _Clock:
+    """When a run began."""
+
+    def __init__(self) -> None:
+        self.started_at = datetime.now(timezone.utc)
+        self._started = time.perf_counter()
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._started
+
+
+def _publish(
+    stage: Stage,
+    context: Context,
+    clock: _Clock,
+    outcome: Record,
+    write: Callable[[Path], Record | None],
+) -> Record:
+    draft = context.store.draft(stage.key)
+    try:
+        outcome = {**outcome, **(write(draft) or {})}
+        return context.store.publish(stage.key, draft, _record(stage, context, clock, outcome))
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> Record:
+    trained_before = outcome.get("training_seconds", 0.0)
+    return {
+        **stage.identity,
+        "model_settings": stage.model.document(),
+        "sweep_id": context.sweep_id,
+        "device": str(context.torch_device()),
+        "threads": context.threads,
+        "versions": versions(),
+        "seconds": max(clock.seconds(), trained_before),
+        "started_at": clock.started_at.isoformat(),
+        "finished_at": datetime.now(timezone.utc).isoformat(),
+        "metrics": {},
+        **outcome,
+        "settings": stage.settings.document(),
+    }
+
+
+def run_chain(chain: Sequence[Stage], context: Context) -> list[Record]:
+    """The records of a whole chain, computing what is not in the store."""
+    return [
+        context.store.record(stage.key) if context.store.has(stage.key) else run([stage], context)[0] for stage in chain
+    ]

@@ -1,0 +1,112 @@
+"""The stage store: finished stages by key. What is in it is never computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import CorruptArtifactError
+from tasks.keys import digest
+from tasks.paths import CHECKPOINTS, MODEL, STAGE_RECORD, STAGES
+from tasks.storage import Storage
+
+RECORD_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StageStore:
+    """Finished stages below `<storage>/stages`, and the checkpoints of stages in progress."""
+
+    storage: Storage
+
+    def keys(self) -> list[str]:
+        """Every finished stage, whole or not."""
+        return self.storage.names(STAGES)
+
+    def has(self, key: str) -> bool:
+        """Whether a stage has been published under this key."""
+        return self.storage.exists(f"{STAGES}/{key}/{STAGE_RECORD}")
+
+    def record(self, key: str) -> dict[str, Any]:
+        """What `stage.json` says.
+
+        :raises FileNotFoundError: the stage is not in the store.
+        :raises CorruptArtifactError: the record is not the one that was published.
+        """
+        content = self.storage.read(f"{STAGES}/{key}/{STAGE_RECORD}")
+        try:
+            record: dict[str, Any] = json.loads(content)
+            checksum = record.pop("checksum")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} cannot be read") from error
+        if checksum != digest(record) or record["key"] != key:
+            raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} has changed since it was written")
+        return record
+
+    def verified(self, key: str) -> dict[str, Any] | None:
+        """The record of a stage whose every file has the recorded checksum; null where there is none.
+
+        :raises CorruptArtifactError: a file is missing, cut short or changed.
+        """
+        try:
+            record = self.record(key)
+        except FileNotFoundError:
+            if self.storage.exists(f"{STAGES}/{key}"):
+                raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} is missing") from None
+            return None
+        for name in record["files"]:
+            self.read(record, name)
+        return record
+
+    def read(self, record: dict[str, Any], name: str) -> bytes:
+        """A file of a stage, checked against its record.
+
+        :raises CorruptArtifactError: it is missing, cut short or changed.
+        """
+        key, expected = record["key"], record["files"][name]
+        try:
+            content = self.storage.read(f"{STAGES}/{key}/{name}")
+        except FileNotFoundError:
+            raise CorruptArtifactError(f"stage {key[:12]}: {name} is missing") from None
+        if len(content) != expected["bytes"]:
+            raise CorruptArtifactError(
+                f"stage {key[:12]}: {name} has {len(content)} bytes instead of {expected['bytes']}"
+            )
+        if hashlib.sha256(content).hexdigest() != expected["sha256"]:
+            raise CorruptArtifactError(f"stage {key[:12]}: {name} has changed since it was written")
+        return content
+
+    def draft(self, key: str) -> Path:
+        """A local folder for the files of a stage, invisible until it is published."""
+        return self.storage.scratch(f"{STAGES}/{key}")
+
+    def publish(self, key: str, draft: Path, record: dict[str, Any]) -> dict[str, Any]:
+        """Show a finished stage. Where another process was first, its artifact stays and its record is returned."""
+        files = {file.name: _fingerprint(file) for file in sorted(draft.iterdir())}
+        record = {"format": RECORD_FORMAT, "key": key, **record, "files": files}
+        text = json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True)
+        (draft / STAGE_RECORD).write_text(text)
+        published = self.storage.publish(draft, f"{STAGES}/{key}", last=STAGE_RECORD)
+        self.storage.remove(self.checkpoint(key))
+        return record if published else self.record(key)
+
+    def set_aside(self, key: str) -> str:
+        """Move a corrupt stage out of the way; returns where it is now."""
+        return self.storage.set_aside(f"{STAGES}/{key}", key)
+
+    def checkpoint(self, key: str) -> str:
+        """The name of the checkpoint of a stage in progress."""
+        return f"{CHECKPOINTS}/{key}.safetensors"
+
+    def model_bytes(self, key: str) -> tuple[dict[str, Any], bytes]:
+        """The record of a model stage and its checked weights, as safetensors."""
+        record = self.record(key)
+        return record, self.read(record, MODEL)
+
+
+def _fingerprint(file: Path) -> dict[str, Any]:
+    content = file.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

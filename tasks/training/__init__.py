@@ -1,0 +1,1 @@
+"""Training in all its forms: one loop, several objectives."""

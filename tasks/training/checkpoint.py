@@ -1,0 +1,94 @@
+"""The state of a stage between two epochs: everything that the rest of the run depends on, without pickle.
+
+One safetensors file: tensors of the model, the optimizer and the random generators; numbers and the history as JSON
+in its header. The order of the next epoch follows from the state of its generator.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from tasks.storage import Storage
+
+
+@dataclass
+class Progress:
+    """A stage in progress."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    draw: torch.Generator
+    """Draws the order of an epoch, augmentation and random starts."""
+    history: list[dict[str, Any]]
+    """One entry per finished epoch."""
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are finished."""
+        return len(self.history)
+
+    def save(self, storage: Storage, name: str) -> None:
+        """Write the checkpoint whole, replacing the one before."""
+        state = self.optimizer.state_dict()
+        tensors = {f"model/{key}": value for key, value in self.model.state_dict().items()}
+        plain: dict[str, Any] = {}
+        for place, entries in state["state"].items():
+            for key, value in entries.items():
+                (tensors if isinstance(value, Tensor) else plain)[f"optimizer/{place}/{key}"] = value
+        tensors |= {f"random/{key}": value for key, value in _random_states(self.draw).items()}
+        header = {"history": self.history, "groups": state["param_groups"], "plain": plain}
+        packed = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        storage.write(name, safetensors.torch.save(packed, {"progress": json.dumps(header)}))
+
+    def restore(self, content: bytes) -> None:
+        """Continue where a checkpoint stands.
+
+        :raises ValueError: the content is no checkpoint of this model.
+        """
+        tensors, header = _unpacked(content)
+        try:
+            self.model.load_state_dict(_below(tensors, "model/"), strict=True)
+        except RuntimeError as error:
+            raise ValueError("the checkpoint is of another model") from error
+        state: dict[int, dict[str, Any]] = {}
+        for name, value in {**_below(tensors, "optimizer/"), **_below(header["plain"], "optimizer/")}.items():
+            place, key = name.split("/", 1)
+            state.setdefault(int(place), {})[key] = value
+        self.optimizer.load_state_dict({"state": state, "param_groups": header["groups"]})
+        _set_random_states(_below(tensors, "random/"), self.draw)
+        self.history[:] = header["history"]
+
+
+def _unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        tensors = safetensors.torch.load(content)
+        size = int.from_bytes(content[:8], "little")
+        header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["progress"])
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ValueError("the checkpoint cannot be read") from error
+    return tensors, header
+
+
+def _below(entries: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in entries.items() if name.startswith(prefix)}
+
+
+def _random_states(draw: torch.Generator) -> dict[str, Tensor]:
+    states = {"draw": draw.get_state(), "torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _set_random_states(states: dict[str, Tensor], draw: torch.Generator) -> None:
+    draw.set_state(states["draw"])
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

@@ -1,0 +1,101 @@
+"""The one training loop: epochs over a split in memory, a checkpoint after each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tasks.data.augment import augmented
+from tasks.data.images import Images, Splits, as_float
+from tasks.data.settings import AugmentSettings
+from tasks.errors import StageError
+from tasks.training.checkpoint import Progress
+from tasks.training.objectives import Objective
+from tasks.training.optimizers import rate_factor
+from tasks.training.settings import TrainSettings
+
+EVALUATION_BATCH = 512
+
+
+def fit(
+    progress: Progress,
+    data: Splits,
+    settings: TrainSettings,
+    objective: Objective,
+    augment: AugmentSettings,
+    *,
+    after_step: Callable[[], None],
+    after_epoch: Callable[[], None],
+) -> None:
+    """Run the epochs that are still missing; `progress.history` gains one entry for each.
+
+    :param after_step: keeps pruned filters pruned.
+    :param after_epoch: writes the checkpoint.
+    :raises StageError: the loss is NaN or infinite.
+    """
+    while progress.epoch < settings.epochs:
+        started = time.perf_counter()
+        entry = _epoch(progress, data.train, settings, objective, augment, after_step)
+        loss, accuracy = assess(progress.model, data.validation)
+        entry |= {"validation_loss": loss, "validation_accuracy": accuracy}
+        progress.history.append(entry | {"seconds": time.perf_counter() - started})
+        after_epoch()
+
+
+def _epoch(
+    progress: Progress,
+    images: Images,
+    settings: TrainSettings,
+    objective: Objective,
+    augment: AugmentSettings,
+    after_step: Callable[[], None],
+) -> dict[str, Any]:
+    model, device = progress.model.train(), images.pixels.device
+    order = torch.randperm(len(images), generator=progress.draw)
+    batches = [part for part in order.split(settings.batch_size) if len(part) > 1 or len(order) == 1]
+    totals = torch.zeros(2, device=device)
+    rate = 0.0
+    for number, index in enumerate(batches):
+        step = progress.epoch * len(batches) + number
+        rate = settings.optimizer.lr * rate_factor(settings.schedule, step, len(batches), settings.epochs)
+        for group in progress.optimizer.param_groups:
+            group["lr"] = rate
+        pixels = as_float(augmented(images.pixels[index], augment, progress.draw))
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            outcome = objective(model, pixels, images.labels[index], progress.draw)
+        progress.optimizer.zero_grad(set_to_none=True)
+        outcome.loss.backward()
+        progress.optimizer.step()
+        after_step()
+        totals += torch.stack([outcome.loss.detach().float(), outcome.accuracy]) * len(index)
+    loss, accuracy = (totals / sum(map(len, batches))).tolist()
+    if not abs(loss) < float("inf"):
+        raise StageError(f"the loss became NaN or infinite in epoch {progress.epoch}: lower the learning rate")
+    return {"epoch": progress.epoch, "train_loss": loss, "train_accuracy": accuracy, "learning_rate": rate}
+
+
+def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None]:
+    """Mean cross-entropy and accuracy on a split; nulls where it is empty."""
+    if not len(images):
+        return None, None
+    model.eval()
+    with torch.no_grad():
+        parts = [_losses(model(pixels), labels) for pixels, labels in _batches(images)]
+    loss, correct = torch.stack(parts).sum(0).tolist()
+    return loss / len(images), correct / len(images)
+
+
+def _batches(images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+    for pixels, labels in zip(
+        images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True
+    ):
+        yield as_float(pixels), labels
+
+
+def _losses(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.stack([F.cross_entropy(logits, labels, reduction="sum"), logits.argmax(1).eq(labels).sum()])

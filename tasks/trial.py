@@ -1,0 +1,49 @@
+"""One trial: a fully resolved configuration, and its canonical form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.attacks.settings import AttackSettings
+from tasks.data.settings import DatasetSettings
+from tasks.keys import digest
+from tasks.models.registry import WITHOUT_STEM
+from tasks.models.settings import ModelSettings
+from tasks.pruning.settings import PruneSettings
+from tasks.settings import Count, Settings, keyed
+from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+
+
+class Trial(Settings):
+    """One point of a search space. A stage whose section is null is skipped."""
+
+    seed: Count = keyed(0, ge=0)
+    dataset: DatasetSettings = keyed()
+    model: ModelSettings = keyed()
+    train: TrainSettings | None = keyed(None)
+    prune: PruneSettings | None = keyed(None)
+    finetune: FinetuneSettings | None = keyed(None)
+    adversarial_finetune: AdversarialFinetuneSettings | None = keyed(None)
+    attack: AttackSettings = keyed()
+
+    @property
+    def trial_id(self) -> str:
+        """The first 16 hex digits of the sha256 of the canonical configuration."""
+        return digest(self.canonical())[:16]
+
+    @property
+    def replicate_id(self) -> str:
+        """The same for all trials that differ only in their seed."""
+        return digest({**self.canonical(), "seed": None})[:16]
+
+
+def normalized(section: Any) -> Any:
+    """A section without the settings that cannot matter; null where the stage would do nothing."""
+    if isinstance(section, ModelSettings) and section.name in WITHOUT_STEM:
+        return section.model_copy(update={"stem": ModelSettings.model_fields["stem"].default})
+    return section.normalized() if hasattr(section, "normalized") else section
+
+
+def normalized_trial(trial: Trial) -> Trial:
+    """The trial with every section in its canonical form."""
+    return Trial.model_construct(**{name: normalized(getattr(trial, name)) for name in Trial.model_fields})
