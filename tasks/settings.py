@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -67,6 +68,8 @@ class Settings(BaseModel):
             value = getattr(self, name)
             if isinstance(value, Settings):
                 value = value._dump(keyed_only)
+            if isinstance(value, Path):
+                value = str(value)
             if name == FLATTENED:
                 out.update(value)
             else:

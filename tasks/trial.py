@@ -7,7 +7,6 @@ from typing import Any
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
 from tasks.keys import digest
-from tasks.models.registry import WITHOUT_STEM
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, keyed
@@ -39,8 +38,6 @@ class Trial(Settings):
 
 def normalized(section: Any) -> Any:
     """A section without the settings that cannot matter; null where the stage would do nothing."""
-    if isinstance(section, ModelSettings) and section.name in WITHOUT_STEM:
-        return section.model_copy(update={"stem": ModelSettings.model_fields["stem"].default})
     return section.normalized() if hasattr(section, "normalized") else section
 
 

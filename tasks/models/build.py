@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tasks.errors import StageError
 from tasks.models.registry import builder
 from tasks.models.settings import ModelSettings
 
@@ -18,16 +19,21 @@ class Normalized(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, mean: float, std: float) -> None:
+    def __init__(self, network: nn.Module, mean: float | list[float], std: float | list[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(mean))
-        self.register_buffer("std", torch.tensor(std))
+        self.register_buffer("mean", _per_channel(mean))
+        self.register_buffer("std", _per_channel(std))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """float [N, C, H, W] in [0, 1] -> logits [N, classes]."""
         logits: Tensor = self.network((pixels - self.mean) / self.std)
         return logits
+
+
+def _per_channel(values: float | list[float]) -> Tensor:
+    """A number as it is, one number for each colour as [C, 1, 1]."""
+    return torch.tensor(values).view(-1, 1, 1) if isinstance(values, list) else torch.tensor(values)
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,34 @@ class Description:
     stem: str
     channels: int
     classes: int
-    mean: float
-    std: float
+    mean: float | list[float]
+    """One number, or one for each colour."""
+    std: float | list[float]
     pruned: dict[str, list[int]] = field(default_factory=dict)
     """Convolution -> positions of its pruned filters, ascending."""
 
     @classmethod
     def of(cls, settings: ModelSettings, channels: int, classes: int) -> Description:
-        return cls(settings.name, settings.stem, channels, classes, settings.mean, settings.std)
+        """What the settings ask for.
+
+        :raises StageError: the normalisation has another number of colours than the images.
+        """
+        mean, std = (list(part) if isinstance(part, tuple) else part for part in settings.normalisation())
+        for name, values in (("mean", mean), ("std", std)):
+            if isinstance(values, list) and len(values) != channels:
+                raise StageError(f"model.{name} has {len(values)} values, but the images have {channels} channels")
+        return cls(settings.name, settings.stem, channels, classes, mean, std)
+
+    def pixels_per_unit(self, space: str) -> float:
+        """How much of a pixel is one unit of a budget in the space `pixel` or `normalized`.
+
+        :raises StageError: it differs between the colours.
+        """
+        if space == "pixel":
+            return 1.0
+        if isinstance(self.std, list):
+            raise StageError("attack.eps_space = normalized: model.std differs between colours, so a budget is not one")
+        return self.std
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -30,7 +30,8 @@ def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, 
     check_weights(model)
     images = context.data(first).test
     cells = {cell.method.label_steps: cell for stage in stages for cell in [cast(AttackSettings, stage.settings)]}
-    found = evaluate(model, images, cells, first.seed, description.std)
+    settings = cast(AttackSettings, first.settings)
+    found = evaluate(model, images, cells, first.seed, description.pixels_per_unit(settings.eps_space))
     cost = model_size(model, tuple(images.pixels.shape[1:]))
     results = [found[cast(AttackSettings, stage.settings).method.label_steps] for stage in stages]
     return [(result, {"metrics": {**result.counts(), **cost}}) for result in results]

@@ -10,6 +10,7 @@ import torch
 
 from tasks.chain import Stage
 from tasks.models.build import Description, Normalized, build
+from tasks.models.weights import load_initial
 from tasks.paths import HISTORY
 from tasks.pruning.filters import Mask, choose_filters, merged
 from tasks.pruning.settings import PruneSettings
@@ -35,6 +36,7 @@ def initial_model(stage: Stage, context: Context) -> tuple[Description, Normaliz
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived(stage.seed, "weights"))
         model = build(description)
+        load_initial(model.network, stage.model)
     return description, model.to(context.torch_device())
 
 
