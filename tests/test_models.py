@@ -94,7 +94,7 @@ def test_weights_of_a_file_and_a_new_last_layer(tmp_path: Path, suffix: str, wra
     ],
 )
 def test_weights_of_another_network_say_what_differs(
-    tmp_path: Path, name: str, fields: dict[str, str], message: str
+    tmp_path: Path, name: str, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(StageError, match=message):
         loaded(saved(tmp_path, ".pth", name), **fields)

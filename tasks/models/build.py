@@ -31,6 +31,35 @@ class Normalized(nn.Module):
         return logits
 
 
+Shapes = dict[str, list[int]]
+"""Layer -> shape of its weight."""
+
+
+def weight_shapes(network: nn.Module) -> Shapes:
+    """The shape of every weight of a network, by its layer."""
+    return {
+        name.removesuffix(".weight"): list(weight.shape)
+        for name, weight in network.named_parameters()
+        if name.endswith(".weight")
+    }
+
+
+def _reshape(layer: nn.Module, shape: list[int]) -> None:
+    """Give a layer the weights of another shape, all zero until they are loaded."""
+    if isinstance(layer, nn.Conv2d):
+        layer.out_channels, layer.in_channels = shape[0], shape[1] * layer.groups
+    elif isinstance(layer, nn.Linear):
+        layer.out_features, layer.in_features = shape
+    else:
+        assert isinstance(layer, nn.BatchNorm2d), f"no channels are removed from a {type(layer).__name__}"
+        layer.num_features = shape[0]
+    for name, parameter in layer.named_parameters(recurse=False):
+        size = shape if name == "weight" else shape[:1]
+        setattr(layer, name, nn.Parameter(torch.zeros(size, dtype=parameter.dtype)))
+    for name, buffer in layer.named_buffers(recurse=False):
+        setattr(layer, name, torch.zeros(shape[:1] if buffer.ndim else [], dtype=buffer.dtype))
+
+
 def _per_channel(values: float | list[float]) -> Tensor:
     """A number as it is, one number for each colour as [C, 1, 1]."""
     return torch.tensor(values).view(-1, 1, 1) if isinstance(values, list) else torch.tensor(values)
@@ -49,6 +78,8 @@ class Description:
     std: float | list[float]
     pruned: dict[str, list[int]] = field(default_factory=dict)
     """Convolution -> positions of its pruned filters, ascending."""
+    shapes: Shapes = field(default_factory=dict)
+    """Layer -> shape of its weight, where channels were removed."""
 
     @classmethod
     def of(cls, settings: ModelSettings, channels: int, classes: int) -> Description:
@@ -80,6 +111,8 @@ class Description:
 def build(description: Description) -> Normalized:
     """A freshly initialised model; weights are drawn from torch's global generator."""
     network = builder(description.name)(description.channels, description.classes, description.stem)
+    for name, shape in description.shapes.items():
+        _reshape(network.get_submodule(name), shape)
     model = Normalized(network, description.mean, description.std)
     return model.to(memory_format=torch.channels_last)
 

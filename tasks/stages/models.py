@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,9 +14,11 @@ from tasks.models.build import Description, Normalized, build
 from tasks.models.weights import load_initial
 from tasks.paths import HISTORY
 from tasks.pruning.filters import Mask, choose_filters, merged
+from tasks.pruning.removal import remove_filters
 from tasks.pruning.settings import PruneSettings
 from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.seeds import derived, generator
+from tasks.stages.attack import model_size
 from tasks.stages.context import Context, input_channels, save_model, save_table
 from tasks.training.checkpoint import Progress
 from tasks.training.loop import fit
@@ -85,13 +88,19 @@ def _history_table(stage: Stage, history: list[dict[str, Any]]) -> pa.Table:
 
 
 def prune(stage: Stage, context: Context, draft: Path) -> Outcome:
-    """Set the least important filters to zero for good."""
+    """Set the least important filters to zero for good, or remove them."""
     settings = cast(PruneSettings, stage.settings)
     description, model = initial_model(stage, context)
-    chosen = choose_filters(model, settings, generator(stage.seed, "prune"))
-    pruned = merged(description.pruned, chosen)
-    Mask.of(model, pruned).apply()
-    described = Description(**{**description.to_json(), "pruned": pruned})
-    save_model(draft, model, described)
-    filters = sum(map(len, chosen.values()))
-    return {"model": described.to_json(), "metrics": {"pruned_filters": filters}}
+    draw = generator(stage.seed, "prune")
+    image = tuple(context.data(stage).test.pixels.shape[1:])
+    before = model_size(model, image)
+    if settings.mode == "remove":
+        shapes, chosen = remove_filters(model, settings, draw, image)
+        description = replace(description, shapes=description.shapes | shapes)
+    else:
+        chosen = choose_filters(model, settings, draw)
+        description = replace(description, pruned=merged(description.pruned, chosen))
+        Mask.of(model, description.pruned).apply()
+    save_model(draft, model, description)
+    size = {**model_size(model, image), **{f"{name}_before": value for name, value in before.items()}}
+    return {"model": description.to_json(), "metrics": {"pruned_filters": sum(map(len, chosen.values())), **size}}
