@@ -58,7 +58,8 @@ class L2:
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
         direction = torch.randn(shape, generator=generator)
         radius = torch.rand((), generator=generator).pow(1 / direction.numel())
-        return direction * (eps * radius / torch.linalg.vector_norm(direction).clamp_min(1e-12))
+        length: Tensor = torch.linalg.vector_norm(direction)
+        return direction * (eps * radius / length.clamp_min(1e-12))
 
     def size(self, delta: Tensor) -> Tensor:
         length: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
