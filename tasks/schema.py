@@ -63,10 +63,12 @@ HISTORY = _table(
     ("train_accuracy", pa.float64()),
     ("validation_loss", pa.float64()),
     ("validation_accuracy", pa.float64()),
+    ("robust_validation_accuracy", pa.float64()),
     ("learning_rate", pa.float64()),
     ("seconds", pa.float64()),
 )
-"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out."""
+"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out,
+the robust one where there is no `validation_attack`."""
 
 EXAMPLES = _table(
     ("stage_key", pa.string()),

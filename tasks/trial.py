@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
 from tasks.keys import digest
@@ -24,6 +28,15 @@ class Trial(Settings):
     finetune: FinetuneSettings | None = keyed(None)
     adversarial_finetune: AdversarialFinetuneSettings | None = keyed(None)
     attack: AttackSettings = keyed()
+
+    @model_validator(mode="after")
+    def _validation_part_where_it_is_needed(self) -> Self:
+        for kind in ("train", "finetune", "adversarial_finetune"):
+            section: TrainSettings | None = getattr(self, kind)
+            problem = section.validation_problem(self.dataset.split.validation) if section else None
+            if problem:
+                raise PydanticCustomError("validation", "{text}", {"text": f"{kind}.{problem}"})
+        return self
 
     @property
     def trial_id(self) -> str:

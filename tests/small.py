@@ -50,7 +50,7 @@ def stages_of(asked: Trial, data_dir: Path | None = None) -> tuple[Stage, ...]:
 
 def run(asked: Trial, at: Context) -> list[dict[str, Any]]:
     """The records of the trial's chain."""
-    return run_chain(stages_of(asked, at.data_dir), at)
+    return list(run_chain(stages_of(asked, at.data_dir), at).values())
 
 
 def weights(record: dict[str, Any], at: Context) -> dict[str, Tensor]:

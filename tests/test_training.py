@@ -18,8 +18,7 @@ from tasks.errors import StageError
 from tasks.stages.context import Context
 from tasks.stages.run import run as run_stages
 from tasks.training.checkpoint import Progress
-from tasks.training.optimizers import rate_factor
-from tasks.training.settings import CosineSettings, MultistepSettings
+from tasks.training.schedules import CosineSettings, MultistepSettings
 from tests.small import SGD, context, run, stages_of, trial, weights
 
 ADAM = {"name": "adam", "lr": 0.01, "weight_decay": 1e-3}
@@ -162,4 +161,4 @@ def test_a_batch_of_one_left_over_is_not_trained_on(tmp_path: Path) -> None:
 )
 def test_schedules(schedule: Any, expected: dict[int, float]) -> None:
     for step, factor in expected.items():
-        assert rate_factor(schedule, step, 10, 4) == pytest.approx(factor, abs=1e-9)
+        assert schedule.factor(step, 10, 4) == pytest.approx(factor, abs=1e-9)
