@@ -41,6 +41,8 @@ class Launch:
     project: str = "advsweep"
     dry_run: bool = False
     fresh: bool = False
+    cpus: int | None = None
+    """CPUs of a private Ray; null: those that this process may use."""
 
 
 @dataclass(frozen=True)

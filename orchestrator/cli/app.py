@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from orchestrator.cli.keeping import clean, explain
 from orchestrator.cli.launching import launch, plan, spaces
 from orchestrator.cli.reading import results, status
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (launch, spaces, plan, status, results):
+for command in (launch, spaces, plan, status, results, explain, clean):
     app.command()(command)
 
 

@@ -53,16 +53,27 @@ class StageExecutor:
     """Runs a job graph to its end."""
 
     def __init__(
-        self, graph: JobGraph, pool: WorkerPool, resources: ResourceTable, listener: Listener, policy: Policy
+        self,
+        graph: JobGraph,
+        pool: WorkerPool,
+        resources: ResourceTable,
+        listener: Listener,
+        policy: Policy,
+        *,
+        eager: bool = False,
     ) -> None:
+        """:param eager: start workers for jobs that are not ready yet; right where nobody else wants the machine."""
         self._graph = graph
         self._pool = pool
         self._resources = resources
         self._listener = listener
         self._policy = policy
+        self._eager = eager and len({resources.of(node.job.kind) for node in graph.nodes.values()}) == 1
         self._failures: dict[Kind, Counter[str]] = defaultdict(Counter)
         self._succeeded: set[Kind] = set()
         self._stop = threading.Event()
+        self.warm = threading.Event()
+        """Set once the first workers are up: until then nothing else should compete with their start."""
         self.stopped_by: str | None = None
         """Why the executor gave up before the end: a systematic failure, in one line."""
 
@@ -77,16 +88,22 @@ class StageExecutor:
     def run(self) -> None:
         """Return when nothing is left to run, or after `stop`."""
         while self._graph.open and not self._stop.is_set() and self.stopped_by is None:
-            self._dispatch()
+            self.dispatch()
+            if not self._pool.starting:
+                self.warm.set()
             for ended in self._pool.wait(POLL):
                 self._settle(ended)
         if self.stopped_by is not None:
             self._give_up(self.stopped_by)
+        self.warm.set()
 
-    def _dispatch(self) -> None:
+    def dispatch(self) -> None:
+        """Ask for the workers that the ready jobs need, and give jobs to those that are up."""
         wanted: Counter[Resources] = Counter()
         for kind, count in self._graph.ready().items():
             wanted[self._resources.of(kind)] += count
+        if self._eager and wanted:
+            wanted = Counter({next(iter(wanted)): self._graph.waiting})
         self._pool.resize(wanted)
         while idle := self._pool.idle_resources():
             node = self._graph.take([kind for kind in KINDS if self._resources.of(kind) in idle])

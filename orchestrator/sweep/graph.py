@@ -51,6 +51,7 @@ class JobGraph:
         self._order = itertools.count()
         self._ready: dict[Kind, list[tuple[float, int, Node]]] = defaultdict(list)
         self._running = 0
+        self._unstarted = len(jobs)
         self.nodes: dict[str, Node] = {}
         for job in jobs:
             lost = [key for key in job.upstream if key not in producer and key not in have]
@@ -73,6 +74,11 @@ class JobGraph:
         return {kind: len(self._ready[kind]) for _, kind in heads}
 
     @property
+    def waiting(self) -> int:
+        """Jobs that nothing has started yet, ready or not."""
+        return self._unstarted
+
+    @property
     def open(self) -> bool:
         """Whether anything is ready or running."""
         return self._running > 0 or any(self._ready.values())
@@ -85,11 +91,13 @@ class JobGraph:
         _, _, node = heapq.heappop(min(heaps, key=lambda heap: heap[0][:2]))
         node.state = State.RUNNING
         self._running += 1
+        self._unstarted -= 1
         return node
 
     def again(self, node: Node) -> None:
         """Put a job that was running back among the ready ones."""
         self._running -= 1
+        self._unstarted += 1
         self._make_ready(node)
 
     def finish(self, node: Node) -> None:
@@ -112,6 +120,7 @@ class JobGraph:
             child = pending.pop()
             if child.state is State.WAITING:
                 child.state, child.error = State.BLOCKED, cause
+                self._unstarted -= 1
                 blocked.append(child)
                 pending += self._after[child.job.id]
         return blocked

@@ -60,11 +60,11 @@ class Finished:
 class WorkerPool:
     """Actors that are starting, idle or busy."""
 
-    def __init__(self, settings: WorkerSettings, largest: int) -> None:
+    def __init__(self, settings: WorkerSettings, largest: int, worker: type[StageWorker] = StageWorker) -> None:
         """:param largest: actors that may exist at the same time."""
         self._settings = settings
         self._largest = largest
-        self._remote = ray.remote(max_restarts=0, max_task_retries=0)(StageWorker)
+        self._remote = ray.remote(max_restarts=0, max_task_retries=0)(worker)
         self._starting: dict[Any, Worker] = {}
         self._busy: dict[Any, Worker] = {}
         self._idle: list[Worker] = []
@@ -72,9 +72,9 @@ class WorkerPool:
         self._not_before = 0.0
 
     @property
-    def busy(self) -> list[Worker]:
-        """Workers that run a job now."""
-        return list(self._busy.values())
+    def starting(self) -> bool:
+        """Whether an actor has been asked for and is not up yet."""
+        return bool(self._starting)
 
     def __len__(self) -> int:
         return len(self._starting) + len(self._busy) + len(self._idle)

@@ -21,7 +21,7 @@ from orchestrator.sweep.pool import WorkerPool
 from orchestrator.sweep.recorder import RowRecorder
 from orchestrator.sweep.state import SweepState, outcome
 from orchestrator.sweep.tune_grid import ON_HEAD, run_grid
-from orchestrator.sweep.worker import WorkerSettings
+from orchestrator.sweep.worker import StageWorker, WorkerSettings
 from orchestrator.wandb_log import WandbLog
 from tasks import paths
 from tasks.chain import Stage
@@ -30,6 +30,8 @@ from tasks.store import StageStore
 
 MOST_WORKERS = 4096
 """On a cluster that grows by itself nothing else limits the actors that are asked for."""
+WARM_UP = 15.0
+"""Seconds that the coordinators wait for the first workers to come up; on two cores they would only slow them."""
 
 
 class Sweep:
@@ -59,7 +61,7 @@ class Sweep:
             if trial_id not in self.prepared.finished
         }
         self._board = ray.remote(num_cpus=0, resources=ON_HEAD, max_concurrency=10_000)(Board).remote(chains)
-        ray.get(self._board.post.remote({key: outcome(record) for key, record in self.records.items()}))
+        self._board.post.remote({key: outcome(record) for key, record in self.records.items()})
         return self._board
 
     def started(self, stages: Sequence[Stage]) -> None:
@@ -126,15 +128,18 @@ class Sweep:
         say(self.console, f"rows could not be written, they are kept and tried again: {error}")
 
 
-def run_sweep(prepared: Prepared, options: Launch, console: Console) -> int:
-    """Run what is missing; returns the exit code."""
+def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: type[StageWorker] = StageWorker) -> int:
+    """Run what is missing; returns the exit code.
+
+    :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
+    """
     sweep = Sweep(prepared, options, console)
     executor: StageExecutor | None = None
     interrupted = False
     try:
-        with _interruptible(), connected(options.address) as cluster:
-            executor = _executor(sweep, options, cluster)
-            _run(sweep, executor, cluster, console)
+        with _interruptible(), connected(options.address, options.cpus) as cluster:
+            executor = make_executor(sweep, options, cluster, worker)
+            execute(sweep, executor, cluster, console)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -143,13 +148,13 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console) -> int:
     return _closing(sweep, executor, console, interrupted)
 
 
-def _executor(sweep: Sweep, options: Launch, cluster: Cluster) -> StageExecutor:
+def make_executor(sweep: Sweep, options: Launch, cluster: Cluster, worker: type[StageWorker]) -> StageExecutor:
     prepared = sweep.prepared
     graph = JobGraph(prepared.jobs, prepared.priorities, prepared.records)
     data_dir = options.data_dir.absolute() if options.data_dir else None
     settings = WorkerSettings(prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh)
-    pool = WorkerPool(settings, options.max_concurrent or slots(prepared, options, cluster))
-    return StageExecutor(graph, pool, prepared.resources, sweep, Policy())
+    pool = WorkerPool(settings, options.max_concurrent or slots(prepared, options, cluster), worker)
+    return StageExecutor(graph, pool, prepared.resources, sweep, Policy(), eager=options.address == LOCAL)
 
 
 def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
@@ -160,12 +165,13 @@ def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
     return max(1, int(cluster.cpus / smallest))
 
 
-def _run(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
+def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
+    executor.dispatch()  # before anything else, so that the processes Ray has warm become workers
     board = sweep.open_board()
     expected = sweep.prepared.seconds
     broken: list[BaseException] = []
 
-    def execute() -> None:
+    def run() -> None:
         try:
             executor.run()
         except BaseException as error:
@@ -173,9 +179,10 @@ def _run(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Conso
         finally:
             board.close.remote()
 
-    thread = threading.Thread(target=execute, name="executor", daemon=True)
+    thread = threading.Thread(target=run, name="executor", daemon=True)
     with progress.shown(sweep.state, sum(expected.values()), console):
         thread.start()
+        executor.warm.wait(WARM_UP)
         try:
             run_grid(_in_order(sweep, cluster), board, cluster.scratch / "tune", sweep.trial_ended)
         finally:

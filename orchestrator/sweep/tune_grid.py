@@ -23,7 +23,7 @@ QUIET = {
     "TUNE_RESULT_DELIM": "/",
 }
 """Tune's own output and loggers are off, and so is its restore: finished stages are what a sweep resumes from."""
-COORDINATORS = 4
+COORDINATORS = 2
 """Trials that wait at the same time; each is a small process that does nothing else."""
 COORDINATOR_LOSSES = 10
 """How often Tune may lose a coordinator of one trial with its node; nothing is computed again because of it."""

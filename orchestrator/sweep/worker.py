@@ -33,16 +33,10 @@ class StageWorker:
     """Runs stages and keeps a log of its own, which says what ran, not what was planned."""
 
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
-        from tasks.stages.context import Context
-
+        self._settings = settings
+        self._threads = threads
         self._storage = open_storage(settings.storage_uri)
-        self._context = Context(
-            StageStore(self._storage, replace=settings.fresh),
-            settings.data_dir,
-            settings.device,
-            threads,
-            settings.sweep_id,
-        )
+        self._store = StageStore(self._storage, replace=settings.fresh)
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
         self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
 
@@ -52,10 +46,13 @@ class StageWorker:
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         """Compute and publish stages that share one run; their records."""
+        from tasks.stages.context import Context  # torch is imported by the first stage, not by the actor's start
         from tasks.stages.run import run
 
+        settings = self._settings
+        context = Context(self._store, settings.data_dir, settings.device, self._threads, settings.sweep_id)
         self._note("start", stages)
-        records = run(stages, self._context)
+        records = run(stages, context)
         self._note("end", stages)
         return records
 
