@@ -130,7 +130,7 @@ def main_line(chain: Sequence[Stage]) -> list[Stage]:
 
 
 def shared_run(stage: Stage) -> str:
-    """The same for stages that one run computes together: attacks that differ only in their number of steps."""
+    """The same for stages that one run computes together: attacks that differ in steps or in the verdict alone."""
     if not isinstance(stage.settings, AttackSettings):
         return stage.key
-    return digest({**stage.identity, "settings": stage.settings.trajectory()})
+    return digest({**stage.identity, "settings": stage.settings.shared()})

@@ -74,6 +74,7 @@ EXAMPLES = _table(
     ("stage_key", pa.string()),
     ("index", pa.int64()),
     ("label", pa.int32()),
+    ("target", pa.int32()),
     ("clean_prediction", pa.int32()),
     ("clean_confidence", pa.float32()),
     ("adversarial_prediction", pa.int32()),
@@ -85,4 +86,6 @@ EXAMPLES = _table(
     ("robust", pa.bool_()),
 )
 """One row per attacked image: its place in the test split, what the model said before and after, and how large the
-perturbation is in each norm. Confidence is the softmax of the predicted class."""
+perturbation is in each norm. `target` is the class that a targeted attack was to reach. An image is robust if it is
+classified correctly under attack; a perturbation beyond the budget does not count. Confidence is the softmax of the
+predicted class."""

@@ -81,6 +81,9 @@ def train(stage: Stage, context: Context, draft: Path) -> Outcome:
 def _task(stage: Stage, context: Context, model: Normalized) -> tuple[Splits, Objective]:
     """The images of a stage that trains, and what it minimises on them; `model` is what it starts from."""
     settings, data = cast(TrainSettings, stage.settings), context.data(stage)
+    problem = settings.validation_problem(stage.dataset.split.validation)
+    if problem:
+        raise StageError(f"{stage.kind}.{problem}")
     objective: Objective = standard
     if isinstance(settings, AdversarialFinetuneSettings):
         fixed = None
