@@ -12,7 +12,8 @@ from tasks.data.settings import DatasetSettings
 from tasks.keys import digest
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
-from tasks.training.settings import SgdSettings, SurrogateSettings, TrainSettings
+from tasks.training.basic import SgdSettings, SurrogateSettings
+from tasks.training.settings import TrainSettings
 from tasks.trial import Trial
 
 Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]

@@ -32,6 +32,7 @@ TRIALS = _table(
     ("attack_eps", pa.float64()),
     ("attack_eps_space", pa.string()),
     ("attack_steps", pa.int64()),
+    ("attack_surrogate", pa.string()),
     ("stop_when_fooled", pa.bool_()),
     ("only_correct", pa.bool_()),
     ("split", pa.string()),
@@ -52,8 +53,9 @@ TRIALS = _table(
     ("started_at", pa.timestamp("us", tz="UTC")),
     ("finished_at", pa.timestamp("us", tz="UTC")),
 )
-"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `*_low` and `*_high` are 95 % Wilson
-intervals; `config` and `versions` are JSON; a failed trial has nulls where there is no result."""
+"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that
+examples were made against, null where it is the trial's own; `*_low` and `*_high` are 95 % Wilson intervals; `config`
+and `versions` are JSON; a failed trial has nulls where there is no result."""
 
 HISTORY = _table(
     ("stage_key", pa.string()),

@@ -199,3 +199,16 @@ def test_the_weights_of_the_best_epoch_are_published(tmp_path: Path) -> None:
 def test_a_choice_without_a_validation_part_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         trial(train={**TRAIN, **fields})
+
+
+def test_a_transfer_attack_builds_on_its_surrogate(tmp_path: Path) -> None:
+    surrogate = {"model": {"name": "resnet8"}, "train": {**TRAIN, "epochs": 2}}
+    asked = trial(attack={"name": "fgsm", "eps": 0.1, "examples": 50, "surrogate": surrogate})
+    stages = stages_of(asked)
+    assert [stage.kind for stage in stages] == ["train", "train", "attack"]
+    assert stages[2].upstream == {"model": stages[1].key, "surrogate_0": stages[0].key}
+    row = finished_row(asked, stages, run_chain(stages, context(tmp_path)))
+    assert row["attack_surrogate"] == "resnet8"
+    assert row["train_key"] == stages[1].key
+    own = trial(attack={"name": "fgsm", "eps": 0, "examples": 50, "surrogate": surrogate})
+    assert len(stages_of(own)) == 2, "without a budget nothing is made against anything"

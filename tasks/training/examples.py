@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.crafting import Job, crafter
+from tasks.attacks.methods import MethodSettings
 from tasks.attacks.prepare import Target, prepare
-from tasks.attacks.settings import MethodSettings
 from tasks.data.images import Images, as_float
 
 BATCH = 256

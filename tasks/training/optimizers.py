@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from tasks.training.settings import AdamSettings, AdamWSettings, Optimizer, SgdSettings
+from tasks.training.basic import AdamSettings, AdamWSettings, Optimizer, SgdSettings
 
 
 def optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
