@@ -18,8 +18,7 @@ from tests.small import real_data, write_images, write_mnist
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path / "cache"))
+def _nothing_loaded() -> None:
     load_splits.cache_clear()
 
 

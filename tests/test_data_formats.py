@@ -14,6 +14,7 @@ from scipy.io import savemat
 
 from tasks.data import cifar
 from tasks.data.animals10 import ENGLISH
+from tasks.data.fingerprint import cache_folder
 from tasks.data.loading import load_splits
 from tasks.data.prepare import prepare
 from tasks.data.settings import DatasetSettings
@@ -23,10 +24,9 @@ from tests.small import write_images, write_mnist
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path / "cache"))
+def cache() -> Path:
     load_splits.cache_clear()
-    return tmp_path / "cache"
+    return cache_folder()
 
 
 def settings(name: str, **fields: object) -> DatasetSettings:

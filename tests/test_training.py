@@ -74,6 +74,17 @@ def test_a_new_process_continues_bit_for_bit(
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+def test_the_best_epoch_survives_an_interruption(tmp_path: Path) -> None:
+    spoilt = {"name": "multistep", "milestones": [1], "gamma": 1000.0}
+    training = {"epochs": 3, "batch_size": 50, "optimizer": {"name": "sgd", "lr": 0.05}, "schedule": spoilt}
+    held_out = {"name": "digits", "train_examples": 200, "split": {"validation": 0.25}}
+    sections: dict[str, Any] = {"dataset": held_out, "train": {**training, "keep": "best_loss"}}
+    interrupted(sections, tmp_path / "killed", "train", 2)
+    expected, found = (final_weights(sections, tmp_path / at) for at in ("whole", "killed"))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert run(trial(**sections), context(tmp_path / "killed"))[0]["metrics"]["epoch"] == 0
+
+
 def test_a_checkpoint_that_is_cut_short_starts_the_stage_anew(tmp_path: Path) -> None:
     sections = {"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
     interrupted(sections, tmp_path, "train", 1)
