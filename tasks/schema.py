@@ -32,6 +32,7 @@ TRIALS = _table(
     ("attack_eps", pa.float64()),
     ("attack_eps_space", pa.string()),
     ("attack_steps", pa.int64()),
+    ("attack_surrogate", pa.string()),
     ("stop_when_fooled", pa.bool_()),
     ("only_correct", pa.bool_()),
     ("split", pa.string()),
@@ -52,8 +53,9 @@ TRIALS = _table(
     ("started_at", pa.timestamp("us", tz="UTC")),
     ("finished_at", pa.timestamp("us", tz="UTC")),
 )
-"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `*_low` and `*_high` are 95 % Wilson
-intervals; `config` and `versions` are JSON; a failed trial has nulls where there is no result."""
+"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that
+examples were made against, null where it is the trial's own; `*_low` and `*_high` are 95 % Wilson intervals; `config`
+and `versions` are JSON; a failed trial has nulls where there is no result."""
 
 HISTORY = _table(
     ("stage_key", pa.string()),
@@ -63,15 +65,18 @@ HISTORY = _table(
     ("train_accuracy", pa.float64()),
     ("validation_loss", pa.float64()),
     ("validation_accuracy", pa.float64()),
+    ("robust_validation_accuracy", pa.float64()),
     ("learning_rate", pa.float64()),
     ("seconds", pa.float64()),
 )
-"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out."""
+"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out,
+the robust one where there is no `validation_attack`."""
 
 EXAMPLES = _table(
     ("stage_key", pa.string()),
     ("index", pa.int64()),
     ("label", pa.int32()),
+    ("target", pa.int32()),
     ("clean_prediction", pa.int32()),
     ("clean_confidence", pa.float32()),
     ("adversarial_prediction", pa.int32()),
@@ -83,4 +88,6 @@ EXAMPLES = _table(
     ("robust", pa.bool_()),
 )
 """One row per attacked image: its place in the test split, what the model said before and after, and how large the
-perturbation is in each norm. Confidence is the softmax of the predicted class."""
+perturbation is in each norm. `target` is the class that a targeted attack was to reach. An image is robust if it is
+classified correctly under attack; a perturbation beyond the budget does not count. Confidence is the softmax of the
+predicted class."""

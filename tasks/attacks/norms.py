@@ -50,16 +50,16 @@ class L2:
     """The Euclidean length of the change."""
 
     def direction(self, gradient: Tensor) -> Tensor:
-        return gradient / _per_image(gradient.flatten(1).norm(dim=1)).clamp_min(1e-12)
+        return gradient / per_image(gradient.flatten(1).norm(dim=1)).clamp_min(1e-12)
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
-        return delta * (eps / _per_image(self.size(delta)).clamp_min(1e-12)).clamp_max(1)
+        return delta * (eps / per_image(self.size(delta)).clamp_min(1e-12)).clamp_max(1)
 
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
         direction = torch.randn(shape, generator=generator)
         radius = torch.rand((), generator=generator).pow(1 / direction.numel())
-        length: Tensor = torch.linalg.vector_norm(direction)
-        return direction * (eps * radius / length.clamp_min(1e-12))
+        drawn: Tensor = direction * (eps * radius / torch.linalg.vector_norm(direction).clamp_min(1e-12))
+        return drawn
 
     def size(self, delta: Tensor) -> Tensor:
         length: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
@@ -97,6 +97,22 @@ class L1:
         return total
 
 
+@dataclass(frozen=True)
+class SparseL1(L1):
+    """The sum of all changes; a step spreads evenly over the steepest values."""
+
+    quantile: float = 0.99
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """Tramer and Boneh 2019 (arXiv 1904.13000): the signs of the values at or above the quantile."""
+        flat = gradient.flatten(1)
+        magnitude = flat.abs()
+        count = max(1, round((1 - self.quantile) * flat.shape[1]))
+        threshold = magnitude.topk(count, dim=1).values[:, -1:]
+        chosen = flat.sign() * (magnitude >= threshold)
+        return (chosen / chosen.abs().sum(1, keepdim=True).clamp_min(1)).view_as(gradient)
+
+
 NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2(), "l1": L1()}
 
 
@@ -106,6 +122,6 @@ def sizes(delta: Tensor) -> dict[str, Tensor]:
     return found | {"l0": (delta.flatten(1) != 0).sum(1)}
 
 
-def _per_image(values: Tensor) -> Tensor:
+def per_image(values: Tensor) -> Tensor:
     """[N] -> [N, 1, 1, 1]."""
     return values.view(-1, 1, 1, 1)

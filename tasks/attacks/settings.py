@@ -5,67 +5,52 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from typing_extensions import Self
 
-from tasks.settings import ByName, Count, Number, Settings, keyed, unkeyed
+from tasks.attacks.bounded import (
+    ApgdCeSettings,
+    ApgdTSettings,
+    AutoAttackSettings,
+    FgsmSettings,
+    IfgsmSettings,
+    MifgsmSettings,
+    PgdSettings,
+    SparseL1Settings,
+    SquareSettings,
+    UniformSettings,
+)
+from tasks.attacks.methods import MethodSettings
+from tasks.attacks.minimal import (
+    CarliniWagnerSettings,
+    DeepFoolSettings,
+    EadSettings,
+    FabTSettings,
+    JsmaSettings,
+    RaysSettings,
+)
+from tasks.settings import ByName, Count, Settings, keyed, unkeyed
+from tasks.training.basic import SurrogateSettings
 
-
-class MethodSettings(Settings):
-    """Base of all attacks: a norm and a budget."""
-
-    craft: ClassVar[str]
-    """`module:function` that crafts with these settings, imported when an attack stage runs."""
-    shares_steps: ClassVar[bool] = False
-    """Whether the state after k steps of a longer run is the run of k steps."""
-
-    name: str = keyed()
-    norm: Literal["linf", "l2"] = keyed("linf")
-    eps: Number = keyed(ge=0)
-    """Budget: the largest size of a perturbation, in pixels of [0, 1]."""
-
-    @property
-    def label_steps(self) -> int:
-        """What the `attack_steps` column shows."""
-        return int(getattr(self, "steps", 1)) if self.eps else 0
-
-    def normalized(self) -> Self:
-        """Without a budget every other setting is meaningless."""
-        if self.eps:
-            return self
-        kept = {name: getattr(self, name) for name in ("name", "norm", "eps")}
-        return type(self)(**kept)
-
-
-class FgsmSettings(MethodSettings):
-    """One step of the size of the budget (Goodfellow et al. 2015, arXiv 1412.6572)."""
-
-    craft = "tasks.attacks.gradient:fgsm"
-    name: Literal["fgsm"] = keyed("fgsm")
-
-
-class IfgsmSettings(MethodSettings):
-    """Iterated FGSM, also known as BIM, from the image itself (Kurakin et al. 2017, arXiv 1607.02533)."""
-
-    craft = "tasks.attacks.gradient:pgd"
-    shares_steps = True
-    name: Literal["ifgsm"] = keyed("ifgsm")
-    steps: Count = keyed(10, ge=1, le=10_000)
-    step_size: Number | None = keyed(None, gt=0)
-    """In pixels of [0, 1]; null: a quarter of the budget, whatever the number of steps."""
-
-
-class PgdSettings(IfgsmSettings):
-    """Projected gradient descent from random starts (Madry et al. 2018, arXiv 1706.06083)."""
-
-    name: Literal["pgd"] = keyed("pgd")  # type: ignore[assignment]
-    random_start: bool = keyed(True)
-    restarts: Count = keyed(1, ge=1, le=1000)
-    """Independent runs; an image is robust only if it withstands every one."""
-
-
-METHODS: dict[str, type[Settings]] = {"fgsm": FgsmSettings, "ifgsm": IfgsmSettings, "pgd": PgdSettings}
+METHODS: dict[str, type[Settings]] = {
+    "fgsm": FgsmSettings,
+    "ifgsm": IfgsmSettings,
+    "mifgsm": MifgsmSettings,
+    "pgd": PgdSettings,
+    "sparse_l1": SparseL1Settings,
+    "jsma": JsmaSettings,
+    "carlini_wagner": CarliniWagnerSettings,
+    "deepfool": DeepFoolSettings,
+    "ead": EadSettings,
+    "apgd_ce": ApgdCeSettings,
+    "apgd_t": ApgdTSettings,
+    "fab_t": FabTSettings,
+    "square": SquareSettings,
+    "autoattack": AutoAttackSettings,
+    "uniform": UniformSettings,
+    "rays": RaysSettings,
+}
 """Name in a search space -> settings. To add an attack: write its settings here and its crafting in a module."""
 
 Method = Annotated[MethodSettings, ByName("attack", METHODS)]
@@ -81,23 +66,35 @@ class AttackSettings(Settings):
     """Evaluate only images that the model classifies correctly, as some studies do; accuracies are then over these."""
     stop_when_fooled: bool = keyed(True)
     """true: an image counts as fooled when any iterate fools the model, and leaves the batch (as AutoAttack counts);
-    false: only the last iterate counts."""
+    false: only the last iterate counts. For the attacks of the one loop; the others say themselves what they return."""
     eps_space: Literal["pixel", "normalized"] = keyed("pixel")
     """normalized: eps and step size are in units of the normalised input, so they are multiplied by `model.std`."""
     precision: Literal["fp32", "bf16"] = keyed("fp32")
-    """Precision of crafting; verdicts are always in fp32."""
+    """Precision of the gradients of the one loop; all else, and every verdict, is in fp32."""
+    surrogate: SurrogateSettings | None = keyed(None)
+    """Another model that examples are made against: a transfer attack, which knows nothing of the trial's own model.
+    null: white-box."""
     batch_size: Count = unkeyed(256, ge=1)
 
+    @property
+    def surrogates(self) -> tuple[SurrogateSettings, ...]:
+        """The other models that this evaluation needs."""
+        return (self.surrogate,) if self.surrogate else ()
+
     def normalized(self) -> Self:
-        """Drop what cannot matter without a budget."""
+        """Drop what cannot matter to this attack."""
         changes: dict[str, Any] = {"method": self.method.normalized()}
-        if not self.method.eps:
-            changes |= {"stop_when_fooled": True, "eps_space": "pixel", "precision": "fp32"}
+        if not self.method.iterates or self.method.eps == 0:
+            changes |= {"stop_when_fooled": True, "precision": "fp32"}
+        if not self.method.eps or self.method.norm == "l0":
+            changes["eps_space"] = "pixel"
+        if self.surrogate:
+            changes["surrogate"] = self.surrogate.normalized() if self.method.eps != 0 else None
         return self.model_copy(update=changes)
 
-    def trajectory(self) -> dict[str, Any]:
-        """The canonical settings without `steps` where cells that differ only there share one run."""
-        content = self.canonical()
-        if self.method.shares_steps:
-            content.pop("steps")
-        return content
+    def shared(self) -> dict[str, Any]:
+        """The canonical settings without what cells of one run may differ in: steps, or a budget for the verdict."""
+        content = {name: value for name, value in self.canonical().items() if name not in self.method.canonical()}
+        if not self.method.bounded and self.method.eps != 0:
+            content.pop("eps_space")
+        return content | self.method.shared()

@@ -27,9 +27,11 @@ class Rule:
     norm: Norm
     eps: float
     step_size: float
-    momentum: float = 0.0
-    """Decay of the accumulated gradient (Dong et al. 2018, arXiv 1710.06081); 0: none."""
+    momentum: float | None = None
+    """Decay of the accumulated gradient (Dong et al. 2018, arXiv 1710.06081); null: no accumulation."""
     stop_when_fooled: bool = True
+    blocked: bool = False
+    """Whether values at a bound of [0, 1] are left out of a gradient that pushes them beyond it."""
 
     def bounded(self, clean: Tensor, moved: Tensor) -> Tensor:
         """The nearest image within the budget and within [0, 1]."""
@@ -112,11 +114,14 @@ def follow(
 
 
 def _advance(batch: _Batch, gradient: Tensor, rule: Rule) -> None:
-    if rule.momentum:
+    if rule.momentum is not None:
         scale = gradient.flatten(1).abs().mean(1).clamp_min(1e-12).view(-1, 1, 1, 1)
         fresh = gradient / scale
         batch.velocity = fresh if batch.velocity is None else rule.momentum * batch.velocity + fresh
         gradient = batch.velocity
+    if rule.blocked:
+        beyond = ((batch.pixels <= 0) & (gradient < 0)) | ((batch.pixels >= 1) & (gradient > 0))
+        gradient = gradient.masked_fill(beyond, 0)
     batch.pixels = rule.bounded(batch.clean, batch.pixels + rule.step_size * rule.norm.direction(gradient))
 
 

@@ -1,4 +1,4 @@
-"""The stage that attacks: several cells of a grid from one trajectory."""
+"""The stage that attacks: several cells of a grid from one run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.stages.context import Context, save_table
 
 
 def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, dict[str, Any]]]:
-    """Evaluate stages that differ only in their number of steps; results in their order.
+    """Evaluate stages that one run serves; results in their order.
 
     :raises StageError: the model's weights are NaN, or the audit of the evaluator found a violation.
     """
@@ -29,11 +29,13 @@ def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, 
     description, model = context.upstream_model(first)
     check_weights(model)
     images = context.data(first).test
-    cells = {cell.method.label_steps: cell for stage in stages for cell in [cast(AttackSettings, stage.settings)]}
-    found = evaluate(model, images, cells, first.seed, description.std)
+    cells = [cast(AttackSettings, stage.settings) for stage in stages]
+    surrogate = context.upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
+    spaces = {cell.eps_space for cell in cells}
+    unit = description.pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
+    found = evaluate(model, images, cells, first.seed, unit, surrogate)
     cost = model_size(model, tuple(images.pixels.shape[1:]))
-    results = [found[cast(AttackSettings, stage.settings).method.label_steps] for stage in stages]
-    return [(result, {"metrics": {**result.counts(), **cost}}) for result in results]
+    return [(result, {"metrics": {**result.counts(), **cost}}) for result in found]
 
 
 def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:

@@ -1,0 +1,77 @@
+"""What all attacks have in common: a norm, a budget, perhaps a class to reach.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from typing_extensions import Self
+
+from tasks.settings import Number, Settings, keyed
+
+TargetRule = Literal["next", "least_likely", "random"]
+"""next: label + 1, the first after the last; least_likely: what the model says least of the clean image, the label
+left out; random: any class but the label, drawn from the seed and the place of the image."""
+
+
+class MethodSettings(Settings):
+    """Base of all attacks: a norm and a budget."""
+
+    craft: ClassVar[str]
+    """`module:function` that crafts with these settings, imported when an attack stage runs."""
+    shares_steps: ClassVar[bool] = False
+    """Whether the state after k steps of a longer run is the run of k steps."""
+    bounded: ClassVar[bool] = True
+    """Whether examples are made for a budget. If not, the smallest perturbation found is returned: the evaluator
+    compares it with the budget, so that one run serves every budget."""
+    iterates: ClassVar[bool] = False
+    """Whether `stop_when_fooled` and `precision` matter: only to the attacks that walk the one attack loop."""
+
+    name: str = keyed()
+    norm: Literal["linf", "l2", "l1", "l0"] = keyed("linf")
+    eps: Number | None = keyed(ge=0)
+    """Budget: the largest size of a perturbation in pixels of [0, 1], or the number of changed values for l0."""
+
+    @property
+    def label_steps(self) -> int:
+        """What the `attack_steps` column shows."""
+        return int(getattr(self, "steps", 1)) if self.eps != 0 else 0
+
+    def normalized(self) -> Self:
+        """Without a budget every other setting is meaningless, and so is the rule of a target that is not sought."""
+        if self.eps == 0:
+            return type(self)(**{name: getattr(self, name) for name in ("name", "norm", "eps")})
+        if isinstance(self, TargetedSettings) and not self.targeted:
+            return self.model_copy(update={"target_rule": "next"})
+        return self
+
+    def shared(self) -> dict[str, Any]:
+        """The canonical settings without those that cells of one run may differ in."""
+        content = self.canonical()
+        if self.shares_steps:
+            content.pop("steps")
+        if not self.bounded and self.eps != 0:
+            content.pop("eps")
+        return content
+
+
+class TargetedSettings(MethodSettings):
+    """An attack that may be told which class to reach."""
+
+    targeted: bool = keyed(False)
+    """true: an image is finished when the model says the target; robust accuracy still counts the label."""
+    target_rule: TargetRule = keyed("next")
+
+
+class MinimalSettings(MethodSettings):
+    """An attack without a budget of its own, which looks for the smallest perturbation."""
+
+    bounded: ClassVar[bool] = False
+    eps: Number | None = keyed(None, ge=0)
+    """The budget of the verdict; null: a perturbation of any size counts."""
+
+
+class TargetedMinimalSettings(MinimalSettings, TargetedSettings):
+    """Both."""

@@ -1,0 +1,100 @@
+"""Settings of the attacks that look for the smallest perturbation; a budget only decides who counts as fooled.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tasks.attacks.methods import MinimalSettings, TargetedMinimalSettings
+from tasks.settings import Count, Number, keyed
+
+
+class JsmaSettings(TargetedMinimalSettings):
+    """Few values, each changed all the way: the Jacobian saliency map attack.
+
+    Targeted: pairs of values by the saliency map of Papernot et al. 2016 (arXiv 1511.07528), each raised by `theta`.
+    Untargeted: the values that lower the margin of the label most, each set to the bound that lowers it.
+    """
+
+    craft = "tasks.attacks.jsma:jsma"
+    name: Literal["jsma"] = keyed("jsma")
+    norm: Literal["l0"] = keyed("l0")
+    theta: Number = keyed(1.0, ge=-1, le=1)
+    """Targeted only: what a chosen value is changed by; 1: to white at once."""
+    gamma: Number = keyed(0.1, gt=0, le=1)
+    """The largest share of an image's values that may be changed."""
+    values_per_step: Count = keyed(2, ge=1, le=1000)
+    """Untargeted only: how many values a step changes; the targeted form changes pairs."""
+
+    @property
+    def label_steps(self) -> int:
+        """There is no number of steps: an image is changed until the model is fooled or gamma is used up."""
+        return 0 if self.eps == 0 else 1
+
+
+class CarliniWagnerSettings(TargetedMinimalSettings):
+    """Carlini-Wagner L2 (Carlini and Wagner 2017, arXiv 1608.04644), as foolbox has it, without early abortion."""
+
+    craft = "tasks.attacks.foolbox_attacks:carlini_wagner"
+    name: Literal["carlini_wagner"] = keyed("carlini_wagner")
+    norm: Literal["l2"] = keyed("l2")
+    steps: Count = keyed(1000, ge=1, le=100_000)
+    """Steps of Adam for each constant."""
+    binary_search_steps: Count = keyed(9, ge=1, le=100)
+    """Constants tried."""
+    step_size: Number = keyed(0.01, gt=0)
+    confidence: Number = keyed(0.0, ge=0)
+    """By how much the logit of the wrong class must lead."""
+    initial_const: Number = keyed(1e-3, gt=0)
+
+
+class DeepFoolSettings(MinimalSettings):
+    """DeepFool (Moosavi-Dezfooli et al. 2016, arXiv 1511.04599), as foolbox has it."""
+
+    craft = "tasks.attacks.foolbox_attacks:deepfool"
+    name: Literal["deepfool"] = keyed("deepfool")
+    norm: Literal["l2", "linf"] = keyed("l2")
+    steps: Count = keyed(50, ge=1, le=10_000)
+    candidates: Count = keyed(10, ge=2, le=1000)
+    """The likeliest classes that are considered, at most all."""
+    overshoot: Number = keyed(0.02, ge=0)
+
+
+class EadSettings(TargetedMinimalSettings):
+    """Elastic-net attack, EAD (Chen et al. 2018, arXiv 1709.04114), as foolbox has it, without early abortion."""
+
+    craft = "tasks.attacks.foolbox_attacks:ead"
+    name: Literal["ead"] = keyed("ead")
+    norm: Literal["l1"] = keyed("l1")
+    steps: Count = keyed(1000, ge=1, le=100_000)
+    binary_search_steps: Count = keyed(9, ge=1, le=100)
+    step_size: Number = keyed(0.01, gt=0)
+    confidence: Number = keyed(0.0, ge=0)
+    initial_const: Number = keyed(1e-3, gt=0)
+    regularization: Number = keyed(0.01, ge=0)
+    """Weight of L1 beside L2."""
+    decision_rule: Literal["EN", "L1"] = keyed("EN")
+    """What the smallest perturbation is the smallest in: the elastic net, or L1 alone."""
+
+
+class FabTSettings(MinimalSettings):
+    """Targeted Fast Adaptive Boundary attack, one run per target class (Croce and Hein 2020, arXiv 1907.02044)."""
+
+    craft = "tasks.attacks.fab:fab_t"
+    name: Literal["fab_t"] = keyed("fab_t")
+    norm: Literal["linf", "l2", "l1"] = keyed("linf")
+    steps: Count = keyed(100, ge=1, le=10_000)
+    targets: Count = keyed(9, ge=1, le=1000)
+    """The likeliest classes after the label that are targets, at most all the others."""
+
+
+class RaysSettings(MinimalSettings):
+    """RayS, the hard-label baseline: it sees the predicted class alone (Chen and Gu 2020, arXiv 2006.12792)."""
+
+    craft = "tasks.attacks.rays:rays"
+    name: Literal["rays"] = keyed("rays")
+    norm: Literal["linf"] = keyed("linf")
+    steps: Count = keyed(1000, ge=1, le=1_000_000)
+    """Directions tried; each costs a query, and about ten more where it is better than those before."""
