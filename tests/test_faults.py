@@ -115,12 +115,12 @@ def test_kills_at_random_moments_change_nothing(undisturbed: tuple[Path, Path], 
         before = len(executions(storage))
         driver = start(*command)
         assert wait_until(lambda: len(executions(storage)) > before or driver.poll() is not None)  # noqa: B023
-        for _ in range(chance.randint(2, 4)):
-            time.sleep(chance.uniform(0.1, 1.5))
+        for _ in range(chance.randint(4, 6)):
+            time.sleep(chance.uniform(0.1, 1.2))
             if victims := workers_of(driver, storage) if driver.poll() is None else []:
                 kill([chance.choice(victims)])
                 kills["worker"] += 1
-        time.sleep(chance.uniform(0.1, 1.5))
+        time.sleep(chance.uniform(0.1, 1.2))
         if driver.poll() is None:
             what = chance.choice(["driver", "cluster"])
             kill(cluster_of(driver) if what == "cluster" else [driver.pid])
