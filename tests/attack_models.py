@@ -42,7 +42,8 @@ class Linear(nn.Module):
         """The size of the smallest perturbation that changes the class of each image [N, 1, 4, 4]; [N]."""
         score = ((pixels.flatten(1) * self.weight).sum(1) - self.offset).detach().abs()
         dual = {"linf": self.weight.abs().sum(), "l2": self.weight.norm(), "l1": self.weight.abs().max()}
-        return score / dual[norm].detach()
+        distance: Tensor = score / dual[norm].detach()
+        return distance
 
     def fewest(self, pixels: Tensor) -> Tensor:
         """The smallest number of values whose change within [0, 1] changes the class; int [N]."""
@@ -51,7 +52,8 @@ class Linear(nn.Module):
         push = -score.sign()[:, None] * self.weight
         gain = push.abs() * torch.where(push > 0, 1 - flat, flat)
         gained = gain.sort(dim=1, descending=True).values.cumsum(1)
-        return (gained <= score.abs()[:, None]).sum(1) + 1
+        count: Tensor = (gained <= score.abs()[:, None]).sum(1) + 1
+        return count
 
 
 def linear_images(count: int = 12) -> Images:
@@ -100,6 +102,4 @@ def job_of(
 ) -> Job:
     """All images as one batch."""
     index = torch.arange(len(images))
-    return Job(
-        prepare(model, precision), as_float(images.pixels), images.labels, counts, index, stop_when_fooled=stop
-    )
+    return Job(prepare(model, precision), as_float(images.pixels), images.labels, counts, index, stop_when_fooled=stop)

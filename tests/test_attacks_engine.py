@@ -114,7 +114,7 @@ def test_an_image_gets_the_same_whatever_the_batch(name: str) -> None:
 
 
 def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[[Job, Any], Crafted]:
-    return lambda job, settings: {count: change(job.clean) for count in job.counts}
+    return lambda job, _: {count: change(job.clean) for count in job.counts}
 
 
 FAULTS = [

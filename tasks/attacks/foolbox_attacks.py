@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tasks.attacks.crafting import Crafted, Job, smallest
 from tasks.attacks.minimal import CarliniWagnerSettings, DeepFoolSettings, EadSettings
+from tasks.attacks.norms import per_image
 from tasks.errors import StageError
 
 
@@ -62,7 +63,8 @@ def _run(attack: Any, job: Job) -> Tensor:
     else:
         criterion = foolbox.criteria.TargetedMisclassification(job.targets)
     found: Tensor = attack.run(model, job.clean, criterion)
-    return found.detach().clamp(0, 1)
+    found = found.detach().clamp(0, 1)
+    return torch.where(per_image(job.fooled(found)), found, job.clean)  # foolbox returns black for what it did not find
 
 
 def _foolbox() -> Any:

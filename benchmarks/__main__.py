@@ -1,0 +1,25 @@
+"""`python -m benchmarks NAME [options]`: run one benchmark and print its table."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+BENCHMARKS = {
+    "sweep": "benchmarks.sweep",
+    "overhead": "benchmarks.overhead",
+    "attack": "benchmarks.attack",
+}
+"""Name -> module with `main(arguments)`; it may return an exit code."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmark that the first argument names."""
+    if not arguments or arguments[0] not in BENCHMARKS:
+        print(f"usage: python -m benchmarks {{{','.join(BENCHMARKS)}}} [options]", file=sys.stderr)
+        return 2
+    return importlib.import_module(BENCHMARKS[arguments[0]]).main(arguments[1:]) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
