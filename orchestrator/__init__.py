@@ -1,0 +1,1 @@
+"""The sweep of advsweep: spaces, plans, Ray Tune, results and reports."""

@@ -1,0 +1,1 @@
+"""The search spaces that ship with advsweep: one YAML file per sweep."""

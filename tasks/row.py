@@ -17,20 +17,25 @@ Row = dict[str, Any]
 """One row of `schema.TRIALS`, every column present."""
 
 
-def finished_row(trial: Trial, chain: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> Row:
-    """The row of a trial whose every stage has a record."""
-    found = records[-1]["metrics"]
+def finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str, Mapping[str, Any]]) -> Row:
+    """The row of a trial whose attack is finished.
+
+    :param records: records of stages by key; times of a stage without one are null.
+    """
+    known = [(stage, records[stage.key]) for stage in chain if stage.key in records]
+    last = records[chain[-1].key]
+    found = last["metrics"]
     row = _asked(trial, chain) | {
         **{name: found[name] for name in ("examples", "clean_correct", "robust_correct")},
         **{name: found[name] for name in ("parameters", "nonzero_parameters", "macs")},
         **_rates(found["examples"], found["clean_correct"], found["robust_correct"]),
-        "device": records[-1]["device"],
-        "versions": json.dumps(records[-1]["versions"], sort_keys=True),
+        "device": last["device"],
+        "versions": json.dumps(last["versions"], sort_keys=True),
         "status": "finished",
-        "started_at": min(datetime.fromisoformat(record["started_at"]) for record in records),
-        "finished_at": max(datetime.fromisoformat(record["finished_at"]) for record in records),
+        "started_at": min(datetime.fromisoformat(record["started_at"]) for _, record in known),
+        "finished_at": max(datetime.fromisoformat(record["finished_at"]) for _, record in known),
     }
-    for stage, record in zip(chain, records, strict=True):
+    for stage, record in known:
         row[f"{stage.kind}_seconds"] = record["seconds"]
     return row
 

@@ -82,8 +82,8 @@ def parse_number(value: object) -> object:
     """Read a number or a fraction such as `8/255`; a boolean or any other text is an error."""
     if isinstance(value, str):
         try:
-            return float(Fraction(value.replace(" ", "")))
-        except (ValueError, ZeroDivisionError):
+            return float(Fraction(value.replace(" ", ""))) if "/" in value else float(value)
+        except (ValueError, ZeroDivisionError, OverflowError):
             pass
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from pyarrow import fs
 
 from tasks.errors import UsageError
-from tasks.paths import is_temporary, temporary
+from tasks.paths import CORRUPT, is_temporary, temporary
 
 
 @dataclass(frozen=True)
@@ -99,37 +100,40 @@ class Storage:
         """A new local folder in which files are written before `publish` shows them under `folder`."""
         unique = uuid.uuid4().hex[:12]
         if self.local is None:
-            import tempfile
-
             return Path(tempfile.mkdtemp(prefix="advsweep-"))
         target = Path(self.path(folder))
         draft = target.with_name(temporary(target.name, unique))
         draft.mkdir(parents=True)
         return draft
 
-    def publish(self, draft: Path, folder: str, last: str) -> bool:
+    def publish(self, draft: Path, folder: str, last: str, *, replace: bool = False) -> bool:
         """Show a scratch folder under its name; false where another process was first, whose files then stay.
 
         :param last: the file whose presence says that the folder is whole; on an object store it is sent last.
+        :param replace: put aside what has this name, rather than keep it.
         """
-        if self.local is not None:
-            try:
-                draft.rename(self.path(folder))
-            except OSError:
-                if not self.exists(f"{folder}/{last}"):
-                    raise
-                shutil.rmtree(draft, ignore_errors=True)
-                return False
+        if self.local is None:
+            for file in sorted(draft.iterdir(), key=lambda file: file.name == last):
+                self.write(f"{folder}/{file.name}", file.read_bytes())
+            shutil.rmtree(draft, ignore_errors=True)
             return True
-        for file in sorted(draft.iterdir(), key=lambda file: file.name == last):
-            self.write(f"{folder}/{file.name}", file.read_bytes())
-        shutil.rmtree(draft, ignore_errors=True)
-        return True
+        target = Path(self.path(folder))
+        before = target.with_name(temporary(target.name, f"{uuid.uuid4().hex[:12]}.old"))
+        if replace and target.exists():
+            target.rename(before)
+        try:
+            draft.rename(target)
+            return True
+        except OSError:
+            if not self.exists(f"{folder}/{last}"):
+                raise
+            return False
+        finally:
+            for leftover in (draft, before):
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def set_aside(self, folder: str, name: str) -> str:
         """Move a folder to the corrupt ones; returns its new name."""
-        from tasks.paths import CORRUPT
-
         aside = f"{CORRUPT}/{name}-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:4]}"
         self.filesystem.create_dir(self.path(CORRUPT), recursive=True)
         self.filesystem.move(self.path(folder), self.path(aside))

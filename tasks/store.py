@@ -21,6 +21,8 @@ class StageStore:
     """Finished stages below `<storage>/stages`, and the checkpoints of stages in progress."""
 
     storage: Storage
+    replace: bool = False
+    """Whether publishing replaces an artifact of the same key; otherwise the first one stays."""
 
     def keys(self) -> list[str]:
         """Every finished stage, whole or not."""
@@ -89,7 +91,7 @@ class StageStore:
         record = {"format": RECORD_FORMAT, "key": key, **record, "files": files}
         text = json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True)
         (draft / STAGE_RECORD).write_text(text)
-        published = self.storage.publish(draft, f"{STAGES}/{key}", last=STAGE_RECORD)
+        published = self.storage.publish(draft, f"{STAGES}/{key}", last=STAGE_RECORD, replace=self.replace)
         self.storage.remove(self.checkpoint(key))
         return record if published else self.record(key)
 

@@ -84,8 +84,9 @@ def _record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> R
     }
 
 
-def run_chain(chain: Sequence[Stage], context: Context) -> list[Record]:
-    """The records of a whole chain, computing what is not in the store."""
-    return [
-        context.store.record(stage.key) if context.store.has(stage.key) else run([stage], context)[0] for stage in chain
-    ]
+def run_chain(chain: Sequence[Stage], context: Context) -> dict[str, Record]:
+    """The records of a whole chain by key, computing what is not in the store."""
+    return {
+        stage.key: context.store.record(stage.key) if context.store.has(stage.key) else run([stage], context)[0]
+        for stage in chain
+    }

@@ -1,0 +1,130 @@
+"""Stages that only sleep, so that a sweep shows its own cost and nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator import spaces
+from orchestrator.estimates import Schedule, Speeds, list_schedule, work
+from orchestrator.launch import Launch, Prepared
+from orchestrator.plan import Plan, make_plan
+from orchestrator.sweep.cluster import LOCAL, connected
+from orchestrator.sweep.run import Sweep, execute, make_executor
+from orchestrator.sweep.worker import StageWorker
+from orchestrator.sweep_store import SweepStore
+from tasks import paths
+from tasks.chain import Stage
+from tasks.storage import open_storage
+
+SECONDS = {"train": 2.0, "prune": 0.6, "finetune": 0.0, "adversarial_finetune": 0.6, "attack": 0.1}
+
+
+class SleepingWorker(StageWorker):
+    """Sleeps for the seconds of the kind, then publishes a record without files."""
+
+    seconds: Mapping[str, float] = SECONDS
+
+    def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
+        self._note("start", stages)
+        time.sleep(self.seconds[stages[0].kind])
+        records = [self._publish(stage) for stage in stages]
+        self._note("end", stages)
+        return records
+
+    def _publish(self, stage: Stage) -> dict[str, Any]:
+        counts = {"examples": 100, "clean_correct": 90, "robust_correct": 50}
+        sizes = {"parameters": 0, "nonzero_parameters": 0, "macs": 0}
+        record = {
+            **stage.identity,
+            "sweep_id": self._settings.sweep_id,
+            "device": "cpu",
+            "versions": {},
+            "seconds": self.seconds[stage.kind],
+            "started_at": "2026-01-01T00:00:00+00:00",
+            "finished_at": "2026-01-01T00:00:00+00:00",
+            "metrics": {**counts, **sizes},
+        }
+        return self._store.publish(stage.key, self._store.draft(stage.key), record)
+
+
+def grid(models: int, ratios: int, lambdas: int, attacks: int) -> Plan:
+    """A grid whose every cell is an attack of its own: models x ratios x lambdas x attacks trials."""
+    optimizer = {"name": "sgd", "lr": 0.1}
+    content = {
+        "seed": {"grid_search": list(range(models))},
+        "dataset": {"name": "digits"},
+        "model": {"name": "resnet8"},
+        "train": {"epochs": 1, "optimizer": optimizer},
+        "prune": {"ratio": {"grid_search": [(i + 1) / (ratios + 1) for i in range(ratios)]}},
+        "adversarial_finetune": {
+            "epochs": 1,
+            "optimizer": optimizer,
+            "lambda": {"grid_search": [(i + 1) / (lambdas + 1) for i in range(lambdas)]},
+            "attack": {"name": "fgsm", "eps": "8/255"},
+        },
+        "attack": {"name": "fgsm", "eps": {"grid_search": [(i + 1) / 1000 for i in range(attacks)]}},
+    }
+    return make_plan(spaces.build("benchmark", "benchmark", content), None)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One sweep."""
+
+    seconds: float
+    """Wall time once Ray is up, until the last row is written."""
+    executions: Counter[str]
+    """How often each stage ran, by the workers' own logs."""
+
+
+def run(plan: Plan, folder: Path, slots: int, worker: type[SleepingWorker] = SleepingWorker) -> Measured:
+    """Run a plan as `advsweep launch` does."""
+    storage = open_storage(folder)
+    sweep_store = SweepStore(storage, plan.sweep_id)
+    speeds = _speeds(plan, worker.seconds)
+    prepared = Prepared(plan, storage, sweep_store, plan.space.resources, {}, {}, speeds, plan.jobs(()))
+    options = Launch("benchmark", storage=str(folder), wandb="disabled", max_concurrent=slots)
+    console = Console(file=io.StringIO())
+    with connected(LOCAL, slots) as cluster:
+        started = time.perf_counter()
+        sweep = Sweep(prepared, options, console)
+        execute(sweep, make_executor(sweep, options, cluster, worker), cluster, console)
+        sweep.recorder.close()
+        seconds = time.perf_counter() - started
+    finished, _ = sweep.state.counts()
+    assert finished == len(plan.trials), f"{finished} of {len(plan.trials)} trials finished"
+    return Measured(seconds, executions(sweep_store))
+
+
+def _speeds(plan: Plan, seconds: Mapping[str, float]) -> Speeds:
+    """Speeds under which every stage is expected to take what it takes."""
+    kinds: dict[str, float] = {
+        stage.kind: seconds[stage.kind] / work(stage, plan.data[stage.dataset]) for stage in plan.stages.values()
+    }
+    return Speeds({}, kinds)
+
+
+def ideal(plan: Plan, slots: int) -> Schedule:
+    """The list schedule of the distinct stages on so many slots, without any overhead."""
+    jobs = plan.jobs(())
+    return list_schedule(jobs, {job.id: SECONDS[job.kind] for job in jobs}, slots)
+
+
+def executions(sweep: SweepStore) -> Counter[str]:
+    """Starts of stages by key, as the workers themselves logged them."""
+    found: Counter[str] = Counter()
+    for name in sweep.storage.names(sweep.path(paths.EXECUTIONS)):
+        for line in sweep.storage.read(sweep.path(paths.EXECUTIONS, name)).decode().splitlines():
+            entry = json.loads(line)
+            if entry["event"] == "start":
+                found[entry["key"]] += 1
+    return found

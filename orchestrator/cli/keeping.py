@@ -1,0 +1,51 @@
+"""`explain` and `clean`."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
+
+
+def explain(
+    trial: Annotated[str, typer.Argument(help="The id of a trial, or the beginning of one.")],
+    storage: StorageOption = DEFAULT_STORAGE,
+    as_json: JsonOption = False,
+) -> None:
+    """Say for each stage of a trial whether it was reused and from where, or why it has to run."""
+    from orchestrator.explain import explain as explained
+    from orchestrator.tables import text_table
+    from tasks.storage import open_storage
+
+    found = explained(open_storage(storage), trial)
+    if as_json:
+        typer.echo(json.dumps([asdict(line) for line in found], indent=1))
+        return
+    typer.echo(text_table(["stage", "key", "why"], [[line.kind, line.key[:12], line.reason] for line in found]))
+
+
+def clean(
+    storage: StorageOption = DEFAULT_STORAGE,
+    forget: Annotated[list[str] | None, typer.Option(help="A sweep that is to go too; may be given often.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+) -> None:
+    """Show what no sweep refers to and its size, and remove it once confirmed."""
+    from orchestrator.clean import in_bytes, leftovers, remove
+    from orchestrator.sweep_store import find_sweep
+    from orchestrator.tables import text_table
+    from tasks.storage import open_storage
+
+    opened = open_storage(storage)
+    found = leftovers(opened, [find_sweep(opened, name).sweep_id for name in forget or ()])
+    if not found:
+        typer.echo("nothing to remove")
+        return
+    typer.echo(text_table(["what", "size", "why"], [[item.name, in_bytes(item.size), item.reason] for item in found]))
+    total = in_bytes(sum(item.size for item in found))
+    if not yes and not typer.confirm(f"remove {len(found)} entries, {total}?", default=False):
+        typer.echo("nothing was removed")
+        return
+    remove(opened, found)
+    typer.echo(f"removed {len(found)} entries, {total}")

@@ -1,0 +1,89 @@
+"""`launch`, `plan` and `spaces`."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import (
+    DEFAULT_STORAGE,
+    DataDirOption,
+    JsonOption,
+    SetOption,
+    SpaceOption,
+    StorageOption,
+    WandbMode,
+)
+
+
+def launch(
+    space: SpaceOption,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: DataDirOption = None,
+    address: Annotated[str, typer.Option(help="local, auto or ray://host:port.")] = "local",
+    cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running stage; default 1.")] = None,
+    gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a running stage; default 0.")] = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Stages that run at once.")] = None,
+    wandb: Annotated[WandbMode, typer.Option(help="Where W&B runs go.")] = WandbMode.offline,
+    project: Annotated[str, typer.Option(help="W&B project.")] = "advsweep",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, start nothing.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what is stored.")] = False,
+) -> None:
+    """Run a sweep; the same command again runs only what is missing or failed."""
+    from rich.console import Console
+
+    from orchestrator.launch import Launch
+    from orchestrator.launch import launch as run
+
+    options = Launch(
+        space=space,
+        overrides=overrides or (),
+        storage=storage,
+        data_dir=data_dir,
+        address=address,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        max_concurrent=max_concurrent,
+        wandb=wandb.value,
+        project=project,
+        dry_run=dry_run,
+        fresh=fresh,
+    )
+    raise typer.Exit(run(options, Console()))
+
+
+def plan(
+    space: SpaceOption,
+    overrides: SetOption = None,
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: DataDirOption = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Stages that would run at once.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show trials, distinct stages, what is stored and what sharing saves; start nothing."""
+    from orchestrator.describe import plan_facts, plan_lines
+    from orchestrator.plan import make_plan
+    from orchestrator.spaces import load
+    from tasks.storage import open_storage
+
+    planned = make_plan(load(space, overrides or ()), data_dir)
+    opened = open_storage(storage)
+    if as_json:
+        typer.echo(json.dumps(plan_facts(planned, opened, slots), indent=1))
+        return
+    typer.echo("\n".join(plan_lines(planned, opened, slots)))
+
+
+def spaces(as_json: JsonOption = False) -> None:
+    """List the search spaces that come with advsweep."""
+    from orchestrator.spaces import load, shipped
+    from orchestrator.tables import text_table
+
+    found = [load(name) for name in shipped()]
+    if as_json:
+        rows = [{"name": s.name, "trials": len(s.trials), "description": s.description} for s in found]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    table = [[space.name, str(len(space.trials)), " ".join(space.description.split())] for space in found]
+    typer.echo(text_table(["space", "trials", "description"], table))

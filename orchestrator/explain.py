@@ -1,0 +1,104 @@
+"""Why each stage of a trial was reused, or has to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.sweep_store import SweepStore, stored_records, sweep_ids
+from tasks.errors import UsageError
+from tasks.storage import Storage
+from tasks.store import StageStore
+
+Identity = Mapping[str, Any]
+IDENTITY = ("kind", "version", "seed", "dataset", "data", "model", "settings", "upstream")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One stage of a trial."""
+
+    kind: str
+    key: str
+    stored: bool
+    reason: str
+
+
+def find_trial(storage: Storage, name: str) -> tuple[SweepStore, list[str], Mapping[str, Identity]]:
+    """The sweep of a trial, the keys of its stages, and the identities of all stages of that sweep.
+
+    :param name: a trial id, or the beginning of one.
+    :raises UsageError: no trial begins so, or several do.
+    """
+    found = []
+    for sweep_id in sweep_ids(storage):
+        sweep = SweepStore(storage, sweep_id)
+        plan = sweep.plan()
+        found += [(sweep, trial, plan["stages"]) for trial in plan["trials"] if trial["trial_id"].startswith(name)]
+    ids = sorted({trial["trial_id"] for _, trial, _ in found})
+    if not ids:
+        raise UsageError(f"no sweep in {storage.uri} has a trial {name!r}; `advsweep results SWEEP --sql` lists them")
+    if len(ids) > 1:
+        shown = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+        raise UsageError(f"{len(ids)} trials begin with {name!r}: {shown}")
+    sweep, trial, stages = found[-1]
+    return sweep, trial["stages"], stages
+
+
+def explain(storage: Storage, name: str) -> list[Explanation]:
+    """A line for every stage of a trial.
+
+    :raises UsageError: there is no such trial.
+    """
+    sweep, keys, stages = find_trial(storage, name)
+    store = StageStore(storage)
+    records = stored_records(store, store.keys())
+    return [_explained(key, stages[key], records, sweep.sweep_id) for key in keys]
+
+
+def _explained(key: str, identity: Identity, records: Mapping[str, Identity], sweep_id: str) -> Explanation:
+    record = records.get(key)
+    if record is None:
+        return Explanation(identity["kind"], key, stored=False, reason=_why_missing(identity, records.values()))
+    maker = record["sweep_id"]
+    if maker == sweep_id:
+        reason = f"computed by this sweep at {record['finished_at'][:19]} in {record['seconds']:.1f} s"
+    else:
+        where = f"sweep {maker}" if maker else "a single trial run"
+        reason = f"reused from {where}: computed at {record['finished_at'][:19]}, saved {record['seconds']:.1f} s"
+    return Explanation(identity["kind"], key, stored=True, reason=reason)
+
+
+def _why_missing(identity: Identity, records: Iterable[Identity]) -> str:
+    """Compare with the nearest stored stage of the same kind."""
+    same_kind = [record for record in records if record["kind"] == identity["kind"]]
+    if not same_kind:
+        return f"must run: no {identity['kind']} stage is stored"
+    nearest = min((differences(_identity(record), identity) for record in same_kind), key=len)
+    return f"must run: the nearest stored {identity['kind']} differs in {'; '.join(nearest)}"
+
+
+def _identity(record: Identity) -> dict[str, Any]:
+    """The identity that a record was stored under; its settings may name fields that are in no key."""
+    return {name: record[name] for name in IDENTITY}
+
+
+def differences(stored: Any, wanted: Any, path: str = "") -> list[str]:
+    """`path: stored -> wanted` for every setting that differs."""
+    if isinstance(stored, dict) and isinstance(wanted, dict):
+        names = sorted(wanted.keys() if path == "settings" else stored.keys() | wanted.keys())
+        return [
+            line
+            for name in names
+            for line in differences(stored.get(name), wanted.get(name), f"{path}.{name}" if path else name)
+        ]
+    if stored == wanted:
+        return []
+    if path.startswith("upstream"):
+        return ["what it builds on"]
+    if path == "data":
+        return ["the data: other content"]
+    if path == "version":
+        return [f"its version: {stored} -> {wanted}"]
+    return [f"{path}: {stored} -> {wanted}"]

@@ -1,0 +1,75 @@
+"""Result tables for queries: DuckDB over the Parquet files of one sweep, without a way to anything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from orchestrator.sweep_store import SweepStore
+from tasks import paths
+from tasks.errors import UsageError
+from tasks.schema import EXAMPLES, HISTORY, TRIALS
+from tasks.store import StageStore
+
+
+def rows_of(sweep: SweepStore) -> list[list[Any]]:
+    """The newest row of every trial, in the order of the schema, sorted by trial id."""
+    rows = sorted(sweep.rows(), key=lambda row: str(row["trial_id"]))
+    return [[row[name] for name in TRIALS.names] for row in rows]
+
+
+def tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
+    """`trials`, `history`, `examples`, and `stages`, which joins them: trial_id, stage, stage_key."""
+    rows = sweep.rows()
+    chains = [
+        {"trial_id": row["trial_id"], "stage": name.removesuffix("_key"), "stage_key": row[name]}
+        for row in rows
+        for name in TRIALS.names
+        if name.endswith("_key") and row[name]
+    ]
+    keys = sorted({entry["stage_key"] for entry in chains})
+    stages = pa.schema([(name, pa.string()) for name in ("trial_id", "stage", "stage_key")])
+    return {
+        "trials": pa.Table.from_pylist(rows, schema=TRIALS),
+        "stages": pa.Table.from_pylist(chains, schema=stages),
+        "history": _files(sweep, keys, paths.HISTORY, HISTORY),
+        "examples": _files(sweep, keys, paths.EXAMPLES, EXAMPLES),
+    }
+
+
+def _files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> pa.Table | ds.Dataset:
+    """All files of one name below the stages of a sweep, read when they are asked for."""
+    storage = sweep.storage
+    known = set(StageStore(storage).keys())
+    found = [f"{paths.STAGES}/{key}/{name}" for key in keys if key in known]
+    present = [storage.path(file) for file in found if storage.size(file)]
+    if not present:
+        return schema.empty_table()
+    return ds.dataset(present, schema=schema, filesystem=storage.filesystem, format="parquet")
+
+
+def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of a query.
+
+    The query sees the four tables and nothing else: DuckDB's access to files, extensions and settings is off.
+
+    :raises UsageError: the query is wrong, or wants more than to read these tables.
+    """
+    import duckdb
+
+    connection = duckdb.connect(config={"enable_external_access": "false", "autoload_known_extensions": "false"})
+    try:
+        for name, table in tables(sweep).items():
+            connection.register(name, table)
+        connection.execute("SET python_enable_replacements = false")
+        connection.execute("SET lock_configuration = true")
+        answer = connection.execute(sql)
+        if answer.description is None:
+            raise UsageError("--sql: the query returns nothing")
+        return [column[0] for column in answer.description], [list(row) for row in answer.fetchall()]
+    except duckdb.Error as error:
+        raise UsageError(f"--sql: {error}") from error
+    finally:
+        connection.close()

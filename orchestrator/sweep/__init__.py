@@ -1,0 +1,1 @@
+"""The sweep itself: Ray Tune owns the grid, a stage executor owns the stage graph."""

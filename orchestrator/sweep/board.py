@@ -1,0 +1,55 @@
+"""Where trials wait for their stages: one small actor that holds outcomes, and the coordinators that ask it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FINISHED, FAILED, STOPPED = "finished", "failed", "stopped"
+
+
+class Board:
+    """Outcomes of stages by key. It holds no CPU; a trial that waits here holds none either."""
+
+    def __init__(self, chains: Mapping[str, Sequence[str]]) -> None:
+        """:param chains: trial id -> keys of its stages, the attack last."""
+        self._chains = chains
+        self._outcomes: dict[str, dict[str, Any]] = {}
+        self._changed = asyncio.Condition()
+        self._closed = False
+
+    async def post(self, outcomes: Mapping[str, dict[str, Any]]) -> None:
+        """Tell what became of stages: key -> `{"status": ..., "error": ..., "metrics": ...}`."""
+        async with self._changed:
+            self._outcomes.update(outcomes)
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """Let everyone go who still waits."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    async def walk(self, trial_id: str) -> dict[str, Any]:
+        """Wait for the stages of a trial one after another; what became of the last, or of the first that failed."""
+        outcome: dict[str, Any] = {"status": STOPPED}
+        for key in self._chains[trial_id]:
+            await self._known(key)
+            outcome = self._outcomes.get(key, {"status": STOPPED})
+            if outcome["status"] != FINISHED:
+                break
+        return outcome
+
+    async def _known(self, key: str) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: key in self._outcomes or self._closed)
+
+
+def coordinate(config: dict[str, Any], board: Any) -> None:
+    """One Tune trial: walk the chain of a grid point, report what came out. Holds neither CPU nor GPU."""
+    import ray
+    from ray import tune
+
+    outcome = ray.get(board.walk.remote(config["trial"]))
+    tune.report({"status": outcome["status"], **outcome.get("metrics", {})})

@@ -1,0 +1,54 @@
+"""Rows of trials as they end: durable within a second, few files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from orchestrator.sweep_store import SweepStore
+from tasks.row import Row
+
+INTERVAL = 1.0
+"""Seconds between two parts of the table. Rows follow from artifacts, so a kill in between loses nothing."""
+
+
+class RowRecorder:
+    """Buffers rows and writes them as parts of the trials table, from a thread of its own."""
+
+    def __init__(self, sweep: SweepStore, on_error: Callable[[OSError], None]) -> None:
+        self._sweep = sweep
+        self._on_error = on_error
+        self._pending: list[Row] = []
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._write_often, name="rows", daemon=True)
+        self._thread.start()
+
+    def add(self, row: Row) -> None:
+        """Take a row; it is written within a second or so."""
+        with self._lock:
+            self._pending.append(row)
+
+    def close(self) -> None:
+        """Write what is left, and make one part of all."""
+        self._closing.set()
+        self._thread.join()
+        self.flush()
+        self._sweep.compact_rows()
+
+    def flush(self) -> None:
+        """Write what has come in since the last part."""
+        with self._lock:
+            rows, self._pending = self._pending, []
+        if not rows:
+            return
+        try:
+            self._sweep.write_rows(rows)
+        except OSError as error:
+            with self._lock:
+                self._pending = rows + self._pending
+            self._on_error(error)
+
+    def _write_often(self) -> None:
+        while not self._closing.wait(INTERVAL):
+            self.flush()

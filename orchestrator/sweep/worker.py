@@ -1,0 +1,63 @@
+"""What runs inside a Ray actor of the pool: stages, one run after another, with torch and the data kept warm."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks import paths
+from tasks.chain import Stage
+from tasks.storage import open_storage
+from tasks.store import StageStore
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """The same for every worker of a sweep."""
+
+    storage_uri: str
+    sweep_id: str
+    data_dir: Path | None
+    device: str = "auto"
+    fresh: bool = False
+    """Compute again and replace what is stored."""
+
+
+class StageWorker:
+    """Runs stages and keeps a log of its own, which says what ran, not what was planned."""
+
+    def __init__(self, settings: WorkerSettings, threads: int) -> None:
+        self._settings = settings
+        self._threads = threads
+        self._storage = open_storage(settings.storage_uri)
+        self._store = StageStore(self._storage, replace=settings.fresh)
+        name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
+        self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
+
+    def ready(self) -> int:
+        """The process id, once the actor is up."""
+        return os.getpid()
+
+    def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
+        """Compute and publish stages that share one run; their records."""
+        from tasks.stages.context import Context  # torch is imported by the first stage, not by the actor's start
+        from tasks.stages.run import run
+
+        settings = self._settings
+        context = Context(self._store, settings.data_dir, settings.device, self._threads, settings.sweep_id)
+        self._note("start", stages)
+        records = run(stages, context)
+        self._note("end", stages)
+        return records
+
+    def _note(self, event: str, stages: Sequence[Stage]) -> None:
+        """One line per stage; appended, so that a kill loses at most the line being written."""
+        for stage in stages:
+            entry = {"event": event, "kind": stage.kind, "key": stage.key, "pid": os.getpid(), "time": time.time()}
+            self._storage.append(self._log, json.dumps(entry))

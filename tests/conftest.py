@@ -1,0 +1,75 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from orchestrator import spaces
+from tasks.trial import Trial, normalized_trial
+
+CONFIG = {
+    "seed": 0,
+    "dataset": {"name": "digits", "image_size": 16, "train_examples": 200, "split": {"test": 0.1}},
+    "model": {"name": "resnet8"},
+    "train": {"epochs": 2, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}},
+    "prune": {"ratio": 0.5},
+    "finetune": {"epochs": 1, "optimizer": {"name": "sgd", "lr": 0.02, "momentum": 0.9}},
+    "adversarial_finetune": {
+        "lambda": 0.5,
+        "epochs": 1,
+        "optimizer": {"name": "adam", "lr": 0.001},
+        "attack": {"name": "ifgsm", "eps": "8/255", "steps": 2},
+    },
+    "attack": {"name": "ifgsm", "eps": "8/255", "steps": 3},
+}
+"""A whole chain that runs in about a second."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Results are compared bit for bit, which holds for one thread count."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the user's own settings, and no cache outside the test."""
+    for name in [name for name in os.environ if name.startswith(("ADVSWEEP_", "WANDB_"))]:
+        if name != "ADVSWEEP_TEST_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def trial() -> Trial:
+    """The trial of CONFIG in canonical form."""
+    return normalized_trial(Trial.model_validate(CONFIG))
+
+
+@pytest.fixture
+def space_file(tmp_path: Path) -> Path:
+    """A small space of eight trials: two pruning ratios, two lambdas, two step counts."""
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL_SPACE)
+    assert len(spaces.load(str(path)).trials) == 8
+    return path
+
+
+SMALL_SPACE = """
+description: a small space for tests
+dataset: {name: digits, image_size: 16, train_examples: 200, split: {test: 0.1}}
+model: {name: resnet8}
+train: {epochs: 2, batch_size: 32, optimizer: {name: sgd, lr: 0.1, momentum: 0.9}}
+prune: {ratio: {grid_search: [0.0, 0.5]}}
+adversarial_finetune:
+  lambda: {grid_search: [0, 0.5]}
+  epochs: 2
+  batch_size: 32
+  optimizer: {name: sgd, lr: 0.02, momentum: 0.9}
+  attack: {name: fgsm, eps: 16/255}
+attack: {name: ifgsm, eps: 16/255, steps: {grid_search: [2, 5]}}
+"""
