@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -11,7 +12,8 @@ from tasks.data.settings import DatasetSettings
 from tasks.keys import digest
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
-from tasks.training.settings import SgdSettings, TrainSettings
+from tasks.training.basic import SgdSettings, SurrogateSettings
+from tasks.training.settings import TrainSettings
 from tasks.trial import Trial
 
 Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]
@@ -41,7 +43,8 @@ class Stage:
     model: ModelSettings
     settings: Settings
     upstream: dict[str, str] = field(default_factory=dict)
-    """Role -> key of the stage that it builds on; empty: it starts from initial weights."""
+    """Role -> key of a stage that it builds on. `model`: what it starts from; without it, initial weights.
+    `surrogate_0` and so on: other models, against which it makes examples."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -65,7 +68,7 @@ def identity(
         "seed": seed,
         "dataset": _canonical(dataset),
         "data": fingerprint,
-        "model": None if upstream else _canonical(model),
+        "model": None if "model" in upstream else _canonical(model),
         "settings": _canonical(settings),
         "upstream": upstream,
     }
@@ -78,24 +81,53 @@ def _canonical(settings: Settings) -> dict[str, Any]:
 
 @lru_cache(maxsize=65536)
 def _stage(
-    kind: Kind, seed: int, dataset: DatasetSettings, fingerprint: str, model: ModelSettings, settings: Settings, on: str
+    kind: Kind,
+    seed: int,
+    dataset: DatasetSettings,
+    fingerprint: str,
+    model: ModelSettings,
+    settings: Settings,
+    on: tuple[tuple[str, str], ...],
 ) -> Stage:
     """One stage object per distinct stage, however many trials share it."""
-    upstream = {"model": on} if on else {}
+    upstream = dict(on)
     key = digest(identity(kind, seed, dataset, fingerprint, model, settings, upstream))
     return Stage(kind, key, seed, dataset, fingerprint, model, settings, upstream)
 
 
 def chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
-    """The stages of a trial in its canonical form, each building on the one before, the attack last."""
+    """The stages of a trial in its canonical form, each after those that it builds on, the attack last.
+
+    Surrogates, which settings name by a property `surrogates`, come first: `main_line` leaves them out.
+    """
     sections: list[tuple[Kind, Settings]] = [
         (kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None
     ]
+    surrogates: dict[str, Stage] = {}
     stages: list[Stage] = []
     for kind, section in [*(sections or [("train", UNTRAINED)]), ("attack", trial.attack)]:
-        on = stages[-1].key if stages else ""
+        others = [_surrogate(trial, fingerprint, asked) for asked in getattr(section, "surrogates", ())]
+        surrogates |= {stage.key: stage for stage in others}
+        roles = [(f"surrogate_{number}", stage.key) for number, stage in enumerate(others)]
+        on = (("model", stages[-1].key), *roles) if stages else tuple(roles)
         stages.append(_stage(kind, trial.seed, trial.dataset, fingerprint, trial.model, section, on))
-    return tuple(stages)
+    main = {stage.key for stage in stages}
+    return (*(stage for key, stage in surrogates.items() if key not in main), *stages)
+
+
+def _surrogate(trial: Trial, fingerprint: str, asked: SurrogateSettings) -> Stage:
+    """The stage that makes a surrogate: the one of a trial that trains this model so, which then shares it."""
+    settings = TrainSettings.model_validate(asked.train.document()) if asked.train else UNTRAINED
+    return _stage("train", trial.seed, trial.dataset, fingerprint, asked.model, settings, ())
+
+
+def main_line(chain: Sequence[Stage]) -> list[Stage]:
+    """The stages of a chain that make and attack the trial's own model, the attack last."""
+    by_key = {stage.key: stage for stage in chain}
+    line = [chain[-1]]
+    while on := line[-1].upstream.get("model"):
+        line.append(by_key[on])
+    return line[::-1]
 
 
 def shared_run(stage: Stage) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tasks.chain import Stage
+from tasks.attacks.methods import TargetedSettings
+from tasks.chain import Stage, main_line
 from tasks.keys import canonical_json
 from tasks.metrics import rate, wilson
 from tasks.schema import RATES, TRIALS
@@ -35,7 +36,8 @@ def finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str, Map
         "started_at": min(datetime.fromisoformat(record["started_at"]) for _, record in known),
         "finished_at": max(datetime.fromisoformat(record["finished_at"]) for _, record in known),
     }
-    for stage, record in known:
+    for stage in main_line(chain):
+        record = records.get(stage.key, {"seconds": None})
         row[f"{stage.kind}_seconds"] = record["seconds"]
     return row
 
@@ -65,11 +67,13 @@ def _asked(trial: Trial, chain: Sequence[Stage]) -> Row:
         "attack_eps": method.eps,
         "attack_eps_space": trial.attack.eps_space,
         "attack_steps": method.label_steps,
+        "attack_targeted": isinstance(method, TargetedSettings) and method.targeted,
+        "attack_surrogate": trial.attack.surrogate.model.name if trial.attack.surrogate else None,
         "stop_when_fooled": trial.attack.stop_when_fooled,
         "only_correct": trial.attack.only_correct,
         "split": "test",
         "config": canonical_json(trial.document()),
-        **{f"{stage.kind}_key": stage.key for stage in chain},
+        **{f"{stage.kind}_key": stage.key for stage in main_line(chain)},
     }
 
 

@@ -32,6 +32,8 @@ TRIALS = _table(
     ("attack_eps", pa.float64()),
     ("attack_eps_space", pa.string()),
     ("attack_steps", pa.int64()),
+    ("attack_targeted", pa.bool_()),
+    ("attack_surrogate", pa.string()),
     ("stop_when_fooled", pa.bool_()),
     ("only_correct", pa.bool_()),
     ("split", pa.string()),
@@ -52,8 +54,9 @@ TRIALS = _table(
     ("started_at", pa.timestamp("us", tz="UTC")),
     ("finished_at", pa.timestamp("us", tz="UTC")),
 )
-"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `*_low` and `*_high` are 95 % Wilson
-intervals; `config` and `versions` are JSON; a failed trial has nulls where there is no result."""
+"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that
+examples were made against, null where it is the trial's own; `*_low` and `*_high` are 95 % Wilson intervals; `config`
+and `versions` are JSON; a failed trial has nulls where there is no result."""
 
 HISTORY = _table(
     ("stage_key", pa.string()),
@@ -63,10 +66,12 @@ HISTORY = _table(
     ("train_accuracy", pa.float64()),
     ("validation_loss", pa.float64()),
     ("validation_accuracy", pa.float64()),
+    ("robust_validation_accuracy", pa.float64()),
     ("learning_rate", pa.float64()),
     ("seconds", pa.float64()),
 )
-"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out."""
+"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out,
+the robust one where there is no `validation_attack`."""
 
 EXAMPLES = _table(
     ("stage_key", pa.string()),

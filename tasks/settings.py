@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -64,14 +65,21 @@ class Settings(BaseModel):
             extra = field.json_schema_extra
             if keyed_only and not (isinstance(extra, dict) and extra["keyed"]):
                 continue
-            value = getattr(self, name)
-            if isinstance(value, Settings):
-                value = value._dump(keyed_only)
+            value = _plain(getattr(self, name), keyed_only)
             if name == FLATTENED:
                 out.update(value)
             else:
-                out[field.alias or name] = list(value) if isinstance(value, tuple) else value
+                out[field.alias or name] = value
         return out
+
+
+def _plain(value: Any, keyed_only: bool) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, Settings):
+        return value._dump(keyed_only)
+    if isinstance(value, tuple):
+        return [_plain(part, keyed_only) for part in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 FLATTENED = "method"
@@ -165,7 +173,11 @@ def _walk(root: type[Settings], loc: tuple[int | str, ...]) -> tuple[list[str], 
     path: list[str] = []
     owners: list[type[Settings]] = [root]
     tags: dict[str | None, type[Settings]] = {}
-    for step in map(str, loc):
+    for part in loc:
+        step = str(part)
+        if isinstance(part, int):
+            path.append(step)
+            continue
         if step in tags:
             owners = [*(owner for owner in owners if FLATTENED in owner.model_fields), tags[step]]
             tags = {}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
 from tasks.keys import digest
-from tasks.models.registry import WITHOUT_STEM
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, keyed
@@ -26,6 +29,15 @@ class Trial(Settings):
     adversarial_finetune: AdversarialFinetuneSettings | None = keyed(None)
     attack: AttackSettings = keyed()
 
+    @model_validator(mode="after")
+    def _validation_part_where_it_is_needed(self) -> Self:
+        for kind in ("train", "finetune", "adversarial_finetune"):
+            section: TrainSettings | None = getattr(self, kind)
+            problem = section.validation_problem(self.dataset.split.validation) if section else None
+            if problem:
+                raise PydanticCustomError("validation", "{text}", {"text": f"{kind}.{problem}"})
+        return self
+
     @property
     def trial_id(self) -> str:
         """The first 16 hex digits of the sha256 of the canonical configuration."""
@@ -39,8 +51,6 @@ class Trial(Settings):
 
 def normalized(section: Any) -> Any:
     """A section without the settings that cannot matter; null where the stage would do nothing."""
-    if isinstance(section, ModelSettings) and section.name in WITHOUT_STEM:
-        return section.model_copy(update={"stem": ModelSettings.model_fields["stem"].default})
     return section.normalized() if hasattr(section, "normalized") else section
 
 

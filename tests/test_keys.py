@@ -13,7 +13,8 @@ from tasks.attacks.settings import METHODS, AttackSettings
 from tasks.chain import chain, shared_run
 from tasks.data.settings import DatasetSettings
 from tasks.settings import Settings
-from tasks.training.settings import OPTIMIZERS, SCHEDULES
+from tasks.training.basic import OPTIMIZERS
+from tasks.training.schedules import SCHEDULES
 from tasks.trial import Trial, normalized_trial
 from tests.conftest import CONFIG
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import threading
-import traceback
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -139,8 +138,7 @@ class StageExecutor:
         node.attempts += 1
         full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
         again = node.attempts < self._policy.attempts and not full_disk
-        trace = getattr(error, "traceback_str", None) or "".join(traceback.format_exception(error))
-        self._listener.failed(node.job.stages, message, trace, again)
+        self._listener.failed(node.job.stages, message, str(error), again)
         if again:
             self._graph.again(node)
             return

@@ -31,6 +31,7 @@ from tasks.attacks.minimal import (
     RaysSettings,
 )
 from tasks.settings import ByName, Count, Settings, keyed, unkeyed
+from tasks.training.basic import SurrogateSettings
 
 METHODS: dict[str, type[Settings]] = {
     "fgsm": FgsmSettings,
@@ -70,7 +71,16 @@ class AttackSettings(Settings):
     """normalized: eps and step size are in units of the normalised input, so they are multiplied by `model.std`."""
     precision: Literal["fp32", "bf16"] = keyed("fp32")
     """Precision of the gradients of the one loop; all else, and every verdict, is in fp32."""
+    surrogate: SurrogateSettings | None = keyed(None)
+    """Another model that examples are made against: a transfer attack, which knows nothing of the trial's own model.
+    null: white-box. Its examples are made to the end, as with `stop_when_fooled: false`: nobody tells the attacker
+    whether the model is fooled."""
     batch_size: Count = unkeyed(256, ge=1)
+
+    @property
+    def surrogates(self) -> tuple[SurrogateSettings, ...]:
+        """The other models that this evaluation needs."""
+        return (self.surrogate,) if self.surrogate else ()
 
     def normalized(self) -> Self:
         """Drop what cannot matter to this attack."""
@@ -79,6 +89,10 @@ class AttackSettings(Settings):
             changes |= {"stop_when_fooled": True, "precision": "fp32"}
         if not self.method.eps or self.method.norm == "l0":
             changes["eps_space"] = "pixel"
+        if self.surrogate:
+            changes["surrogate"] = self.surrogate.normalized() if self.method.eps != 0 else None
+            if self.method.iterates and self.method.eps:
+                changes["stop_when_fooled"] = False
         return self.model_copy(update=changes)
 
     def shared(self) -> dict[str, Any]:

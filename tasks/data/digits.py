@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tasks.data.fingerprint import fingerprint
 from tasks.data.settings import DatasetSettings
-from tasks.data.sources import Inspection
+from tasks.data.sources import Inspection, Progress
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -28,19 +28,28 @@ class Digits:
         assert spec is not None, "scikit-learn is a dependency"
         shipped = Path((spec.submodule_search_locations or [""])[0]) / "datasets" / "data"
         found = fingerprint(shipped, ["digits.csv.gz"])
-        test = round(settings.split.test * IMAGES)
-        return Inspection(found, CLASSES, IMAGES - test, test, channels=1)
+        images = min(settings.examples or IMAGES, IMAGES)
+        test = round(settings.split.test * images)
+        return Inspection(found, CLASSES, images - test, test, channels=1)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:  # noqa: ARG002
         import torch
         from sklearn.datasets import load_digits
 
-        from tasks.data.images import Images, divide, resized
+        from tasks.data.images import Images, balanced, divide, resized
 
         digits = load_digits()
         pixels = torch.tensor(digits.images / 16 * 255).round().to(torch.uint8)[:, None]
         images = Images(resized(pixels, settings), torch.tensor(digits.target, dtype=torch.int64), CLASSES)
+        if settings.examples:
+            images = images.select(balanced(images.labels, settings.examples, settings.split.seed))
         return divide(images, settings.split.test, settings.split.seed)
 
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Nothing to do: the package brings the images."""
 
-SOURCE = Digits()
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Nothing to do: they are read in a moment."""
+
+
+DIGITS = Digits()

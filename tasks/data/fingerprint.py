@@ -28,16 +28,34 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """sha256 of a file that depends on its content alone, remembered as fingerprints are.
+
+    :raises OSError: it cannot be read.
+    """
+    stat = path.stat()
+    memory = _memory([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    if memory.is_file():
+        return memory.read_text()
+    found = content_digest(path)
+    _remember(memory, found)
+    return found
+
+
 def fingerprint(folder: Path, names: Iterable[str], digest: Callable[[Path], str] = content_digest) -> str:
     """sha256 over the names and contents of files below a folder; the folder's own path does not matter."""
     names = sorted(names)
     state = [(name, (stat := (folder / name).stat()).st_size, stat.st_mtime_ns) for name in names]
-    memory = cache_folder() / "fingerprints" / f"{_sha256(json.dumps([str(folder.resolve()), state]))}.txt"
+    memory = _memory([str(folder.resolve()), state])
     if memory.is_file():
         return memory.read_text()
     found = _sha256(json.dumps([(name.removesuffix(".gz"), digest(folder / name)) for name in names]))
     _remember(memory, found)
     return found
+
+
+def _memory(state: object) -> Path:
+    return cache_folder() / "fingerprints" / f"{_sha256(json.dumps(state))}.txt"
 
 
 def _remember(path: Path, text: str) -> None:

@@ -60,11 +60,33 @@ def resized(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) -> Ten
     return torch.cat(parts)
 
 
+def divided(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Places of what stays and of a share that is taken, both ascending, chosen by a seed."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    taken = round(share * count)
+    return order[taken:].sort().values, order[:taken].sort().values
+
+
 def divide(images: Images, share: float, seed: int) -> tuple[Images, Images]:
     """Split off a share of the images, chosen by a seed: what stays, what was taken."""
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    taken = round(share * len(images))
-    return images.select(order[taken:].sort().values), images.select(order[:taken].sort().values)
+    if round(share * len(images)) == 0:
+        return images, Images(images.pixels[:0], images.labels[:0], images.classes)  # nothing is copied
+    kept, taken = divided(len(images), share, seed)
+    return images.select(kept), images.select(taken)
+
+
+def balanced(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Places of so many images, ascending: as many of each class as can be, chosen by a seed.
+
+    :param labels: int64 [N].
+    """
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    shuffled = labels[order]
+    rank = torch.zeros_like(shuffled)
+    for label in shuffled.unique():
+        of_class = shuffled == label
+        rank[of_class] = torch.arange(int(of_class.sum()))
+    return order[rank.argsort(stable=True)[:count]].sort().values
 
 
 def splits(train: Images, test: Images, settings: DatasetSettings) -> Splits:

@@ -1,6 +1,7 @@
-"""MNIST in torchvision's layout: 60,000 training and 10,000 test images of 28x28 grey pixels.
+"""MNIST and Fashion-MNIST in torchvision's layout: 60,000 training and 10,000 test images of 28x28 grey pixels.
 
-Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition, 1998.
+Sources: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition, 1998;
+H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017 (arXiv 1708.07747).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.download import download
 from tasks.data.fingerprint import fingerprint
 from tasks.data.settings import DatasetSettings
-from tasks.data.sources import Inspection, needed_folder
+from tasks.data.sources import Inspection, Progress, needed_folder
 from tasks.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ class IdxSource:
     """A data set of four IDX files below `<folder>/<title>/raw`, gzipped or not."""
 
     title: str
+    """Its name in torchvision, which is that of its folder."""
     classes: tuple[str, ...]
+    site: str
+    """Where the four files can be had."""
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         raw, names = self._files(settings, folder)
@@ -50,9 +55,18 @@ class IdxSource:
 
         return split(PARTS["train"]), split(PARTS["test"])
 
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        download(self.title, settings, folder, ({"train": True},), f"{self._layout()} from {self.site}", progress)
+
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Nothing to do: pixels are stored as they are."""
+
+    def _layout(self) -> str:
+        return f"{self.title}/raw/{{train,t10k}}-{{images-idx3,labels-idx1}}-ubyte.gz"
+
     def _files(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, dict[str, str]]:
         """The raw folder, and for each of the four files the name under which it is there."""
-        what = f"{self.title}/raw/{{train,t10k}}-{{images-idx3,labels-idx1}}-ubyte(.gz), torchvision's layout"
+        what = f"{self._layout()} (or unzipped), torchvision's layout"
         raw = needed_folder(settings, folder, what) / self.title / "raw"
         names: dict[str, str] = {}
         for part in PARTS.values():
@@ -88,4 +102,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
     return array
 
 
-SOURCE = IdxSource("MNIST", tuple("0123456789"))
+GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+MNIST = IdxSource("MNIST", tuple("0123456789"), "https://ossci-datasets.s3.amazonaws.com/mnist/")
+FASHION_MNIST = IdxSource("FashionMNIST", GARMENTS, "https://github.com/zalandoresearch/fashion-mnist")

@@ -49,6 +49,9 @@ class DatasetSettings(Settings):
     """Height and width to which images are resized (bilinear); null: as they are."""
     channels: Count | None = keyed(None, ge=1, le=3)
     """1 for grey, 3 for colour; null: as they are."""
+    examples: Count | None = keyed(None, ge=2)
+    """Use so many images, as many of each class as can be, chosen by `split.seed` before they are divided; null: all.
+    Only for images that do not come divided."""
     train_examples: Count | None = keyed(None, ge=1)
     """Use so many training images, chosen by `split.seed`; null: all."""
     split: SplitSettings = keyed(SplitSettings())

@@ -1,4 +1,4 @@
-"""The known data sets. To add one: write a module with a `Source` and name it here.
+"""The known data sets. To add one: write a `Source` in a module and name it here.
 
 This module imports nothing heavy, so that a plan can be made without torch.
 """
@@ -6,6 +6,7 @@ This module imports nothing heavy, so that a plan can be made without torch.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
     from tasks.data.settings import DatasetSettings
 
 SOURCES = {
-    "digits": "tasks.data.digits",
-    "mnist": "tasks.data.mnist",
-    "image_folder": "tasks.data.image_folder",
+    "animals10": "tasks.data.animals10:ANIMALS10",
+    "cifar10": "tasks.data.cifar:CIFAR10",
+    "cifar100": "tasks.data.cifar:CIFAR100",
+    "digits": "tasks.data.digits:DIGITS",
+    "fashion_mnist": "tasks.data.mnist:FASHION_MNIST",
+    "image_folder": "tasks.data.image_folder:IMAGE_FOLDER",
+    "mnist": "tasks.data.mnist:MNIST",
+    "svhn": "tasks.data.svhn:SVHN",
 }
-"""Name in a search space -> module that defines `SOURCE`."""
+"""Name in a search space -> `module:source`."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is finished, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +57,40 @@ class Source(Protocol):
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         """Decode everything at the size of the settings: training and test images."""
 
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Download what can be downloaded.
+
+        :raises UsageError: it cannot be had from here; the message says what to put where.
+        """
+
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Decode what is slow to decode into a file that all trials share.
+
+        :raises UsageError: images are corrupt, or the file cannot be written.
+        """
+
 
 def source(name: str) -> Source:
     """The source of that name; its module is imported now."""
-    return cast(Source, importlib.import_module(SOURCES[name]).SOURCE)
+    module, attribute = SOURCES[name].split(":")
+    return cast(Source, getattr(importlib.import_module(module), attribute))
 
 
 def inspect(settings: DatasetSettings, data_dir: Path | None) -> Inspection:
-    """Inspect the data set that the settings name, at its own root or below the data folder."""
-    return source(settings.name).inspect(settings, settings.root or data_dir)
+    """Inspect the data set that the settings name, at its own root or below the data folder.
+
+    :raises UsageError: it cannot be read, or does not have as many images as the settings ask for.
+    """
+    found = source(settings.name).inspect(settings, settings.root or data_dir)
+    total = found.train_images + found.test_images
+    if settings.examples and settings.examples > total:
+        raise UsageError(f"dataset.examples = {settings.examples}: {settings.name} has only {total} images")
+    if settings.examples and settings.examples < total:
+        raise UsageError(
+            f"dataset.examples = {settings.examples}: these images come divided into training and test images; "
+            "limit them with dataset.train_examples and attack.examples"
+        )
+    return found
 
 
 def needed_folder(settings: DatasetSettings, folder: Path | None, what: str) -> Path:

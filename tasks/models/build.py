@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tasks.errors import StageError
 from tasks.models.registry import builder
 from tasks.models.settings import ModelSettings
 
@@ -18,16 +19,50 @@ class Normalized(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, mean: float, std: float) -> None:
+    def __init__(self, network: nn.Module, mean: float | list[float], std: float | list[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(mean))
-        self.register_buffer("std", torch.tensor(std))
+        self.register_buffer("mean", _per_channel(mean))
+        self.register_buffer("std", _per_channel(std))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """float [N, C, H, W] in [0, 1] -> logits [N, classes]."""
         logits: Tensor = self.network((pixels - self.mean) / self.std)
         return logits
+
+
+Shapes = dict[str, list[int]]
+"""Layer -> shape of its weight."""
+
+
+def weight_shapes(network: nn.Module) -> Shapes:
+    """The shape of every weight of a network, by its layer."""
+    return {
+        name.removesuffix(".weight"): list(weight.shape)
+        for name, weight in network.named_parameters()
+        if name.endswith(".weight")
+    }
+
+
+def _reshape(layer: nn.Module, shape: list[int]) -> None:
+    """Give a layer the weights of another shape, all zero until they are loaded."""
+    if isinstance(layer, nn.Conv2d):
+        layer.out_channels, layer.in_channels = shape[0], shape[1] * layer.groups
+    elif isinstance(layer, nn.Linear):
+        layer.out_features, layer.in_features = shape
+    else:
+        assert isinstance(layer, nn.BatchNorm2d), f"no channels are removed from a {type(layer).__name__}"
+        layer.num_features = shape[0]
+    for name, parameter in layer.named_parameters(recurse=False):
+        size = shape if name == "weight" else shape[:1]
+        setattr(layer, name, nn.Parameter(torch.zeros(size, dtype=parameter.dtype)))
+    for name, buffer in layer.named_buffers(recurse=False):
+        setattr(layer, name, torch.zeros(shape[:1] if buffer.ndim else [], dtype=buffer.dtype))
+
+
+def _per_channel(values: float | list[float]) -> Tensor:
+    """A number as it is, one number for each colour as [C, 1, 1]."""
+    return torch.tensor(values).view(-1, 1, 1) if isinstance(values, list) else torch.tensor(values)
 
 
 @dataclass(frozen=True)
@@ -38,14 +73,36 @@ class Description:
     stem: str
     channels: int
     classes: int
-    mean: float
-    std: float
+    mean: float | list[float]
+    """One number, or one for each colour."""
+    std: float | list[float]
     pruned: dict[str, list[int]] = field(default_factory=dict)
     """Convolution -> positions of its pruned filters, ascending."""
+    shapes: Shapes = field(default_factory=dict)
+    """Layer -> shape of its weight, where channels were removed."""
 
     @classmethod
     def of(cls, settings: ModelSettings, channels: int, classes: int) -> Description:
-        return cls(settings.name, settings.stem, channels, classes, settings.mean, settings.std)
+        """What the settings ask for.
+
+        :raises StageError: the normalisation has another number of colours than the images.
+        """
+        mean, std = (list(part) if isinstance(part, tuple) else part for part in settings.normalisation())
+        for name, values in (("mean", mean), ("std", std)):
+            if isinstance(values, list) and len(values) != channels:
+                raise StageError(f"model.{name} has {len(values)} values, but the images have {channels} channels")
+        return cls(settings.name, settings.stem, channels, classes, mean, std)
+
+    def pixels_per_unit(self, space: str) -> float:
+        """How much of a pixel is one unit of a budget in the space `pixel` or `normalized`.
+
+        :raises StageError: it differs between the colours.
+        """
+        if space == "pixel":
+            return 1.0
+        if isinstance(self.std, list):
+            raise StageError("attack.eps_space = normalized: model.std differs between colours, so a budget is not one")
+        return self.std
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -54,6 +111,8 @@ class Description:
 def build(description: Description) -> Normalized:
     """A freshly initialised model; weights are drawn from torch's global generator."""
     network = builder(description.name)(description.channels, description.classes, description.stem)
+    for name, shape in description.shapes.items():
+        _reshape(network.get_submodule(name), shape)
     model = Normalized(network, description.mean, description.std)
     return model.to(memory_format=torch.channels_last)
 

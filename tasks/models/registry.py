@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from torch import nn
 
 ARCHITECTURES = {
+    "alexnet": "tasks.models.torchvision_nets:alexnet",
     "resnet8": "tasks.models.resnet8:resnet8",
-    "resnet18": "tasks.models.torchvision_resnet:resnet18",
-    "resnet34": "tasks.models.torchvision_resnet:resnet34",
-    "resnet50": "tasks.models.torchvision_resnet:resnet50",
+    "resnet18": "tasks.models.torchvision_nets:resnet18",
+    "resnet34": "tasks.models.torchvision_nets:resnet34",
+    "resnet50": "tasks.models.torchvision_nets:resnet50",
+    "vgg16": "tasks.models.torchvision_nets:vgg16",
+    "vgg16_bn": "tasks.models.torchvision_nets:vgg16_bn",
+    "wide_resnet50_2": "tasks.models.torchvision_nets:wide_resnet50_2",
 }
 """Name in a search space -> `module:builder`; a builder takes `channels`, `classes` and `stem`."""
 
@@ -29,3 +33,6 @@ def builder(name: str) -> Callable[[int, int, str], nn.Module]:
 
 WITHOUT_STEM = frozenset({"resnet8"})
 """Architectures that have one stem only, whatever `model.stem` says."""
+
+WITH_IMAGENET = frozenset(ARCHITECTURES) - {"resnet8"}
+"""Architectures of which torchvision has weights trained on ImageNet; under the same name there."""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import Self
 
+from tasks.data.fingerprint import file_digest
 from tasks.errors import choices
-from tasks.models.registry import ARCHITECTURES
-from tasks.settings import Number, Settings, keyed
+from tasks.models.registry import ARCHITECTURES, WITH_IMAGENET, WITHOUT_STEM
+from tasks.settings import Number, Settings, keyed, unkeyed
+
+PerChannel = Number | tuple[Number, ...]
+"""One number for all colours, or one for each."""
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+DEFAULT = 0.5
 
 
 def _known(name: str) -> str:
@@ -18,13 +27,69 @@ def _known(name: str) -> str:
     return name
 
 
+class WeightsSettings(Settings):
+    """Weights to start from: torchvision's, or those of a file, known by its content and not by its path."""
+
+    source: Literal["imagenet", "file"] = keyed()
+    """imagenet: torchvision's IMAGENET1K_V1."""
+    file: Path | None = unkeyed(None)
+    sha256: str | None = keyed(None)
+    """Of the file's content; where it is given, a file with another content is refused."""
+
+
+def _read_weights(value: object) -> object:
+    """`imagenet`, or the path of a file, whose content is hashed now."""
+    if value == "imagenet":
+        return {"source": "imagenet"}
+    if not isinstance(value, (str, Path)):
+        return value
+    file = Path(value).expanduser()
+    try:
+        return {"source": "file", "file": file, "sha256": file_digest(file)}
+    except OSError as error:
+        text = f"is neither `imagenet` nor a file that can be read: {error.strerror}"
+        raise PydanticCustomError("weights", "{text}", {"text": text}) from error
+
+
 class ModelSettings(Settings):
-    """An architecture, its stem, and the normalisation that is its first layer."""
+    """An architecture, its stem, its first weights, and the normalisation that is its first layer."""
 
     name: Annotated[str, AfterValidator(_known)] = keyed()
     stem: Literal["cifar", "imagenet"] = keyed("cifar")
     """`cifar`: a 3x3 convolution of stride 1 and no pooling first; `imagenet`: 7x7, stride 2 and max pooling."""
-    mean: Number = keyed(0.5)
-    """Subtracted from every pixel of [0, 1]."""
-    std: Number = keyed(0.5, gt=0)
-    """Every pixel is divided by it after that."""
+    weights: Annotated[WeightsSettings | None, BeforeValidator(_read_weights)] = keyed(None)
+    """null: random; `imagenet`: torchvision's; else a file, safetensors or one that torch.save wrote. The last layer is
+    made anew where its number of outputs is not that of the classes."""
+    mean: PerChannel | None = keyed(None)
+    """Subtracted from every pixel of [0, 1]; null: ImageNet's with `weights: imagenet`, else 0.5."""
+    std: PerChannel | None = keyed(None)
+    """Every pixel is divided by it after that; null: as for `mean`."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        deviations = self.std if isinstance(self.std, tuple) else (self.std,)
+        if any(value is not None and value <= 0 for value in deviations):
+            raise PydanticCustomError("std", "std must be above 0")
+        if self.weights and self.weights.source == "imagenet":
+            if self.name not in WITH_IMAGENET:
+                text = f"there are no ImageNet weights of {self.name}; {choices(WITH_IMAGENET, self.name)}"
+                raise PydanticCustomError("imagenet", "{text}", {"text": text})
+            if self.stem != "imagenet":
+                raise PydanticCustomError("imagenet", "weights: imagenet needs stem: imagenet")
+        return self
+
+    def normalisation(self) -> tuple[PerChannel, PerChannel]:
+        """Mean and standard deviation; one number where all colours have the same."""
+        from_imagenet = self.weights is not None and self.weights.source == "imagenet"
+        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if from_imagenet else (DEFAULT, DEFAULT)
+        return _shortest(mean if self.mean is None else self.mean), _shortest(std if self.std is None else self.std)
+
+    def normalized(self) -> Self:
+        """With the normalisation written out, and without a stem where the architecture has but one."""
+        mean, std = self.normalisation()
+        stem = ModelSettings.model_fields["stem"].default if self.name in WITHOUT_STEM else self.stem
+        return self.model_copy(update={"mean": mean, "std": std, "stem": stem})
+
+
+def _shortest(values: PerChannel) -> PerChannel:
+    return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values

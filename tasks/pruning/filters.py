@@ -29,7 +29,7 @@ def choose_filters(model: Normalized, settings: PruneSettings, draw: torch.Gener
     chosen: Pruned = {}
     for name, convolution in convolutions.items():
         count = round(settings.ratio * convolution.out_channels)
-        order = _importance(convolution.weight.detach(), settings, draw).argsort(stable=True)
+        order = importance(convolution.weight.detach(), settings, draw).argsort(stable=True)
         chosen[name] = sorted(order[:count].tolist())
     return {name: positions for name, positions in chosen.items() if positions}
 
@@ -47,7 +47,8 @@ def in_scope(network: nn.Module, scope: str) -> dict[str, nn.Conv2d]:
     return found
 
 
-def _importance(weight: Tensor, settings: PruneSettings, draw: torch.Generator) -> Tensor:
+def importance(weight: Tensor, settings: PruneSettings, draw: torch.Generator) -> Tensor:
+    """How much each filter of a convolution matters, float [filters] on the CPU."""
     if settings.importance == "random":
         return torch.rand(len(weight), generator=draw)
     size: Tensor = torch.linalg.vector_norm(weight.flatten(1), ord=1 if settings.importance == "l1" else 2, dim=1)

@@ -18,8 +18,10 @@ class PruneSettings(Settings):
     """`all`, or the name of a part of the network such as `layer4`: its convolutions and those below it."""
     importance: Literal["l1", "l2", "random"] = keyed("l1")
     """Filters with the smallest norm go first; `random`: by the seed of the trial."""
-    mode: Literal["mask"] = keyed("mask")
-    """mask: the filters and their batch norm are set to zero and stay zero; shapes do not change."""
+    mode: Literal["mask", "remove"] = keyed("mask")
+    """mask: the filters and their batch norm are set to zero and stay zero; shapes do not change. remove: the channels
+    go, with everything that belongs to them, so that the network gets faster; channels that a residual connection
+    joins go together."""
 
     def normalized(self) -> Self | None:
         """Null where nothing would be pruned."""

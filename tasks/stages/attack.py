@@ -30,7 +30,10 @@ def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, 
     check_weights(model)
     images = context.data(first).test
     cells = [cast(AttackSettings, stage.settings) for stage in stages]
-    found = evaluate(model, images, cells, first.seed, description.std)
+    surrogate = context.upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
+    spaces = {cell.eps_space for cell in cells}
+    unit = description.pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
+    found = evaluate(model, images, cells, first.seed, unit, surrogate)
     cost = model_size(model, tuple(images.pixels.shape[1:]))
     return [(result, {"metrics": {**result.counts(), **cost}}) for result in found]
 

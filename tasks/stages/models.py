@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,16 +10,23 @@ import pyarrow as pa
 import torch
 
 from tasks.chain import Stage
+from tasks.data.images import Images, Splits
+from tasks.errors import StageError
 from tasks.models.build import Description, Normalized, build
+from tasks.models.weights import load_initial
 from tasks.paths import HISTORY
 from tasks.pruning.filters import Mask, choose_filters, merged
+from tasks.pruning.removal import remove_filters
 from tasks.pruning.settings import PruneSettings
 from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.seeds import derived, generator
+from tasks.stages.attack import model_size
 from tasks.stages.context import Context, input_channels, save_model, save_table
 from tasks.training.checkpoint import Progress
+from tasks.training.examples import crafted_all
+from tasks.training.guards import summary
 from tasks.training.loop import fit
-from tasks.training.objectives import adversarial, standard
+from tasks.training.objectives import Objective, adversarial, standard, with_ensemble
 from tasks.training.optimizers import optimizer
 from tasks.training.settings import AdversarialFinetuneSettings, TrainSettings
 
@@ -28,13 +36,14 @@ Outcome = dict[str, Any]
 
 def initial_model(stage: Stage, context: Context) -> tuple[Description, Normalized]:
     """The model that a stage starts from: its upstream's, or initial weights drawn from the trial's seed."""
-    if stage.upstream:
+    if "model" in stage.upstream:
         return context.upstream_model(stage)
     images = context.data(stage).test
     description = Description.of(stage.model, input_channels(images), len(images.classes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived(stage.seed, "weights"))
         model = build(description)
+        load_initial(model.network, stage.model)
     return description, model.to(context.torch_device())
 
 
@@ -43,6 +52,7 @@ def train(stage: Stage, context: Context, draft: Path) -> Outcome:
     settings = cast(TrainSettings, stage.settings)
     description, model = initial_model(stage, context)
     mask = Mask.of(model, description.pruned)
+    data, objective = _task(stage, context, model)
     torch.manual_seed(derived(stage.seed, stage.kind, "torch"))
     draw = generator(stage.seed, stage.kind, "draw")
     progress = Progress(model, optimizer(model.parameters(), settings.optimizer), draw, [])
@@ -53,15 +63,51 @@ def train(stage: Stage, context: Context, draft: Path) -> Outcome:
         if context.on_epoch:
             context.on_epoch(stage, progress.epoch)
 
-    adversarially = isinstance(settings, AdversarialFinetuneSettings)
-    objective = adversarial(settings) if adversarially else standard  # type: ignore[arg-type]
-    data, augment = context.data(stage), stage.dataset.augment
-    fit(progress, data, settings, objective, augment, after_step=mask.apply, after_epoch=after_epoch)
+    seed = derived(stage.seed, stage.kind, "validation")
+    augment = stage.dataset.augment
+    fit(progress, data, settings, objective, augment, seed=seed, after_step=mask.apply, after_epoch=after_epoch)
+    if progress.best is not None:
+        model.load_state_dict(progress.best)
     save_model(draft, model, description)
     save_table(draft, HISTORY, _history_table(stage, progress.history))
-    last = progress.history[-1] if progress.history else {}
-    seconds = sum(entry["seconds"] for entry in progress.history)
-    return {"model": description.to_json(), "metrics": last, "resumed_from": resumed, "training_seconds": seconds}
+    return {
+        "model": description.to_json(),
+        "metrics": summary(progress.history, settings.keep),
+        "resumed_from": resumed,
+        "training_seconds": sum(entry["seconds"] for entry in progress.history),
+    }
+
+
+def _task(stage: Stage, context: Context, model: Normalized) -> tuple[Splits, Objective]:
+    """The images of a stage that trains, and what it minimises on them; `model` is what it starts from."""
+    settings, data = cast(TrainSettings, stage.settings), context.data(stage)
+    problem = settings.validation_problem(stage.dataset.split.validation)
+    if problem:
+        raise StageError(f"{stage.kind}.{problem}")
+    objective: Objective = standard
+    if isinstance(settings, AdversarialFinetuneSettings):
+        fixed = None
+        if settings.fixed_examples:
+            data = replace(data, train=_chosen(data.train, settings.fixed_examples, stage.seed))
+            if settings.attack:
+                fixed = crafted_all(model, data.train, settings.attack, derived(stage.seed, "fixed examples"))
+        objective = adversarial(settings, fixed)
+    if settings.ensemble:
+        roles = [f"surrogate_{number}" for number in range(len(settings.surrogates))]
+        surrogates = [context.upstream_model(stage, role)[1] for role in roles]
+        objective = with_ensemble(objective, settings.ensemble, surrogates)
+    return data, objective
+
+
+def _chosen(images: Images, count: int, seed: int) -> Images:
+    """So many of the training images, by the seed of the trial.
+
+    :raises StageError: there are fewer.
+    """
+    if count > len(images):
+        raise StageError(f"adversarial_finetune.fixed_examples = {count}: there are only {len(images)} training images")
+    order = torch.randperm(len(images), generator=generator(seed, "fixed examples"))
+    return images.select(order[:count].to(images.pixels.device))
 
 
 def _resume(progress: Progress, stage: Stage, context: Context) -> int:
@@ -83,13 +129,19 @@ def _history_table(stage: Stage, history: list[dict[str, Any]]) -> pa.Table:
 
 
 def prune(stage: Stage, context: Context, draft: Path) -> Outcome:
-    """Set the least important filters to zero for good."""
+    """Set the least important filters to zero for good, or remove them."""
     settings = cast(PruneSettings, stage.settings)
     description, model = initial_model(stage, context)
-    chosen = choose_filters(model, settings, generator(stage.seed, "prune"))
-    pruned = merged(description.pruned, chosen)
-    Mask.of(model, pruned).apply()
-    described = Description(**{**description.to_json(), "pruned": pruned})
-    save_model(draft, model, described)
-    filters = sum(map(len, chosen.values()))
-    return {"model": described.to_json(), "metrics": {"pruned_filters": filters}}
+    draw = generator(stage.seed, "prune")
+    image = tuple(context.data(stage).test.pixels.shape[1:])
+    before = model_size(model, image)
+    if settings.mode == "remove":
+        shapes, chosen = remove_filters(model, settings, draw, image)
+        description = replace(description, shapes=description.shapes | shapes)
+    else:
+        chosen = choose_filters(model, settings, draw)
+        description = replace(description, pruned=merged(description.pruned, chosen))
+        Mask.of(model, description.pruned).apply()
+    save_model(draft, model, description)
+    size = {**model_size(model, image), **{f"{name}_before": value for name, value in before.items()}}
+    return {"model": description.to_json(), "metrics": {"pruned_filters": sum(map(len, chosen.values())), **size}}

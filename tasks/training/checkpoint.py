@@ -28,6 +28,8 @@ class Progress:
     """Draws the order of an epoch, augmentation and random starts."""
     history: list[dict[str, Any]]
     """One entry per finished epoch."""
+    best: dict[str, Tensor] | None = None
+    """The weights of the best epoch so far, where these are to be kept."""
 
     @property
     def epoch(self) -> int:
@@ -42,6 +44,7 @@ class Progress:
         for place, entries in state["state"].items():
             for key, value in entries.items():
                 (tensors if isinstance(value, Tensor) else plain)[f"optimizer/{place}/{key}"] = value
+        tensors |= {f"best/{key}": value for key, value in (self.best or {}).items()}
         tensors |= {f"random/{key}": value for key, value in _random_states(self.draw).items()}
         header = {"history": self.history, "groups": state["param_groups"], "plain": plain}
         packed = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
@@ -64,6 +67,7 @@ class Progress:
         self.optimizer.load_state_dict({"state": state, "param_groups": header["groups"]})
         _set_random_states(_below(tensors, "random/"), self.draw)
         self.history[:] = header["history"]
+        self.best = _below(tensors, "best/") or None
 
 
 def _unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:

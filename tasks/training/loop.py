@@ -15,8 +15,8 @@ from tasks.data.images import Images, Splits, as_float
 from tasks.data.settings import AugmentSettings
 from tasks.errors import StageError
 from tasks.training.checkpoint import Progress
-from tasks.training.objectives import Objective
-from tasks.training.optimizers import rate_factor
+from tasks.training.guards import note_best, robust_validation
+from tasks.training.objectives import Batch, Objective
 from tasks.training.settings import TrainSettings
 
 EVALUATION_BATCH = 512
@@ -29,11 +29,13 @@ def fit(
     objective: Objective,
     augment: AugmentSettings,
     *,
+    seed: int,
     after_step: Callable[[], None],
     after_epoch: Callable[[], None],
 ) -> None:
     """Run the epochs that are still missing; `progress.history` gains one entry for each.
 
+    :param seed: of the validation attack, the same in every epoch.
     :param after_step: keeps pruned filters pruned.
     :param after_epoch: writes the checkpoint.
     :raises StageError: the loss is NaN or infinite.
@@ -42,8 +44,10 @@ def fit(
         started = time.perf_counter()
         entry = _epoch(progress, data.train, settings, objective, augment, after_step)
         loss, accuracy = assess(progress.model, data.validation)
-        entry |= {"validation_loss": loss, "validation_accuracy": accuracy}
+        robust = robust_validation(progress.model, data.validation, settings, seed)
+        entry |= {"validation_loss": loss, "validation_accuracy": accuracy, "robust_validation_accuracy": robust}
         progress.history.append(entry | {"seconds": time.perf_counter() - started})
+        note_best(progress, settings.keep)
         after_epoch()
 
 
@@ -62,12 +66,12 @@ def _epoch(
     rate = 0.0
     for number, index in enumerate(batches):
         step = progress.epoch * len(batches) + number
-        rate = settings.optimizer.lr * rate_factor(settings.schedule, step, len(batches), settings.epochs)
+        rate = settings.optimizer.lr * settings.schedule.factor(step, len(batches), settings.epochs)
         for group in progress.optimizer.param_groups:
             group["lr"] = rate
         pixels = as_float(augmented(images.pixels[index], augment, progress.draw))
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            outcome = objective(model, pixels, images.labels[index], progress.draw)
+            outcome = objective(model, Batch(pixels, images.labels[index], index), progress.draw)
         progress.optimizer.zero_grad(set_to_none=True)
         outcome.loss.backward()
         progress.optimizer.step()

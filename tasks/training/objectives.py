@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.attacks.crafting import Job, crafter
-from tasks.attacks.prepare import Target
-from tasks.training.settings import AdversarialFinetuneSettings
+from tasks.attacks.methods import MethodSettings
+from tasks.attacks.prepare import Target, prepare
+from tasks.training.examples import crafted
+from tasks.training.settings import AdversarialFinetuneSettings, EnsembleSettings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some training images, as they are shown in this epoch."""
+
+    pixels: Tensor
+    """float [N, C, H, W] in [0, 1], augmented."""
+    labels: Tensor
+    """int64 [N]."""
+    index: Tensor
+    """int64 [N]: their places in the training split."""
 
 
 @dataclass(frozen=True)
@@ -22,47 +35,70 @@ class Outcome:
     accuracy: Tensor
 
 
-Objective = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Outcome]
-"""(model, float images in [0, 1], labels, random numbers) -> outcome."""
+Objective = Callable[[nn.Module, Batch, torch.Generator], Outcome]
+"""(model, batch, random numbers) -> outcome."""
 
 
-def _standard(logits: Tensor, labels: Tensor) -> Outcome:
+def _assessed(logits: Tensor, labels: Tensor) -> Outcome:
     return Outcome(F.cross_entropy(logits, labels), logits.detach().argmax(1).eq(labels).float().mean())
 
 
-def standard(model: nn.Module, pixels: Tensor, labels: Tensor, draw: torch.Generator) -> Outcome:  # noqa: ARG001
+def standard(model: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:  # noqa: ARG001
     """Cross-entropy on the images as they are."""
-    return _standard(model(pixels), labels)
+    return _assessed(model(batch.pixels), batch.labels)
 
 
-def adversarial(settings: AdversarialFinetuneSettings) -> Objective:
-    """(1 - lambda) L_clean + lambda L_adv; examples are made against the model in evaluation mode."""
-    weight = settings.weight
-    if weight == 0:
+def adversarial(settings: AdversarialFinetuneSettings, fixed: Tensor | None = None) -> Objective:
+    """(1 - lambda) L_clean + lambda L_adv.
+
+    :param fixed: examples of the whole training split, float [N, C, H, W]; null: made for each batch, against the
+        model in evaluation mode.
+    """
+    weight, method = settings.weight, settings.attack
+    if weight == 0 or method is None:
         return standard
 
-    def objective(model: nn.Module, pixels: Tensor, labels: Tensor, draw: torch.Generator) -> Outcome:
-        examples = adversarial_examples(model, pixels, labels, settings, draw)
-        hard = _standard(model(examples), labels)
+    def objective(model: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
+        examples = fixed[batch.index] if fixed is not None else _own_examples(model, batch, method, draw)
+        hard = _assessed(model(examples), batch.labels)
         if weight == 1:
             return hard
-        easy = _standard(model(pixels), labels)
+        easy = _assessed(model(batch.pixels), batch.labels)
         loss = (1 - weight) * easy.loss + weight * hard.loss
         return Outcome(loss, (1 - weight) * easy.accuracy + weight * hard.accuracy)
 
     return objective
 
 
-def adversarial_examples(
-    model: nn.Module, pixels: Tensor, labels: Tensor, settings: AdversarialFinetuneSettings, draw: torch.Generator
-) -> Tensor:
-    """Examples against the model as it is now, the shape of `pixels`; the model's mode is restored."""
-    method = settings.attack
-    assert method is not None, "an objective with an adversarial share has an attack"
-    seed = int(torch.randint(0, 2**62, (), generator=draw))
-    count = method.label_steps
+def _own_examples(model: nn.Module, batch: Batch, method: MethodSettings, draw: torch.Generator) -> Tensor:
+    """Examples against the model as it is now; its mode is restored."""
     model.eval()
-    job = Job(Target(model, model), pixels, labels, (count,), torch.arange(len(labels)), seed, stop_when_fooled=False)
-    examples = crafter(method)(job, method)[count]
+    examples = crafted(Target(model, model), batch.pixels, batch.labels, method, _seed(draw))
     model.train()
-    return examples.detach()
+    return examples
+
+
+def with_ensemble(inner: Objective, settings: EnsembleSettings, surrogates: Sequence[nn.Module]) -> Objective:
+    """The objective on batches of which a share is replaced by examples made against one of several models.
+
+    A batch comes in random order, so its first images are any images.
+    """
+    targets = [prepare(surrogate) for surrogate in surrogates]
+
+    def objective(model: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
+        count = round(settings.share * len(batch.labels))
+        chosen = int(torch.randint(0, len(targets) + settings.include_self, (), generator=draw))
+        part = Batch(batch.pixels[:count], batch.labels[:count], batch.index[:count])
+        if count and chosen == len(targets):
+            examples = _own_examples(model, part, settings.attack, draw)
+        elif count:
+            examples = crafted(targets[chosen], part.pixels, part.labels, settings.attack, _seed(draw))
+        else:
+            examples = part.pixels
+        return inner(model, replace(batch, pixels=torch.cat([examples, batch.pixels[count:]])), draw)
+
+    return objective
+
+
+def _seed(draw: torch.Generator) -> int:
+    return int(torch.randint(0, 2**62, (), generator=draw))

@@ -2,97 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.settings import Method
-from tasks.settings import ByName, Count, Number, Settings, keyed
+from tasks.settings import Count, Number, Settings, keyed
+from tasks.training.basic import BasicSettings, SurrogateSettings
 
 
-class SgdSettings(Settings):
-    """Stochastic gradient descent, as torch.optim.SGD."""
+class EnsembleSettings(Settings):
+    """Ensemble adversarial training: part of each batch is examples made against static models
+    (Tramer et al. 2018, arXiv 1705.07204)."""
 
-    name: Literal["sgd"] = keyed("sgd")
-    lr: Number = keyed(0.01, gt=0)
-    momentum: Number = keyed(0.0, ge=0, lt=1)
-    weight_decay: Number = keyed(0.0, ge=0)
-    nesterov: bool = keyed(False)
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and self.momentum == 0:
-            raise PydanticCustomError("nesterov", "nesterov needs a momentum above 0")
-        return self
+    share: Number = keyed(0.5, gt=0, le=1)
+    """Share of each batch that is replaced by examples; these are made against one model, drawn for each batch."""
+    attack: Method = keyed()
+    surrogates: tuple[SurrogateSettings, ...] = keyed(min_length=1)
+    include_self: bool = keyed(False)
+    """Whether the model in training is one of the models drawn from."""
 
 
-class AdamSettings(Settings):
-    """Adam, as torch.optim.Adam (Kingma and Ba 2015, arXiv 1412.6980)."""
-
-    name: Literal["adam"] = keyed("adam")
-    lr: Number = keyed(1e-3, gt=0)
-    beta1: Number = keyed(0.9, ge=0, lt=1)
-    beta2: Number = keyed(0.999, ge=0, lt=1)
-    eps: Number = keyed(1e-8, gt=0)
-    weight_decay: Number = keyed(0.0, ge=0)
+Keep = Literal["last", "best_accuracy", "best_loss", "best_robust_accuracy"]
 
 
-class AdamWSettings(AdamSettings):
-    """Adam with decoupled weight decay, as torch.optim.AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101)."""
+class TrainSettings(BasicSettings):
+    """Standard training with cross-entropy, or ensemble adversarial training."""
 
-    name: Literal["adamw"] = keyed("adamw")  # type: ignore[assignment]
-    weight_decay: Number = keyed(0.01, ge=0)
-
-
-OPTIMIZERS: dict[str, type[Settings]] = {"sgd": SgdSettings, "adam": AdamSettings, "adamw": AdamWSettings}
-Optimizer = Annotated[SgdSettings | AdamSettings | AdamWSettings, ByName("optimizer", OPTIMIZERS)]
-
-
-class ConstantSettings(Settings):
-    """The learning rate of the optimizer, unchanged."""
-
-    name: Literal["constant"] = keyed("constant")
-
-
-class CosineSettings(Settings):
-    """A linear rise over `warmup` of the steps, then half a cosine down to zero."""
-
-    name: Literal["cosine"] = keyed("cosine")
-    warmup: Number = keyed(0.0, ge=0, lt=1)
-
-
-class MultistepSettings(Settings):
-    """The rate is multiplied by `gamma` at each milestone."""
-
-    name: Literal["multistep"] = keyed("multistep")
-    milestones: tuple[Count, ...] = keyed()
-    """Epochs, counted from 0."""
-    gamma: Number = keyed(0.1, gt=0)
-
-
-SCHEDULES: dict[str, type[Settings]] = {
-    "constant": ConstantSettings,
-    "cosine": CosineSettings,
-    "multistep": MultistepSettings,
-}
-Schedule = Annotated[ConstantSettings | CosineSettings | MultistepSettings, ByName("schedule", SCHEDULES)]
-
-
-class TrainSettings(Settings):
-    """Standard training with cross-entropy."""
-
-    epochs: Count = keyed(ge=0)
-    batch_size: Count = keyed(64, ge=1)
-    optimizer: Optimizer = keyed()
-    schedule: Schedule = keyed(ConstantSettings())
-    precision: Literal["fp32", "bf16"] = keyed("fp32")
-    """bf16: autocast of the forward pass; weights stay in fp32."""
+    ensemble: EnsembleSettings | None = keyed(None)
+    """null: training images as they are."""
+    validation_attack: Method | None = keyed(None)
+    """A cheap attack on the validation part after each epoch: robust validation accuracy in the history, and a
+    warning of catastrophic overfitting. A few steps show what a single-step attack hides. null: none."""
+    keep: Keep = keyed("last")
+    """The weights that the stage publishes: of the last epoch, or of the epoch that was best on the validation part."""
 
     def normalized(self) -> Self | None:
         """Null where nothing would be trained."""
-        return self if self.epochs else None
+        return self._without_empty_examples() if self.epochs else None
+
+    def _without_empty_examples(self) -> Self:
+        """Examples without a budget are images as they are."""
+        if self.ensemble is None:
+            return self
+        if self.ensemble.attack.eps == 0:
+            return self.model_copy(update={"ensemble": None})
+        surrogates = tuple(surrogate.normalized() for surrogate in self.ensemble.surrogates)
+        return self.model_copy(update={"ensemble": self.ensemble.model_copy(update={"surrogates": surrogates})})
+
+    @property
+    def surrogates(self) -> tuple[SurrogateSettings, ...]:
+        """The other models that this training needs."""
+        return self.ensemble.surrogates if self.ensemble else ()
+
+    def validation_problem(self, share: float) -> str | None:
+        """What stands against these settings where so much of the training split is held out for validation."""
+        if self.keep == "best_robust_accuracy" and self.validation_attack is None:
+            return "keep: best_robust_accuracy needs validation_attack"
+        if share == 0 and self.keep != "last":
+            return f"keep: {self.keep} needs dataset.split.validation above 0"
+        if share == 0 and self.validation_attack:
+            return "validation_attack needs dataset.split.validation above 0"
+        return None
 
 
 class FinetuneSettings(TrainSettings):
@@ -100,7 +73,7 @@ class FinetuneSettings(TrainSettings):
 
 
 class AdversarialFinetuneSettings(TrainSettings):
-    """Fine-tuning on (1 - lambda) L_clean + lambda L_adv, the examples made on the fly.
+    """Fine-tuning on (1 - lambda) L_clean + lambda L_adv, the examples made on the fly or once before the first epoch.
 
     Goodfellow et al. 2015 (arXiv 1412.6572) for the mixed loss, Madry et al. 2018 (arXiv 1706.06083) for the examples.
     """
@@ -109,6 +82,9 @@ class AdversarialFinetuneSettings(TrainSettings):
     """Share of the adversarial loss."""
     attack: Method | None = keyed(None)
     """How the examples are made; null only where lambda is 0."""
+    fixed_examples: Count | None = keyed(None, ge=1)
+    """Train on so many training images alone, chosen by the seed; their examples are made once, against the model as it
+    is before the first epoch. null: on all, with new examples for each batch."""
 
     @model_validator(mode="after")
     def _examples_need_an_attack(self) -> Self:
@@ -120,7 +96,8 @@ class AdversarialFinetuneSettings(TrainSettings):
         """Without an adversarial share, or without a budget, how the examples are made cannot matter."""
         if not self.epochs:
             return None
+        kept = self._without_empty_examples()
         if self.weight == 0 or self.attack is None or self.attack.eps == 0:
             changes: dict[str, Any] = {"weight": 0.0, "attack": None}
-            return self.model_copy(update=changes)
-        return self
+            return kept.model_copy(update=changes)
+        return kept

@@ -1,0 +1,132 @@
+"""Images that are decoded once per machine: a memory-mapped uint8 file that all trials share.
+
+It is named by the content of the image files and by how they are decoded, appears whole or not at all, and is made
+again where its checksum no longer fits. Processes that want the same file wait for the first of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image
+
+from tasks.data.fingerprint import cache_folder, fingerprint
+from tasks.data.images import Images, resized
+from tasks.data.listing import Listing
+from tasks.data.settings import DatasetSettings
+from tasks.data.sources import Progress
+from tasks.errors import UsageError
+from tasks.keys import digest
+from tasks.paths import temporary
+
+VERSION = 1
+"""Raised when the same file would be decoded to other pixels than before."""
+
+
+def decoded(listings: Sequence[Listing], settings: DatasetSettings, progress: Progress | None = None) -> list[Images]:
+    """The images of each listing; the pixels are mapped from files, which are made where they are not there.
+
+    :raises UsageError: images are corrupt, counted and named over all listings; or the cache folder cannot be written.
+    """
+    targets = [cache_folder() / "decoded" / f"{_key(listing, settings)}.npy" for listing in listings]
+    corrupt: list[Path] = []
+    for listing, target in zip(listings, targets, strict=True):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(target):
+                corrupt += [] if _whole(target) else _write(listing, settings, target, progress)
+        except OSError as error:
+            raise UsageError(
+                f"decoded images cannot be kept in {target.parent}: {error.strerror or error}; "
+                "set ADVSWEEP_CACHE to a folder that can be written and has room"
+            ) from error
+    _refuse(corrupt, listings)
+    return [_mapped(listing, target) for listing, target in zip(listings, targets, strict=True)]
+
+
+def _refuse(corrupt: list[Path], listings: Sequence[Listing]) -> None:
+    if not corrupt:
+        return
+    root = Path(os.path.commonpath([listing.folder for listing in listings]))
+    shown = ", ".join(file.relative_to(root).as_posix() for file in corrupt[:5]) + (", ..." if corrupt[5:] else "")
+    total = sum(len(listing.files) for listing in listings)
+    raise UsageError(f"{root}: {len(corrupt)} of {total} images are corrupt: {shown}")
+
+
+def _mapped(listing: Listing, file: Path) -> Images:
+    pixels = torch.from_numpy(np.load(file, mmap_mode="c"))
+    return Images(pixels, torch.tensor(listing.labels, dtype=torch.int64), listing.classes)
+
+
+def _key(listing: Listing, settings: DatasetSettings) -> str:
+    content = {"version": VERSION, "files": fingerprint(listing.folder, listing.files), "order": digest(listing.files)}
+    return digest({**content, "image_size": settings.image_size, "channels": settings.channels or 3})
+
+
+def _whole(target: Path) -> bool:
+    """Whether the file is there with the checksum that it was written with; read only if it is new or has changed."""
+    checksum = target.with_suffix(".sha256")
+    if not target.is_file() or not checksum.is_file():
+        return False
+    return fingerprint(target.parent, [target.name]) == checksum.read_text()
+
+
+def _write(listing: Listing, settings: DatasetSettings, target: Path, progress: Progress | None) -> list[Path]:
+    """Decode into the file, unless images are corrupt: these are returned."""
+    draft = target.with_name(temporary(target.name, uuid.uuid4().hex[:8]))
+    try:
+        corrupt = _decode_all(listing, settings, draft, progress)
+        if not corrupt:
+            draft.replace(target)
+            target.with_suffix(".sha256").write_text(fingerprint(target.parent, [target.name]))
+        return corrupt
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _decode_all(listing: Listing, settings: DatasetSettings, draft: Path, progress: Progress | None) -> list[Path]:
+    """Decode every file into a new array on disk, [N, C, H, W], in the order of the listing; returns the corrupt."""
+    total, size = len(listing.files), settings.image_size
+    assert size is not None, "inspect() refuses image files without a size"
+    shape = (total, settings.channels or 3, size, size)
+    array: NDArray[np.uint8] = np.lib.format.open_memmap(draft, "w+", np.uint8, shape)
+    corrupt = []
+    for place, name in enumerate(listing.files):
+        try:
+            array[place] = _decode(listing.folder / name, settings).numpy()
+        except RuntimeError:
+            corrupt.append(listing.folder / name)
+        if progress and (place % 100 == 99 or place + 1 == total):
+            progress("decoding images", place + 1, total)
+    array.flush()  # type: ignore[attr-defined]
+    return corrupt
+
+
+def _decode(path: Path, settings: DatasetSettings) -> Tensor:
+    """uint8 [C, H, W] at the size of the settings.
+
+    :raises RuntimeError: the file is no image that can be decoded.
+    """
+    mode = ImageReadMode.GRAY if settings.channels == 1 else ImageReadMode.RGB
+    return resized(decode_image(str(path), mode)[None], settings)[0]
+
+
+@contextlib.contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold a lock that the system releases when this process ends, however it ends; none where there is no fcntl."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes may decode the same images, and one result stays
+        yield
+        return
+    with target.with_suffix(".lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,71 @@
+"""The image files of a data set that keeps a folder per class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.data.settings import DatasetSettings
+from tasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Image files below one folder, relative to it, with the position of their class."""
+
+    folder: Path
+    classes: tuple[str, ...]
+    files: tuple[str, ...]
+    labels: tuple[int, ...]
+
+    def select(self, places: Tensor) -> Listing:
+        """The files at these positions, in this order."""
+        chosen = places.tolist()
+        files, labels = (tuple(column[place] for place in chosen) for column in (self.files, self.labels))
+        return replace(self, files=files, labels=labels)
+
+
+def list_classes(folder: Path, folders: dict[str, str], what: str) -> Listing:
+    """The images of every class folder.
+
+    :param folders: name of a folder -> the class that it holds; labels follow the sorted names of the classes.
+    :raises UsageError: there is no image at all, or a class has none.
+    """
+    classes = sorted(folders.values())
+    found = [
+        (f"{name}/{file.relative_to(folder / name).as_posix()}", classes.index(folders[name]))
+        for name in sorted(folders, key=folders.__getitem__)
+        for file in sorted((folder / name).rglob("*"))
+        if file.suffix.lower() in SUFFIXES
+    ]
+    empty = sorted(set(range(len(classes))) - {label for _, label in found})
+    if not found or empty:
+        which = f"; no image in {', '.join(classes[label] for label in empty)}" if empty else ""
+        raise UsageError(f"{folder} does not hold {what}{which}")
+    files, labels = zip(*found, strict=True)
+    return Listing(folder, tuple(classes), files, labels)
+
+
+def sizes(listing: Listing, settings: DatasetSettings) -> tuple[int, int]:
+    """How many training and test images a listing that is not divided gives."""
+    count = min(settings.examples or len(listing.files), len(listing.files))
+    test = round(settings.split.test * count)
+    return count - test, test
+
+
+def divide(listing: Listing, settings: DatasetSettings) -> tuple[Listing, Listing]:
+    """The training and the test files: limited by `examples`, then divided by `split.test`, both by `split.seed`."""
+    import torch
+
+    from tasks.data.images import balanced, divided
+
+    if settings.examples and settings.examples < len(listing.files):
+        listing = listing.select(balanced(torch.tensor(listing.labels), settings.examples, settings.split.seed))
+    train, test = divided(len(listing.files), settings.split.test, settings.split.seed)
+    return listing.select(train), listing.select(test)

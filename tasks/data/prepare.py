@@ -1,0 +1,29 @@
+"""Bring a data set onto this machine, ready for trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tasks.data.settings import DatasetSettings
+from tasks.data.sources import Inspection, Progress, inspect, source
+from tasks.errors import UsageError
+
+
+def prepare(settings: DatasetSettings, data_dir: Path | None, progress: Progress) -> Inspection:
+    """Download a data set where it is not there yet, and decode what would be slow to decode in a trial.
+
+    :param progress: told what is being done, how much is finished, how much there is.
+    :returns: what is there now.
+    :raises UsageError: it cannot be downloaded from here (the message says exactly what to put where), files are
+        missing, or images are corrupt (counted and named).
+    """
+    known, folder = source(settings.name), settings.root or data_dir
+    try:
+        found = inspect(settings, data_dir)
+    except UsageError:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        known.download(settings, folder, progress)
+        found = inspect(settings, data_dir)
+    known.decode(settings, folder, progress)
+    return found

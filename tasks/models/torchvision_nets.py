@@ -1,0 +1,70 @@
+"""torchvision's networks with a stem for small or for large images.
+
+The imagenet stem is torchvision's own. The cifar stem is made for images of about 32x32 pixels: it does not shrink
+them before the first block, and the classifiers of AlexNet and VGG take what is left of them.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import nn
+from torchvision import models
+
+
+def _resnet(name: str, channels: int, classes: int, stem: str) -> nn.Module:
+    """He et al. 2016 (arXiv 1512.03385); twice as wide inside the blocks: Zagoruyko and Komodakis 2016 (1605.07146)."""
+    net: nn.Module = models.get_model(name, weights=None, num_classes=classes)
+    if stem == "cifar":
+        net.conv1 = nn.Conv2d(channels, 64, 3, 1, 1, bias=False)
+        net.maxpool = nn.Identity()
+    elif channels != 3:
+        net.conv1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
+    return net
+
+
+def resnet18(channels: int, classes: int, stem: str) -> nn.Module:
+    return _resnet("resnet18", channels, classes, stem)
+
+
+def resnet34(channels: int, classes: int, stem: str) -> nn.Module:
+    return _resnet("resnet34", channels, classes, stem)
+
+
+def resnet50(channels: int, classes: int, stem: str) -> nn.Module:
+    return _resnet("resnet50", channels, classes, stem)
+
+
+def wide_resnet50_2(channels: int, classes: int, stem: str) -> nn.Module:
+    return _resnet("wide_resnet50_2", channels, classes, stem)
+
+
+def alexnet(channels: int, classes: int, stem: str) -> nn.Module:
+    """Krizhevsky 2014 (arXiv 1404.5997); with the cifar stem 3x3 positions are left of 32x32."""
+    net = cast(models.AlexNet, models.get_model("alexnet", weights=None, num_classes=classes))
+    if stem == "cifar":
+        net.features[0] = nn.Conv2d(channels, 64, 3, 1, 1)
+        net.avgpool = nn.AdaptiveAvgPool2d(3)
+        net.classifier[1] = nn.Linear(256 * 9, 4096)
+    elif channels != 3:
+        net.features[0] = nn.Conv2d(channels, 64, 11, 4, 2)
+    return cast(nn.Module, net)
+
+
+def _vgg(name: str, channels: int, classes: int, stem: str) -> nn.Module:
+    """Simonyan and Zisserman 2015 (arXiv 1409.1556); with the cifar stem one position is left of 32x32."""
+    net = cast(models.VGG, models.get_model(name, weights=None, num_classes=classes))
+    if stem == "cifar":
+        net.avgpool = nn.AdaptiveAvgPool2d(1)
+        net.classifier[0] = nn.Linear(512, 4096)
+    if channels != 3:
+        net.features[0] = nn.Conv2d(channels, 64, 3, 1, 1)
+    return cast(nn.Module, net)
+
+
+def vgg16(channels: int, classes: int, stem: str) -> nn.Module:
+    return _vgg("vgg16", channels, classes, stem)
+
+
+def vgg16_bn(channels: int, classes: int, stem: str) -> nn.Module:
+    return _vgg("vgg16_bn", channels, classes, stem)

@@ -1,0 +1,113 @@
+"""First weights from torchvision or from a file; nothing is unpickled that could run code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from tasks.data.fingerprint import file_digest
+from tasks.errors import StageError
+from tasks.models.settings import ModelSettings
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+"""Names under which training scripts keep the weights in a checkpoint."""
+PREFIXES = ("module.", "network.", "model.")
+"""What wrappers put before the names of all weights."""
+
+
+def load_initial(network: nn.Module, settings: ModelSettings) -> None:
+    """Give a network its first weights; its last layer keeps random ones where the number of classes differs.
+
+    :raises StageError: the weights cannot be had, or are not of this architecture; the message says what differs.
+    """
+    if settings.weights is None:
+        return
+    if settings.weights.source == "imagenet":
+        _fit(network, _imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings)
+        return
+    file = settings.weights.file
+    assert file is not None, "weights from a file name it"
+    _fit(network, _from_file(file, settings.weights.sha256), str(file), settings)
+
+
+def _imagenet(name: str) -> dict[str, Tensor]:
+    from torchvision import models
+
+    weights = models.get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        found: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError) as error:
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        raise StageError(
+            f"model.weights = imagenet: {name} could not be downloaded: {error}. "
+            f"Without a network, put {weights.url} into {folder}, or name a file: model.weights = FILE"
+        ) from error
+    return found
+
+
+def _from_file(file: Path, sha256: str | None) -> dict[str, Tensor]:
+    """The tensors of a safetensors file or of one that torch.save wrote, by the names of the bare network."""
+    try:
+        if sha256 and file_digest(file) != sha256:
+            raise StageError(f"model.weights: {file} is not the file that the plan was made with: its content differs")
+        if file.suffix == ".safetensors":
+            content: Any = safetensors.torch.load_file(file)
+        else:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise StageError(f"model.weights: {file} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise StageError(f"model.weights: {file} holds no weights: {_first_line(error)}") from error
+    except UnpicklingError as error:
+        raise StageError(f"model.weights: {file} holds more than weights, and is refused") from error
+    return _bare(content, file)
+
+
+def _bare(content: Any, file: Path) -> dict[str, Tensor]:
+    """Tensors by name, out of what training scripts wrap them in."""
+    for name in WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(name), dict):
+            content = content[name]
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)} if content else {}
+    if not tensors:
+        raise StageError(f"model.weights: {file} holds no weights by name")
+    for prefix in PREFIXES:
+        inside = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        tensors = inside or tensors
+    return tensors
+
+
+def _fit(network: nn.Module, found: dict[str, Tensor], where: str, settings: ModelSettings) -> None:
+    wanted = network.state_dict()
+    head = head_name(network)
+    for name in (f"{head}.weight", f"{head}.bias"):
+        if name in found and found[name].shape[1:] == wanted[name].shape[1:] and len(found[name]) != len(wanted[name]):
+            found = {**found, name: wanted[name]}
+    missing = [name for name in wanted if name not in found]
+    strange = [name for name in found if name not in wanted]
+    other = [
+        f"{name} is {list(found[name].shape)} instead of {list(wanted[name].shape)}"
+        for name in wanted
+        if name in found and found[name].shape != wanted[name].shape
+    ]
+    if missing or strange or other:
+        kinds = (("missing", missing), ("not in the network", strange), ("of another shape", other))
+        said = "; ".join(f"{len(names)} {kind}, such as {names[0]}" for kind, names in kinds if names)
+        raise StageError(f"model.weights: {where} does not fit {settings.name} with stem {settings.stem}: {said}")
+    network.load_state_dict(found, strict=True)
+
+
+def head_name(network: nn.Module) -> str:
+    """The last linear layer, which gives the logits."""
+    names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    return names[-1]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

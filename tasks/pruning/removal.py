@@ -1,0 +1,75 @@
+"""Filters that are really removed: the network becomes smaller and faster.
+
+Channels that a residual connection adds together can only go together, so they are judged together: by the sum of
+their importance. Torch-Pruning (Fang et al. 2023, arXiv 2301.12900) knows which layers depend on which.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch_pruning as tp
+from torch import Tensor, nn
+
+from tasks.errors import StageError
+from tasks.models.build import Normalized, Shapes, weight_shapes
+from tasks.pruning.filters import Pruned, importance, in_scope
+from tasks.pruning.settings import PruneSettings
+
+Groups = list[list[str]]
+"""Convolutions whose output channels can only go together."""
+
+
+def remove_filters(
+    model: Normalized, settings: PruneSettings, draw: torch.Generator, shape: tuple[int, ...]
+) -> tuple[Shapes, Pruned]:
+    """Remove the exact share of every group of channels in scope, the least important first; the model is changed.
+
+    :param shape: one image, [C, H, W].
+    :returns: the weight shapes that are no longer the architecture's own; and convolution -> removed filters.
+    :raises StageError: no convolution is in scope, or one shares its channels with a convolution outside.
+    """
+    network, before = model.network.eval(), weight_shapes(model.network)
+    graph = _graph(network, torch.zeros(1, *shape, device=model.mean.device))
+    removed: Pruned = {}
+    for names in _groups(network, graph, settings):
+        places = _least_important(network, names, settings, draw)
+        removed |= dict.fromkeys(names, places) if places else {}
+        group = graph.get_pruning_group(network.get_submodule(names[0]), tp.prune_conv_out_channels, idxs=places)
+        if places:
+            group.prune()
+    model.to(memory_format=torch.channels_last)
+    after = weight_shapes(network)
+    return {name: size for name, size in after.items() if size != before[name]}, removed
+
+
+def _graph(network: nn.Module, example: Tensor) -> tp.DependencyGraph:
+    with torch.enable_grad():  # the graph is read from what autograd records
+        return tp.DependencyGraph().build_dependency(network, example)
+
+
+def _groups(network: nn.Module, graph: tp.DependencyGraph, settings: PruneSettings) -> Groups:
+    names = {module: name for name, module in network.named_modules()}
+    scope = in_scope(network, settings.scope)
+    groups: Groups = []
+    for name, convolution in scope.items():
+        if any(name in group for group in groups):
+            continue
+        found = graph.get_pruning_group(convolution, tp.prune_conv_out_channels, idxs=[0])
+        coupled = [names[dep.target.module] for dep, _ in found if dep.handler == tp.prune_conv_out_channels]
+        members = list(dict.fromkeys([name, *coupled]))
+        outside = [member for member in members if member not in scope]
+        if outside:
+            raise StageError(
+                f"prune.scope = {settings.scope!r}: {name} shares its channels with {', '.join(outside)}, which is "
+                "outside: they can only be removed together; choose a larger scope, or mode: mask"
+            )
+        groups.append(members)
+    return groups
+
+
+def _least_important(network: nn.Module, names: list[str], settings: PruneSettings, draw: torch.Generator) -> list[int]:
+    weights = [network.get_parameter(f"{name}.weight").detach() for name in names]
+    count = min(round(settings.ratio * len(weights[0])), len(weights[0]) - 1)  # a layer without filters is none
+    total = torch.stack([importance(weight, settings, draw) for weight in weights]).sum(0)
+    chosen: list[int] = sorted(total.argsort(stable=True)[:count].tolist())
+    return chosen

@@ -1,0 +1,78 @@
+"""What all training has in common, and the other models against which examples are made.
+
+It knows no attack, so that the settings of attacks can name a surrogate.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
+from tasks.models.settings import ModelSettings
+from tasks.settings import ByName, Count, Number, Settings, keyed
+from tasks.training.schedules import ConstantSettings, Schedule
+
+
+class SgdSettings(Settings):
+    """Stochastic gradient descent, as torch.optim.SGD."""
+
+    name: Literal["sgd"] = keyed("sgd")
+    lr: Number = keyed(0.01, gt=0)
+    momentum: Number = keyed(0.0, ge=0, lt=1)
+    weight_decay: Number = keyed(0.0, ge=0)
+    nesterov: bool = keyed(False)
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise PydanticCustomError("nesterov", "nesterov needs a momentum above 0")
+        return self
+
+
+class AdamSettings(Settings):
+    """Adam, as torch.optim.Adam (Kingma and Ba 2015, arXiv 1412.6980)."""
+
+    name: Literal["adam"] = keyed("adam")
+    lr: Number = keyed(1e-3, gt=0)
+    beta1: Number = keyed(0.9, ge=0, lt=1)
+    beta2: Number = keyed(0.999, ge=0, lt=1)
+    eps: Number = keyed(1e-8, gt=0)
+    weight_decay: Number = keyed(0.0, ge=0)
+
+
+class AdamWSettings(AdamSettings):
+    """Adam with decoupled weight decay, as torch.optim.AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101)."""
+
+    name: Literal["adamw"] = keyed("adamw")  # type: ignore[assignment]
+    weight_decay: Number = keyed(0.01, ge=0)
+
+
+OPTIMIZERS: dict[str, type[Settings]] = {"sgd": SgdSettings, "adam": AdamSettings, "adamw": AdamWSettings}
+Optimizer = Annotated[SgdSettings | AdamSettings | AdamWSettings, ByName("optimizer", OPTIMIZERS)]
+
+
+class BasicSettings(Settings):
+    """What all training has in common."""
+
+    epochs: Count = keyed(ge=0)
+    batch_size: Count = keyed(64, ge=1)
+    optimizer: Optimizer = keyed()
+    schedule: Schedule = keyed(ConstantSettings())
+    precision: Literal["fp32", "bf16"] = keyed("fp32")
+    """bf16: autocast of the forward pass; weights stay in fp32."""
+
+
+class SurrogateSettings(Settings):
+    """Another model, trained on the same data, against which examples are made; it does not change any more."""
+
+    model: ModelSettings = keyed()
+    train: BasicSettings | None = keyed(None)
+    """null: the model as it is, with the weights that `model.weights` names."""
+
+    def normalized(self) -> Self:
+        """Without training that trains nothing."""
+        train = self.train if self.train and self.train.epochs else None
+        return self.model_copy(update={"model": self.model.normalized(), "train": train})

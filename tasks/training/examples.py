@@ -1,0 +1,50 @@
+"""Adversarial examples for training and validation; verdicts on test images are the evaluator's alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tasks.attacks.crafting import Job, crafter
+from tasks.attacks.methods import MethodSettings
+from tasks.attacks.prepare import Target, prepare
+from tasks.data.images import Images, as_float
+
+BATCH = 256
+
+
+def crafted(
+    target: Target, pixels: Tensor, labels: Tensor, method: MethodSettings, seed: int, index: Tensor | None = None
+) -> Tensor:
+    """Examples of the last step, float [N, C, H, W] in [0, 1], without a gradient.
+
+    :param pixels: float [N, C, H, W] in [0, 1].
+    :param index: names the images to the attack's random numbers; null: 0, 1, 2, ...
+    """
+    count = method.label_steps
+    index = torch.arange(len(labels)) if index is None else index
+    job = Job(target, pixels, labels, (count,), index, seed, stop_when_fooled=False)
+    return crafter(method)(job, method)[count].detach()
+
+
+def crafted_all(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
+    """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
+    target = prepare(model)
+    parts = [
+        crafted(target, as_float(images.pixels[index]), images.labels[index], method, seed, index)
+        for index in torch.arange(len(images)).split(BATCH)
+    ]
+    return torch.cat(parts)
+
+
+def robust_accuracy(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> float | None:
+    """The share of images that is classified correctly under attack; null where there are none."""
+    if not len(images):
+        return None
+    target = prepare(model)
+    correct = 0
+    for index in torch.arange(len(images)).split(BATCH):
+        labels = images.labels[index]
+        examples = crafted(target, as_float(images.pixels[index]), labels, method, seed, index)
+        correct += int((~target.fooled(examples, labels)).sum())
+    return correct / len(images)
