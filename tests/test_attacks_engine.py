@@ -16,9 +16,12 @@ from tasks.attacks import evaluate as evaluator
 from tasks.attacks.crafting import Crafted, Job, crafter
 from tasks.attacks.evaluate import evaluate
 from tasks.attacks.settings import METHODS, AttackSettings
+from tasks.chain import chain
 from tasks.errors import StageError
 from tasks.settings import problems
+from tasks.trial import Trial, normalized_trial
 from tests.attack_models import Linear, job_of, linear_images, network, network_images, settings
+from tests.conftest import CONFIG
 
 COUNTS = (1, 2, 5, 9)
 WALKS = [
@@ -238,3 +241,14 @@ def test_every_attack_survives_writing_and_reading(name: str) -> None:
     cell = settings(name=name, eps=0.1)
     assert AttackSettings.model_validate(cell.document()) == cell
     assert "eps" in cell.canonical()
+
+
+def test_a_transfer_attack_builds_on_a_surrogate_of_its_own_seed_and_runs_to_the_end() -> None:
+    surrogate = {"seed": 7, "model": {"name": "resnet8"}, "train": CONFIG["train"]}
+    raw = {**CONFIG, "seed": 0, "attack": {**CONFIG["attack"], "surrogate": surrogate}}  # type: ignore[dict-item]
+    trial = normalized_trial(Trial.model_validate(raw))
+    other, *own = chain(trial, "0" * 64)
+    assert (other.kind, other.seed) == ("train", 7)
+    assert own[-1].kind == "attack"
+    assert own[-1].upstream == {"model": own[-2].key, "surrogate_0": other.key}
+    assert trial.attack.stop_when_fooled is False
