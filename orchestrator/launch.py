@@ -41,6 +41,8 @@ class Launch:
     project: str = "advsweep"
     dry_run: bool = False
     fresh: bool = False
+    verify: bool = False
+    """Add the cells that make more checks of the numbers possible."""
     cpus: int | None = None
     """CPUs of a private Ray; null: those that this process may use."""
 
@@ -80,7 +82,7 @@ def launch(options: Launch, console: Console) -> int:
 
     :raises UsageError: something about the request, before anything is started or written.
     """
-    space = load(options.space, options.overrides)
+    space = load(options.space, options.overrides, verify=options.verify)
     plan = make_plan(space, options.data_dir)
     resources = space.resources.with_default(options.cpus_per_trial, options.gpus_per_trial)
     storage = open_storage(options.storage)

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.grid import count, grid_problems, override, variants
 from orchestrator.resources import ResourceTable
+from orchestrator.verify import with_verification
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
 from tasks.errors import Problem, ProblemsError, UsageError, choices
@@ -78,16 +79,19 @@ def find(name: str) -> Path:
     raise UsageError(f"--space {name}: no such file, and no space of that name; {choices(known, name)}")
 
 
-def load(name: str, overrides: Sequence[str] = ()) -> Space:
+def load(name: str, overrides: Sequence[str] = (), *, verify: bool = False) -> Space:
     """Read, override, validate and expand a space.
 
     :param overrides: `path.to.setting=value` each; the value is YAML, so it may be a grid.
+    :param verify: add the cells that make more checks of the numbers possible.
     :raises UsageError: with every mistake of the file and the overrides.
     """
     path = find(name)
     content = read_mapping(path)
     for text in overrides:
         apply_override(content, text)
+    if verify:
+        content = with_verification(content)
     return build(path.stem, str(path), content)
 
 

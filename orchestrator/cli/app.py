@@ -8,7 +8,8 @@ import traceback
 
 import typer
 
-from orchestrator.cli.keeping import clean, explain
+from orchestrator.cli.data import data
+from orchestrator.cli.keeping import clean, doctor, explain, export
 from orchestrator.cli.launching import launch, plan, spaces
 from orchestrator.cli.reading import results, status
 
@@ -20,8 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (launch, spaces, plan, status, results, explain, clean):
+for command in (launch, spaces, plan, status, results, explain, export, doctor, clean):
     app.command()(command)
+app.add_typer(data, name="data")
 
 
 def main() -> None:

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
+from orchestrator.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
 
 
 def explain(
@@ -49,3 +50,27 @@ def clean(
         return
     remove(opened, found)
     typer.echo(f"removed {len(found)} entries, {total}")
+
+
+def export(
+    trial: Annotated[str, typer.Argument(help="The id of a trial, or the beginning of one.")],
+    out: Annotated[Path, typer.Option(help="Folder that is made.")],
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Write the model of a trial so that plain torch loads it: weights, code, preprocessing, an example."""
+    from orchestrator.exporting import export_trial
+    from tasks.storage import open_storage
+
+    typer.echo(f"{export_trial(open_storage(storage), trial, out, data_dir)}: run `python {out / 'example.py'}`")
+
+
+def doctor(storage: StorageOption = DEFAULT_STORAGE, data_dir: DataDirOption = None) -> None:
+    """Look at what a sweep depends on: packages, processors, disk, storage."""
+    from orchestrator.doctor import examine
+    from orchestrator.tables import text_table
+
+    found = examine(storage, data_dir)
+    typer.echo(text_table(["what", "", "detail"], [[f.what, "ok" if f.fine else "NOT OK", f.detail] for f in found]))
+    if not all(finding.fine for finding in found):
+        raise typer.Exit(1)

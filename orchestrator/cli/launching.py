@@ -12,6 +12,7 @@ from orchestrator.cli.options import (
     SetOption,
     SpaceOption,
     StorageOption,
+    VerifyOption,
     WandbMode,
 )
 
@@ -29,6 +30,7 @@ def launch(
     project: Annotated[str, typer.Option(help="W&B project.")] = "advsweep",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, start nothing.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what is stored.")] = False,
+    verify: VerifyOption = False,
 ) -> None:
     """Run a sweep; the same command again runs only what is missing or failed."""
     from rich.console import Console
@@ -49,6 +51,7 @@ def launch(
         project=project,
         dry_run=dry_run,
         fresh=fresh,
+        verify=verify,
     )
     raise typer.Exit(run(options, Console()))
 
@@ -58,6 +61,7 @@ def plan(
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
+    verify: VerifyOption = False,
     slots: Annotated[int | None, typer.Option(min=1, help="Stages that would run at once.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,7 +71,7 @@ def plan(
     from orchestrator.spaces import load
     from tasks.storage import open_storage
 
-    planned = make_plan(load(space, overrides or ()), data_dir)
+    planned = make_plan(load(space, overrides or (), verify=verify), data_dir)
     opened = open_storage(storage)
     if as_json:
         typer.echo(json.dumps(plan_facts(planned, opened, slots), indent=1))

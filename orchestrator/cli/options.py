@@ -20,6 +20,9 @@ DataDirOption = Annotated[
     Path | None, typer.Option(envvar="ADVSWEEP_DATA_DIR", help="Root of the data sets that live on disk.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Add attacks that make more checks of the numbers possible.")
+]
 SweepArgument = Annotated[str, typer.Argument(help="The id of a sweep, or the beginning of one.")]
 DEFAULT_STORAGE = "results"
 
