@@ -6,9 +6,9 @@ import importlib
 import sys
 
 BENCHMARKS = {
-    "sweep": "benchmarks.sweep",
-    "overhead": "benchmarks.overhead",
     "attack": "benchmarks.attack",
+    "overhead": "benchmarks.overhead",
+    "sweep": "benchmarks.sweep",
 }
 """Name -> module with `main(arguments)`; it may return an exit code."""
 

@@ -1,0 +1,182 @@
+"""Verdicts catch planted faults, speak for sound numbers, and keep silent where nothing was tested."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from orchestrator import spaces
+from orchestrator.reference import compare
+from orchestrator.tradeoff import tradeoff_table
+from orchestrator.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotated, verdicts
+from tasks.attacks.health import health
+from tasks.attacks.prepare import frozen
+from tasks.chain import chain
+from tasks.data.images import Images
+from tasks.errors import UsageError
+from tasks.row import finished_row
+from tasks.trial import normalized_trial
+from tests.conftest import CONFIG
+
+
+def row(attack: dict[str, Any], robust: int, **metrics: Any) -> dict[str, Any]:
+    """The finished row of an attack on one model, 1,000 images of which 950 are classified correctly."""
+    space = spaces.build("test", "test", {**CONFIG, "attack": attack})
+    trial = normalized_trial(space.trials[0])
+    stages = chain(trial, "0" * 64)
+    found = {"examples": 1000, "clean_correct": 950, "robust_correct": robust, "classes": 10}
+    found |= {"parameters": 1, "nonzero_parameters": 1, "macs": 1}
+    found |= {"gradient_images": 256, "zero_gradients": 0, "deterministic": True, **metrics}
+    time = "2026-01-01T00:00:00+00:00"
+    record = {
+        "metrics": found,
+        "device": "cpu",
+        "versions": {},
+        "seconds": 1.0,
+        "started_at": time,
+        "finished_at": time,
+    }
+    made = finished_row(trial, stages, {stage.key: record for stage in stages})
+    return made | {"sweep_id": "s", "space": "test"}
+
+
+def ifgsm(eps: float | str, steps: int, robust: int, **metrics: Any) -> dict[str, Any]:
+    return row({"name": "ifgsm", "eps": eps, "steps": steps}, robust, **metrics)
+
+
+def of(check: str, found: list[Verdict]) -> set[str]:
+    return {verdict.verdict for verdict in found if verdict.check == check}
+
+
+SURROGATE = {"seed": 7, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}
+
+
+@pytest.mark.parametrize(
+    ("check", "strong", "weak"),
+    [
+        ("iterative >= single step", ("8/255", 10), {"name": "fgsm", "eps": "8/255"}),
+        ("white-box >= noise", ("8/255", 10), {"name": "uniform", "eps": "8/255"}),
+        ("gradient >= gradient-free", ("8/255", 10), {"name": "square", "eps": "8/255"}),
+        (
+            "white-box >= transfer",
+            ("8/255", 10),
+            {"name": "ifgsm", "eps": "8/255", "steps": 10, "surrogate": SURROGATE},
+        ),
+    ],
+)
+def test_what_should_be_weaker_is_not_stronger(check: str, strong: tuple[str, int], weak: dict[str, Any]) -> None:
+    sound = verdicts([ifgsm(*strong, 200), row(weak, 600)])
+    assert of(check, sound) == {OK}
+    masked = verdicts([ifgsm(*strong, 600), row(weak, 200)])
+    assert of(check, masked) == {SUSPICIOUS}
+    assert of(check, verdicts([ifgsm(*strong, 200)])) == {NOT_TESTED}
+
+
+def test_more_budget_is_at_least_as_strong() -> None:
+    assert of("more budget >= less", verdicts([ifgsm("2/255", 10, 500), ifgsm("8/255", 10, 200)])) == {OK}
+    assert of("more budget >= less", verdicts([ifgsm("2/255", 10, 200), ifgsm("8/255", 10, 500)])) == {SUSPICIOUS}
+
+
+def test_a_large_budget_reaches_chance() -> None:
+    assert of("chance at a large budget", verdicts([ifgsm(0.5, 20, 20)])) == {OK}
+    assert of("chance at a large budget", verdicts([ifgsm(0.5, 20, 500)])) == {SUSPICIOUS}
+    assert of("chance at a large budget", verdicts([ifgsm("8/255", 20, 500)])) == {NOT_TESTED}
+
+
+def test_an_attack_that_still_gains_has_not_converged() -> None:
+    assert of("converged in steps", verdicts([ifgsm("8/255", 10, 205), ifgsm("8/255", 20, 200)])) == {OK}
+    assert of("converged in steps", verdicts([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200)])) == {SUSPICIOUS}
+
+
+def test_masked_and_random_models_are_noticed() -> None:
+    assert of("gradients present", verdicts([ifgsm("8/255", 10, 200, zero_gradients=200)])) == {SUSPICIOUS}
+    assert of("deterministic", verdicts([ifgsm("8/255", 10, 200, deterministic=False)])) == {SUSPICIOUS}
+
+
+class Saturated(nn.Module):
+    """A planted fault: logits so large that the softmax has no gradient left."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return 1e6 * pixels.flatten(1)[:, :4]
+
+
+class Shattered(nn.Module):
+    """A planted fault: rounding, whose gradient is zero nearly everywhere."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.round(pixels * 16).flatten(1)[:, :4]
+
+
+class Noisy(nn.Module):
+    """A planted fault: another answer each time."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        clean = pixels.flatten(1)[:, :4]
+        return clean + 0.1 * torch.randn_like(clean)
+
+
+class Sound(nn.Module):
+    """Nothing wrong with it."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.flatten(1)[:, :4]
+
+
+@pytest.mark.parametrize(
+    ("model", "masked", "deterministic"),
+    [(Saturated(), True, True), (Shattered(), True, True), (Noisy(), False, False), (Sound(), False, True)],
+    ids=lambda value: type(value).__name__,
+)
+def test_planted_faults_show_in_the_health_of_a_model(model: nn.Module, masked: bool, deterministic: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (64, 1, 8, 8), generator=draw, dtype=torch.uint8)
+    labels = model(pixels.float() / 255).argmax(1) if deterministic else torch.zeros(64, dtype=torch.int64)
+    found = health(frozen(model), Images(pixels, labels, tuple("abcd")))
+    assert (found["zero_gradients"] > 0.5 * found["gradient_images"]) is masked
+    assert found["deterministic"] is deterministic
+
+
+def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
+    rows = annotated([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200), ifgsm("2/255", 20, 900)])
+    by_steps = {(entry["attack_eps"], entry["attack_steps"]): entry for entry in rows}
+    assert by_steps[8 / 255, 20]["verdict"] == SUSPICIOUS
+    assert by_steps[2 / 255, 20]["verdict"] == OK
+    assert json.loads(by_steps[8 / 255, 20]["verdicts"])["converged in steps"] == SUSPICIOUS
+    assert "suspicious" in tradeoff_table(rows)
+
+
+def test_models_are_never_mixed() -> None:
+    other = spaces.build("test", "test", {**CONFIG, "seed": 5, "attack": {"name": "fgsm", "eps": "8/255"}})
+    stages = chain(other.trials[0], "0" * 64)
+    weak = row({"name": "fgsm", "eps": "8/255"}, 100)
+    weak |= {f"{stage.kind}_key": stage.key for stage in stages}
+    assert SUSPICIOUS not in of("iterative >= single step", verdicts([ifgsm("8/255", 10, 600), weak]))
+
+
+def test_verify_adds_the_cells_that_make_every_check_possible() -> None:
+    plain = spaces.load("smoke", ["prune=null"])
+    more = spaces.load("smoke", ["prune=null"], verify=True)
+    added = {trial.attack.method.name for trial in more.trials} - {trial.attack.method.name for trial in plain.trials}
+    assert added == {"uniform", "square"}
+    assert any(trial.attack.surrogate for trial in more.trials)
+    assert any((trial.attack.method.eps or 0) >= 0.5 for trial in more.trials)
+    assert {trial.trial_id for trial in plain.trials} < {trial.trial_id for trial in more.trials}
+    with pytest.raises(UsageError, match="needs an iterative attack"):
+        spaces.load("smoke", ["attack={name: fgsm, eps: 8/255}"], verify=True)
+
+
+def test_a_papers_number_agrees_when_it_lies_in_the_interval() -> None:
+    reference: list[dict[str, Any]] = [
+        {"match": {"attack": "ifgsm", "attack_eps": "8/255"}, "robust_accuracy": 0.21, "source": "near"},
+        {"match": {"attack": "ifgsm", "train.epochs": 2}, "robust_accuracy": "1/2", "source": "far"},
+        {"match": {"attack": "ifgsm", "prune": None}, "clean_accuracy": 0.5, "source": "absent"},
+    ]
+    near, far, absent = compare(reference, [ifgsm("8/255", 10, 200)])
+    assert near.agrees is True
+    assert far.agrees is False
+    assert absent.agrees is None
+    assert (near.images, near.seeds, near.measured) == (1000, 1, 0.2)
