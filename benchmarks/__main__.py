@@ -8,8 +8,9 @@ import sys
 BENCHMARKS = {
     "sweep": "benchmarks.sweep",
     "overhead": "benchmarks.overhead",
+    "attack": "benchmarks.attack",
 }
-"""Name -> module with `main(arguments)`."""
+"""Name -> module with `main(arguments)`; it may return an exit code."""
 
 
 def main(arguments: list[str]) -> int:
@@ -17,8 +18,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in BENCHMARKS:
         print(f"usage: python -m benchmarks {{{','.join(BENCHMARKS)}}} [options]", file=sys.stderr)
         return 2
-    importlib.import_module(BENCHMARKS[arguments[0]]).main(arguments[1:])
-    return 0
+    return importlib.import_module(BENCHMARKS[arguments[0]]).main(arguments[1:]) or 0
 
 
 if __name__ == "__main__":

@@ -182,6 +182,12 @@ def _section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
     return list(distinct.values()), found
 
 
+def first_sentence(description: str) -> str:
+    """What a list shows of a description: up to the first full stop or semicolon."""
+    text = " ".join(description.split())
+    return re.split(r"(?<=[.;])\s", text, maxsplit=1)[0].rstrip(".;")
+
+
 def resolved_text(space: Space) -> str:
     """The space with its overrides as YAML, for `space.yaml`."""
     import yaml

@@ -118,7 +118,8 @@ def chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
 def _surrogate(trial: Trial, fingerprint: str, asked: SurrogateSettings) -> Stage:
     """The stage that makes a surrogate: the one of a trial that trains this model so, which then shares it."""
     settings = TrainSettings.model_validate(asked.train.document()) if asked.train else UNTRAINED
-    return _stage("train", trial.seed, trial.dataset, fingerprint, asked.model, settings, ())
+    seed = trial.seed if asked.seed is None else asked.seed
+    return _stage("train", seed, trial.dataset, fingerprint, asked.model, settings, ())
 
 
 def main_line(chain: Sequence[Stage]) -> list[Stage]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from tasks.attacks.methods import TargetedSettings
 from tasks.chain import Stage, main_line
 from tasks.keys import canonical_json
 from tasks.metrics import rate, wilson
@@ -66,6 +67,7 @@ def _asked(trial: Trial, chain: Sequence[Stage]) -> Row:
         "attack_eps": method.eps,
         "attack_eps_space": trial.attack.eps_space,
         "attack_steps": method.label_steps,
+        "attack_targeted": isinstance(method, TargetedSettings) and method.targeted,
         "attack_surrogate": trial.attack.surrogate.model.name if trial.attack.surrogate else None,
         "stop_when_fooled": trial.attack.stop_when_fooled,
         "only_correct": trial.attack.only_correct,

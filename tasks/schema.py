@@ -32,6 +32,7 @@ TRIALS = _table(
     ("attack_eps", pa.float64()),
     ("attack_eps_space", pa.string()),
     ("attack_steps", pa.int64()),
+    ("attack_targeted", pa.bool_()),
     ("attack_surrogate", pa.string()),
     ("stop_when_fooled", pa.bool_()),
     ("only_correct", pa.bool_()),

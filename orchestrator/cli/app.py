@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import typer
 
@@ -24,17 +25,37 @@ for command in (launch, spaces, plan, status, results, explain, clean):
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user is one message and exit code 2, never a traceback."""
+    """Run the command line and end the process.
+
+    Every command has cleaned up after itself by then, so the process ends at once: threads of native libraries (Arrow,
+    DuckDB) now and then abort an interpreter that takes itself apart beside them.
+    """
+    code = run()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        pass  # `advsweep results ... | head`
+    os._exit(code)
+
+
+def run() -> int:
+    """The exit code; a mistake of the user is one message and exit code 2, never a traceback."""
     from tasks.errors import UsageError
 
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `advsweep results ... | head`
-        sys.exit(0)
+        return 0
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0

@@ -77,7 +77,7 @@ def plan(
 
 def spaces(as_json: JsonOption = False) -> None:
     """List the search spaces that come with advsweep."""
-    from orchestrator.spaces import load, shipped
+    from orchestrator.spaces import first_sentence, load, shipped
     from orchestrator.tables import text_table
 
     found = [load(name) for name in shipped()]
@@ -85,5 +85,5 @@ def spaces(as_json: JsonOption = False) -> None:
         rows = [{"name": s.name, "trials": len(s.trials), "description": s.description} for s in found]
         typer.echo(json.dumps(rows, indent=1))
         return
-    table = [[space.name, str(len(space.trials)), " ".join(space.description.split())] for space in found]
+    table = [[space.name, str(len(space.trials)), first_sentence(space.description)] for space in found]
     typer.echo(text_table(["space", "trials", "description"], table))

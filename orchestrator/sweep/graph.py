@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,9 +65,10 @@ class JobGraph:
             if not node.missing:
                 self._make_ready(node)
 
-    def _make_ready(self, node: Node) -> None:
+    def _make_ready(self, node: Node, *, first: bool = False) -> None:
         node.state = State.READY
-        heapq.heappush(self._ready[node.job.kind], (-node.priority, next(self._order), node))
+        urgency = math.inf if first else node.priority
+        heapq.heappush(self._ready[node.job.kind], (-urgency, next(self._order), node))
 
     def ready(self) -> dict[Kind, int]:
         """How many jobs of each kind may run, the kind of the most urgent job first."""
@@ -95,10 +97,10 @@ class JobGraph:
         return node
 
     def again(self, node: Node) -> None:
-        """Put a job that was running back among the ready ones."""
+        """Put a job that was running back among the ready ones, before all others."""
         self._running -= 1
         self._unstarted += 1
-        self._make_ready(node)
+        self._make_ready(node, first=True)
 
     def finish(self, node: Node) -> None:
         """Mark a job done; what waited for it alone becomes ready."""

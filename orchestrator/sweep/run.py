@@ -20,7 +20,7 @@ from orchestrator.sweep.graph import JobGraph
 from orchestrator.sweep.pool import WorkerPool
 from orchestrator.sweep.recorder import RowRecorder
 from orchestrator.sweep.state import SweepState, outcome
-from orchestrator.sweep.tune_grid import ON_HEAD, run_grid
+from orchestrator.sweep.tune_grid import run_grid
 from orchestrator.sweep.worker import StageWorker, WorkerSettings
 from orchestrator.wandb_log import WandbLog
 from tasks import paths
@@ -30,6 +30,8 @@ from tasks.store import StageStore
 
 MOST_WORKERS = 4096
 """On a cluster that grows by itself nothing else limits the actors that are asked for."""
+BOARD = {"node:__internal_head__": 0.0001}
+"""The board stays on the node that a sweep cannot lose."""
 WARM_UP = 15.0
 """Seconds that the coordinators wait for the first workers to come up; on two cores they would only slow them."""
 
@@ -60,7 +62,7 @@ class Sweep:
             for trial_id, planned in self.trials.items()
             if trial_id not in self.prepared.finished
         }
-        self._board = ray.remote(num_cpus=0, resources=ON_HEAD, max_concurrency=10_000)(Board).remote(chains)
+        self._board = ray.remote(num_cpus=0, resources=BOARD, max_concurrency=10_000)(Board).remote(chains)
         self._board.post.remote({key: outcome(record) for key, record in self.records.items()})
         return self._board
 

@@ -11,20 +11,23 @@ from ray import tune
 
 from orchestrator.sweep.board import coordinate
 
-ON_HEAD = {"node:__internal_head__": 0.0001}
-"""Resources of what only waits: it holds no CPU or GPU, and stays on the one node that a sweep cannot lose."""
+COORDINATORS = 4
+"""Trials that wait at the same time; each is a small process that does nothing else."""
+ON_HEAD = {"node:__internal_head__": 0.96 / COORDINATORS}
+"""What a coordinator holds: no CPU or GPU, a share of the one node that a sweep cannot lose.
+
+The share is what limits their number. Tune's own limit would not do: trials that end sooner than an actor starts
+make it start and kill a process for nearly every trial, unless the actors that start have to wait for a resource.
+"""
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_MAX_PENDING_TRIALS_PG": "64",
     "TUNE_RESULT_DELIM": "/",
 }
 """Tune's own output and loggers are off, and so is its restore: finished stages are what a sweep resumes from."""
-COORDINATORS = 2
-"""Trials that wait at the same time; each is a small process that does nothing else."""
 COORDINATOR_LOSSES = 10
 """How often Tune may lose a coordinator of one trial with its node; nothing is computed again because of it."""
 
@@ -58,7 +61,7 @@ def run_grid(
     tuner = tune.Tuner(
         trainable,
         param_space={"trial": tune.grid_search(list(trial_ids))},
-        tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=min(COORDINATORS, len(trial_ids))),
+        tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
             name="grid",
             storage_path=str(folder),

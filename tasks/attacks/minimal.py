@@ -5,10 +5,19 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from tasks.attacks.methods import MinimalSettings, TargetedMinimalSettings
 from tasks.settings import Count, Number, keyed
+
+
+def _not_zero(value: float) -> float:
+    if value == 0:
+        raise PydanticCustomError("zero", "must not be 0")
+    return value
 
 
 class JsmaSettings(TargetedMinimalSettings):
@@ -21,7 +30,7 @@ class JsmaSettings(TargetedMinimalSettings):
     craft = "tasks.attacks.jsma:jsma"
     name: Literal["jsma"] = keyed("jsma")
     norm: Literal["l0"] = keyed("l0")
-    theta: Number = keyed(1.0, ge=-1, le=1)
+    theta: Annotated[Number, AfterValidator(_not_zero)] = keyed(1.0, ge=-1, le=1)
     """Targeted only: what a chosen value is changed by; 1: to white at once."""
     gamma: Number = keyed(0.1, gt=0, le=1)
     """The largest share of an image's values that may be changed."""

@@ -50,7 +50,7 @@ class L2:
     """The Euclidean length of the change."""
 
     def direction(self, gradient: Tensor) -> Tensor:
-        return gradient / per_image(gradient.flatten(1).norm(dim=1)).clamp_min(1e-12)
+        return gradient / per_image(self.size(gradient)).clamp_min(1e-12)
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
         return delta * (eps / per_image(self.size(delta)).clamp_min(1e-12)).clamp_max(1)
@@ -62,7 +62,7 @@ class L2:
         return drawn
 
     def size(self, delta: Tensor) -> Tensor:
-        length: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
+        length: Tensor = torch.linalg.vector_norm(_rows(delta), dim=1)[: len(delta)]
         return length
 
 
@@ -93,7 +93,7 @@ class L1:
         return values * signs * (eps * radius / values.sum())
 
     def size(self, delta: Tensor) -> Tensor:
-        total: Tensor = delta.flatten(1).abs().sum(1)
+        total: Tensor = _rows(delta).abs().sum(1)[: len(delta)]
         return total
 
 
@@ -120,6 +120,12 @@ def sizes(delta: Tensor) -> dict[str, Tensor]:
     """Every size of each perturbation [N, C, H, W], [N] each; `l0` counts changed values, each colour alone."""
     found = {name: norm.size(delta) for name, norm in NORMS.items()}
     return found | {"l0": (delta.flatten(1) != 0).sum(1)}
+
+
+def _rows(values: Tensor) -> Tensor:
+    """[N, C, H, W] -> [at least 2, C * H * W] in one layout: bits of a sum depend on the layout, and on being alone."""
+    flat = values.contiguous().flatten(1).contiguous()
+    return flat if len(flat) > 1 else torch.cat([flat, flat])
 
 
 def per_image(values: Tensor) -> Tensor:

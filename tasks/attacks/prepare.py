@@ -51,8 +51,27 @@ class _Bf16(nn.Module):
         return logits.float()
 
 
+class _Steady(nn.Module):
+    """A model that answers for one image what it answers for the same image among others.
+
+    Matrix products of a single row take another path, whose sums differ in the last bit.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.model(pixels if len(pixels) > 1 else torch.cat([pixels, pixels]))
+        return logits[: len(pixels)]
+
+
 def frozen(model: nn.Module) -> nn.Module:
-    """A copy in evaluation mode, without gradients of its weights, channels last; its logits are unchanged."""
+    """A copy in evaluation mode, without gradients of its weights, channels last; the same logits in every batch."""
+    return _Steady(_frozen(model)).eval()
+
+
+def _frozen(model: nn.Module) -> nn.Module:
     copied = copy.deepcopy(model).eval().requires_grad_(False)
     return copied.to(memory_format=torch.channels_last)
 
@@ -62,13 +81,14 @@ def prepare(model: nn.Module, precision: str = "fp32") -> Target:
 
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
-    judge = frozen(model)
-    if isinstance(judge, Normalized):
-        judge.network = _folded(judge.network)
-    if precision == "fp32" or not isinstance(judge, Normalized):
+    copied = _frozen(model)
+    if isinstance(copied, Normalized):
+        copied.network = _folded(copied.network)
+    judge = _Steady(copied).eval()
+    if precision == "fp32" or not isinstance(copied, Normalized):
         return Target(judge, judge)
-    gradient = _Bf16(judge).eval().requires_grad_(False)
-    return Target(gradient.to(memory_format=torch.channels_last), judge)
+    gradient = _Bf16(copied).eval().requires_grad_(False)
+    return Target(_Steady(gradient.to(memory_format=torch.channels_last)).eval(), judge)
 
 
 def _folded(network: nn.Module) -> nn.Module:

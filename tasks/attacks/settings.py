@@ -73,7 +73,8 @@ class AttackSettings(Settings):
     """Precision of the gradients of the one loop; all else, and every verdict, is in fp32."""
     surrogate: SurrogateSettings | None = keyed(None)
     """Another model that examples are made against: a transfer attack, which knows nothing of the trial's own model.
-    null: white-box."""
+    null: white-box. Its examples are made to the end, as with `stop_when_fooled: false`: nobody tells the attacker
+    whether the model is fooled."""
     batch_size: Count = unkeyed(256, ge=1)
 
     @property
@@ -90,6 +91,8 @@ class AttackSettings(Settings):
             changes["eps_space"] = "pixel"
         if self.surrogate:
             changes["surrogate"] = self.surrogate.normalized() if self.method.eps != 0 else None
+            if self.method.iterates and self.method.eps:
+                changes["stop_when_fooled"] = False
         return self.model_copy(update=changes)
 
     def shared(self) -> dict[str, Any]:

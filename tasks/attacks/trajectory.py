@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.attacks.norms import Norm
+from tasks.attacks.norms import NORMS, Norm, per_image
 from tasks.attacks.prepare import Target
 
 NEAR = 0.05
@@ -115,8 +115,8 @@ def follow(
 
 def _advance(batch: _Batch, gradient: Tensor, rule: Rule) -> None:
     if rule.momentum is not None:
-        scale = gradient.flatten(1).abs().mean(1).clamp_min(1e-12).view(-1, 1, 1, 1)
-        fresh = gradient / scale
+        mean = NORMS["l1"].size(gradient) / gradient[0].numel()
+        fresh = gradient / per_image(mean.clamp_min(1e-12))
         batch.velocity = fresh if batch.velocity is None else rule.momentum * batch.velocity + fresh
         gradient = batch.velocity
     if rule.blocked:

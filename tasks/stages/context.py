@@ -68,7 +68,7 @@ def save_model(draft: Path, model: Normalized, description: Description) -> None
     """Write the weights as safetensors, with the description in the header: enough to build the model again."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     header = {"description": json.dumps(description.to_json(), sort_keys=True)}
-    safetensors.torch.save_file(state, draft / MODEL, metadata=header)
+    (draft / MODEL).write_bytes(safetensors.torch.save(state, metadata=header))  # an OSError keeps its number
 
 
 def save_table(draft: Path, name: str, table: pa.Table) -> None:

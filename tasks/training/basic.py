@@ -68,6 +68,8 @@ class BasicSettings(Settings):
 class SurrogateSettings(Settings):
     """Another model, trained on the same data, against which examples are made; it does not change any more."""
 
+    seed: Count | None = keyed(None, ge=0)
+    """null: the seed of the trial."""
     model: ModelSettings = keyed()
     train: BasicSettings | None = keyed(None)
     """null: the model as it is, with the weights that `model.weights` names."""

@@ -1,0 +1,191 @@
+"""What is compared: each case is our attack and the same attack of the peers, as functions without arguments."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import foolbox
+import numpy as np
+import torch
+import torchattacks
+from art.attacks.evasion import FastGradientMethod, MomentumIterativeMethod, ProjectedGradientDescent
+from art.estimators.classification import PyTorchClassifier
+from pyautoattack import AutoAttack
+from torch import Tensor, nn
+
+from benchmarks.attack_models import Subject
+from tasks.attacks.crafting import Job, crafter
+from tasks.attacks.prepare import prepare
+from tasks.attacks.settings import AttackSettings
+
+STEPS = 10
+GRID = (1, 2, 5, 10, 20)
+Attack = Callable[[], list[Tensor]]
+"""Returns adversarial images, one tensor for each cell of a grid."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison on one subject."""
+
+    name: str
+    images: int
+    ours: Attack
+    peers: dict[str, Attack]
+    targets: dict[str, float]
+    """Peer -> how many times as fast we mean to be at least."""
+    norm: str = ""
+    """The norm whose median size is shown, for attacks without a budget."""
+
+
+class Bench:
+    """Our attacks and the peers', on one batch of a subject."""
+
+    def __init__(self, subject: Subject, count: int) -> None:
+        self.clean, self.labels = subject.batch(count)
+        self.plain, self.model = self.clean.contiguous(), copy.deepcopy(subject.model).eval()
+        self.foolbox = foolbox.PyTorchModel(self.model, bounds=(0, 1), device="cpu")
+        self.one_hot = np.eye(10, dtype="float32")[self.labels.numpy()]
+        shape = tuple(self.plain.shape[1:])
+        model = copy.deepcopy(subject.model).eval()
+        self.art = PyTorchClassifier(
+            model, nn.CrossEntropyLoss(), shape, nb_classes=10, clip_values=(0, 1), device_type="cpu"
+        )
+
+    def ours(self, counts: tuple[int, ...], precision: str = "bf16", **raw: Any) -> list[Tensor]:
+        """Prepare the model and attack; images after each number of steps."""
+        method = AttackSettings.model_validate(raw).normalized().method
+        index = torch.arange(len(self.labels))
+        job = Job(prepare(self.model, precision), self.clean, self.labels, counts, index)
+        found = crafter(method)(job, method)
+        return [found[count] for count in counts]
+
+    def fb(self, attack: Any, eps: float | None) -> Tensor:
+        found: Tensor = attack(self.foolbox, self.plain, self.labels, epsilons=eps)[1]
+        return found
+
+    def ta(self, attack: Any) -> Tensor:
+        found: Tensor = attack(self.plain, self.labels)
+        return found
+
+    def of_art(self, attack: Any) -> Tensor:
+        return torch.from_numpy(attack.generate(self.plain.numpy(), self.one_hot))
+
+
+def cases(subject: Subject, images: int) -> Iterator[Case]:
+    """Every comparison on a subject."""
+    small = subject.name.startswith("MNIST")
+    bench = Bench(subject, images if small else 16)
+    few, fewest = Bench(subject, 64), Bench(subject, 16 if small else 2)
+    yield from _family(bench, subject.eps, 3.5 if small else 3.0)
+    yield _heat_map(bench, subject.heat_eps, 8.0 if small else 7.0)
+    yield _sparse(bench, 4.0)
+    yield from _jsma(fewest, 12.0 if small else 20.0)
+    if small:
+        yield from _minimal(few)
+        yield _autoattack(few, subject.eps / 2)
+
+
+def _family(bench: Bench, eps: float, speed: float) -> Iterator[Case]:
+    step, fb, ta, art = eps / 4, foolbox.attacks, torchattacks, bench.art
+    goal = {"torchattacks": speed}
+    loop = {"abs_stepsize": step, "steps": STEPS}
+    turns = {"norm": np.inf, "eps": eps, "eps_step": step, "max_iter": STEPS, "batch_size": 256, "verbose": False}
+    own: dict[str, Any] = {"eps": eps, "steps": STEPS}
+    yield Case(
+        "FGSM", len(bench.labels), lambda: bench.ours((1,), name="fgsm", eps=eps),
+        {
+            "torchattacks": lambda: [bench.ta(ta.FGSM(bench.model, eps))],
+            "foolbox": lambda: [bench.fb(fb.LinfFastGradientAttack(), eps)],
+            "ART": lambda: [bench.of_art(FastGradientMethod(art, norm=np.inf, eps=eps, batch_size=256))],
+        }, {},
+    )  # fmt: skip
+    yield Case(
+        "I-FGSM", len(bench.labels), lambda: bench.ours((STEPS,), name="ifgsm", **own),
+        {
+            "torchattacks": lambda: [bench.ta(ta.BIM(bench.model, eps, step, STEPS))],
+            "foolbox": lambda: [bench.fb(fb.LinfPGD(random_start=False, **loop), eps)],
+            "ART": lambda: [bench.of_art(ProjectedGradientDescent(art, num_random_init=0, **turns))],
+        }, goal,
+    )  # fmt: skip
+    yield Case(
+        "PGD", len(bench.labels), lambda: bench.ours((STEPS,), name="pgd", **own),
+        {
+            "torchattacks": lambda: [bench.ta(ta.PGD(bench.model, eps, step, STEPS, random_start=True))],
+            "foolbox": lambda: [bench.fb(fb.LinfPGD(random_start=True, **loop), eps)],
+            "ART": lambda: [bench.of_art(ProjectedGradientDescent(art, num_random_init=1, **turns))],
+        }, goal,
+    )  # fmt: skip
+    momentum = fb.LinfMomentumIterativeFastGradientMethod(momentum=1.0, random_start=False, **loop)
+    yield Case(
+        "MI-FGSM", len(bench.labels), lambda: bench.ours((STEPS,), name="mifgsm", **own),
+        {
+            "torchattacks": lambda: [bench.ta(ta.MIFGSM(bench.model, eps, step, STEPS, decay=1.0))],
+            "foolbox": lambda: [bench.fb(momentum, eps)],
+            "ART": lambda: [bench.of_art(MomentumIterativeMethod(art, decay=1.0, **turns))],
+        }, goal,
+    )  # fmt: skip
+
+
+def _heat_map(bench: Bench, budgets: tuple[float, ...], speed: float) -> Case:
+    def ours() -> list[Tensor]:
+        return [cell for eps in budgets for cell in bench.ours(GRID, name="ifgsm", eps=eps, steps=max(GRID))]
+
+    def peer() -> list[Tensor]:
+        return [bench.ta(torchattacks.BIM(bench.model, eps, eps / 4, steps)) for eps in budgets for steps in GRID]
+
+    name = f"heat map, {len(budgets)} eps x {len(GRID)} steps"
+    return Case(name, len(bench.labels), ours, {"torchattacks": peer}, {"torchattacks": speed})
+
+
+def _sparse(bench: Bench, speed: float) -> Case:
+    eps, steps = 4.0, 20
+    attack = foolbox.attacks.SparseL1DescentAttack(abs_stepsize=eps / 4, steps=steps, quantile=0.99)
+    return Case(
+        "Sparse L1", len(bench.labels), lambda: bench.ours((steps,), name="sparse_l1", norm="l1", eps=eps, steps=steps),
+        {"foolbox": lambda: [bench.fb(attack, eps)]}, {"foolbox": speed},
+    )  # fmt: skip
+
+
+def _jsma(bench: Bench, speed: float) -> Iterator[Case]:
+    def peer() -> list[Tensor]:
+        return [bench.ta(torchattacks.JSMA(bench.model, theta=1.0, gamma=0.1))]
+
+    few = len(bench.labels)
+    targeted: dict[str, Any] = {"name": "jsma", "targeted": True, "target_rule": "next"}
+    yield Case(
+        "JSMA, targeted", few, lambda: bench.ours((1,), "fp32", **targeted),
+        {"torchattacks": peer}, {"torchattacks": speed}, "l0",
+    )  # fmt: skip
+    yield Case("JSMA, untargeted", few, lambda: bench.ours((1,), "fp32", name="jsma"), {"torchattacks": peer}, {}, "l0")
+
+
+def _minimal(bench: Bench) -> Iterator[Case]:
+    few, fb = len(bench.labels), foolbox.attacks
+    search: dict[str, Any] = {"steps": 100, "binary_search_steps": 5}
+    pairs = {
+        "Carlini-Wagner": ("carlini_wagner", search, fb.L2CarliniWagnerAttack(abort_early=False, **search), "l2"),
+        "DeepFool": ("deepfool", {}, fb.L2DeepFoolAttack(), "l2"),
+        "EAD": ("ead", search, fb.EADAttack(abort_early=False, **search), "l1"),
+    }
+    for title, (name, raw, attack, norm) in pairs.items():
+        yield Case(
+            title, few, lambda name=name, raw=raw: bench.ours((1,), "fp32", name=name, **raw),  # type: ignore[misc]
+            {"foolbox": lambda attack=attack: [bench.fb(attack, None)]}, {"foolbox": 1.9}, norm,  # type: ignore[misc]
+        )  # fmt: skip
+
+
+def _autoattack(bench: Bench, eps: float) -> Case:
+    def peer() -> list[Tensor]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            attack = AutoAttack(bench.model, norm="Linf", eps=eps, seed=0)
+            found: Tensor = attack.run_standard_evaluation(bench.plain, bench.labels, batch_size=256)
+        return [found if isinstance(found, Tensor) else found[0]]
+
+    ours = lambda: bench.ours((1,), "fp32", name="autoattack", eps=eps)  # noqa: E731
+    return Case("AutoAttack", len(bench.labels), ours, {"pyautoattack": peer}, {})

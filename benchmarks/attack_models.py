@@ -1,0 +1,77 @@
+"""The models and images of the attack benchmark: real data, trained here, kept as safetensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from tasks.data.images import Images, as_float
+from tasks.data.loading import load_splits
+from tasks.data.settings import DatasetSettings
+from tasks.models.build import Description, Normalized, build
+from tasks.models.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained model, and test images that nobody has trained on."""
+
+    name: str
+    model: Normalized
+    test: Images
+    eps: float
+    """Linf budget in pixels of [0, 1] at which the model is neither unharmed nor at zero."""
+    heat_eps: tuple[float, ...]
+
+    def batch(self, count: int) -> tuple[Tensor, Tensor]:
+        """The first images as float [N, C, H, W] in [0, 1], and their labels."""
+        return as_float(self.test.pixels[:count]), self.test.labels[:count]
+
+
+def mnist(folder: Path, work: Path) -> Subject:
+    """The small residual network of study B."""
+    splits = load_splits(DatasetSettings(name="mnist", image_size=32), folder)
+    model = trained(work / "mnist_resnet8.safetensors", "resnet8", splits.train, epochs=1, lr=0.01)
+    return Subject("MNIST, resnet8", model, splits.test, 0.06, (0.03, 0.06, 0.12))
+
+
+def cifar(file: Path, work: Path) -> Subject:
+    """ResNet-18 with the stem for small images."""
+    with np.load(file, allow_pickle=False) as arrays:
+        train, test = (_images(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
+    model = trained(work / "cifar_resnet18.safetensors", "resnet18", train, epochs=2, lr=0.001)
+    return Subject("CIFAR-10, resnet18", model, test, 1 / 255, (1 / 255, 4 / 255))
+
+
+def _images(pixels: np.ndarray, labels: np.ndarray) -> Images:
+    moved = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+    return Images(moved, torch.from_numpy(labels.astype("int64")), tuple(map(str, range(10))))
+
+
+def trained(file: Path, name: str, images: Images, epochs: int, lr: float) -> Normalized:
+    """The model with the weights of the file, or trained now and written there."""
+    torch.manual_seed(0)
+    model = build(Description.of(ModelSettings(name=name), images.pixels.shape[1], 10))
+    if file.exists():
+        model.load_state_dict(load_file(file))
+        return model.eval()
+    steps = epochs * (len(images) // 64)
+    optimizer = torch.optim.Adam(model.parameters(), lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2 * lr, total_steps=steps)
+    for _ in range(epochs):
+        for index in torch.randperm(len(images))[: len(images) // 64 * 64].split(64):
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = F.cross_entropy(model(as_float(images.pixels[index])), images.labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, file)
+    return model.eval()

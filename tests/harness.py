@@ -1,0 +1,96 @@
+"""How tests run advsweep as a user does, and look at what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
+LIMIT = 240
+"""Seconds after which a command of a test has hung."""
+
+
+def advsweep(*arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; `code` is the exit code that it must have."""
+    ended = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert code is None or ended.returncode == code, f"exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+    return ended
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=os.environ,
+    )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = LIMIT) -> bool:
+    """Poll; false if the time was up first."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def executions(storage: Path) -> list[dict[str, Any]]:
+    """Every line of the workers' own logs, in the order of time."""
+    lines = [line for log in storage.glob("sweeps/*/executions/*.jsonl") for line in log.read_text().splitlines()]
+    entries = []
+    for line in lines:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue  # the line that a killed worker was writing
+    return sorted(entries, key=lambda entry: float(entry["time"]))
+
+
+def ended(storage: Path) -> Counter[str]:
+    """How often each stage was finished, by the workers' own logs."""
+    return Counter(entry["key"] for entry in executions(storage) if entry["event"] == "end")
+
+
+def rows(storage: Path) -> list[dict[str, Any]]:
+    """The rows of all sweeps of a storage, by trial id."""
+    parts = sorted(storage.glob("sweeps/*/trials/*.parquet"))
+    found = [row for part in parts for row in pq.read_table(part).to_pylist()]
+    return sorted(found, key=lambda row: str(row["trial_id"]))
+
+
+def results_only(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what differs between two runs of the same work: times."""
+    return {name: value for name, value in row.items() if not name.endswith(("_seconds", "_at"))}
+
+
+def artifacts(storage: Path) -> dict[str, bytes]:
+    """Weights and attacked images of every stage, as bytes, by stage key and file."""
+    found = {}
+    for folder in sorted((storage / "stages").iterdir()):
+        assert not folder.name.startswith(".tmp"), folder
+        for name in ("model.safetensors", "examples.parquet"):
+            if (folder / name).is_file():
+                found[f"{folder.name}/{name}"] = (folder / name).read_bytes()
+    return found
+
+
+def histories(storage: Path) -> dict[str, list[dict[str, Any]]]:
+    """The epochs of every stage without their times."""
+    found = {}
+    for file in sorted(storage.glob("stages/*/history.parquet")):
+        entries = pq.read_table(file).drop_columns(["seconds"]).to_pylist()
+        found[file.parent.name] = entries
+    return found

@@ -1,0 +1,221 @@
+"""The executor's policies, on a pool that is a script: no Ray, no time."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from ray.exceptions import RayActorError
+
+from orchestrator import spaces
+from orchestrator.estimates import Speeds, job_seconds, list_schedule, remaining_path
+from orchestrator.plan import Plan, make_plan
+from orchestrator.resources import Resources, ResourceTable
+from orchestrator.sweep.executor import Policy, StageExecutor
+from orchestrator.sweep.graph import JobGraph, Node, State
+from orchestrator.sweep.pool import Finished, Worker
+from tasks.chain import Stage
+from tests.conftest import CONFIG
+
+Behaviour = Callable[[Node], BaseException | None]
+
+
+class ScriptedPool:
+    """Runs one job at a time; a behaviour decides how each run ends."""
+
+    def __init__(self, behaviour: Behaviour, classes: Sequence[Resources]) -> None:
+        self.behaviour = behaviour
+        self.ran: list[str] = []
+        self.wanted: list[Mapping[Resources, int]] = []
+        self.starting = False
+        self._idle = {resources: Worker(None, resources) for resources in classes}
+        self._busy: list[Worker] = []
+
+    def resize(self, wanted: Mapping[Resources, int]) -> None:
+        self.wanted.append(dict(wanted))
+
+    def idle_resources(self) -> set[Resources]:
+        return set() if self._busy else set(self._idle)
+
+    def submit(self, node: Node, resources: Resources) -> None:
+        worker = self._idle[resources]
+        worker.node = node
+        self._busy.append(worker)
+
+    def wait(self, timeout: float) -> list[Finished]:  # noqa: ARG002
+        ended = []
+        for worker in self._busy:
+            node = worker.node
+            assert node is not None
+            self.ran.append(node.job.stages[0].key)
+            error = self.behaviour(node)
+            records: list[dict[str, Any]] = [{"metrics": {}} for _ in node.job.stages] if error is None else []
+            ended.append(Finished(worker, node, records, error))
+        self._busy = []
+        return ended
+
+    def close(self) -> None:
+        self._busy = []
+
+
+class Heard:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.failures: list[tuple[str, bool]] = []
+        self.losses: list[bool] = []
+        self.blocks: list[str] = []
+
+    def started(self, stages: Sequence[Stage]) -> None: ...
+
+    def finished(self, stages: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
+        self.done += [stage.key for stage in stages]
+
+    def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None:  # noqa: ARG002
+        self.failures.append((error, again))
+
+    def lost(self, stages: Sequence[Stage], error: str, again: bool) -> None:  # noqa: ARG002
+        self.losses.append(again)
+
+    def blocked(self, stages: Sequence[Stage], error: str) -> None:
+        self.blocks += [error] * len(stages)
+
+
+def plan(**changes: Any) -> Plan:
+    content: dict[str, Any] = {
+        **CONFIG,
+        "seed": {"grid_search": [0, 1]},
+        "prune": {"ratio": {"grid_search": [0.2, 0.5]}},
+        "attack": {"name": "ifgsm", "eps": {"grid_search": ["4/255", "8/255"]}, "steps": {"grid_search": [1, 3]}},
+        **changes,
+    }
+    return make_plan(spaces.build("test", "test", content), None)
+
+
+def executed(planned: Plan, behaviour: Behaviour, **policy: int) -> tuple[StageExecutor, JobGraph, Heard, ScriptedPool]:
+    jobs = planned.jobs(())
+    seconds = job_seconds(planned, jobs, Speeds({}, {}))
+    graph = JobGraph(jobs, remaining_path(jobs, seconds))
+    pool, heard, table = ScriptedPool(behaviour, [Resources()]), Heard(), ResourceTable()
+    executor = StageExecutor(graph, pool, table, heard, Policy(**policy))  # type: ignore[arg-type]
+    executor.run()
+    return executor, graph, heard, pool
+
+
+def states(graph: JobGraph, kind: str) -> list[State]:
+    return [node.state for node in graph.nodes.values() if node.job.kind == kind]
+
+
+def test_every_distinct_stage_is_done_once_and_upstream_first() -> None:
+    planned = plan()
+    _, _, heard, pool = executed(planned, lambda _: None)
+    assert sorted(heard.done) == sorted(planned.stages)
+    assert len(pool.ran) == len(set(pool.ran)) == len(planned.jobs(()))
+    for key, stage in planned.stages.items():
+        assert all(heard.done.index(upstream) < heard.done.index(key) for upstream in stage.upstream.values())
+
+
+def test_a_stage_that_raises_once_is_tried_again() -> None:
+    failed: set[str] = set()
+
+    def once(node: Node) -> BaseException | None:
+        first = node.job.kind == "prune" and node.job.id not in failed
+        failed.add(node.job.id)
+        return ValueError("a passing trouble") if first else None
+
+    _, graph, heard, _ = executed(plan(), once)
+    assert set(states(graph, "attack")) == {State.DONE}
+    assert heard.failures == [("ValueError: a passing trouble", True)] * 4
+
+
+def test_a_stage_that_fails_for_good_takes_only_what_builds_on_it() -> None:
+    planned = plan()
+    victim = next(stage.key for stage in planned.stages.values() if stage.kind == "prune")
+
+    def broken(node: Node) -> BaseException | None:
+        return ValueError("broken") if node.job.stages[0].key == victim else None
+
+    _, graph, heard, pool = executed(planned, broken)
+    assert states(graph, "prune").count(State.FAILED) == 1
+    assert states(graph, "attack").count(State.BLOCKED) == 2
+    assert states(graph, "attack").count(State.DONE) == 6
+    assert pool.ran.count(victim) == 2
+    assert all(f"prune {victim[:12]} failed: ValueError: broken" in error for error in heard.blocks)
+
+
+def test_a_lost_worker_is_no_failure_and_has_its_own_budget() -> None:
+    lost: list[str] = []
+
+    def flaky(node: Node) -> BaseException | None:
+        lost.append(node.job.id)
+        return RayActorError() if lost.count(node.job.id) <= 4 else None
+
+    executor, graph, heard, _ = executed(plan(), flaky, losses=5)
+    assert {node.state for node in graph.nodes.values()} == {State.DONE}
+    assert not heard.failures
+    assert executor.stopped_by is None
+    _, graph, heard, _ = executed(plan(), lambda _: RayActorError(), losses=3)
+    assert states(graph, "train") == [State.FAILED] * 2
+    assert heard.losses == [True, True, False] * 2 or sorted(heard.losses) == [False] * 2 + [True] * 4
+
+
+def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:
+    planned = plan(seed={"grid_search": list(range(8))})
+    executor, graph, heard, pool = executed(planned, lambda _: ValueError("no such device"), breaker=3)
+    assert executor.stopped_by == "the first 3 train stages failed alike: ValueError: no such device"
+    assert len(set(pool.ran)) == 3
+    assert State.DONE not in {node.state for node in graph.nodes.values()}
+    assert any("not run" in error for error in heard.blocks)
+
+
+def test_different_errors_do_not_stop_the_sweep() -> None:
+    planned = plan(seed={"grid_search": list(range(8))})
+    executor, _, _, pool = executed(planned, lambda node: ValueError(node.job.id), breaker=3)
+    assert executor.stopped_by is None
+    assert len(set(pool.ran)) == 8
+
+
+def test_a_full_disk_stops_the_sweep_at_once() -> None:
+    executor, _, _, pool = executed(plan(), lambda _: OSError(errno.ENOSPC, "No space left on device"))
+    assert executor.stopped_by is not None
+    assert "the storage is full" in executor.stopped_by
+    assert len(pool.ran) == 1
+
+
+def test_the_longest_chain_comes_first() -> None:
+    planned = plan(
+        adversarial_finetune={
+            "grid_search": [None, {**CONFIG["adversarial_finetune"], "epochs": 50}]  # type: ignore[dict-item]
+        }
+    )
+    _, _, _, pool = executed(planned, lambda _: None)
+    kinds = [planned.stages[key].kind for key in pool.ran]
+    assert kinds.index("adversarial_finetune") < kinds.index("attack")
+
+
+def test_a_class_of_resources_without_a_worker_does_not_hold_up_the_others() -> None:
+    planned = plan()
+    jobs = planned.jobs(())
+    graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
+    big = Resources(cpus=4)
+    table = ResourceTable({"attack": big})
+    pool, heard = ScriptedPool(lambda _: None, [Resources(), big]), Heard()
+    StageExecutor(graph, pool, table, heard, Policy()).run()  # type: ignore[arg-type]
+    assert any(big in wanted for wanted in pool.wanted)
+    assert len(heard.done) == len(planned.stages)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 1000])
+def test_the_list_schedule_is_between_its_bounds(slots: int) -> None:
+    planned = plan()
+    jobs = planned.jobs(())
+    seconds = job_seconds(planned, jobs, Speeds({}, {}))
+    schedule = list_schedule(jobs, seconds, slots)
+    assert schedule.seconds >= max(schedule.critical_path, schedule.total / slots) - 1e-9
+    assert schedule.seconds <= schedule.total / slots + schedule.critical_path + 1e-9
+    if slots == 1:
+        assert schedule.seconds == pytest.approx(schedule.total)
+    assert schedule.finished_at.keys() == planned.stages.keys()
