@@ -7,11 +7,60 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from orchestrator import verdicts
+from orchestrator.reference import COLUMNS, compare
 from orchestrator.sweep_store import SweepStore
+from orchestrator.tables import rendered, text_table
+from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
 from tasks.errors import UsageError
+from tasks.files import parse_yaml
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.store import StageStore
+
+WORST_CASE = """
+with cells as (
+  select t.dataset, t.model, t.pruning_ratio, t."lambda", t.eps_train, t.attack_norm, t.attack_eps, t.attack_eps_space,
+         t.seed, t.attack || ' ' || t.attack_steps || coalesce(' from ' || t.attack_surrogate, '') as attack,
+         coalesce(t.adversarial_finetune_key, t.finetune_key, t.prune_key, t.train_key) as model_key, t.attack_key
+  from trials t where t.status = 'finished' and t.attack_eps > 0
+), images as (
+  select c.* exclude (attack, attack_key), e.index, bool_and(e.robust) as robust, count(*) as attacks
+  from cells c join examples e on e.stage_key = c.attack_key group by all
+), complete as (
+  select *, max(attacks) over (partition by model_key, attack_norm, attack_eps) as most from images
+)
+select dataset, model, pruning_ratio, "lambda", eps_train, attack_norm, attack_eps, count(distinct seed) as seeds,
+       max(attacks) as attacks, count(*) as examples, count(*) filter (robust) as robust_correct,
+       avg(robust::int) as worst_case_robust_accuracy
+from complete where attacks = most group by all order by all
+"""
+"""Per image, robust against every attack of one norm and budget; over the images that all of these attacks saw."""
+
+
+def answer(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
+    """What `advsweep results` prints.
+
+    :raises UsageError: the query is wrong, or the space has no reference.
+    """
+    if sql is not None or worst_case:
+        return rendered(*ask(sweep, sql or WORST_CASE), form)
+    if reference:
+        compared = compare(_reference(sweep), sweep.rows())
+        return rendered(COLUMNS, [entry.cells() for entry in compared], form)
+    if form != "table":
+        return rendered(TRIALS.names, rows_of(sweep), form)
+    rows = sweep.rows()
+    checks = text_table(verdicts.COLUMNS, verdicts.summary_lines(verdicts.verdicts(rows)))
+    return f"{tradeoff_table(rows)}\n\n{checks}"
+
+
+def _reference(sweep: SweepStore) -> list[dict[str, Any]]:
+    text = sweep.storage.read(sweep.path(paths.SPACE)).decode()
+    found: list[dict[str, Any]] = parse_yaml(text, paths.SPACE).get("reference") or []
+    if not found:
+        raise UsageError(f"the space of {sweep.sweep_id} has no reference: no numbers of a paper to compare with")
+    return found
 
 
 def rows_of(sweep: SweepStore) -> list[list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from tasks.row import Row
 
 AXES = (
     "dataset", "model", "pruning_ratio", "lambda", "eps_train", "train_steps",
-    "attack", "attack_norm", "attack_eps", "attack_steps",
+    "attack", "attack_surrogate", "attack_norm", "attack_eps", "attack_steps",
 )  # fmt: skip
+MEASURED = ("seeds", "examples", "clean accuracy", "robust accuracy", "verdict")
 HEADINGS = {"pruning_ratio": "pruned", "eps_train": "eps_train", "attack_eps": "eps", "attack_steps": "steps"}
 
 
@@ -23,6 +25,8 @@ class Cell:
 
     row: Row
     """One of them: the settings are the same in all."""
+    verdict: str
+    """The worst of the replicates; `-` before the checks have run."""
     clean: tuple[float, ...]
     robust: tuple[float, ...]
     examples: int
@@ -42,6 +46,7 @@ def cells(rows: Sequence[Row]) -> list[Cell]:
     found = [
         Cell(
             group[0],
+            _worst([row["verdict"] for row in group]),
             tuple(row["clean_accuracy"] for row in group),
             tuple(row["robust_accuracy"] for row in group),
             sum(row["examples"] for row in group),
@@ -51,9 +56,37 @@ def cells(rows: Sequence[Row]) -> list[Cell]:
     return sorted(found, key=lambda cell: [_sortable(cell.row[axis]) for axis in AXES])
 
 
+def _worst(found: Sequence[str | None]) -> str:
+    return next((verdict for verdict in ("suspicious", "ok", "not tested") if verdict in found), "-")
+
+
 def varying_axes(found: Sequence[Cell]) -> list[str]:
-    """The axes along which the configurations differ."""
+    """The columns along which the configurations differ."""
     return [axis for axis in AXES if len({cell.row[axis] for cell in found}) > 1]
+
+
+def distinguishing_settings(found: Sequence[Cell]) -> list[str]:
+    """Settings, as dotted paths, that tell apart configurations which are alike in every column."""
+    leaves = [_leaves(json.loads(cell.row["config"])) for cell in found]
+    labels: list[tuple[Any, ...]] = [tuple(cell.row[axis] for axis in AXES) for cell in found]
+    chosen: list[str] = []
+    for path in sorted({path for leaf in leaves for path in leaf} - {"seed"}):
+        if len(set(labels)) == len(labels):
+            break
+        finer = [(*label, leaf.get(path)) for label, leaf in zip(labels, leaves, strict=True)]
+        if len(set(finer)) > len(set(labels)):
+            labels, chosen = finer, [*chosen, path]
+    return chosen
+
+
+def _leaves(node: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(node, dict):
+        return {path: str(node) if isinstance(node, list) else node}
+    return {
+        leaf: value
+        for name, child in node.items()
+        for leaf, value in _leaves(child, f"{path}.{name}" if path else name).items()
+    }
 
 
 def tradeoff_table(rows: Sequence[Row]) -> str:
@@ -61,17 +94,20 @@ def tradeoff_table(rows: Sequence[Row]) -> str:
     found = cells(rows)
     if not found:
         return "no finished trials yet"
-    axes = varying_axes(found)
-    fixed = [f"{axis} {_setting(axis, found[0].row[axis])}" for axis in AXES
-             if axis not in axes and found[0].row[axis] is not None]  # fmt: skip
-    columns = [*(HEADINGS.get(axis, axis) for axis in axes), "seeds", "examples", "clean accuracy", "robust accuracy"]
-    lines = [
-        [*(_setting(axis, cell.row[axis]) for axis in axes), str(len(cell.clean)), str(cell.examples),
-         spread(cell.clean), spread(cell.robust)]
-        for cell in found
+    axes, more = varying_axes(found), distinguishing_settings(found)
+    first = found[0].row
+    fixed = [f"{axis} {_setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None]
+    columns = [*(HEADINGS.get(axis, axis) for axis in axes), *more, *MEASURED]
+    lines = [_line(cell, axes, more) for cell in found]
+    return f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds\n{text_table(columns, lines)}"
+
+
+def _line(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[str]:
+    leaves = _leaves(json.loads(cell.row["config"]))
+    settings = [_setting(axis, cell.row[axis]) for axis in axes] + [_setting(path, leaves.get(path)) for path in more]
+    return [
+        *settings, str(len(cell.clean)), str(cell.examples), spread(cell.clean), spread(cell.robust), cell.verdict
     ]  # fmt: skip
-    table = text_table(columns, lines)
-    return f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds\n{table}"
 
 
 def spread(values: Sequence[float]) -> str:

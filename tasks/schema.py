@@ -37,10 +37,16 @@ TRIALS = _table(
     ("stop_when_fooled", pa.bool_()),
     ("only_correct", pa.bool_()),
     ("split", pa.string()),
+    ("classes", pa.int64()),
     ("examples", pa.int64()),
     ("clean_correct", pa.int64()),
     ("robust_correct", pa.int64()),
     *((f"{rate}{end}", pa.float64()) for rate in RATES for end in ("", "_low", "_high")),
+    ("gradient_images", pa.int64()),
+    ("zero_gradients", pa.int64()),
+    ("deterministic", pa.bool_()),
+    ("verdict", pa.string()),
+    ("verdicts", pa.string()),
     ("parameters", pa.int64()),
     ("nonzero_parameters", pa.int64()),
     ("macs", pa.int64()),
@@ -55,8 +61,9 @@ TRIALS = _table(
     ("finished_at", pa.timestamp("us", tz="UTC")),
 )
 """One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that
-examples were made against, null where it is the trial's own; `*_low` and `*_high` are 95 % Wilson intervals; `config`
-and `versions` are JSON; a failed trial has nulls where there is no result."""
+examples were made against, null where it is the trial's own; `*_low` and `*_high` are 95 % Wilson intervals; `config`,
+`versions` and `verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished; a failed
+trial has nulls where there is no result."""
 
 HISTORY = _table(
     ("stage_key", pa.string()),

@@ -28,22 +28,17 @@ def results(
     sweep: SweepArgument,
     storage: StorageOption = DEFAULT_STORAGE,
     sql: Annotated[str | None, typer.Option(help="A query over trials, history, examples and stages.")] = None,
+    reference: Annotated[bool, typer.Option("--reference", help="The paper's numbers beside the measured.")] = False,
+    worst_case: Annotated[bool, typer.Option("--worst-case", help="Robust per image against every attack.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
 ) -> None:
-    """Show the trade-off table of a sweep, its rows as CSV or JSON, or ask DuckDB."""
-    from orchestrator.results import ask, rows_of
+    """Show the trade-off table of a sweep and its verdicts, its rows as CSV or JSON, or ask DuckDB."""
+    from orchestrator.results import answer
     from orchestrator.sweep_store import find_sweep
-    from orchestrator.tables import rendered
-    from orchestrator.tradeoff import tradeoff_table
-    from tasks.schema import TRIALS
+    from tasks.errors import UsageError
     from tasks.storage import open_storage
 
+    if sum([sql is not None, reference, worst_case]) > 1:
+        raise UsageError("--sql, --reference and --worst-case are three questions: ask one at a time")
     found = find_sweep(open_storage(storage), sweep)
-    if sql is not None:
-        columns, rows = ask(found, sql)
-    elif form is Format.table:
-        typer.echo(tradeoff_table(found.rows()))
-        return
-    else:
-        columns, rows = TRIALS.names, rows_of(found)
-    typer.echo(rendered(columns, rows, form.value))
+    typer.echo(answer(found, form.value, sql=sql, reference=reference, worst_case=worst_case))

@@ -34,7 +34,19 @@ class RowRecorder:
         self._closing.set()
         self._thread.join()
         self.flush()
-        self._sweep.compact_rows()
+        self._compact()
+
+    def rewrite(self, rows: list[Row]) -> None:
+        """Replace rows after everything else is written."""
+        self._pending += rows
+        self.flush()
+        self._compact()
+
+    def _compact(self) -> None:
+        try:
+            self._sweep.compact_rows()
+        except OSError as error:
+            self._on_error(error)
 
     def flush(self) -> None:
         """Write what has come in since the last part."""

@@ -22,6 +22,7 @@ from orchestrator.sweep.recorder import RowRecorder
 from orchestrator.sweep.state import SweepState, outcome
 from orchestrator.sweep.tune_grid import run_grid
 from orchestrator.sweep.worker import StageWorker, WorkerSettings
+from orchestrator.verdicts import annotated
 from orchestrator.wandb_log import WandbLog
 from tasks import paths
 from tasks.chain import Stage
@@ -110,6 +111,14 @@ class Sweep:
         if row["status"] == "finished":
             self.wandb.add(row)
 
+    def judge(self) -> None:
+        """Run the checks over the grid and keep their verdicts with the rows."""
+        before = self.state.rows
+        self.state.rows = {row["trial_id"]: row for row in annotated(list(before.values()))}
+        changed = [row for trial_id, row in self.state.rows.items() if row != before[trial_id]]
+        if changed:
+            self.recorder.rewrite(changed)
+
     def _row(self, chain: Sequence[Stage], trial: Any) -> Row | None:
         if chain[-1].key in self.records:
             return finished_row(trial, chain, self.records)
@@ -146,6 +155,7 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
         interrupted = True
     finally:
         sweep.recorder.close()
+        sweep.judge()
         sweep.wandb.close()
     return _closing(sweep, executor, console, interrupted)
 

@@ -11,6 +11,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tasks.attacks.evaluate import Evaluation, evaluate
+from tasks.attacks.health import health
+from tasks.attacks.prepare import frozen
 from tasks.attacks.settings import AttackSettings
 from tasks.chain import Stage
 from tasks.errors import StageError
@@ -35,6 +37,7 @@ def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, 
     unit = description.pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
     found = evaluate(model, images, cells, first.seed, unit, surrogate)
     cost = model_size(model, tuple(images.pixels.shape[1:]))
+    cost |= {"classes": description.classes, **health(frozen(model), images)}
     return [(result, {"metrics": {**result.counts(), **cost}}) for result in found]
 
 
