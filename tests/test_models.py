@@ -30,6 +30,13 @@ def test_resnet8_has_about_twenty_thousand_parameters() -> None:
     assert sum(weight.numel() for weight in model.parameters()) == pytest.approx(20_000, rel=0.03)
 
 
+@pytest.mark.parametrize(("name", "millions"), [("wide_resnet28_10", 36.5), ("resnet18", 11.2), ("resnet50", 23.5)])
+def test_parameters_are_those_of_the_papers(name: str, millions: float) -> None:
+    assert sum(weight.numel() for weight in build(described(name)).parameters()) == pytest.approx(
+        millions * 1e6, rel=5e-3
+    )
+
+
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_every_architecture_takes_small_colour_images(name: str) -> None:
     model = build(described(name)).eval()

@@ -83,7 +83,7 @@ def test_a_scope_that_cuts_through_shared_channels_is_refused() -> None:
         remove_filters(fresh("resnet8"), asked(scope="layer1"), draw(), IMAGE)
 
 
-@pytest.mark.parametrize("name", ["resnet8", "resnet50", "alexnet", "vgg16"])
+@pytest.mark.parametrize("name", ["resnet8", "resnet50", "alexnet", "vgg16", "wide_resnet28_10"])
 def test_a_smaller_model_is_rebuilt_from_json_and_tensors(name: str) -> None:
     model = fresh(name)
     description = Description.of(ModelSettings.model_validate({"name": name}), channels=3, classes=10)

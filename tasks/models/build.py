@@ -110,15 +110,19 @@ class Description:
 
 def build(description: Description) -> Normalized:
     """A freshly initialised model; weights are drawn from torch's global generator."""
-    network = builder(description.name)(description.channels, description.classes, description.stem)
-    for name, shape in description.shapes.items():
-        _reshape(network.get_submodule(name), shape)
-    model = Normalized(network, description.mean, description.std)
-    return model.to(memory_format=torch.channels_last)
+    return _assembled(description).to(memory_format=torch.channels_last)
 
 
 def build_with_weights(description: Description, state: dict[str, Tensor]) -> Normalized:
-    """The model with these weights, which must fit exactly."""
-    model = build(description)
-    model.load_state_dict(state, strict=True)
-    return model
+    """The model with these weights, which must fit exactly; none are drawn first, which is slow for large layers."""
+    with torch.device("meta"):
+        model = _assembled(description)
+    model.load_state_dict({name: value.clone() for name, value in state.items()}, strict=True, assign=True)
+    return model.to(memory_format=torch.channels_last)
+
+
+def _assembled(description: Description) -> Normalized:
+    network = builder(description.name)(description.channels, description.classes, description.stem)
+    for name, shape in description.shapes.items():
+        _reshape(network.get_submodule(name), shape)
+    return Normalized(network, description.mean, description.std)

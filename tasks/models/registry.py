@@ -20,6 +20,7 @@ ARCHITECTURES = {
     "resnet50": "tasks.models.torchvision_nets:resnet50",
     "vgg16": "tasks.models.torchvision_nets:vgg16",
     "vgg16_bn": "tasks.models.torchvision_nets:vgg16_bn",
+    "wide_resnet28_10": "tasks.models.wide_resnet:wide_resnet28_10",
     "wide_resnet50_2": "tasks.models.torchvision_nets:wide_resnet50_2",
 }
 """Name in a search space -> `module:builder`; a builder takes `channels`, `classes` and `stem`."""
@@ -31,8 +32,8 @@ def builder(name: str) -> Callable[[int, int, str], nn.Module]:
     return cast("Callable[[int, int, str], nn.Module]", getattr(importlib.import_module(module), function))
 
 
-WITHOUT_STEM = frozenset({"resnet8"})
+WITHOUT_STEM = frozenset({"resnet8", "wide_resnet28_10"})
 """Architectures that have one stem only, whatever `model.stem` says."""
 
-WITH_IMAGENET = frozenset(ARCHITECTURES) - {"resnet8"}
+WITH_IMAGENET = frozenset(ARCHITECTURES) - WITHOUT_STEM
 """Architectures of which torchvision has weights trained on ImageNet; under the same name there."""
