@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 PEERS = ("torchattacks", "adversarial-robustness-toolbox", "foolbox", "pyautoattack", "packaging", "six")
-OURS = ("torch", "torchvision", "numpy", "pillow", "pyarrow", "pydantic", "pyyaml", "safetensors", "scikit-learn")
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -21,6 +20,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks attack", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST/raw; without it MNIST is left out")
     parser.add_argument("--cifar", type=Path, help="npz of x_train y_train x_test y_test; without it no CIFAR-10")
+    parser.add_argument("--cifar-model", default="resnet18", choices=("resnet8", "resnet18"))
     parser.add_argument("--work", type=Path, default=Path("results/benchmark"), help="keeps trained models")
     parser.add_argument("--venv", type=Path, help="virtual environment of the peers; made where it is missing")
     parser.add_argument("--images", type=int, default=500, help="attacked images of the gradient-sign family on MNIST")
@@ -42,9 +42,14 @@ def main(arguments: list[str]) -> int:
 
 
 def peers_python(folder: Path) -> Path:
-    """The interpreter of the peers' environment, which is made where it is missing."""
+    """The interpreter of the peers' environment, which is made where it is missing.
+
+    It sees the packages of the environment that asks behind its own, so that torch is the same for all.
+    """
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *OURS, *PEERS], check=True)
+        (site,) = folder.glob("lib/python*/site-packages")
+        (site / "asking.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEERS], check=True)
     return python

@@ -78,14 +78,14 @@ class Bench:
 
 def cases(subject: Subject, images: int) -> Iterator[Case]:
     """Every comparison on a subject."""
-    small = subject.name.startswith("MNIST")
+    small = subject.name.endswith("resnet8")
     bench = Bench(subject, images if small else 16)
     few, fewest = Bench(subject, 64), Bench(subject, 16 if small else 2)
     yield from _family(bench, subject.eps, 3.5 if small else 3.0)
     yield _heat_map(bench, subject.heat_eps, 8.0 if small else 7.0)
     yield _sparse(bench, 4.0)
     yield from _jsma(fewest, 12.0 if small else 20.0)
-    if small:
+    if subject.name.startswith("MNIST"):
         yield from _minimal(few)
         yield _autoattack(few, subject.eps / 2)
 

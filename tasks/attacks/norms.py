@@ -77,6 +77,12 @@ class L1:
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
         """Duchi et al. 2008, Efficient projections onto the l1-ball; rows inside the ball are left as they are."""
+        outside = (self.size(delta) > eps).nonzero(as_tuple=True)[0]
+        if not len(outside):
+            return delta
+        return delta.index_copy(0, outside, self._project(delta[outside], eps))
+
+    def _project(self, delta: Tensor, eps: float) -> Tensor:
         flat = delta.flatten(1)
         magnitude = flat.abs()
         ordered = magnitude.sort(dim=1, descending=True).values
