@@ -14,6 +14,7 @@ from orchestrator.spaces import Space
 from tasks.chain import Kind, Stage, chain, shared_run
 from tasks.data.settings import DatasetSettings
 from tasks.data.sources import Inspection, inspect
+from tasks.errors import UsageError
 from tasks.keys import digest
 from tasks.trial import Trial
 
@@ -109,6 +110,7 @@ def make_plan(space: Space, data_dir: Path | None) -> Plan:
     """
     datasets = dict.fromkeys(trial.dataset for trial in space.trials)
     data = {dataset: inspect(dataset, data_dir) for dataset in datasets}
+    _check_examples(space, data)
     planned = [
         PlannedTrial(trial, trial.trial_id, chain(trial, data[trial.dataset].fingerprint)) for trial in space.trials
     ]
@@ -118,6 +120,14 @@ def make_plan(space: Space, data_dir: Path | None) -> Plan:
         for stage in entry.chain:
             stages.setdefault(stage.key, stage)
     return Plan(space, sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data)
+
+
+def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) -> None:
+    """:raises UsageError: an attack asks for more images than the test split has."""
+    for trial in space.trials:
+        wanted, there = trial.attack.examples, data[trial.dataset].test_images
+        if wanted is not None and wanted > there:
+            raise UsageError(f"attack.examples = {wanted}: the test split of {trial.dataset.name} has {there} images")
 
 
 def sweep_id(name: str, trial_ids: list[str]) -> str:

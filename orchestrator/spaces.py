@@ -121,6 +121,8 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     resources, resource_problems = ResourceTable.parse(content.get("resources"))
     found += [*seed_problems, *resource_problems, *_texts(content)]
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
+    if not found:
+        found = list(_unvalidated(sections))
     if found:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
@@ -151,6 +153,15 @@ def _texts(content: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("description", description, "is not a text")
     if reference is not None and not (isinstance(reference, list) and all(isinstance(row, dict) for row in reference)):
         yield Problem("reference", reference, "is not a list of mappings")
+
+
+def _unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
+    """Settings that need a validation part, where some variant of the data set has none."""
+    share = min(dataset.split.validation for dataset in sections["dataset"][0])
+    for name in ("train", "finetune", "adversarial_finetune"):
+        for section in sections[name][0]:
+            if section is not None and (message := section.validation_problem(share)):
+                yield Problem(name, None, message)
 
 
 def _seeds(node: Any) -> tuple[list[int], list[Problem]]:

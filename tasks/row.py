@@ -14,6 +14,7 @@ from tasks.metrics import rate, wilson
 from tasks.schema import RATES, TRIALS
 from tasks.trial import Trial
 
+OPTIONAL_METRICS = ("classes", "gradient_images", "zero_gradients", "deterministic", "inference_seconds")
 Row = dict[str, Any]
 """One row of `schema.TRIALS`, every column present."""
 
@@ -28,7 +29,7 @@ def finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str, Map
     found = last["metrics"]
     row = _asked(trial, chain) | {
         **{name: found[name] for name in ("examples", "clean_correct", "robust_correct")},
-        **{name: found.get(name) for name in ("classes", "gradient_images", "zero_gradients", "deterministic")},
+        **{name: found.get(name) for name in OPTIONAL_METRICS},
         **{name: found[name] for name in ("parameters", "nonzero_parameters", "macs")},
         **_rates(found["examples"], found["clean_correct"], found["robust_correct"]),
         "device": last["device"],

@@ -50,6 +50,7 @@ TRIALS = _table(
     ("parameters", pa.int64()),
     ("nonzero_parameters", pa.int64()),
     ("macs", pa.int64()),
+    ("inference_seconds", pa.float64()),
     *((f"{kind}_seconds", pa.float64()) for kind in KIND_NAMES),
     ("device", pa.string()),
     ("status", pa.string()),
@@ -63,7 +64,7 @@ TRIALS = _table(
 """One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that
 examples were made against, null where it is the trial's own; `*_low` and `*_high` are 95 % Wilson intervals; `config`,
 `versions` and `verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished; a failed
-trial has nulls where there is no result."""
+trial has nulls where there is no result. `inference_seconds` is the measured time of one image in a batch of 64."""
 
 HISTORY = _table(
     ("stage_key", pa.string()),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tasks.attacks.evaluate import Evaluation, evaluate
@@ -15,11 +18,14 @@ from tasks.attacks.health import health
 from tasks.attacks.prepare import frozen
 from tasks.attacks.settings import AttackSettings
 from tasks.chain import Stage
+from tasks.data.images import Images, as_float
 from tasks.errors import StageError
 from tasks.models.build import Normalized
 from tasks.paths import EXAMPLES
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
 from tasks.stages.context import Context, save_table
+
+TIMED_BATCH = 64
 
 
 def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, dict[str, Any]]]:
@@ -38,7 +44,8 @@ def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, 
     found = evaluate(model, images, cells, first.seed, unit, surrogate)
     cost = model_size(model, tuple(images.pixels.shape[1:]))
     cost |= {"classes": description.classes, **health(frozen(model), images)}
-    return [(result, {"metrics": {**result.counts(), **cost}}) for result in found]
+    measured = {"inference_seconds": inference_seconds(frozen(model), images)}
+    return [(result, {"metrics": {**result.counts(), **cost, **measured}}) for result in found]
 
 
 def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:
@@ -52,6 +59,21 @@ def check_weights(model: Normalized) -> None:
     for name, value in model.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise StageError(f"the model's weights are NaN or infinite: {name}")
+
+
+def inference_seconds(model: nn.Module, images: Images, repeats: int = 5) -> float:
+    """Seconds that one image takes in a batch of 64, the median of a few passes.
+
+    :param model: frozen.
+    """
+    pixels = as_float(images.pixels[:TIMED_BATCH])
+    times = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        with torch.no_grad():
+            model(pixels).cpu()  # waits for the device
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:]) / len(pixels)
 
 
 def model_size(model: Normalized, shape: tuple[int, ...]) -> dict[str, int]:
