@@ -7,7 +7,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks import plain_tune, sleeping
+from benchmarks import digits, plain_tune, sleeping
 from orchestrator.plan import Plan
 from orchestrator.tables import text_table
 
@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--grid", type=int, nargs=4, default=[2, 3, 4, 8], metavar=("MODELS", "RATIOS", "LAMBDAS", "N"))
     parser.add_argument("--repeat", type=int, default=3, help="runs of ours; the median counts")
+    parser.add_argument("--digits", action="store_true", help="run the real digits grid as well: minutes")
     parser.add_argument("--skip-peer", action="store_true", help="leave the plain Tune grid out: it takes minutes")
     options = parser.parse_args(arguments)
     plan = sleeping.grid(*options.grid)
@@ -36,6 +37,8 @@ def main(arguments: list[str]) -> None:
     size = f"{len(plan.trials)} trials, {len(plan.stages)} distinct stages, {options.slots} slots"
     print(f"{size}; advsweep: median of {options.repeat}")
     print(text_table(["how", "wall s", "over ideal", "slower than advsweep", "most runs of one stage"], rows))
+    if options.digits:
+        print(digits.table())
 
 
 def _ours(plan: Plan, slots: int) -> tuple[float, int]:
