@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import ray
+from ray import tune
 
 FINISHED, FAILED, STOPPED = "finished", "failed", "stopped"
 
@@ -46,10 +50,16 @@ class Board:
             await self._changed.wait_for(lambda: key in self._outcomes or self._closed)
 
 
-def coordinate(config: dict[str, Any], board: Any) -> None:
-    """One Tune trial: walk the chain of a grid point, report what came out. Holds neither CPU nor GPU."""
-    import ray
-    from ray import tune
+@functools.lru_cache(maxsize=1)
+def _board(name: str) -> Any:
+    """The board of that name. Its handle is kept: to find the actor anew costs every trial tens of milliseconds."""
+    return ray.get_actor(name)
 
-    outcome = ray.get(board.walk.remote(config["trial"]))
+
+def coordinate(config: dict[str, Any]) -> None:
+    """One Tune trial: walk the chain of a grid point, report what came out. Holds neither CPU nor GPU.
+
+    :param config: `trial`, the id of the trial, and `board`, the name of the board.
+    """
+    outcome = ray.get(_board(config["board"]).walk.remote(config["trial"]))
     tune.report({"status": outcome["status"], **outcome.get("metrics", {})})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -56,16 +57,23 @@ class Sweep:
         self._board: Any = None
         self._log = threading.Lock()
 
-    def open_board(self) -> Any:
-        """Start the board, and tell it what is finished already."""
+    def open_board(self) -> str:
+        """Start the board, and tell it what is finished already; returns its name."""
+        name = f"board-{uuid.uuid4().hex}"
         chains = {
             trial_id: [stage.key for stage in planned.chain]
             for trial_id, planned in self.trials.items()
             if trial_id not in self.prepared.finished
         }
-        self._board = ray.remote(num_cpus=0, resources=BOARD, max_concurrency=10_000)(Board).remote(chains)
+        self._board = (
+            ray.remote(num_cpus=0, resources=BOARD, max_concurrency=10_000)(Board).options(name=name).remote(chains)
+        )
         self._board.post.remote({key: outcome(record) for key, record in self.records.items()})
-        return self._board
+        return name
+
+    def close_board(self) -> None:
+        """Let every trial go that still waits."""
+        self._board.close.remote()
 
     def started(self, stages: Sequence[Stage]) -> None:
         self.state.start(stages)
@@ -101,9 +109,11 @@ class Sweep:
 
     def trial_ended(self, trial_id: str, _: Mapping[str, Any] | None = None) -> None:
         """Make the row of a trial, if there is anything to say about it."""
+        if trial_id in self.state.rows:
+            return
         planned = self.trials[trial_id]
         row = self._row(planned.chain, planned.trial)
-        if row is None or trial_id in self.state.rows:
+        if row is None:
             return
         row |= {"sweep_id": self.prepared.plan.sweep_id, "space": self.prepared.plan.space.name}
         self.state.row(row)
@@ -189,7 +199,7 @@ def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Co
         except BaseException as error:
             broken.append(error)
         finally:
-            board.close.remote()
+            sweep.close_board()
 
     thread = threading.Thread(target=run, name="executor", daemon=True)
     with progress.shown(sweep.state, sum(expected.values()), console):

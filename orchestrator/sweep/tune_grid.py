@@ -11,7 +11,7 @@ from ray import tune
 
 from orchestrator.sweep.board import coordinate
 
-COORDINATORS = 4
+COORDINATORS = 2
 """Trials that wait at the same time; each is a small process that does nothing else."""
 ON_HEAD = {"node:__internal_head__": 0.96 / COORDINATORS}
 """What a coordinator holds: no CPU or GPU, a share of the one node that a sweep cannot lose.
@@ -46,21 +46,19 @@ class _Ended(tune.Callback):  # type: ignore[misc]
 
 
 def run_grid(
-    trial_ids: Sequence[str], board: Any, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]
+    trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]
 ) -> None:
     """Run one coordinator per trial, in this order; return when every trial has ended.
 
-    :param board: handle of the `Board` actor.
+    :param board: name of the `Board` actor.
     :param folder: a local folder for Tune's own files; nothing in it is needed afterwards.
     :param on_trial: told the trial id and the reported result when a trial ends.
     """
     os.environ.update(QUIET)
-    trainable = tune.with_resources(
-        tune.with_parameters(coordinate, board=board), tune.PlacementGroupFactory([ON_HEAD])
-    )
+    trainable = tune.with_resources(coordinate, tune.PlacementGroupFactory([ON_HEAD]))
     tuner = tune.Tuner(
         trainable,
-        param_space={"trial": tune.grid_search(list(trial_ids))},
+        param_space={"trial": tune.grid_search(list(trial_ids)), "board": board},
         tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
             name="grid",
