@@ -7,7 +7,6 @@ it needs, an attack for its own share of the steps of the run that served it.
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from orchestrator import spaces
 from orchestrator.estimates import list_schedule
 from orchestrator.launch import Launch, launch
 from orchestrator.plan import Job, make_plan
+from orchestrator.sweep.cluster import usable_cpus
 from orchestrator.sweep_store import stored_records
 from orchestrator.tables import text_table
 from tasks.attacks.settings import AttackSettings
@@ -32,7 +32,7 @@ Records = Mapping[str, Mapping[str, Any]]
 
 def table() -> str:
     """Run the grid in a storage of its own and compare."""
-    slots = len(os.sched_getaffinity(0))
+    slots = usable_cpus()
     plan = make_plan(spaces.load("digits"), None)
     with tempfile.TemporaryDirectory(prefix="digits-") as folder:
         started = time.perf_counter()

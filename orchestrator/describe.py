@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from orchestrator.estimates import Speeds, duration, job_seconds, list_schedule
 from orchestrator.plan import Plan
+from orchestrator.sweep.cluster import usable_cpus
 from orchestrator.sweep_store import stored_records
 from orchestrator.tables import text_table
 from tasks.chain import KINDS
@@ -25,7 +25,7 @@ def plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[s
     for job in jobs:
         runs[job.kind] += 1
     speeds = Speeds.measured(plan, records)
-    slots = slots or os.cpu_count() or 1
+    slots = slots or usable_cpus()
     facts: dict[str, Any] = {
         "sweep_id": plan.sweep_id,
         "trials": len(plan.trials),

@@ -225,6 +225,14 @@ def test_failures_are_rows_that_name_the_cause_and_are_retried(tmp_path: Path) -
     assert len(starts) == 1 + 2 + 2
 
 
+def test_the_smoke_space_runs_whole(tmp_path: Path) -> None:
+    shown = advsweep("launch", "--space", "smoke", "--storage", tmp_path).stdout
+    assert "16 trials, 16 finished, 0 failed, 0 not run" in shown
+    reached = {(row["lambda"], row["attack"], row["attack_eps"]): row["robust_accuracy"] for row in rows(tmp_path)}
+    assert reached[0.0, "fgsm", 0.0] > reached[0.0, "fgsm", 16 / 255] + 0.3, "the attack works"
+    assert reached[0.5, "fgsm", 16 / 255] > reached[0.0, "fgsm", 16 / 255], "so does adversarial fine-tuning"
+
+
 def test_fresh_computes_everything_again(finished: tuple[Path, Path, str], tmp_path: Path) -> None:
     storage = tmp_path / "storage"
     shutil.copytree(finished[0], storage)

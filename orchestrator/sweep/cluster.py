@@ -32,6 +32,13 @@ class Cluster:
     """A private folder on the driver's machine, gone when the sweep ends."""
 
 
+def usable_cpus() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def connected(address: str, cpus: int | None = None) -> Iterator[Cluster]:
     """Start a private Ray, or join the one at an address; on the way out it is shut down or left.
@@ -47,9 +54,12 @@ def connected(address: str, cpus: int | None = None) -> Iterator[Cluster]:
     options = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     try:
         if address == LOCAL:
-            available = cpus or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
             ray.init(
-                address=LOCAL, num_cpus=available, include_dashboard=False, _temp_dir=str(scratch / "ray"), **options
+                address=LOCAL,
+                num_cpus=cpus or usable_cpus(),
+                include_dashboard=False,
+                _temp_dir=str(scratch / "ray"),
+                **options,
             )
         else:
             try:
