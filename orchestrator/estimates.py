@@ -6,7 +6,7 @@ import heapq
 import itertools
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,11 +146,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def sum_by_kind(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Seconds of recorded stages by kind."""
-    total: dict[str, float] = defaultdict(float)
-    for record in records:
-        total[record["kind"]] += record["seconds"]
-    return dict(total)

@@ -21,8 +21,8 @@ from tasks.row import Row
 from tasks.storage import Storage, check_writable, open_storage
 from tasks.store import StageStore
 
-FINISHED, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes."""
+FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
+"""Exit codes; 2 is wrong usage."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-FORMATS = ("table", "csv", "json")
-
 
 def rendered(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
-    """The rows in one of FORMATS, without a final newline."""
+    """The rows as `table`, `csv` or `json`, without a final newline."""
     if form == "json":
         return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_plain, indent=1)
     if form == "csv":

@@ -20,7 +20,6 @@ TRIALS = "trials"
 LOGS = "logs"
 EXECUTIONS = "executions"
 WANDB = "wandb"
-REPORT = "report"
 
 
 def is_temporary(name: str) -> bool:

@@ -32,6 +32,14 @@ def test_mistakes_are_named() -> None:
 
 @pytest.mark.cluster
 @pytest.mark.slow
+def test_what_no_machine_here_can_give_is_refused(tmp_path: Path) -> None:
+    refused = advsweep("launch", "--space", "smoke", "--storage", tmp_path, "--cpus-per-trial", "4096", code=2)
+    assert "train asks for 4096 CPUs and 0 GPUs; this machine has" in refused.stderr
+    assert not executions(tmp_path)
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_sweep_whose_kinds_differ_uses_a_worker_class_each(tmp_path: Path) -> None:
     space = tmp_path / "classes.yaml"
     space.write_text(SMALL_SPACE + "resources: {train: {cpus: 2}, attack: {cpus: 0.5}}\n")

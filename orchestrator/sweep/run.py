@@ -27,6 +27,7 @@ from orchestrator.verdicts import annotated
 from orchestrator.wandb_log import WandbLog
 from tasks import paths
 from tasks.chain import Stage
+from tasks.errors import UsageError
 from tasks.row import Row, failed_row, finished_row
 from tasks.store import StageStore
 
@@ -50,7 +51,7 @@ class Sweep:
         plan, speeds = prepared.plan, prepared.speeds
         expected = {key: speeds.seconds(stage, plan.data[stage.dataset]) for key, stage in plan.stages.items()}
         finished = dict(prepared.finished)
-        self.state = SweepState(len(plan.trials), len(finished), len(prepared.jobs), len(self.records), expected)
+        self.state = SweepState(len(plan.trials), len(prepared.jobs), len(self.records), expected)
         self.state.rows = finished
         self.recorder = RowRecorder(prepared.sweep, self._rows_not_written)
         self.wandb = WandbLog(prepared.sweep, StageStore(prepared.storage), options.wandb, options.project)
@@ -103,7 +104,6 @@ class Sweep:
         self._post_failure(stages, error)
 
     def _post_failure(self, stages: Sequence[Stage], error: str) -> None:
-        self.state.jobs_failed += 1
         self.errors |= {stage.key: error for stage in stages}
         self._board.post.remote({stage.key: {"status": FAILED, "error": error} for stage in stages})
 
@@ -159,6 +159,8 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
     interrupted = False
     try:
         with _interruptible(), connected(options.address, options.cpus) as cluster:
+            if options.address == LOCAL:
+                _check_fits(prepared, cluster)
             executor = make_executor(sweep, options, cluster, worker)
             execute(sweep, executor, cluster, console)
     except KeyboardInterrupt:
@@ -177,6 +179,15 @@ def make_executor(sweep: Sweep, options: Launch, cluster: Cluster, worker: type[
     settings = WorkerSettings(prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh)
     pool = WorkerPool(settings, options.max_concurrent or slots(prepared, options, cluster), worker)
     return StageExecutor(graph, pool, prepared.resources, sweep, Policy(), eager=options.address == LOCAL)
+
+
+def _check_fits(prepared: Prepared, cluster: Cluster) -> None:
+    """:raises UsageError: a kind of stage asks for more than this machine has, so that it would wait for ever."""
+    for kind in {job.kind: None for job in prepared.jobs}:
+        wanted = prepared.resources.of(kind)
+        if wanted.cpus > cluster.cpus or wanted.gpus > cluster.gpus:
+            asked = f"{wanted.cpus:g} CPUs and {wanted.gpus:g} GPUs"
+            raise UsageError(f"{kind} asks for {asked}; this machine has {cluster.cpus:g} and {cluster.gpus:g}")
 
 
 def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:

@@ -19,7 +19,6 @@ class SweepState:
     """Counts and times of one sweep; every method may be called from any thread."""
 
     trials: int
-    finished_before: int
     jobs: int
     reused: int
     """Distinct stages that were in the store already."""
@@ -27,8 +26,6 @@ class SweepState:
     """Stage key -> seconds that it is expected to take, or units of work where nothing was ever timed."""
     rows: dict[str, Row] = field(default_factory=dict)
     jobs_done: int = 0
-    stages_done: int = 0
-    jobs_failed: int = 0
     retries: int = 0
     losses: int = 0
     running: dict[str, tuple[Stage, float]] = field(default_factory=dict)
@@ -47,7 +44,6 @@ class SweepState:
             self.running.pop(stages[0].key, None)
             if done:
                 self.jobs_done += 1
-                self.stages_done += len(stages)
                 self._work_done += max(self.expected[stage.key] for stage in stages)
 
     def row(self, row: Row) -> None:
