@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -67,10 +68,10 @@ def headline(state: SweepState, total_work: float) -> str:
 
 
 def _panel(state: SweepState, total_work: float) -> Group:
-    bar = ProgressBar(total=max(1, state.jobs), completed=state.jobs_done, width=40)
+    bar = Padding(ProgressBar(total=max(1, state.jobs), completed=state.jobs_done, width=40), 0)
     running = Table.grid(padding=(0, 2))
     for stage, seconds in state.snapshot():
         running.add_row(f"  {stage.kind}", f"{stage.model.name} seed {stage.seed}", stage.key[:8], duration(seconds))
     best = state.best()
     text = f"best so far: {described(best)}" if best else "best so far: -"
-    return Group(bar, Text(headline(state, total_work)), running, Text(text))
+    return Group(Text(headline(state, total_work)), bar, running, Text(text))
