@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,17 +32,23 @@ class Comparison:
     seeds: int
     images: int
 
+    spread: tuple[float, float] | None
+    """Where 95 % of further single runs would lie, judged by the seeds; null where there is one."""
+
     @property
-    def agrees(self) -> bool | None:
-        """Whether the paper's number lies in the measured interval; null where nothing was measured."""
+    def agreement(self) -> str:
+        """Whether the paper's number lies in the interval, or at least within what seeds alone change."""
         if self.low is None or self.high is None:
-            return None
-        return self.low <= self.paper <= self.high
+            return "not measured"
+        if self.low <= self.paper <= self.high:
+            return "yes"
+        if self.spread and self.spread[0] <= self.paper <= self.spread[1]:
+            return "within seeds"
+        return "no"
 
     def cells(self) -> list[str]:
         """A line of the table."""
         interval = "-" if self.low is None else f"{percent(self.low)} .. {percent(self.high)}"
-        verdict = {None: "not measured", True: "yes", False: "no"}[self.agrees]
         what = self.measure.replace("_", " ")
         return [
             self.source,
@@ -50,7 +58,7 @@ class Comparison:
             interval,
             str(self.seeds),
             str(self.images),
-            verdict,
+            self.agreement,
         ]
 
 
@@ -74,8 +82,21 @@ def _comparison(entry: dict[str, Any], measure: str, column: str, rows: Sequence
     correct, images = sum(row[column] for row in rows), sum(row["examples"] for row in rows)
     low, high = wilson(correct, images)
     measured = correct / images if images else None
+    spread = prediction_interval([row[measure] for row in rows])
     paper = float(str(parse_number(entry[measure])))
-    return Comparison(str(entry.get("source", "")), measure, paper, measured, low, high, len(rows), images)
+    return Comparison(str(entry.get("source", "")), measure, paper, measured, low, high, len(rows), images, spread)
+
+
+def prediction_interval(rates: Sequence[float]) -> tuple[float, float] | None:
+    """Where a further run lies with 95 % probability if runs vary normally (Student's t); null below two runs."""
+    if len(rates) < 2:
+        return None
+    from scipy.stats import t
+
+    count = len(rates)
+    half = float(t.ppf(0.975, count - 1)) * statistics.stdev(rates) * math.sqrt(1 + 1 / count)
+    middle = statistics.fmean(rates)
+    return middle - half, middle + half
 
 
 def _matches(row: Row, match: dict[str, Any]) -> bool:

@@ -136,12 +136,13 @@ def described(cell: Cell) -> str:
 
 
 def _setting(axis: str, value: Any) -> str:
-    """Budgets that are whole 255ths are shown as such."""
+    """Budgets are shown in whole 255ths where that is shorter."""
     if value is None:
         return "-"
-    if axis in ("eps_train", "attack_eps") and 0 < value < 1 and abs(value * 255 - round(value * 255)) < 1e-9:
-        return f"{round(value * 255)}/255"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if axis in ("eps_train", "attack_eps") and abs(value * 255 - round(value * 255)) < 1e-9:
+        return min(text, f"{round(value * 255)}/255", key=len)
+    return text
 
 
 def _sortable(value: Any) -> tuple[bool, Any]:

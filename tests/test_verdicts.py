@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator import spaces
-from orchestrator.reference import compare
+from orchestrator.reference import compare, prediction_interval
 from orchestrator.tradeoff import tradeoff_table
 from orchestrator.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotated, verdicts
 from tasks.attacks.health import health
@@ -176,7 +176,12 @@ def test_a_papers_number_agrees_when_it_lies_in_the_interval() -> None:
         {"match": {"attack": "ifgsm", "prune": None}, "clean_accuracy": 0.5, "source": "absent"},
     ]
     near, far, absent = compare(reference, [ifgsm("8/255", 10, 200)])
-    assert near.agrees is True
-    assert far.agrees is False
-    assert absent.agrees is None
+    assert near.agreement == "yes"
+    assert far.agreement == "no"
+    assert absent.agreement == "not measured"
     assert (near.images, near.seeds, near.measured) == (1000, 1, 0.2)
+    several = [ifgsm("8/255", 10, 200), ifgsm("8/255", 10, 400), ifgsm("8/255", 10, 600)]
+    (noisy,) = compare(reference[1:2], several)
+    assert noisy.agreement == "within seeds"
+    low, high = prediction_interval([0.2, 0.4, 0.6]) or (0.0, 0.0)
+    assert (high - low) / 2 == pytest.approx(4.302653 * 0.2 * (4 / 3) ** 0.5, abs=1e-6)  # t with 2 degrees of freedom
