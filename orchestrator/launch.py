@@ -18,7 +18,7 @@ from orchestrator.sweep_store import SweepStore, checked_records
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
 from tasks.row import Row
-from tasks.storage import Storage, check_writable, open_storage
+from tasks.storage import Storage, establish, open_storage
 from tasks.store import StageStore
 
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -89,7 +89,7 @@ def launch(options: Launch, console: Console) -> int:
     if options.dry_run:
         console.print("\n".join(plan_lines(plan, storage)), markup=False, highlight=False)
         return FINISHED
-    check_writable(storage)
+    establish(storage)
     prepared = prepare(plan, storage, resources, console, fresh=options.fresh)
     total, finished = len(plan.trials), len(prepared.finished)
     say(console, f"{plan.sweep_id}: {total} trials, {finished} finished, {_to_do(prepared)}")

@@ -19,6 +19,10 @@ class CorruptArtifactError(StageError):
     """An artifact whose bytes are not the ones that were published."""
 
 
+class StorageGoneError(OSError):
+    """A storage that did not answer for as long as it was given. What is in it is untouched."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a file of settings: where it stands, what stands there, and what may stand there."""

@@ -81,9 +81,9 @@ class StageStore:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} has changed since it was written")
         return content
 
-    def draft(self, key: str) -> Path:
-        """A local folder for the files of a stage, invisible until it is published."""
-        return self.storage.scratch(f"{STAGES}/{key}")
+    def draft(self) -> Path:
+        """A new folder on this machine for the files of a stage, seen by nobody until it is published."""
+        return self.storage.scratch()
 
     def publish(self, key: str, draft: Path, record: dict[str, Any]) -> dict[str, Any]:
         """Show a finished stage. Where another process was first, its artifact stays and its record is returned."""
