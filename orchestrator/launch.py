@@ -146,7 +146,7 @@ def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int
 def summary(prepared: Prepared, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
     say(console, tradeoff_table(rows))
-    root = prepared.storage.path(prepared.sweep.path())
+    root = prepared.storage.place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tasks.chain import chain
 from tasks.data.sources import inspect
-from tasks.errors import StageError, UsageError
+from tasks.errors import StageError, StorageError, UsageError
 from tasks.files import read_trial
 from tasks.row import Row, finished_row
 from tasks.storage import establish, open_storage
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         row = run_trial(options.config, options.storage, options.data_dir, options.device, options.threads)
-    except UsageError as error:
+    except (StorageError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except StageError as error:

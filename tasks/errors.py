@@ -19,8 +19,16 @@ class CorruptArtifactError(StageError):
     """An artifact whose bytes are not the ones that were published."""
 
 
-class StorageGoneError(OSError):
-    """A storage that did not answer for as long as it was given. What is in it is untouched."""
+class StorageError(OSError):
+    """A storage that cannot be used now. What is in it is untouched."""
+
+
+class StorageGoneError(StorageError):
+    """It did not answer for as long as it was given."""
+
+
+class StorageRefusedError(StorageError):
+    """It says no, and will say so again: wrong credentials, or no such bucket."""
 
 
 @dataclass(frozen=True)

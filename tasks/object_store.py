@@ -30,8 +30,8 @@ class ObjectStore:
 
     def read(self, name: str) -> bytes:
         """The content of an object."""
-        with self.filesystem.open_input_stream(self._path(name)) as stream:
-            content: bytes = stream.read()
+        with self.filesystem.open_input_file(self._path(name)) as file:  # one request; a stream takes one per 256 kB
+            content: bytes = file.read()
             return content
 
     def write(self, name: str, content: bytes) -> None:
@@ -71,7 +71,20 @@ class ObjectStore:
 
     def names(self, folder: str) -> list[str]:
         """What is in a folder; none where nothing is."""
-        return [info.base_name for info in self._list(folder)]
+        found = [info.base_name for info in self._list(folder)]
+        if not found:
+            self._check_bucket()
+        return found
+
+    def _check_bucket(self) -> None:
+        """:raises OSError: there is no such bucket, in which nothing can be either."""
+        bucket = self.root.partition("/")[0]
+        try:
+            there = self.filesystem.get_file_info(bucket).type != fs.FileType.NotFound
+        except OSError:
+            return  # who may only list a prefix may not ask
+        if not there:
+            raise OSError(f"NO_SUCH_BUCKET: {bucket}")
 
     def sizes(self, name: str) -> dict[str, int]:
         """The bytes of each object below a folder by its name inside; of an object, its own under an empty name."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import tenacity
 
-from tasks.errors import StorageGoneError, UsageError
+from tasks.errors import StorageError, StorageGoneError, StorageRefusedError, UsageError
 
 TIMEOUT = "ADVSWEEP_STORAGE_TIMEOUT"
 """Environment variable: seconds for which an operation on the storage is tried again."""
@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same call may succeed later: a lost connection may, a full disk or a wrong key does not."""
-    if not isinstance(error, OSError) or isinstance(error, StorageGoneError):
+    if not isinstance(error, OSError) or isinstance(error, StorageError):
         return False
     if error.errno is not None:
         return error.errno in PASSING
@@ -66,7 +66,8 @@ def patiently(call: Callable[..., Result], *arguments: Any, seconds: float, wher
 
     :param where: the storage, for the message.
     :raises StorageGoneError: the time is up; the message says the last reason.
-    :raises OSError: an error that does not pass, at once and as it is.
+    :raises StorageRefusedError: an object store says no; at once.
+    :raises OSError: another error that does not pass, at once and as it is.
     """
 
     def tell(state: tenacity.RetryCallState) -> None:
@@ -77,13 +78,19 @@ def patiently(call: Callable[..., Result], *arguments: Any, seconds: float, wher
         error = _error(state)
         raise StorageGoneError(f"{where} did not answer for {seconds:g} s: {reason_of(error)}") from error
 
-    return tenacity.Retrying(
+    retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_pass),
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE),
         stop=tenacity.stop_after_delay(seconds),
         before_sleep=tell,
         retry_error_callback=give_up,
-    )(call, *arguments)
+    )
+    try:
+        return retrying(call, *arguments)
+    except OSError as error:
+        if error.errno is not None or isinstance(error, StorageError):
+            raise
+        raise StorageRefusedError(f"{where}: {reason_of(error)}") from error
 
 
 def reason_of(error: BaseException) -> str:

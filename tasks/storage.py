@@ -18,7 +18,7 @@ from typing import Any
 
 from pyarrow import fs
 
-from tasks.errors import StorageGoneError, UsageError
+from tasks.errors import StorageError, UsageError
 from tasks.local_folder import LocalFolder
 from tasks.object_store import ObjectStore
 from tasks.paths import CORRUPT, is_temporary
@@ -49,6 +49,10 @@ class Storage:
     def path(self, name: str) -> str:
         """The full path of a name, for Arrow's readers."""
         return f"{self.files.root}/{_inside(name)}"
+
+    def place(self, name: str) -> str:
+        """Where something is, for people: a path, or a URI without its options."""
+        return self.path(name) if self.local else f"{shown(self.uri).rstrip('/')}/{_inside(name)}"
 
     def read(self, name: str) -> bytes:
         """The content of a file.
@@ -157,7 +161,7 @@ def check_writable(storage: Storage) -> None:
         quick.write(probe, b"advsweep")
         quick.remove(probe)
     except OSError as error:
-        cause = error.__cause__ if isinstance(error, StorageGoneError) and error.__cause__ else error
+        cause = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
         raise UsageError(f"--storage {shown(storage.uri)}: cannot be written: {reason_of(cause)}") from error
 
 

@@ -17,6 +17,7 @@ from orchestrator.resources import Resources, ResourceTable
 from orchestrator.sweep.graph import JobGraph, Node, State
 from orchestrator.sweep.pool import Finished, WorkerPool
 from tasks.chain import KINDS, Kind, Stage
+from tasks.errors import StorageError
 
 Record = Mapping[str, Any]
 POLL = 0.2
@@ -137,14 +138,15 @@ class StageExecutor:
         message = f"{type(cause).__name__}: {cause}".splitlines()[0]
         node.attempts += 1
         full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
-        again = node.attempts < self._policy.attempts and not full_disk
+        hopeless = full_disk or isinstance(cause, StorageError)
+        again = node.attempts < self._policy.attempts and not hopeless
         self._listener.failed(node.job.stages, message, str(error), again)
         if again:
             self._graph.again(node)
             return
         self._fail(node, message)
-        if full_disk:
-            self.stopped_by = f"the storage is full: {message}"
+        if hopeless:
+            self.stopped_by = f"the storage is {'full' if full_disk else 'out of reach'}: {message}"
         self._trip(node.job.kind, message)
 
     def _trip(self, kind: Kind, message: str) -> None:

@@ -142,8 +142,11 @@ class Sweep:
 
     def _write_log(self, stages: Sequence[Stage], error: str, trace: str) -> None:
         names = ", ".join(f"{stage.kind} {stage.key[:12]}" for stage in stages)
-        with self._log:
-            self.prepared.storage.append(self.failures_log, f"{names}: {error}\n{trace}")
+        try:
+            with self._log:
+                self.prepared.storage.append(self.failures_log, f"{names}: {error}\n{trace}")
+        except OSError as problem:
+            say(self.console, f"{names}: {error}\n  (not logged: {problem})")
 
     def _rows_not_written(self, error: OSError) -> None:
         say(self.console, f"rows could not be written, they are kept and tried again: {error}")
@@ -262,7 +265,7 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
-    log = sweep.prepared.storage.path(sweep.failures_log)
+    log = sweep.prepared.storage.place(sweep.failures_log)
     if executor is not None and executor.stopped_by is not None:
         say(console, f"stopped early: {executor.stopped_by}\n  traceback in {log}")
     elif failed:
