@@ -101,12 +101,13 @@ def load(name: str, overrides: Sequence[str] = (), *, verify: bool = False) -> S
 def apply_override(content: dict[str, Any], text: str) -> None:
     """Set one value.
 
-    :raises UsageError: the text is not `path=value`.
+    :raises UsageError: the text is not `path=value`, or its path leads nowhere.
     """
     path, found, value = text.partition("=")
     if not found or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", path.strip()):
         raise UsageError(f"--set {text}: write it as path.to.setting=value, such as prune.ratio=0.3")
-    override(content, path.strip().split("."), parse_yaml(value, f"--set {text}"))
+    if not override(content, path.strip().split("."), parse_yaml(value, f"--set {text}")):
+        raise UsageError(f"--set {text}: there is nothing at {path.strip()}; items of a list count from 0")
 
 
 def build(name: str, source: str, content: dict[str, Any]) -> Space:
