@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.grid import count, grid_problems, override, variants
 from orchestrator.resources import ResourceTable
+from orchestrator.timeouts import Timeouts, parse_timeouts
 from orchestrator.verify import with_verification
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
@@ -52,6 +53,8 @@ class Space:
     reference: tuple[dict[str, Any], ...]
     """Numbers of a paper."""
     resources: ResourceTable
+    timeouts: Timeouts
+    """Seconds that a run of a kind of stage may take."""
     trials: tuple[Trial, ...]
     """Distinct trials in canonical form, in the order of the grid."""
 
@@ -119,7 +122,8 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     seeds, seed_problems = _seeds(content.get("seed", 0))
     sections = {name: _section(name, content.get(name)) for name in SECTIONS}
     resources, resource_problems = ResourceTable.parse(content.get("resources"))
-    found += [*seed_problems, *resource_problems, *_texts(content)]
+    timeouts, timeout_problems = parse_timeouts(content.get("timeouts"))
+    found += [*seed_problems, *resource_problems, *timeout_problems, *_texts(content)]
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
         found = list(_unvalidated(sections))
@@ -131,7 +135,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
         for values in itertools.product(*grids)
     )
     reference = tuple(content.get("reference") or ())
-    return Space(name, str(content.get("description") or ""), content, reference, resources, trials)
+    return Space(name, str(content.get("description") or ""), content, reference, resources, timeouts, trials)
 
 
 def _refuse_explosion(source: str, content: dict[str, Any]) -> None:
