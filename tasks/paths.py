@@ -19,6 +19,7 @@ PLAN = "plan.json"
 TRIALS = "trials"
 LOGS = "logs"
 EXECUTIONS = "executions"
+FAULTS = "faults"
 WANDB = "wandb"
 
 

@@ -26,6 +26,11 @@ def launch(
     cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running stage; default 1.")] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a running stage; default 0.")] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Stages that run at once.")] = None,
+    max_failures: Annotated[int, typer.Option(min=0, help="Retries of a stage after errors of its own.")] = 1,
+    max_preemptions: Annotated[int, typer.Option(min=0, help="Retries of a stage whose worker was lost.")] = 10,
+    timeout: Annotated[
+        list[str] | None, typer.Option(metavar="KIND=SECONDS", help="End runs that take longer; may be given often.")
+    ] = None,
     wandb: Annotated[WandbMode, typer.Option(help="Where W&B runs go.")] = WandbMode.offline,
     project: Annotated[str, typer.Option(help="W&B project.")] = "advsweep",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, start nothing.")] = False,
@@ -47,6 +52,9 @@ def launch(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
         max_concurrent=max_concurrent,
+        max_failures=max_failures,
+        max_preemptions=max_preemptions,
+        timeouts=timeout or (),
         wandb=wandb.value,
         project=project,
         dry_run=dry_run,
