@@ -19,7 +19,7 @@ from orchestrator.timeouts import Timeouts, with_options
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
 from tasks.row import Row
-from tasks.storage import Storage, check_writable, open_storage
+from tasks.storage import Storage, establish, open_storage
 from tasks.store import StageStore
 
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -98,7 +98,7 @@ def launch(options: Launch, console: Console) -> int:
     if options.dry_run:
         console.print("\n".join(plan_lines(plan, storage)), markup=False, highlight=False)
         return FINISHED
-    check_writable(storage)
+    establish(storage)
     prepared = replace(prepare(plan, storage, resources, console, fresh=options.fresh), timeouts=timeouts)
     total, finished = len(plan.trials), len(prepared.finished)
     say(console, f"{plan.sweep_id}: {total} trials, {finished} finished, {_to_do(prepared)}")
@@ -155,7 +155,7 @@ def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int
 def summary(prepared: Prepared, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
     say(console, tradeoff_table(rows))
-    root = prepared.storage.path(prepared.sweep.path())
+    root = prepared.storage.place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.dataset as ds
 
 from orchestrator import verdicts
 from orchestrator.reference import COLUMNS, Paper, compare, read_paper
-from orchestrator.sweep_store import SweepStore
+from orchestrator.sweep_store import READERS, SweepStore
 from orchestrator.tables import rendered, text_table
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
@@ -99,7 +100,8 @@ def _files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> 
     storage = sweep.storage
     known = set(StageStore(storage).keys())
     found = [f"{paths.STAGES}/{key}/{name}" for key in keys if key in known]
-    present = [storage.path(file) for file in found if storage.size(file)]
+    with ThreadPoolExecutor(READERS) as pool:
+        present = [storage.path(file) for file, size in zip(found, pool.map(storage.size, found), strict=True) if size]
     if not present:
         return schema.empty_table()
     return ds.dataset(present, schema=schema, filesystem=storage.filesystem, format="parquet")

@@ -43,13 +43,13 @@ def main() -> None:
 
 def run() -> int:
     """The exit code; a mistake of the user is one message and exit code 2, never a traceback."""
-    from tasks.errors import UsageError
+    from tasks.errors import StorageError, UsageError
 
     try:
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except UsageError as error:
+    except (StorageError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:

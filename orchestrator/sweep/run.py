@@ -292,7 +292,7 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
-    log = sweep.prepared.storage.path(sweep.failures_log)
+    log = sweep.prepared.storage.place(sweep.failures_log)
     if executor is not None and executor.stopped_by is not None:
         say(console, f"stopped early: {executor.stopped_by}\n  traceback in {log}")
     elif failed:
