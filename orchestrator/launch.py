@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestrator.address import parse_address
 from orchestrator.describe import plan_lines
 from orchestrator.estimates import Schedule, Speeds, job_seconds, list_schedule, remaining_path
 from orchestrator.plan import Job, Plan, make_plan, plan_text
@@ -92,6 +93,11 @@ def launch(options: Launch, console: Console) -> int:
     """
     space = load(options.space, options.overrides, verify=options.verify)
     timeouts = with_options(space.timeouts, options.timeouts)
+    address = parse_address(options.address)
+    if address.remote and not options.dry_run:
+        from orchestrator.remote import launch_there
+
+        return launch_there(options, address, space, console)
     plan = make_plan(space, options.data_dir)
     resources = space.resources.with_default(options.cpus_per_trial, options.gpus_per_trial)
     storage = open_storage(options.storage)
