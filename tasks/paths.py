@@ -20,6 +20,7 @@ TRIALS = "trials"
 LOGS = "logs"
 EXECUTIONS = "executions"
 WANDB = "wandb"
+REPORT = "report"
 
 
 def is_temporary(name: str) -> bool:

@@ -12,6 +12,7 @@ from orchestrator.cli.data import data
 from orchestrator.cli.keeping import clean, doctor, explain, export
 from orchestrator.cli.launching import launch, plan, spaces
 from orchestrator.cli.reading import results, status
+from orchestrator.cli.reporting import compare, report
 
 app = typer.Typer(
     name="advsweep",
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (launch, spaces, plan, status, results, explain, export, doctor, clean):
+for command in (launch, spaces, plan, status, results, report, compare, explain, export, doctor, clean):
     app.command()(command)
 app.add_typer(data, name="data")
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from orchestrator.report.effects import NOISE, Effect, effects
 from orchestrator.report.spotlight import Choice, baseline, choices, compromise
 from orchestrator.report.study import Measured, Study
-from orchestrator.statistics import McNemar, corrected, mcnemar, mean_interval
-from tasks.metrics import wilson
+from orchestrator.statistics import McNemar, corrected, mcnemar
 from tasks.row import Row
+
+MOST_TOLD = 10
+"""Sentences of a kind; the tables have all."""
 
 Robust = Callable[[Row], dict[int, bool]]
 """A trial -> place of each attacked image in the test split -> whether it is robust; empty where that is not known."""
@@ -42,8 +44,11 @@ class Answers:
     recommendation: list[str]
     answers: list[Answer]
     effects: list[Effect]
-    noise: list[str]
-    real: list[str]
+
+    def told(self, verdict: str) -> list[str]:
+        """A sentence for each setting of the training whose effect is `real` or `noise`, large effects first."""
+        found = [effect for effect in self.effects if effect.verdict == verdict and not effect.of_attack]
+        return [_sentence(effect) for effect in sorted(found, key=_size, reverse=True)[:MOST_TOLD]]
 
 
 def answers(study: Study, robust: Robust) -> Answers:
@@ -53,9 +58,7 @@ def answers(study: Study, robust: Robust) -> Answers:
     """
     found = effects(study)
     chosen = _choices(study, robust)
-    real = [_sentence(effect) for effect in found if effect.verdict == "real"]
-    noise = [_sentence(effect) for effect in found if effect.verdict == "noise"]
-    return Answers(_recommendation(study, chosen), chosen, found, noise, real)
+    return Answers(_recommendation(study, chosen), chosen, found)
 
 
 def _choices(study: Study, robust: Robust) -> list[Answer]:
@@ -97,16 +100,24 @@ def _recommendation(study: Study, chosen: Sequence[Answer]) -> list[str]:
     lines = [f"{rate(clean)} clean and {rate(robust)} robust accuracy under {threat} ({seeds(best)})."]
     if plain is not best:
         cost, gain = plain.mean[0] - clean, robust - plain.mean[1]
-        what = "costs" if cost >= 0 else "gains"
+        costs = f"{'costs' if cost >= 0 else 'gains'} {points(abs(cost))} of clean accuracy"
+        gains = f"{'gains' if gain >= 0 else 'loses'} {points(abs(gain))} of robust accuracy"
+        before = f"{rate(plain.mean[0])} clean, {rate(plain.mean[1])} robust"
+        lines.append(f"Against {plain.configuration.label} ({before}) it {costs} and {gains}.")
+    doubted = sum(row["verdict"] == "suspicious" for row in best.rows)
+    if doubted:
         lines.append(
-            f"Against {plain.configuration.label} ({rate(plain.mean[0])} clean, {rate(plain.mean[1])} robust) "
-            f"it {what} {points(abs(cost))} of clean accuracy and {'gains' if gain >= 0 else 'loses'} {points(abs(gain))} of "
-            "robust accuracy."
+            f"{doubted} of its {len(best.rows)} trials failed a check of the numbers (below): take its robust accuracy "
+            "as an upper bound."
         )
     tied = next((answer for answer in chosen if answer.choice.best is best and answer.tie), None)
     if tied and tied.runner_up:
         lines.append(f"Its lead over {tied.runner_up.configuration.label} is within noise.")
     return lines
+
+
+def _size(effect: Effect) -> float:
+    return abs(effect.paired.interval.mean) if effect.paired else 0.0
 
 
 def _sentence(effect: Effect) -> str:
@@ -148,14 +159,3 @@ def seeds(entry: Measured) -> str:
     """How many replicates stand behind a number."""
     count = len(entry.rows)
     return f"mean of {count} seeds" if count > 1 else "one seed"
-
-
-def rate_text(values: Sequence[float], correct: int, total: int) -> str:
-    """`97.4 % (96.1 to 98.3)`: the mean over seeds; in brackets the 95 % interval over seeds, or for one seed over
-    images.
-    """
-    interval = mean_interval(values)
-    low, high = (interval.low, interval.high) if len(values) > 1 else wilson(correct, total)
-    if low is None or high is None:
-        return f"{100 * interval.mean:.1f} %"
-    return f"{100 * interval.mean:.1f} % ({100 * max(0, low):.1f} to {100 * min(1, high):.1f})"

@@ -38,13 +38,20 @@ def _rate(field: str, title: str, **more: Any) -> Spec:
 
 
 def _colour(title: str = "group") -> Spec:
-    return {"field": "g", "type": "nominal", "scale": {"domain": [], "range": list(PALETTE)},
-            "legend": {"title": title, "orient": "bottom", "columns": 4, "symbolLimit": 40, "labelLimit": 180}}  # fmt: skip
+    legend = {
+        "title": title,
+        "orient": "bottom",
+        "columns": 4,
+        "symbolLimit": 40,
+        "labelLimit": 180,
+        "symbolOpacity": 1,
+    }
+    return {"field": "g", "type": "nominal", "scale": {"domain": [], "range": list(PALETTE)}, "legend": legend}
 
 
 def _shape(ranges: Sequence[Any]) -> Spec:
     return {"field": "s", "type": "nominal", "scale": {"domain": [], "range": list(ranges)},
-            "legend": {"title": "shape", "orient": "bottom", "columns": 4, "labelLimit": 180}}  # fmt: skip
+            "legend": {"title": "shape", "orient": "bottom", "columns": 4, "labelLimit": 180, "symbolOpacity": 1}}  # fmt: skip
 
 
 def _tip(field: str, title: str, form: str | None = None) -> Spec:
@@ -98,14 +105,14 @@ def heat() -> Spec:
         "mark": {"type": "text", "fontSize": 12},
         "encoding": place | {"text": {"field": "robust", "type": "quantitative", "format": ".0%"}, "color": shade},
     }
-    return {**_base(0, cell, number), "height": {"step": 38}, "data": {"name": "heat"}}
+    return {**_base(0, cell, number), "data": {"name": "heat"}}
 
 
 def axis() -> Spec:
     """Clean and robust accuracy over the values of one axis."""
     x = {"field": "level", "type": "nominal", "title": None, "sort": None, "axis": {"labelAngle": 0, "labelLimit": 70}}
     colour = {"field": "measure", "type": "nominal", "scale": {"domain": ["clean", "robust"], "range": PALETTE[:2]},
-              "legend": {"orient": "top", "title": None}}  # fmt: skip
+              "legend": {"orient": "top", "title": None, "symbolOpacity": 1}}  # fmt: skip
     tip = [_tip("level", "value"), _tip("measure", "accuracy"), _tip("mean", "mean", ".2%"),
            _tip("interval", "95 % over seeds"), _tip("seeds", "seeds"), _tip("trials", "trials")]  # fmt: skip
     whole = {"scale": {"domain": [0, 1]}}
@@ -132,7 +139,7 @@ def curves(chance: float) -> Spec:
     band = {
         "mark": {"type": "area", "opacity": 0.12},
         "encoding": {"x": x, "y": _rate("low", "", **whole), "y2": {"field": "high"},
-                     "color": _colour() | {"legend": None}, "detail": {"field": "label"}},
+                     "color": _colour(), "detail": {"field": "label"}},
     }  # fmt: skip
     line = {
         "mark": {"type": "line", "strokeWidth": 2},
@@ -140,7 +147,7 @@ def curves(chance: float) -> Spec:
     }
     dot = {
         "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
-        "encoding": {"x": x, "y": y, "color": _colour() | {"legend": None}, "tooltip": tip},
+        "encoding": {"x": x, "y": y, "color": _colour(), "tooltip": tip},
     }
     guess = {
         "data": {"values": [{"y": chance, "text": "chance"}]},
@@ -154,13 +161,13 @@ def history() -> Spec:
     """One measure of one kind of stage over the epochs; the band holds all stages of a group."""
     x = {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1, "format": "d"}}
     y = {"type": "quantitative", "scale": {"zero": False}, "title": None}
-    tip = [_tip("g", "group"), _tip("epoch", "epoch"), _tip("metric", "measure"), _tip("mean", "mean", ".4f"),
-           _tip("low", "lowest stage", ".4f"), _tip("high", "highest stage", ".4f"), _tip("stages", "stages")]  # fmt: skip
+    tip = [_tip("g", "group"), _tip("epoch", "epoch"), _tip("metric", "measure"), _tip("mean", "mean", ".4f")]
+    tip += [_tip("low", "lowest stage", ".4f"), _tip("high", "highest stage", ".4f"), _tip("stages", "stages")]
     dash = {"field": "metric", "type": "nominal", "legend": {"orient": "bottom", "title": None, "labelLimit": 220},
             "scale": {"range": list(DASHES)}}  # fmt: skip
     band = {
         "mark": {"type": "area", "opacity": 0.12},
-        "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": _colour() | {"legend": None},
+        "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": _colour(),
                      "detail": {"field": "metric"}},
     }  # fmt: skip
     line = {
@@ -169,7 +176,7 @@ def history() -> Spec:
     }
     dot = {
         "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
-        "encoding": {"x": x, "y": y | {"field": "mean"}, "color": _colour() | {"legend": None}, "tooltip": tip},
+        "encoding": {"x": x, "y": y | {"field": "mean"}, "color": _colour(), "tooltip": tip},
     }
     return {**_base(200, band, line, dot), "data": {"name": "history"}}
 
@@ -177,11 +184,11 @@ def history() -> Spec:
 def confidence() -> Spec:
     """How sure a model is of what it says, before and after."""
     colour = {"field": "when", "type": "nominal", "scale": {"domain": ["clean", "adversarial"], "range": PALETTE[:2]},
-              "legend": {"orient": "top", "title": None}}  # fmt: skip
+              "legend": {"orient": "top", "title": None, "symbolOpacity": 1}}  # fmt: skip
     bars = {
         "mark": {"type": "bar", "opacity": 0.55, "binSpacing": 0},
         "encoding": {
-            "x": {"field": "from", "bin": {"binned": True}, "title": "confidence", "axis": {"format": PERCENT},
+            "x": {"field": "from", "bin": {"binned": True}, "title": "confidence", "axis": {"format": PERCENT, "values": [0, 0.25, 0.5, 0.75, 1]},
                   "type": "quantitative", "scale": {"domain": [0, 1]}},
             "x2": {"field": "to"},
             "y": {"field": "share", "type": "quantitative", "title": "share of images", "stack": None,

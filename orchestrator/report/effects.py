@@ -30,6 +30,8 @@ class Effect:
     after: str
     measure: str
     """`clean accuracy` or `robust accuracy`."""
+    of_attack: bool
+    """Whether the axis says how a model is attacked, not how it is made."""
     paired: Paired | None
     """After less before; null where no two trials differ in this axis alone."""
     adjusted: float | None = None
@@ -124,7 +126,8 @@ def _along(
         for before, after in pairs:
             differences = _differences(by_level[before], by_level[after], others, measure, independent)
             paired = paired_difference(differences) if differences else None
-            yield Effect(bundle.label, bundle.shown(before), bundle.shown(after), measure, paired)
+            of_attack = bundle.axes[0].of_attack
+            yield Effect(bundle.label, bundle.shown(before), bundle.shown(after), measure, of_attack, paired)
 
 
 def _differences(
