@@ -50,8 +50,8 @@ def _colour(title: str = "group") -> Spec:
 
 
 def _shape(ranges: Sequence[Any]) -> Spec:
-    return {"field": "s", "type": "nominal", "scale": {"domain": [], "range": list(ranges)},
-            "legend": {"title": "shape", "orient": "bottom", "columns": 4, "labelLimit": 180, "symbolOpacity": 1}}  # fmt: skip
+    legend = {"title": "shape", "orient": "bottom", "columns": 4, "labelLimit": 180, "symbolOpacity": 1}
+    return {"field": "s", "type": "nominal", "scale": {"domain": [], "range": list(ranges)}, "legend": legend}
 
 
 def _tip(field: str, title: str, form: str | None = None) -> Spec:
@@ -188,8 +188,8 @@ def confidence() -> Spec:
     bars = {
         "mark": {"type": "bar", "opacity": 0.55, "binSpacing": 0},
         "encoding": {
-            "x": {"field": "from", "bin": {"binned": True}, "title": "confidence", "axis": {"format": PERCENT, "values": [0, 0.25, 0.5, 0.75, 1]},
-                  "type": "quantitative", "scale": {"domain": [0, 1]}},
+            "x": {"field": "from", "bin": {"binned": True}, "title": "confidence", "type": "quantitative",
+                  "axis": {"format": PERCENT, "values": [0, 0.25, 0.5, 0.75, 1]}, "scale": {"domain": [0, 1]}},
             "x2": {"field": "to"},
             "y": {"field": "share", "type": "quantitative", "title": "share of images", "stack": None,
                   "axis": {"format": PERCENT}},

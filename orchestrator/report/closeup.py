@@ -64,18 +64,25 @@ class ImageRecords:
 
     def __init__(self, store: StageStore) -> None:
         self.store = store
-        self.notes: list[str] = []
+        self.unread: set[str] = set()
+        """Keys of attack stages whose images cannot be read."""
         self.columns = functools.lru_cache(maxsize=256)(self._columns)
 
     def _columns(self, key: str) -> Columns:
-        """`schema.EXAMPLES` of one attack stage, sorted by image; empty where it cannot be read, which is noted."""
+        """`schema.EXAMPLES` of one attack stage, sorted by image; empty where it cannot be read."""
         try:
             content = self.store.read(self.store.record(key), paths.EXAMPLES)
-        except (FileNotFoundError, CorruptArtifactError) as error:
-            self.notes.append(str(error))
+        except (FileNotFoundError, CorruptArtifactError):
+            self.unread.add(key)
             return {}
         table = pq.read_table(io.BytesIO(content)).sort_by("index")
         return {name: table[name].to_numpy() for name in table.column_names if name not in ("stage_key", "target")}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of what is missing."""
+        count = len(self.unread)
+        return [f"The stored images of {count} trials cannot be read, so nothing is said of them"] if count else []
 
     def robust(self, row: Row) -> dict[int, bool]:
         """Place in the test split -> whether the image is robust."""
@@ -136,14 +143,16 @@ def gallery(
     rows = [_first_seed(entry) for entry in entries]
     known = [records.columns(row["attack_key"]) for row in rows]
     if not all(known):
-        return Gallery((), (), "the stored images of these trials cannot be read")
+        return Gallery((), (), "No images: those of these trials cannot be read.")
     index = telling_images(known, count)
     try:
         shown = [_preview(row, records.store, data[row["attack_key"]], data_dir, index) for row in rows]
-    except (UsageError, StageError, FileNotFoundError) as error:
-        return Gallery((), (), f"no images: {error}")
+    except FileNotFoundError:
+        return Gallery((), (), "No images: their models are not stored any more.")
+    except (UsageError, StageError) as error:
+        return Gallery((), (), f"No images: {error}")
     wrong = sum(_disagree(made, columns, index) for made, columns in zip(shown, known, strict=True))
-    note = f"{wrong} predictions differ from the stored ones: another device or another version" if wrong else ""
+    note = f"{wrong} predictions differ from the stored ones: another device or another version." if wrong else ""
     pairs = tuple((entry.configuration, made) for entry, made in zip(entries, shown, strict=True))
     return Gallery(tuple(index), pairs, note)
 

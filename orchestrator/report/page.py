@@ -22,7 +22,6 @@ from orchestrator.report.spotlight import compromise
 from orchestrator.report.study import Study
 from tasks.chain import MODEL_KINDS
 
-
 STAGE_NAMES = {
     "train": "training",
     "prune": "pruning",

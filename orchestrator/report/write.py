@@ -56,7 +56,7 @@ def make_report(gathered: Gathered, folder: Path, formats: Sequence[str], data_d
     rows = [row for study in gathered.studies for row in study.rows]
     write_figures(rows, folder, formats)
     write_closer_figures(gathered, looks, folder, formats)
-    text = page(gathered, looks, formats, sorted(set(records.notes)))
+    text = page(gathered, looks, formats, records.notes)
     (folder / PAGE).write_text(text, encoding="utf-8")
 
 

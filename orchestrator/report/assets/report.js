@@ -47,7 +47,7 @@
       view: { stroke: null },
       axis: { labelColor: faint, titleColor: ink, gridColor: line, domainColor: line, tickColor: line,
               labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, titlePadding: 10 },
-      legend: { labelColor: ink, titleColor: faint, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 },
+      legend: { symbolBaseFillColor: faint, symbolBaseStrokeColor: faint, labelColor: ink, titleColor: faint, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 },
     };
   }
 
@@ -334,7 +334,11 @@
         const spec = prepared(this.charts.history, { title: this.colour.title, levels: used }, this.shape, true);
         const last = Math.max(0, ...history.map((entry) => entry.epoch)), step = Math.max(1, Math.ceil(last / 6));
         const ticks = Array.from({ length: last }, (_, place) => place + 1).filter((epoch) => (epoch - 1) % step === 0 || last <= 6);
+        const hues = used.map((level) => (level === "shared" ? style("--faint") : payload.palette[this.colour.levels.indexOf(level) % payload.palette.length]));
+        const single = new Set(history.map((entry) => entry.metric)).size < 2;
         for (const layer of spec.layer) {
+          layer.encoding.color.scale.range = hues;
+          if (single && layer.encoding.strokeDash) layer.encoding.strokeDash.legend = null;
           layer.encoding.x.axis.values = ticks;
           layer.encoding.y.axis = { format: this.metric === "accuracy" ? ".0%" : ".2f", tickCount: 5 };
         }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from orchestrator.report.closeup import Closeup, Gallery
 from orchestrator.report.figures import file_name, save
 from orchestrator.report.figures.style import (
+    FAINT,
     INK,
     PALETTE,
     colours,
@@ -63,7 +64,7 @@ def training_figure(study: Study, gathered: Gathered) -> Figure | None:
     figure, panels = new_figure(1.6 + 2.9 * len(kinds), 3.0, 1, len(kinds))
     colour, _ = grouping(study)
     levels = [level for level in ("shared", *colour.levels) if any(entry["g"] == level for entry in found)]
-    colour_of = colours(levels)
+    colour_of = {**colours(colour.levels), "shared": FAINT}
     styles = {"train accuracy": "-", "validation accuracy": (0, (4, 2)), "robust validation accuracy": (0, (1, 1.5))}
     for panel, kind in zip(panels, kinds, strict=True):
         for level in levels:
