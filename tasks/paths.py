@@ -23,6 +23,7 @@ LOGS = "logs"
 EXECUTIONS = "executions"
 FAULTS = "faults"
 WANDB = "wandb"
+REPORT = "report"
 
 
 def is_temporary(name: str) -> bool:
