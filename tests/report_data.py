@@ -72,8 +72,8 @@ def made_up(
     *,
     rule: Rule = accuracies,
     images: bool = True,
-    finished: Callable[[int], bool] = lambda place: True,
-    failed: Callable[[int], bool] = lambda place: False,
+    finished: Callable[[int], bool] = lambda _: True,
+    failed: Callable[[int], bool] = lambda _: False,
 ) -> SweepStore:
     """A sweep whose trials are finished, failed, or missing, by their place in the plan.
 
@@ -114,7 +114,7 @@ def _publish(
 ) -> None:
     """The artifact of an attack: the first images are robust, those after them only correct, the last ones wrong."""
     store, stage = StageStore(storage), planned.chain[-1]
-    draft = store.draft(stage.key)
+    draft = store.draft()
     count = record["metrics"]["examples"]
     place = np.arange(count)
     label = place % 10
