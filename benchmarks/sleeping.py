@@ -14,10 +14,11 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator import spaces
+from orchestrator.address import LOCAL
 from orchestrator.estimates import Schedule, Speeds, list_schedule, work
 from orchestrator.launch import Launch, Prepared
 from orchestrator.plan import Plan, make_plan
-from orchestrator.sweep.cluster import LOCAL, connected
+from orchestrator.sweep.cluster import connected
 from orchestrator.sweep.run import Sweep, execute, make_executor
 from orchestrator.sweep.worker import StageWorker
 from orchestrator.sweep_store import SweepStore

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.grid import count, grid_problems, override, variants
 from orchestrator.reference import Paper, read_paper
 from orchestrator.resources import ResourceTable
+from orchestrator.timeouts import Timeouts, parse_timeouts
 from orchestrator.verify import with_verification
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
@@ -55,6 +56,8 @@ class Space:
     paper: Paper
     """What a paper reports about these trials."""
     resources: ResourceTable
+    timeouts: Timeouts
+    """Seconds that a run of a kind of stage may take."""
     trials: tuple[Trial, ...]
     """Distinct trials in canonical form, in the order of the grid."""
 
@@ -123,8 +126,9 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     seeds, seed_problems = _seeds(content.get("seed", 0))
     sections = {name: _section(name, content.get(name)) for name in SECTIONS}
     resources, resource_problems = ResourceTable.parse(content.get("resources"))
+    timeouts, timeout_problems = parse_timeouts(content.get("timeouts"))
     paper, paper_problems = read_paper(content)
-    found += [*seed_problems, *resource_problems, *paper_problems, *_texts(content)]
+    found += [*seed_problems, *resource_problems, *timeout_problems, *paper_problems, *_texts(content)]
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
         found = list(_unvalidated(sections))
@@ -135,7 +139,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
         Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
         for values in itertools.product(*grids)
     )
-    return Space(name, str(content.get("description") or ""), content, paper, resources, trials)
+    return Space(name, str(content.get("description") or ""), content, paper, resources, timeouts, trials)
 
 
 def _refuse_explosion(source: str, content: dict[str, Any]) -> None:

@@ -21,7 +21,9 @@ PLAN = "plan.json"
 TRIALS = "trials"
 LOGS = "logs"
 EXECUTIONS = "executions"
+FAULTS = "faults"
 WANDB = "wandb"
+REPORT = "report"
 
 
 def is_temporary(name: str) -> bool:

@@ -9,9 +9,11 @@ import traceback
 import typer
 
 from orchestrator.cli.data import data
+from orchestrator.cli.jobs import logs, stop
 from orchestrator.cli.keeping import clean, doctor, explain, export
 from orchestrator.cli.launching import launch, plan, spaces
 from orchestrator.cli.reading import results, status
+from orchestrator.cli.reporting import compare, report
 
 app = typer.Typer(
     name="advsweep",
@@ -21,7 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (launch, spaces, plan, status, results, explain, export, doctor, clean):
+for command in (
+    launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, doctor, clean,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(data, name="data")
 
