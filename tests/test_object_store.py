@@ -34,7 +34,7 @@ SPACE = """
 description: a chain that is long enough to be killed in
 dataset: {name: digits, image_size: 16, train_examples: 600, split: {test: 0.1}}
 model: {name: resnet8}
-train: {epochs: 15, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
+train: {epochs: 9, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
 prune: {ratio: {grid_search: [0.0, 0.5]}}
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
 """
@@ -296,7 +296,7 @@ def test_a_service_that_fails_for_a_while_is_waited_for(server: Faulty, storage:
 def test_a_storage_that_cannot_be_had_is_said_before_anything_starts(
     server: Faulty, settings: dict[str, str], uri: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {**settings, "ADVSWEEP_STORAGE_TIMEOUT": "1"}.items():
+    for name, value in {**settings, "ADVSWEEP_STORAGE_TIMEOUT": "1", "AWS_MAX_ATTEMPTS": "1"}.items():
         monkeypatch.setenv(name, value)
     before = len(server.puts("/bucket/"))
     with pytest.raises(UsageError, match=rf"^--storage {uri}: cannot be written: {message} \("):
