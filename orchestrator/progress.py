@@ -58,10 +58,10 @@ def headline(state: SweepState, total_work: float) -> str:
     parts = [f"trials {finished}/{state.trials}", f"jobs {state.jobs_done}/{state.jobs}", f"reused {state.reused}"]
     if failed:
         parts.append(f"failed {failed}")
-    if state.retries:
-        parts.append(f"retries {state.retries}")
-    if state.losses:
-        parts.append(f"workers lost {state.losses}")
+    if state.failures:
+        parts.append(f"failures {state.failures}")
+    if state.preemptions:
+        parts.append(f"preemptions {state.preemptions}")
     left = state.remaining(total_work)
     parts.append(f"ETA {duration(left)}" if left is not None else "ETA -")
     return ", ".join(parts)

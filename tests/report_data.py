@@ -117,7 +117,7 @@ def _publish(
 ) -> None:
     """The artifact of an attack: the first images are robust, those after them only correct, the last ones wrong."""
     store, stage = StageStore(storage), planned.chain[-1]
-    draft = store.draft(stage.key)
+    draft = store.draft()
     count = record["metrics"]["examples"]
     place = np.arange(count)
     label = place % 10

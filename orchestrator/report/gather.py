@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator import verdicts
 from orchestrator.reference import COLUMNS as REFERENCE_COLUMNS
-from orchestrator.reference import compare
+from orchestrator.reference import compare, read_paper
 from orchestrator.report.study import Study, studies
 from orchestrator.results import tables
 from orchestrator.sweep_store import SweepStore, stored_records
@@ -135,7 +135,7 @@ def _facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[R
         space = {}
     finished = [row for row in rows if row["status"] == "finished"]
     failed = [row for row in rows if row["status"] == "failed"]
-    reference = space.get("reference") or []
+    paper, _ = read_paper(space)
     return SweepFacts(
         sweep,
         label,
@@ -147,7 +147,7 @@ def _facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[R
         tuple(sorted({str(row["error"]) for row in failed})[:ERRORS]),
         tuple(_costs(sweep, plan)),
         tuple(verdicts.summary_lines(verdicts.verdicts(finished))),
-        tuple(entry.cells() for entry in compare(reference, finished)),
+        tuple(entry.cells() for entry in compare(paper, finished)),
     )
 
 

@@ -26,8 +26,10 @@ class SweepState:
     """Stage key -> seconds that it is expected to take, or units of work where nothing was ever timed."""
     rows: dict[str, Row] = field(default_factory=dict)
     jobs_done: int = 0
-    retries: int = 0
-    losses: int = 0
+    failures: int = 0
+    """Runs that ended by an error of their own, by taking too long, or for want of memory."""
+    preemptions: int = 0
+    """Runs that ended with their worker or their node."""
     running: dict[str, tuple[Stage, float]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     _work_done: float = 0.0
