@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from orchestrator.address import parse_address
 from orchestrator.describe import plan_lines
 from orchestrator.estimates import Schedule, Speeds, job_seconds, list_schedule, remaining_path
 from orchestrator.plan import Job, Plan, make_plan, plan_text
@@ -19,7 +20,7 @@ from orchestrator.timeouts import Timeouts, with_options
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
 from tasks.row import Row
-from tasks.storage import Storage, check_writable, open_storage
+from tasks.storage import Storage, establish, open_storage
 from tasks.store import StageStore
 
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -92,13 +93,18 @@ def launch(options: Launch, console: Console) -> int:
     """
     space = load(options.space, options.overrides, verify=options.verify)
     timeouts = with_options(space.timeouts, options.timeouts)
+    address = parse_address(options.address)
+    if address.remote and not options.dry_run:
+        from orchestrator.remote import launch_there
+
+        return launch_there(options, address, space, console)
     plan = make_plan(space, options.data_dir)
     resources = space.resources.with_default(options.cpus_per_trial, options.gpus_per_trial)
     storage = open_storage(options.storage)
     if options.dry_run:
         console.print("\n".join(plan_lines(plan, storage)), markup=False, highlight=False)
         return FINISHED
-    check_writable(storage)
+    establish(storage)
     prepared = replace(prepare(plan, storage, resources, console, fresh=options.fresh), timeouts=timeouts)
     total, finished = len(plan.trials), len(prepared.finished)
     say(console, f"{plan.sweep_id}: {total} trials, {finished} finished, {_to_do(prepared)}")
@@ -155,7 +161,7 @@ def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int
 def summary(prepared: Prepared, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
     say(console, tradeoff_table(rows))
-    root = prepared.storage.path(prepared.sweep.path())
+    root = prepared.storage.place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")
 
 

@@ -22,7 +22,10 @@ def launch(
     overrides: SetOption = None,
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
-    address: Annotated[str, typer.Option(help="local, auto or ray://host:port.")] = "local",
+    address: Annotated[
+        str,
+        typer.Option(envvar="ADVSWEEP_ADDRESS", help="local, auto, HEAD:6379, ray://HEAD:10001 or http://HEAD:8265."),
+    ] = "local",
     cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running stage; default 1.")] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a running stage; default 0.")] = None,
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Stages that run at once.")] = None,

@@ -5,15 +5,21 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_STORAGE, Format, JsonOption, StorageOption, SweepArgument
+from orchestrator.cli.options import DEFAULT_STORAGE, AddressOption, Format, JsonOption, StorageOption, SweepArgument
 
 
 def status(
     sweep: Annotated[str | None, typer.Argument(help="The id of a sweep, or the beginning of one.")] = None,
     storage: StorageOption = DEFAULT_STORAGE,
+    address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how far sweeps are, from their storage alone."""
+    """Show how far sweeps are, from their storage alone; with --address, the jobs of a cluster."""
+    if address is not None:
+        from orchestrator.cli.jobs import job_table
+
+        typer.echo(job_table(address, sweep, as_json=as_json))
+        return
     from orchestrator.status import status_facts, status_lines
     from orchestrator.sweep_store import find_sweep, sweep_ids
     from tasks.storage import open_storage

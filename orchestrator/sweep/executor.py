@@ -19,6 +19,7 @@ from orchestrator.sweep.graph import JobGraph, Node, State
 from orchestrator.sweep.pool import WorkerPool
 from orchestrator.sweep.runs import Finished
 from tasks.chain import KINDS, Kind, Stage
+from tasks.errors import StorageError
 
 Record = Mapping[str, Any]
 POLL = 0.2
@@ -154,14 +155,15 @@ class StageExecutor:
     def _settle_failure(self, node: Node, how: Ending, error: BaseException) -> None:
         told, cause = message(error), cause_of(error)
         full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
-        again = self._policy.again(node, how) and not full_disk
+        hopeless = full_disk or isinstance(cause, StorageError)
+        again = self._policy.again(node, how) and not hopeless
         self._listener.failed(node.job.stages, told, str(error), again)
         if again:
             self._graph.again(node)
             return
         self._fail(node, told)
-        if full_disk:
-            self.stopped_by = f"the storage is full: {told}"
+        if hopeless:
+            self.stopped_by = f"the storage is {'full' if full_disk else 'out of reach'}: {told}"
         self._trip(node.job.kind, told)
 
     def _trip(self, kind: Kind, told: str) -> None:

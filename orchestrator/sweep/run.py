@@ -16,13 +16,16 @@ import ray
 from rich.console import Console
 
 from orchestrator import progress
+from orchestrator.address import LOCAL
 from orchestrator.faults import FAILURE, PREEMPTION, FaultLog
 from orchestrator.launch import FINISHED, INTERRUPTED, SOME_FAILED, Launch, Prepared, say, summary
 from orchestrator.sweep.board import FAILED, Board
-from orchestrator.sweep.cluster import LOCAL, Cluster, connected
+from orchestrator.sweep.capacity import Growth, check_fits
+from orchestrator.sweep.cluster import Cluster, connected
 from orchestrator.sweep.executor import Policy, StageExecutor
 from orchestrator.sweep.graph import JobGraph
 from orchestrator.sweep.head_watch import head_watched
+from orchestrator.sweep.nodes import check_nodes, survey
 from orchestrator.sweep.pool import WorkerPool
 from orchestrator.sweep.recorder import RowRecorder
 from orchestrator.sweep.state import SweepState, outcome
@@ -180,6 +183,8 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
         ):
             if options.address == LOCAL:
                 _check_fits(prepared, cluster)
+            else:
+                _check_cluster(prepared, options)
             executor = make_executor(sweep, options, cluster, worker)
             execute(sweep, executor, cluster, console)
     except KeyboardInterrupt:
@@ -206,6 +211,15 @@ def _check_fits(prepared: Prepared, cluster: Cluster) -> None:
         if wanted.cpus > cluster.cpus or wanted.gpus > cluster.gpus:
             asked = f"{wanted.cpus:g} CPUs and {wanted.gpus:g} GPUs"
             raise UsageError(f"{kind} asks for {asked}; this machine has {cluster.cpus:g} and {cluster.gpus:g}")
+
+
+def _check_cluster(prepared: Prepared, options: Launch) -> None:
+    """:raises UsageError: a node differs from this process or does not see the storage, or a request fits nowhere."""
+    reports = survey(prepared.storage, options.data_dir)
+    check_nodes(reports, prepared.storage, options.data_dir)
+    growth = next((report.growth for report in reports if report.head), Growth(known=False))
+    wanted = {job.kind: prepared.resources.of(job.kind) for job in prepared.jobs}
+    check_fits(wanted, [report.shape for report in reports], growth)
 
 
 def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
@@ -292,7 +306,7 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
-    log = sweep.prepared.storage.path(sweep.failures_log)
+    log = sweep.prepared.storage.place(sweep.failures_log)
     if executor is not None and executor.stopped_by is not None:
         say(console, f"stopped early: {executor.stopped_by}\n  traceback in {log}")
     elif failed:

@@ -38,7 +38,7 @@ class StageWorker:
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
         self._settings = settings
         self._threads = threads
-        self._storage = open_storage(settings.storage_uri)
+        self._storage = open_storage(settings.storage_uri, established=True)
         self._store = StageStore(self._storage, replace=settings.fresh)
         self._node = ray.get_runtime_context().get_node_id()
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"

@@ -64,6 +64,24 @@ def evaluate(
     return [Evaluation(pa.concat_tables(tables)) for tables in zip(*batches, strict=True)]
 
 
+def adversarial_images(
+    model: nn.Module,
+    images: Images,
+    cell: AttackSettings,
+    seed: int,
+    std: float,
+    index: Tensor,
+    surrogate: nn.Module | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The images at these places before and after the attack, float [N, C, H, W], as `evaluate` makes them: what is
+    random is drawn for each image, whatever the others are.
+    """
+    target = prepare(model if surrogate is None else surrogate, cell.precision)
+    run = _Run(target, frozen(model), images, [cell], seed, std, transfer=surrogate is not None)
+    job, found = run.crafted(index)
+    return job.clean, found[cell.method.label_steps]
+
+
 @dataclass(frozen=True)
 class _Run:
     """What all batches share."""
@@ -78,6 +96,11 @@ class _Run:
 
     def tables(self, index: Tensor) -> list[pa.Table]:
         """Attack the images at these places; a table for each cell."""
+        job, found = self.crafted(index)
+        return [self._table(job, found[cell.method.label_steps], cell) for cell in self.cells]
+
+    def crafted(self, index: Tensor) -> tuple[Job, Crafted]:
+        """What is asked of the attack for the images at these places, and what it made."""
         first = self.cells[0]
         clean, labels = as_float(self.images.pixels[index]), self.images.labels[index]
         counts = tuple(sorted({cell.method.label_steps for cell in self.cells}))
@@ -85,8 +108,7 @@ class _Run:
         stop = first.stop_when_fooled and not self.transfer
         job = Job(self.target, clean, labels, counts, index, self.seed, stop, self._scale(first))
         job = aimed(job, first.method)
-        found = craft(job, first)
-        return [self._table(job, found[cell.method.label_steps], cell) for cell in self.cells]
+        return job, craft(job, first)
 
     def _scale(self, cell: AttackSettings) -> float:
         return self.std if cell.eps_space == "normalized" else 1.0
