@@ -90,8 +90,8 @@ def nodes_on_loopback() -> Iterator[Nodes]:
     folder = Path(tempfile.mkdtemp(prefix="adv", dir="/tmp"))
     (folder / "ray").mkdir()
     before = dict(os.environ)
-    os.environ.pop("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", None)
     os.environ |= {"RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # the switch that keeps Ray on loopback
     nodes = None
     try:
         nodes = Nodes(folder)
