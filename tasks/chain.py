@@ -12,9 +12,10 @@ from tasks.data.settings import DatasetSettings
 from tasks.keys import digest
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
-from tasks.training.basic import SgdSettings, SurrogateSettings
-from tasks.training.settings import TrainSettings
-from tasks.trial import Trial
+from tasks.training.basic import SgdSettings
+from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.training.surrogate import SurrogateSettings
+from tasks.trial import Trial, normalized
 
 Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]
 
@@ -107,19 +108,34 @@ def chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
     stages: list[Stage] = []
     for kind, section in [*(sections or [("train", UNTRAINED)]), ("attack", trial.attack)]:
         others = [_surrogate(trial, fingerprint, asked) for asked in getattr(section, "surrogates", ())]
-        surrogates |= {stage.key: stage for stage in others}
-        roles = [(f"surrogate_{number}", stage.key) for number, stage in enumerate(others)]
+        surrogates |= {stage.key: stage for line in others for stage in line}
+        roles = [(f"surrogate_{number}", line[-1].key) for number, line in enumerate(others)]
         on = (("model", stages[-1].key), *roles) if stages else tuple(roles)
         stages.append(_stage(kind, trial.seed, trial.dataset, fingerprint, trial.model, section, on))
     main = {stage.key for stage in stages}
     return (*(stage for key, stage in surrogates.items() if key not in main), *stages)
 
 
-def _surrogate(trial: Trial, fingerprint: str, asked: SurrogateSettings) -> Stage:
-    """The stage that makes a surrogate: the one of a trial that trains this model so, which then shares it."""
-    settings = TrainSettings.model_validate(asked.train.document()) if asked.train else UNTRAINED
+WHOLE: dict[Kind, type[TrainSettings]] = {
+    "train": TrainSettings,
+    "finetune": FinetuneSettings,
+    "adversarial_finetune": AdversarialFinetuneSettings,
+}
+"""What a surrogate's section becomes: the settings of the same stage of a trial."""
+
+
+def _surrogate(trial: Trial, fingerprint: str, asked: SurrogateSettings) -> list[Stage]:
+    """The stages that make a surrogate: those of a trial that makes this model so, which then shares them."""
     seed = trial.seed if asked.seed is None else asked.seed
-    return _stage("train", seed, trial.dataset, fingerprint, asked.model, settings, ())
+    line: list[Stage] = []
+    for kind in MODEL_KINDS:
+        section = getattr(asked, kind)
+        if section is not None and kind in WHOLE:
+            section = normalized(WHOLE[kind].model_validate(section.document()))
+        if section is not None:
+            on = (("model", line[-1].key),) if line else ()
+            line.append(_stage(kind, seed, trial.dataset, fingerprint, asked.model, section, on))
+    return line or [_stage("train", seed, trial.dataset, fingerprint, asked.model, UNTRAINED, ())]
 
 
 def main_line(chain: Sequence[Stage]) -> list[Stage]:
