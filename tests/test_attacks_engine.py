@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from tasks.attacks import evaluate as evaluator
 from tasks.attacks.crafting import Crafted, Job, crafter
 from tasks.attacks.evaluate import evaluate
-from tasks.attacks.settings import METHODS, AttackSettings
+from tasks.attacks.registry import METHODS
+from tasks.attacks.settings import AttackSettings
 from tasks.chain import chain
 from tasks.errors import StageError
 from tasks.settings import problems
