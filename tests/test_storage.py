@@ -99,7 +99,7 @@ def test_a_storage_that_stays_away_is_given_up_with_one_line(folder: Path, monke
     monkeypatch.setenv(TIMEOUT, "0.3")
     storage = open_storage(folder)
     folder.rename(folder.with_name("aside"))
-    with pytest.raises(StorageGoneError, match=r"storage did not answer for 0.3 s: Stale file handle"):
+    with pytest.raises(StorageGoneError, match=r"storage did not answer for 0.3 s: the storage folder is away"):
         storage.write("sweeps/a/space.yaml", b"x")
     assert not folder.exists(), "it is not made again beside the one that is away"
 
