@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from orchestrator.report.answers import answers
+from orchestrator.report.arrange import studies
 from orchestrator.report.closeup import ImageRecords
 from orchestrator.report.effects import Effect, effects
 from orchestrator.report.figures import write_figures
 from orchestrator.report.gather import gather
 from orchestrator.report.payload import as_script
-from orchestrator.report.study import Study, pareto, studies
+from orchestrator.report.study import Study, pareto
 from orchestrator.report.write import write_report
 from orchestrator.sweep_store import SweepStore
 from tests.harness import advsweep
