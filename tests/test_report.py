@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from orchestrator.report.answers import answers
+from orchestrator.report.arrange import studies
 from orchestrator.report.closeup import ImageRecords
 from orchestrator.report.effects import Effect, effects
 from orchestrator.report.figures import write_figures
 from orchestrator.report.gather import gather
 from orchestrator.report.payload import as_script
-from orchestrator.report.study import Study, pareto, studies
+from orchestrator.report.study import Study, pareto
 from orchestrator.report.write import write_report
 from orchestrator.sweep_store import SweepStore
 from tests.harness import advsweep
@@ -221,7 +222,8 @@ HOSTILE = (
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
-    content = {**GRID, "description": HOSTILE}
+    reference = [{"match": {"lambda": 0.5}, "robust_accuracy": 0.5, "source": HOSTILE}]
+    content = {**GRID, "description": HOSTILE, "reference": reference}
     sweep = made_up(tmp_path / "s", content, HOSTILE, images=False, failed=lambda place: place == 7)
     page = page_of([sweep], tmp_path / "out", ("svg",))
     assert [tag for tag, attributes in page.tags if tag == "img" or "onerror" in attributes] == []
@@ -230,6 +232,8 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert "{{7*7}}" in page.text, "not a template"
     assert "out of <b>memory</b>" in page.text
     assert page.payload["sweeps"] == [HOSTILE]
+    assert "Paper beside measured" in page.text
+    assert "robust accuracy 50.00 %" in page.text, "the paper's number"
     svg = (tmp_path / "out" / "tradeoff.svg").read_text("utf-8")
     assert "<script" not in svg
 
