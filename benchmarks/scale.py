@@ -19,6 +19,8 @@ from benchmarks import example_rows, sleeping
 from orchestrator.tables import text_table
 
 LOOPBACK = "127.0.0.1"
+LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Read by Ray when it is imported."""
 COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
 BIG = """
 description: as many trials as there are seeds times a thousand
@@ -72,7 +74,7 @@ def _sweeps(sizes: list[int], nodes: int) -> str:
     rows = []
     for size in sizes:
         command = [sys.executable, "-m", "benchmarks", "scale", "--one", str(size), "--nodes", str(nodes)]
-        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+        ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | LOOPBACK_ONLY)
         rows.append(list(json.loads(ended.stdout.splitlines()[-1]).values()))
     columns = ["trials", "distinct stages", "most runs of one", "wall s", "wall ms a trial", "driver CPU ms a trial",
                "driver peak MB"]  # fmt: skip
@@ -105,7 +107,7 @@ def _nodes(count: int) -> Iterator[str]:
     """A head and so many nodes on loopback; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         (Path(folder) / "ray").mkdir()
-        os.environ |= {"RAY_TMPDIR": folder, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+        os.environ["RAY_TMPDIR"] = folder
         from ray.cluster_utils import Cluster
 
         common: dict[str, Any] = {
