@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from tasks.attacks.methods import MinimalSettings, TargetedMinimalSettings
 from tasks.settings import Count, Number, added, keyed
 
-TYPICAL_PAIRS, TYPICAL_VALUES = 30, 20
+TYPICAL_PAIRS, TYPICAL_VALUES = 20, 20
 """What JSMA changes as a rule, targeted and untargeted, for estimates of time."""
 TYPICAL_STEPS = 4
 """What DeepFool walks as a rule."""
