@@ -13,6 +13,8 @@ STAGE_RECORD = "stage.json"
 MODEL = "model.safetensors"
 HISTORY = "history.parquet"
 EXAMPLES = "examples.parquet"
+PREVIEW = "preview.safetensors"
+"""A few attacked images; stages of earlier releases have none."""
 
 SPACE = "space.yaml"
 PLAN = "plan.json"
