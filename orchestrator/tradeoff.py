@@ -67,7 +67,7 @@ def varying_axes(found: Sequence[Cell]) -> list[str]:
 
 def distinguishing_settings(found: Sequence[Cell]) -> list[str]:
     """Settings, as dotted paths, that tell apart configurations which are alike in every column."""
-    leaves = [_leaves(json.loads(cell.row["config"])) for cell in found]
+    leaves = [leaf_settings(json.loads(cell.row["config"])) for cell in found]
     labels: list[tuple[Any, ...]] = [tuple(cell.row[axis] for axis in AXES) for cell in found]
     chosen: list[str] = []
     for path in sorted({path for leaf in leaves for path in leaf} - {"seed"}):
@@ -79,13 +79,13 @@ def distinguishing_settings(found: Sequence[Cell]) -> list[str]:
     return chosen
 
 
-def _leaves(node: Any, path: str = "") -> dict[str, Any]:
+def leaf_settings(node: Any, path: str = "") -> dict[str, Any]:
     if not isinstance(node, dict):
         return {path: str(node) if isinstance(node, list) else node}
     return {
         leaf: value
         for name, child in node.items()
-        for leaf, value in _leaves(child, f"{path}.{name}" if path else name).items()
+        for leaf, value in leaf_settings(child, f"{path}.{name}" if path else name).items()
     }
 
 
@@ -96,15 +96,15 @@ def tradeoff_table(rows: Sequence[Row]) -> str:
         return "no finished trials yet"
     axes, more = varying_axes(found), distinguishing_settings(found)
     first = found[0].row
-    fixed = [f"{axis} {_setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None]
+    fixed = [f"{axis} {setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None]
     columns = [*(HEADINGS.get(axis, axis) for axis in axes), *more, *MEASURED]
     lines = [_line(cell, axes, more) for cell in found]
     return f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds\n{text_table(columns, lines)}"
 
 
 def _line(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[str]:
-    leaves = _leaves(json.loads(cell.row["config"]))
-    settings = [_setting(axis, cell.row[axis]) for axis in axes] + [_setting(path, leaves.get(path)) for path in more]
+    leaves = leaf_settings(json.loads(cell.row["config"]))
+    settings = [setting(axis, cell.row[axis]) for axis in axes] + [setting(path, leaves.get(path)) for path in more]
     return [
         *settings, str(len(cell.clean)), str(cell.examples), spread(cell.clean), spread(cell.robust), cell.verdict
     ]  # fmt: skip
@@ -131,11 +131,11 @@ def described(cell: Cell) -> str:
     """One line: what it is and what it reaches."""
     clean, robust = cell.mean
     named = (("pruned", "pruning_ratio"), ("lambda", "lambda"), ("eps_train", "eps_train"), ("eps", "attack_eps"))
-    settings = ", ".join(f"{name} {_setting(axis, cell.row[axis])}" for name, axis in named)
+    settings = ", ".join(f"{name} {setting(axis, cell.row[axis])}" for name, axis in named)
     return f"clean {percent(clean)}, robust {percent(robust)} ({settings}, {cell.row['attack_steps']} steps)"
 
 
-def _setting(axis: str, value: Any) -> str:
+def setting(axis: str, value: Any) -> str:
     """Budgets are shown in whole 255ths where that is shorter."""
     if value is None:
         return "-"

@@ -1,0 +1,58 @@
+"""Accuracy over the pruning ratio, lambda, eps_train and every other setting that varies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.report.figures.style import PALETTE, in_percent, legend, new_figure, titled
+from orchestrator.report.levels import Level, levels, shown_axes
+from orchestrator.report.study import Axis, Study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
+MEASURES = {"clean": PALETTE[0], "robust": PALETTE[1]}
+
+
+def axes_figure(study: Study) -> Figure | None:
+    """A panel for each setting: clean and robust accuracy, averaged over all others within each seed."""
+    axes = shown_axes(study)
+    if not axes:
+        return None
+    columns = min(COLUMNS, len(axes))
+    rows = -(-len(axes) // columns)
+    figure, panels = new_figure(1.2 + 2.9 * columns, 0.5 + 2.7 * rows, rows, columns)
+    for panel, axis in zip(panels, axes, strict=False):
+        _panel(panel, axis, levels(study, axis))
+    for panel in panels[len(axes) :]:
+        panel.set_visible(False)
+    legend(panels[0], study.headline.label, outside=False, loc="lower left")
+    return figure
+
+
+def _panel(panel: Axes, axis: Axis, found: list[Level]) -> None:
+    places = range(len(found))
+    for measure, colour in MEASURES.items():
+        known = [getattr(level, measure) for level in found]
+        panel.plot(places, [entry.mean for entry in known], color=colour, marker="o", ms=4, lw=1.6, label=measure)
+        bars = [
+            (place, entry.low, entry.high) for place, entry in zip(places, known, strict=True) if entry.low is not None
+        ]
+        for place, low, high in bars:
+            panel.plot(
+                [place, place],
+                [max(0, low), min(1, high)],
+                color=colour,
+                linewidth=5,
+                alpha=0.22,
+                solid_capstyle="butt",
+            )
+    panel.set_xticks(list(places), [axis.shown(level.value)[:18] for level in found])
+    if len(found) > 5:
+        panel.tick_params(axis="x", rotation=40)
+    panel.set_xlim(-0.4, len(found) - 0.6)
+    panel.set_ylim(-0.03, 1.03)
+    in_percent(panel.yaxis)
+    titled(panel, axis.label)

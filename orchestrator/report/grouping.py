@@ -1,0 +1,65 @@
+"""Which axes tell configurations apart at a glance: one by colour, one by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.report.study import Axis, Configuration, Measured, Study, sortable
+
+MOST = 10
+"""More colours than these are not told apart."""
+SHAPED = "pruning_ratio"
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The configurations of a study by the values of some axes."""
+
+    title: str
+    levels: tuple[str, ...]
+    by_configuration: Mapping[str, str]
+
+    def of(self, entry: Measured) -> str:
+        """The level that a configuration belongs to."""
+        return self.by_configuration[entry.configuration.key]
+
+
+def grouping(study: Study) -> tuple[Groups, Groups]:
+    """Groups for colour and for shape: the pruning ratio by shape where it varies, all else by colour.
+
+    Where all else has too many levels, the axis with the most levels that can still be told apart.
+    """
+    axes = study.training_axes
+    shape = [axis for axis in axes if axis.name == SHAPED and len(_levels(study, [axis])) <= 7]
+    rest = [axis for axis in axes if axis not in shape] or shape
+    if len(_levels(study, rest)) > MOST:
+        few = [axis for axis in rest if len(_levels(study, [axis])) <= MOST]
+        rest = [max(few, key=lambda axis: len(_levels(study, [axis])))] if few else []
+    return groups(study, rest), groups(study, shape if rest != shape else [])
+
+
+def groups(study: Study, axes: Sequence[Axis]) -> Groups:
+    """The configurations by their values along these axes."""
+    names = {configuration.key: level_name(configuration, axes) for configuration in study.configurations}
+    levels = [level_name(configuration, axes) for configuration in _levels(study, axes).values()]
+    return Groups(", ".join(axis.label for axis in axes), tuple(dict.fromkeys(levels)), names)
+
+
+def level_name(configuration: Configuration, axes: Sequence[Axis]) -> str:
+    """The values along these axes; several stand beside each other."""
+    shown = [axis.shown(configuration.values[axis.name]) for axis in axes]
+    if shown and all(text == "none" for text in shown):
+        return "none"
+    return ", ".join(shown) or "all trials"
+
+
+def _levels(study: Study, axes: Sequence[Axis]) -> dict[tuple[object, ...], Configuration]:
+    """The distinct values along the axes in ascending order, with a configuration that has them."""
+    ordered = sorted(
+        study.configurations, key=lambda configuration: [sortable(configuration.values[axis.name]) for axis in axes]
+    )
+    found: dict[tuple[object, ...], Configuration] = {}
+    for configuration in ordered:
+        found.setdefault(tuple(configuration.values[axis.name] for axis in axes), configuration)
+    return found

@@ -1,0 +1,55 @@
+"""The few configurations that a report looks at closely."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.report.study import Configuration, Measured, Study, pareto
+
+LADDER = (0.99, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+"""Minimum clean accuracies that people ask for."""
+MOST = 4
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to take for a minimum clean accuracy."""
+
+    least: float
+    best: Measured
+
+
+def choices(study: Study) -> list[Choice]:
+    """The most robust configuration under the headline attack for each minimum that some configuration reaches.
+
+    Where lowering the minimum changes nothing, only the highest one is kept.
+    """
+    found = study.under(study.headline)
+    chosen: list[Choice] = []
+    for least in LADDER:
+        good = [entry for entry in found if entry.mean[0] >= least]
+        if good:
+            best = max(good, key=lambda entry: (entry.mean[1], entry.mean[0]))
+            if not chosen or best is not chosen[-1].best:
+                chosen.append(Choice(least, best))
+    return chosen
+
+
+def baseline(study: Study) -> Measured:
+    """The configuration without a defence: the most accurate one without adversarial fine-tuning, else of all."""
+    found = study.under(study.headline)
+    plain = [entry for entry in found if not entry.rows[0]["lambda"] and not entry.rows[0]["pruning_ratio"]]
+    plain = plain or [entry for entry in found if not entry.rows[0]["lambda"]] or found
+    return max(plain, key=lambda entry: (entry.mean[0], -entry.mean[1]))
+
+
+def spotlight(study: Study) -> list[Configuration]:
+    """The one without a defence, the best compromise, and the winners for some minimum of clean accuracy."""
+    found = study.under(study.headline)
+    means = [entry.mean for entry in found]
+    front = [found[place] for place in pareto(means)]
+    compromise = max(front, key=lambda entry: statistics.fmean(entry.mean))
+    ordered: Sequence[Measured] = [baseline(study), compromise, *(choice.best for choice in reversed(choices(study)))]
+    return list({entry.configuration.key: entry.configuration for entry in ordered}.values())[:MOST]

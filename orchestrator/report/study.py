@@ -1,0 +1,270 @@
+"""The finished trials of one data set, arranged as a reader asks about them: models, attacks, and where both meet."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from orchestrator.tradeoff import cells, distinguishing_settings, leaf_settings, setting, varying_axes
+from tasks.keys import digest
+from tasks.row import Row
+
+LABELS = {
+    "pruning_ratio": "pruning ratio",
+    "eps_train": "eps_train",
+    "train_steps": "training attack steps",
+    "attack_eps": "eps",
+    "attack_steps": "iterations",
+    "attack_norm": "norm",
+    "attack_surrogate": "surrogate",
+}
+TUNING = ("lambda", "eps_train", "train_steps")
+"""Columns that are null where a trial has no adversarial fine-tuning."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Something along which trials differ: a column of the trials table, or a setting by its dotted path."""
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return LABELS.get(self.name, self.name)
+
+    @property
+    def of_attack(self) -> bool:
+        """Whether it says how a model is attacked, not how it is made."""
+        return self.name.startswith("attack")
+
+    def shown(self, value: Any) -> str:
+        """A value for people; `none` where a trial lacks the setting."""
+        return "none" if value is None else setting(self.name, value)
+
+
+@dataclass(frozen=True)
+class Threat:
+    """One way to attack: everything in the section `attack` that can change the outcome."""
+
+    key: str
+    label: str
+    row: Row
+    """Any of the trials that are attacked so."""
+
+    @property
+    def family(self) -> tuple[str, ...]:
+        """Attacks of one family differ in budget and iterations alone."""
+        row = self.row
+        section = {k: v for k, v in json.loads(row["config"])["attack"].items() if k not in ATTACK_LADDER}
+        return (row["attack"], row["attack_norm"] or "", digest(section)[:8])
+
+    @property
+    def eps(self) -> float | None:
+        """The budget; null where there is no bound."""
+        value: float | None = self.row["attack_eps"]
+        return value
+
+    @property
+    def steps(self) -> int:
+        """Iterations."""
+        return int(self.row["attack_steps"] or 0)
+
+
+ATTACK_LADDER = ("eps", "steps", "step_size", "batch_size")
+"""Settings of an attack that change along a security curve."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One way to make a model: everything but the seed and the attack."""
+
+    key: str
+    label: str
+    values: Mapping[str, Any]
+    """Axis -> value, for the axes that do not belong to the attack."""
+    row: Row
+    """Any of its trials."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All seeds of one configuration under one attack."""
+
+    configuration: Configuration
+    threat: Threat
+    rows: tuple[Row, ...]
+
+    @property
+    def clean(self) -> tuple[float, ...]:
+        """Clean accuracy of each seed."""
+        return tuple(row["clean_accuracy"] for row in self.rows)
+
+    @property
+    def robust(self) -> tuple[float, ...]:
+        """Robust accuracy of each seed."""
+        return tuple(row["robust_accuracy"] for row in self.rows)
+
+    @cached_property
+    def mean(self) -> tuple[float, float]:
+        """Mean clean and robust accuracy."""
+        return statistics.fmean(self.clean), statistics.fmean(self.robust)
+
+
+@dataclass(frozen=True)
+class Study:
+    """The finished trials of one data set."""
+
+    dataset: str
+    rows: tuple[Row, ...]
+    axes: tuple[Axis, ...]
+    values: Mapping[str, Mapping[str, Any]]
+    """Trial id -> axis -> value."""
+    configurations: tuple[Configuration, ...]
+    threats: tuple[Threat, ...]
+    measured: Mapping[tuple[str, str], Measured]
+    """Keys of configuration and threat -> what was measured."""
+
+    @property
+    def training_axes(self) -> list[Axis]:
+        """Axes that say how a model is made."""
+        return [axis for axis in self.axes if not axis.of_attack]
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing."""
+        return 1 / (self.rows[0]["classes"] or 10)
+
+    def under(self, threat: Threat) -> list[Measured]:
+        """Every configuration under one attack."""
+        found = (self.measured.get((configuration.key, threat.key)) for configuration in self.configurations)
+        return [entry for entry in found if entry]
+
+    @cached_property
+    def headline(self) -> Threat:
+        """The attack that the answers speak of.
+
+        Of the attacks that most models met, white-box and with a budget where there are such, the one under which
+        models differ most, since a budget that nobody or everybody withstands tells nothing; at its most iterations.
+        """
+        most = max(len(self.under(threat)) for threat in self.threats)
+        found = [threat for threat in self.threats if len(self.under(threat)) == most]
+        for wanted in (_has_budget, _white_box, self._many_images):
+            found = [threat for threat in found if wanted(threat)] or found
+        strongest = {(threat.family, threat.eps): threat for threat in sorted(found, key=lambda threat: threat.steps)}
+        return max(strongest.values(), key=self._telling)
+
+    def _many_images(self, threat: Threat) -> bool:
+        return bool(2 * threat.row["examples"] >= max(row["examples"] for row in self.rows))
+
+    def _telling(self, threat: Threat) -> tuple[float, float]:
+        """How far models differ, and how far robust accuracy is from both ends."""
+        means = [entry.mean for entry in self.under(threat)]
+        middle = statistics.fmean(robust - clean / 2 for clean, robust in means)
+        return round(statistics.pstdev([robust for _, robust in means]), 3), -abs(middle)
+
+
+def _has_budget(threat: Threat) -> bool:
+    return threat.eps is None or threat.eps > 0
+
+
+def _white_box(threat: Threat) -> bool:
+    return not threat.row["attack_surrogate"]
+
+
+def studies(rows: Sequence[Row]) -> list[Study]:
+    """One study for each data set that has finished trials, by name."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "finished":
+            groups[row["dataset"]].append(row)
+    return [_study(dataset, groups[dataset]) for dataset in sorted(groups)]
+
+
+def _study(dataset: str, rows: Sequence[Row]) -> Study:
+    found = cells(rows)
+    axes = [*varying_axes(found), *distinguishing_settings(found)]
+    configs = {row["trial_id"]: json.loads(row["config"]) for row in rows}
+    values = {}
+    for row in rows:
+        leaves = leaf_settings(configs[row["trial_id"]])
+        values[row["trial_id"]] = {axis: row[axis] if axis in row else leaves.get(axis) for axis in axes}
+    ordered = sorted(rows, key=lambda row: [sortable(values[row["trial_id"]][axis]) for axis in axes] + [row["seed"]])
+    known = tuple(Axis(name) for name in axes if not _implied(name, axes, values.values()))
+    models: dict[str, Configuration] = {}
+    threats: dict[str, Threat] = {}
+    together: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in ordered:
+        config, value = configs[row["trial_id"]], values[row["trial_id"]]
+        model = digest({name: part for name, part in config.items() if name not in ("seed", "attack")})[:16]
+        threat = digest({name: part for name, part in config["attack"].items() if name != "batch_size"})[:16]
+        if model not in models:
+            made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
+            models[model] = Configuration(model, _label(known, made) or row["model"], made, row)
+        if threat not in threats:
+            threats[threat] = Threat(threat, _threat_label(row, known, value), row)
+        together[model, threat].append(row)
+    measured = {
+        (model, threat): Measured(models[model], threats[threat], tuple(group))
+        for (model, threat), group in together.items()
+    }
+    return Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
+
+
+def _implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether an axis says no more than that a trial has adversarial fine-tuning, which lambda says already."""
+    if name == "lambda" or "lambda" not in axes or not (name in TUNING or name.startswith("adversarial_finetune")):
+        return False
+    return len({str(value[name]) for value in values if value["lambda"] is not None}) == 1
+
+
+def _label(axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
+    """The values by name; settings of a stage that is skipped are left out but for the first."""
+    skipped = {"eps_train", "train_steps"} if values.get("lambda") is None else set()
+    named = [axis for axis in axes if axis.name in values and axis.name not in skipped]
+    parts = []
+    for axis in named:
+        value = values[axis.name]
+        if value is None and axis.name == "lambda":
+            parts.append("no adversarial fine-tuning")
+        elif value is not None:
+            parts.append(f"{axis.label} {axis.shown(value)}")
+    return ", ".join(parts)
+
+
+def _threat_label(row: Row, axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
+    parts = [row["attack"]]
+    if row["attack_eps"] is not None:
+        parts.append(f"eps {setting('attack_eps', row['attack_eps'])}")
+    else:
+        parts.append("no bound")
+    if row["attack_steps"]:
+        parts.append(f"{row['attack_steps']} step{'s' if row['attack_steps'] != 1 else ''}")
+    if row["attack_surrogate"]:
+        parts.append(f"from {row['attack_surrogate']}")
+    shown = {"attack", "attack_eps", "attack_steps", "attack_surrogate"}
+    rest = [axis for axis in axes if axis.of_attack and axis.name not in shown and values[axis.name] is not None]
+    parts += [f"{axis.label} {axis.shown(values[axis.name])}" for axis in rest]
+    return ", ".join(parts)
+
+
+def sortable(value: Any) -> tuple[int, Any]:
+    """A key that puts null first, then numbers, then texts."""
+    if value is None:
+        return 0, 0
+    return (2, str(value)) if isinstance(value, str) else (1, value)
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Places of the points that no other point beats in both coordinates, by the first coordinate, descending."""
+    order = sorted(range(len(points)), key=lambda place: (-points[place][0], -points[place][1]))
+    front: list[int] = []
+    for place in order:
+        if not front or points[place][1] > points[front[-1]][1]:
+            front.append(place)
+    return front

@@ -1,0 +1,131 @@
+"""Intervals and tests, by scipy; `docs/statistics.md` says which is used for what, and why."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.95
+RESAMPLES = 4999
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and where it may lie, at 95 %."""
+
+    mean: float
+    low: float | None
+    """Null where there is no telling: a single value."""
+    high: float | None
+    count: int
+    deviation: float | None = None
+    """Standard deviation of the values; null for a single one."""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The mean of paired differences, and the probability of one as large by chance."""
+
+    interval: Interval
+    p: float | None
+    """Null where there is a single pair."""
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Two models on the same images."""
+
+    images: int
+    only_first: int
+    """Images that the first model alone gets right."""
+    only_second: int
+    p: float
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the first less that of the second."""
+        return (self.only_first - self.only_second) / self.images
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Mean of replicates and Student's t interval: few values, a spread that is not known (Student 1908)."""
+    count = len(values)
+    mean = statistics.fmean(values)
+    if count < 2:
+        return Interval(mean, None, None, count)
+    from scipy.stats import t
+
+    deviation = statistics.stdev(values)
+    half = float(t.ppf((1 + LEVEL) / 2, count - 1)) * deviation / count**0.5
+    return Interval(mean, mean - half, mean + half, count, deviation)
+
+
+def paired_difference(differences: Sequence[float]) -> Paired:
+    """Mean of paired differences with Student's t interval, and the p-value of the paired t test."""
+    interval = mean_interval(differences)
+    if interval.deviation is None:
+        return Paired(interval, None)
+    if interval.deviation == 0:
+        return Paired(interval, 1.0 if interval.mean == 0 else 0.0)
+    from scipy.stats import ttest_1samp
+
+    return Paired(interval, float(ttest_1samp(list(differences), 0.0).pvalue))
+
+
+def bootstrap_interval(
+    sample: NDArray[np.float64],
+    statistic: Callable[..., NDArray[np.float64]] = np.mean,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """A statistic with its bias-corrected and accelerated bootstrap interval (Efron 1987): no formula needed.
+
+    :param sample: [N]; or [N, K] for a statistic of K paired columns, resampled together.
+    :param statistic: takes the sample along `axis`; of paired columns, each as an argument of its own.
+    """
+    columns = tuple(sample.T) if sample.ndim == 2 else (sample,)
+    value = float(statistic(*columns, axis=-1))
+    count = len(sample)
+    if count < 2 or all(np.ptp(column) == 0 for column in columns):
+        known = None if count < 2 else value
+        return Interval(value, known, known, count)
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        columns, statistic, paired=len(columns) > 1, vectorized=True, n_resamples=resamples, batch=256,
+        confidence_level=LEVEL, method="BCa", random_state=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    return Interval(value, float(found.low), float(found.high), count)
+
+
+def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
+    """The exact test of two models that answer the same images (McNemar 1947): a coin toss among the images on which
+    they disagree.
+
+    :param first: [N] whether the first model is right.
+    :param second: [N] the same of the second.
+    """
+    from scipy.stats import binomtest
+
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    disagree = only_first + only_second
+    p = float(binomtest(only_first, disagree).pvalue) if disagree else 1.0
+    return McNemar(len(first), only_first, only_second, p)
+
+
+def corrected(found: Sequence[float | None]) -> list[float | None]:
+    """P-values after the correction of Benjamini and Hochberg (1995): of the differences that are then called real, at
+    most so large a share is expected to be noise. Nulls stay null and do not count.
+    """
+    from scipy.stats import false_discovery_control
+
+    known = [p for p in found if p is not None]
+    if not known:
+        return list(found)
+    adjusted = iter(false_discovery_control(known, method="bh").tolist())
+    return [None if p is None else float(next(adjusted)) for p in found]
