@@ -15,6 +15,7 @@ from orchestrator.plan import Job, Plan, make_plan, plan_text
 from orchestrator.resources import ResourceTable
 from orchestrator.spaces import load, resolved_text
 from orchestrator.sweep_store import SweepStore, checked_records
+from orchestrator.tracking.folder import check_project
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
 from tasks.row import Row
@@ -82,6 +83,7 @@ def launch(options: Launch, console: Console) -> int:
 
     :raises UsageError: something about the request, before anything is started or written.
     """
+    check_project(options.project)
     space = load(options.space, options.overrides, verify=options.verify)
     plan = make_plan(space, options.data_dir)
     resources = space.resources.with_default(options.cpus_per_trial, options.gpus_per_trial)
@@ -134,9 +136,9 @@ def _to_do(prepared: Prepared) -> str:
 
 def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int:
     if options.wandb != "disabled":
-        from orchestrator.wandb_log import pending
+        from orchestrator.tracking.log import pending
 
-        if pending(prepared.sweep, prepared.finished):
+        if pending(prepared.sweep, prepared.finished, options.wandb):
             from orchestrator.sweep.run import log_rows
 
             log_rows(prepared, options, list(prepared.finished.values()), console)

@@ -12,6 +12,7 @@ from orchestrator.cli.data import data
 from orchestrator.cli.keeping import clean, doctor, explain, export
 from orchestrator.cli.launching import launch, plan, spaces
 from orchestrator.cli.reading import results, status
+from orchestrator.cli.tracking import wandb
 
 app = typer.Typer(
     name="advsweep",
@@ -24,6 +25,7 @@ app = typer.Typer(
 for command in (launch, spaces, plan, status, results, explain, export, doctor, clean):
     app.command()(command)
 app.add_typer(data, name="data")
+app.add_typer(wandb, name="wandb")
 
 
 def main() -> None:

@@ -23,13 +23,12 @@ from orchestrator.sweep.recorder import RowRecorder
 from orchestrator.sweep.state import SweepState, outcome
 from orchestrator.sweep.tune_grid import run_grid
 from orchestrator.sweep.worker import StageWorker, WorkerSettings
+from orchestrator.tracking.log import WandbLog
 from orchestrator.verdicts import annotated
-from orchestrator.wandb_log import WandbLog
 from tasks import paths
 from tasks.chain import Stage
 from tasks.errors import UsageError
 from tasks.row import Row, failed_row, finished_row
-from tasks.store import StageStore
 
 MOST_WORKERS = 4096
 """On a cluster that grows by itself nothing else limits the actors that are asked for."""
@@ -54,7 +53,8 @@ class Sweep:
         self.state = SweepState(len(plan.trials), len(prepared.jobs), len(self.records), expected)
         self.state.rows = finished
         self.recorder = RowRecorder(prepared.sweep, self._rows_not_written)
-        self.wandb = WandbLog(prepared.sweep, StageStore(prepared.storage), options.wandb, options.project)
+        self.wandb = wandb_log(prepared, options, console)
+        self._online = options.wandb == "online"
         self._board: Any = None
         self._log = threading.Lock()
 
@@ -121,6 +121,11 @@ class Sweep:
         if row["status"] == "finished":
             self.wandb.add(row)
 
+    def begin_wandb(self) -> None:
+        """Reach the server now, if there is one to reach; not before Ray is up, whose workers would inherit it."""
+        if self._online:
+            self.wandb.start()
+
     def judge(self) -> None:
         """Run the checks over the grid and keep their verdicts with the rows."""
         before = self.state.rows
@@ -168,7 +173,7 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
     finally:
         sweep.recorder.close()
         sweep.judge()
-        sweep.wandb.close()
+        sweep.wandb.close(list(sweep.state.rows.values()), hurried=interrupted)
     return _closing(sweep, executor, console, interrupted)
 
 
@@ -216,6 +221,7 @@ def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Co
     with progress.shown(sweep.state, sum(expected.values()), console):
         thread.start()
         executor.warm.wait(WARM_UP)
+        sweep.begin_wandb()
         try:
             run_grid(_in_order(sweep, cluster), board, cluster.scratch / "tune", sweep.trial_ended)
         finally:
@@ -257,8 +263,6 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     total = len(sweep.trials)
     summary(sweep.prepared, list(sweep.state.rows.values()), console)
     say(console, f"{total} trials, {finished} finished, {failed} failed, {total - finished - failed} not run")
-    for note in sweep.wandb.notes:
-        say(console, note)
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
@@ -271,11 +275,19 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     return SOME_FAILED if failed or finished < total else FINISHED
 
 
+def wandb_log(prepared: Prepared, options: Launch, console: Console) -> WandbLog:
+    """Where finished trials become W&B runs."""
+    plan = prepared.plan
+    classes = {planned.trial_id: plan.data[planned.trial.dataset].classes for planned in plan.trials}
+    return WandbLog(
+        prepared.sweep, options.wandb, options.project, lambda text: say(console, text), lambda key: classes[key]
+    )
+
+
 def log_rows(prepared: Prepared, options: Launch, rows: Sequence[Row], console: Console) -> None:
-    """Write the W&B runs that an earlier launch did not get to."""
-    log = WandbLog(prepared.sweep, StageStore(prepared.storage), options.wandb, options.project)
+    """Write, and online send, the W&B runs that earlier launches did not get to."""
+    log = wandb_log(prepared, options, console)
+    log.start()
     for row in rows:
         log.add(row)
-    log.close()
-    for note in log.notes:
-        say(console, note)
+    log.close(rows)
