@@ -21,6 +21,8 @@ PLAN = "plan.json"
 TRIALS = "trials"
 LOGS = "logs"
 EXECUTIONS = "executions"
+DRIVERS = "drivers"
+"""A sign of life of every driver of the sweep."""
 WANDB = "wandb"
 
 

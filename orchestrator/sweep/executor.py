@@ -38,7 +38,7 @@ class Policy:
 class Listener(Protocol):
     """Told what happens, in the executor's thread."""
 
-    def started(self, stages: Sequence[Stage]) -> None: ...
+    def started(self, stages: Sequence[Stage], where: str) -> None: ...
 
     def finished(self, stages: Sequence[Stage], records: Sequence[Record]) -> None: ...
 
@@ -109,8 +109,8 @@ class StageExecutor:
             node = self._graph.take([kind for kind in KINDS if self._resources.of(kind) in idle])
             if node is None:
                 return
-            self._pool.submit(node, self._resources.of(node.job.kind))
-            self._listener.started(node.job.stages)
+            where = self._pool.submit(node, self._resources.of(node.job.kind))
+            self._listener.started(node.job.stages, where)
 
     def _settle(self, ended: Finished) -> None:
         node = ended.node

@@ -37,7 +37,8 @@ class Worker:
 
     actor: Any
     resources: Resources
-    pid: int | None = None
+    where: str = ""
+    """Node and process id, once it is up."""
     node: Node | None = None
     """The job that it runs."""
 
@@ -104,12 +105,13 @@ class WorkerPool:
         """What the idle actors hold."""
         return {worker.resources for worker in self._idle}
 
-    def submit(self, node: Node, resources: Resources) -> None:
-        """Run a job on an idle actor with these resources."""
+    def submit(self, node: Node, resources: Resources) -> str:
+        """Run a job on an idle actor with these resources; where that is."""
         worker = next(worker for worker in self._idle if worker.resources == resources)
         self._idle.remove(worker)
         worker.node = node
         self._busy[worker.actor.run.remote(node.job.stages)] = worker
+        return worker.where
 
     def wait(self, timeout: float) -> list[Finished]:
         """The runs that ended within the timeout; actors that came up become idle on the way.
@@ -145,7 +147,7 @@ class WorkerPool:
 
     def _came_up(self, ref: Any, worker: Worker) -> None:
         try:
-            worker.pid = ray.get(ref)
+            worker.where = "{} pid {}".format(*ray.get(ref))
         except LOST:
             self._delay = min(max(FIRST_DELAY, 2 * self._delay), LONGEST_DELAY)
             self._not_before = time.monotonic() + self._delay

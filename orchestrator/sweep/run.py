@@ -13,9 +13,10 @@ import ray
 from rich.console import Console
 
 from orchestrator import progress
+from orchestrator.heartbeat import Heartbeat
 from orchestrator.launch import FINISHED, INTERRUPTED, SOME_FAILED, Launch, Prepared, say, summary
 from orchestrator.sweep.board import FAILED, Board
-from orchestrator.sweep.cluster import LOCAL, Cluster, connected
+from orchestrator.sweep.cluster import LOCAL, Cluster, connected, usable_cpus
 from orchestrator.sweep.executor import Policy, StageExecutor
 from orchestrator.sweep.graph import JobGraph
 from orchestrator.sweep.pool import WorkerPool
@@ -50,8 +51,13 @@ class Sweep:
         plan, speeds = prepared.plan, prepared.speeds
         expected = {key: speeds.seconds(stage, plan.data[stage.dataset]) for key, stage in plan.stages.items()}
         finished = dict(prepared.finished)
-        self.state = SweepState(len(plan.trials), len(prepared.jobs), len(self.records), expected)
+        seconds = prepared.seconds
+        forecast = prepared.schedule(options.cpus or usable_cpus()).seconds if speeds.known else None
+        self.state = SweepState(
+            len(plan.trials), len(prepared.jobs), len(self.records), expected, sum(seconds.values()), forecast
+        )
         self.state.rows = finished
+        self.heartbeat = Heartbeat(prepared.sweep, self.state.facts, self._not_published)
         self.recorder = RowRecorder(prepared.sweep, self._rows_not_written)
         self.wandb = wandb_log(prepared, options, console)
         self._online = options.wandb == "online"
@@ -76,8 +82,8 @@ class Sweep:
         """Let every trial go that still waits."""
         self._board.close.remote()
 
-    def started(self, stages: Sequence[Stage]) -> None:
-        self.state.start(stages)
+    def started(self, stages: Sequence[Stage], where: str) -> None:
+        self.state.start(stages, where)
 
     def finished(self, stages: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> None:
         found = {stage.key: record for stage, record in zip(stages, records, strict=True)}
@@ -101,9 +107,13 @@ class Sweep:
             self._post_failure(stages, f"its worker was lost too often: {error}")
 
     def blocked(self, stages: Sequence[Stage], error: str) -> None:
-        self._post_failure(stages, error)
+        self._post_outcome(stages, error)
 
     def _post_failure(self, stages: Sequence[Stage], error: str) -> None:
+        self.state.failures += len(stages)
+        self._post_outcome(stages, error)
+
+    def _post_outcome(self, stages: Sequence[Stage], error: str) -> None:
         self.errors |= {stage.key: error for stage in stages}
         self._board.post.remote({stage.key: {"status": FAILED, "error": error} for stage in stages})
 
@@ -150,6 +160,9 @@ class Sweep:
         with self._log:
             self.prepared.storage.append(self.failures_log, f"{names}: {error}\n{trace}")
 
+    def _not_published(self, error: OSError) -> None:
+        say(self.console, f"`advsweep status` sees nothing of this sweep, its state could not be written: {error}")
+
     def _rows_not_written(self, error: OSError) -> None:
         say(self.console, f"rows could not be written, they are kept and tried again: {error}")
 
@@ -162,6 +175,7 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
     sweep = Sweep(prepared, options, console)
     executor: StageExecutor | None = None
     interrupted = False
+    sweep.heartbeat.start()
     try:
         with _interruptible(), connected(options.address, options.cpus) as cluster:
             if options.address == LOCAL:
@@ -173,6 +187,7 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
     finally:
         sweep.recorder.close()
         sweep.judge()
+        sweep.heartbeat.end(_how_it_ended(sweep, executor, interrupted))
         sweep.wandb.close(list(sweep.state.rows.values()), hurried=interrupted)
     return _closing(sweep, executor, console, interrupted)
 
@@ -206,7 +221,6 @@ def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
 def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
     executor.dispatch()  # before anything else, so that the processes Ray has warm become workers
     board = sweep.open_board()
-    expected = sweep.prepared.seconds
     broken: list[BaseException] = []
 
     def run() -> None:
@@ -218,7 +232,7 @@ def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Co
             sweep.close_board()
 
     thread = threading.Thread(target=run, name="executor", daemon=True)
-    with progress.shown(sweep.state, sum(expected.values()), console):
+    with progress.shown(sweep.state, console):
         thread.start()
         executor.warm.wait(WARM_UP)
         sweep.begin_wandb()
@@ -256,6 +270,15 @@ def _interruptible() -> Iterator[None]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def _how_it_ended(sweep: Sweep, executor: StageExecutor | None, interrupted: bool) -> str:
+    if interrupted:
+        return "interrupted"
+    if executor is not None and executor.stopped_by is not None:
+        return f"stopped early: {executor.stopped_by}"
+    finished, failed = sweep.state.counts()
+    return f"ended with {finished} finished and {failed} failed trials"
 
 
 def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, interrupted: bool) -> int:

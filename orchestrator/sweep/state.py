@@ -1,4 +1,4 @@
-"""What a running sweep knows of itself: the one place that the executor writes and the display reads."""
+"""What a running sweep knows of itself: the one place that the executor writes and every display reads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ from tasks.chain import Stage
 from tasks.row import Row
 
 
+@dataclass(frozen=True)
+class Running:
+    """A stage that runs now."""
+
+    stage: Stage
+    since: float
+    where: str
+
+
 @dataclass
 class SweepState:
     """Counts and times of one sweep; every method may be called from any thread."""
@@ -24,19 +33,30 @@ class SweepState:
     """Distinct stages that were in the store already."""
     expected: Mapping[str, float]
     """Stage key -> seconds that it is expected to take, or units of work where nothing was ever timed."""
+    total_work: float = 0.0
+    """The sum over the jobs, in the same unit."""
+    forecast: float | None = None
+    """Seconds that all is expected to take, from the times of earlier stages; null where nothing was ever timed."""
     rows: dict[str, Row] = field(default_factory=dict)
     jobs_done: int = 0
     retries: int = 0
+    """Runs that ended by the stage's own error and were tried again."""
+    failures: int = 0
+    """Stages that failed for good; what builds on them is not counted."""
     losses: int = 0
-    running: dict[str, tuple[Stage, float]] = field(default_factory=dict)
+    """Runs that were lost with a preempted node or a killed worker; no failure of the stage."""
+    running: dict[str, Running] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    _begun: float | None = None
     _work_done: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self, stages: Sequence[Stage]) -> None:
+    def start(self, stages: Sequence[Stage], where: str) -> None:
         """A job was given to a worker."""
+        now = time.monotonic()
         with self._lock:
-            self.running[stages[0].key] = (stages[0], time.monotonic())
+            self._begun = self._begun or now
+            self.running[stages[0].key] = Running(stages[0], now, where)
 
     def end(self, stages: Sequence[Stage], *, done: bool) -> None:
         """A run of a job ended."""
@@ -62,11 +82,13 @@ class SweepState:
             rows = list(self.rows.values())
         return sum(row["status"] == "finished" for row in rows), sum(row["status"] == "failed" for row in rows)
 
-    def remaining(self, total_work: float) -> float | None:
-        """Seconds until the end at the speed so far; null before anything is done."""
-        if not self._work_done:
-            return None
-        return self.elapsed * max(0.0, total_work - self._work_done) / self._work_done
+    def remaining(self) -> float | None:
+        """Seconds until the end: at the speed so far, or before anything is done as forecast."""
+        begun = self._begun
+        if self._work_done and begun is not None:
+            spent = time.monotonic() - begun
+            return spent * max(0.0, self.total_work - self._work_done) / self._work_done
+        return None if self.forecast is None else max(0.0, self.forecast - self.elapsed)
 
     def best(self) -> tradeoff.Cell | None:
         """The best trade-off so far."""
@@ -74,11 +96,37 @@ class SweepState:
             rows = list(self.rows.values())
         return tradeoff.best(rows)
 
-    def snapshot(self) -> list[tuple[Stage, float]]:
-        """The stages that run now, and for how many seconds each has."""
-        now = time.monotonic()
+    def facts(self) -> dict[str, Any]:
+        """All of it as plain data: what the display shows and a heartbeat publishes."""
+        finished, failed = self.counts()
+        best, now = self.best(), time.monotonic()
         with self._lock:
-            return [(stage, now - since) for stage, since in self.running.values()]
+            running = list(self.running.values())
+        return {
+            "trials": self.trials,
+            "finished": finished,
+            "failed": failed,
+            "jobs": self.jobs,
+            "jobs_done": self.jobs_done,
+            "reused": self.reused,
+            "retries": self.retries,
+            "failures": self.failures,
+            "workers_lost": self.losses,
+            "elapsed_seconds": self.elapsed,
+            "eta_seconds": self.remaining(),
+            "best": tradeoff.described(best) if best else None,
+            "running": [
+                {
+                    "stage": entry.stage.kind,
+                    "key": entry.stage.key,
+                    "model": entry.stage.model.name,
+                    "seed": entry.stage.seed,
+                    "where": entry.where,
+                    "seconds": now - entry.since,
+                }
+                for entry in running
+            ],
+        }
 
 
 def outcome(record: Mapping[str, Any]) -> dict[str, Any]:

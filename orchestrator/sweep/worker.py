@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 import uuid
 from collections.abc import Sequence
@@ -40,9 +41,9 @@ class StageWorker:
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
         self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
 
-    def ready(self) -> int:
-        """The process id, once the actor is up."""
-        return os.getpid()
+    def ready(self) -> tuple[str, int]:
+        """The node and the process id, once the actor is up."""
+        return platform.node(), os.getpid()
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         """Compute and publish stages that share one run; their records."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.preview import Preview
 
-TILE, GAP, LINE, MARGIN = 112, 6, 15, 76
+TILE, GAP, LINE, MARGIN = 112, 6, 15, 88
 """Pixels: the side of an image, the space between, a line of text, the column of captions."""
 AMPLIFIED = 10
 RIGHT, WRONG, INK = (0, 110, 60), (190, 30, 30), (20, 20, 20)
