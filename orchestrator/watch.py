@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.heartbeat import BEAT, Pulse
-from orchestrator.progress import panel
-from orchestrator.status import RUNNING, status_facts, status_lines, sweep_lines
+from orchestrator.progress import MOST_RUNNING, headline, panel
+from orchestrator.status import RUNNING, status_facts, status_lines
 from orchestrator.sweep_store import find_sweep, sweep_ids
 from tasks.storage import Storage
 
@@ -70,15 +70,22 @@ def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
         if as_json:
             text = json.dumps(facts)
         elif watch.goes_on(facts):
-            text = "\n".join(line for fact in facts if fact["state"] == RUNNING for line in sweep_lines(fact))
+            text = "\n".join(_line(fact) for fact in facts if fact["state"] == RUNNING)
         else:
             text = "\n".join(status_lines(facts)) or "no sweeps yet"
-        if text != last:
+        if text not in ("", last):
             print(text, flush=True)  # noqa: T201
         last = text
         if not watch.goes_on(facts):
             return
         time.sleep(EVERY)
+
+
+def _line(fact: Mapping[str, Any]) -> str:
+    """One line of a sweep that runs: it stays the same while nothing but time passes."""
+    runs = [f"{entry['stage']} {entry['key'][:8]} on {entry['where']}" for entry in fact["running"][:MOST_RUNNING]]
+    counts = headline({**fact, "eta_seconds": fact["eta_seconds"] and round(fact["eta_seconds"], -1)})
+    return f"{fact['sweep_id']}: {counts}; {', '.join(runs) or 'nothing runs yet'}"
 
 
 def display(facts: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -48,6 +48,7 @@ class SweepState:
     running: dict[str, Running] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     _begun: float | None = None
+    _last_done: float = 0.0
     _work_done: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,6 +65,7 @@ class SweepState:
             self.running.pop(stages[0].key, None)
             if done:
                 self.jobs_done += 1
+                self._last_done = time.monotonic()
                 self._work_done += max(self.expected[stage.key] for stage in stages)
 
     def row(self, row: Row) -> None:
@@ -86,8 +88,9 @@ class SweepState:
         """Seconds until the end: at the speed so far, or before anything is done as forecast."""
         begun = self._begun
         if self._work_done and begun is not None:
-            spent = time.monotonic() - begun
-            return spent * max(0.0, self.total_work - self._work_done) / self._work_done
+            spent = self._last_done - begun
+            left = spent * max(0.0, self.total_work - self._work_done) / self._work_done
+            return max(0.0, left - (time.monotonic() - self._last_done))
         return None if self.forecast is None else max(0.0, self.forecast - self.elapsed)
 
     def best(self) -> tradeoff.Cell | None:

@@ -1,13 +1,14 @@
 """Send runs that were written offline, with `wandb sync` in a process of its own that can be ended at any moment.
 
 Its exit code and its own marks of what is synced do not tell: it ends with 0 and marks a run whose upload was refused.
-What it prints does tell, so the list of sent runs is made from that. To send a run again changes nothing: its id and
-the places of its rows are the same.
+What it prints and what it logs do tell, so the list of sent runs is made from those. To send a run again changes
+nothing: its id and the places of its rows are the same.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator.tracking.folder import WandbFolder, run_id
 from orchestrator.tracking.server import redacted, shown_url
@@ -73,6 +75,7 @@ class Sender:
 
     def _batch(self, keys: Sequence[str], end: float) -> Sent:
         folders = [folder for key in keys if (folder := self._folder.run_folder(key))]
+        logs = set(self._logs())
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "wandb", "sync", "--yes", "--include-synced", *map(str, folders)],
@@ -86,6 +89,7 @@ class Sender:
             in_time = self._waited(process, end)
             output.seek(0)
             text = output.read().decode(errors="replace")
+        text += "".join(map(errors_logged, set(self._logs()) - logs))
         ids = {run_id(self._folder.sweep.sweep_id, key): key for key in keys}
         sent = understood(text, ids)
         if not in_time:
@@ -95,6 +99,9 @@ class Sender:
         elif len(sent.keys) < len(keys) and not sent.error:
             sent.error = f"wandb sync left out {len(keys) - len(sent.keys)} runs"
         return sent
+
+    def _logs(self) -> list[Path]:
+        return sorted(self._folder.path.glob("wandb/logs/debug-sync.*.log"))
 
     def _waited(self, process: subprocess.Popen[bytes], end: float) -> bool:
         """Whether the process ended by itself; otherwise it and everything it started are killed."""
@@ -106,6 +113,17 @@ class Sender:
             return True
         finally:
             _kill_group(process)
+
+
+def errors_logged(file: Path) -> str:
+    """The errors in a log of `wandb sync`, in the form in which it prints others: a refused file is only told here."""
+    found = ""
+    for line in file.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            if entry.get("level") == "ERROR":
+                found += f"\nERROR {Path(entry.get('sync_path', '')).stem}: {entry.get('msg')}"
+    return found
 
 
 def understood(text: str, ids: dict[str, str]) -> Sent:
