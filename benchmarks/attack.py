@@ -19,13 +19,16 @@ def options(arguments: list[str]) -> argparse.Namespace:
     """What is measured, and where things lie."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks attack", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST/raw; without it MNIST is left out")
-    parser.add_argument("--cifar", type=Path, help="npz of x_train y_train x_test y_test; without it no CIFAR-10")
+    parser.add_argument("--cifar", type=Path, help="folder of CIFAR-10, or npz of x_train y_train x_test y_test")
+    parser.add_argument("--digits", action="store_true", help="the heat map on scikit-learn's digits: no data needed")
     parser.add_argument("--cifar-model", default="resnet18", choices=("resnet8", "resnet18"))
     parser.add_argument("--work", type=Path, default=Path("results/benchmark"), help="keeps trained models")
     parser.add_argument("--venv", type=Path, help="virtual environment of the peers; made where it is missing")
-    parser.add_argument("--images", type=int, default=500, help="attacked images of the gradient-sign family on MNIST")
+    parser.add_argument(
+        "--images", type=int, default=500, help="attacked images of the gradient-sign family, small models"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each; the median counts")
-    parser.add_argument("--only", nargs="*", default=[], help="names of cases")
+    parser.add_argument("--only", nargs="*", default=[], help="words in the names of cases")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ class Case:
     images: int
     ours: Attack
     peers: dict[str, Attack]
-    targets: dict[str, float]
+    targets: Mapping[str, float | None]
     """Peer -> how many times as fast we mean to be at least."""
     norm: str = ""
     """The norm whose median size is shown, for attacks without a budget."""
@@ -78,16 +78,17 @@ class Bench:
 
 def cases(subject: Subject, images: int) -> Iterator[Case]:
     """Every comparison on a subject."""
-    small = subject.name.endswith("resnet8")
-    bench = Bench(subject, images if small else 16)
-    few, fewest = Bench(subject, 64), Bench(subject, 16 if small else 2)
-    yield from _family(bench, subject.eps, 3.5 if small else 3.0)
-    yield _heat_map(bench, subject.heat_eps, 8.0 if small else 7.0)
-    yield _sparse(bench, 4.0)
+    small = subject.small
+    many, few, fewest = (Bench(subject, count) for count in ((images, 64, 16) if small else (16, 8, 2)))
+    for eps, speed in subject.heat.items():
+        yield _heat_map(many, eps, speed)
+    if subject.heat_only:
+        return
+    yield from _family(many, subject.eps, 3.5 if small else 3.0)
+    yield _sparse(many, 4.0)
     yield from _jsma(fewest, 12.0 if small else 20.0)
-    if subject.name.startswith("MNIST"):
-        yield from _minimal(few)
-        yield _autoattack(few, subject.eps / 2)
+    yield from _minimal(few, 1.9 if small else None)
+    yield _autoattack(few if small else fewest, subject.eps)
 
 
 def _family(bench: Bench, eps: float, speed: float) -> Iterator[Case]:
@@ -131,15 +132,17 @@ def _family(bench: Bench, eps: float, speed: float) -> Iterator[Case]:
     )  # fmt: skip
 
 
-def _heat_map(bench: Bench, budgets: tuple[float, ...], speed: float) -> Case:
-    def ours() -> list[Tensor]:
-        return [cell for eps in budgets for cell in bench.ours(GRID, name="ifgsm", eps=eps, steps=max(GRID))]
-
+def _heat_map(bench: Bench, eps: float, speed: float | None) -> Case:
     def peer() -> list[Tensor]:
-        return [bench.ta(torchattacks.BIM(bench.model, eps, eps / 4, steps)) for eps in budgets for steps in GRID]
+        return [bench.ta(torchattacks.BIM(bench.model, eps, eps / 4, steps)) for steps in GRID]
 
-    name = f"heat map, {len(budgets)} eps x {len(GRID)} steps"
+    name = f"heat map, eps {_written(eps)}, {len(GRID)} step counts"
+    ours = lambda: bench.ours(GRID, name="ifgsm", eps=eps, steps=max(GRID))  # noqa: E731
     return Case(name, len(bench.labels), ours, {"torchattacks": peer}, {"torchattacks": speed})
+
+
+def _written(eps: float) -> str:
+    return f"{255 * eps:.0f}/255" if (255 * eps).is_integer() else f"{eps:g}"
 
 
 def _sparse(bench: Bench, speed: float) -> Case:
@@ -164,7 +167,7 @@ def _jsma(bench: Bench, speed: float) -> Iterator[Case]:
     yield Case("JSMA, untargeted", few, lambda: bench.ours((1,), "fp32", name="jsma"), {"torchattacks": peer}, {}, "l0")
 
 
-def _minimal(bench: Bench) -> Iterator[Case]:
+def _minimal(bench: Bench, speed: float | None) -> Iterator[Case]:
     few, fb = len(bench.labels), foolbox.attacks
     search: dict[str, Any] = {"steps": 100, "binary_search_steps": 5}
     pairs = {
@@ -175,17 +178,21 @@ def _minimal(bench: Bench) -> Iterator[Case]:
     for title, (name, raw, attack, norm) in pairs.items():
         yield Case(
             title, few, lambda name=name, raw=raw: bench.ours((1,), "fp32", name=name, **raw),  # type: ignore[misc]
-            {"foolbox": lambda attack=attack: [bench.fb(attack, None)]}, {"foolbox": 1.9}, norm,  # type: ignore[misc]
+            {"foolbox": lambda attack=attack: [bench.fb(attack, None)]},  # type: ignore[misc]
+            {"foolbox": speed}, norm,
         )  # fmt: skip
 
 
 def _autoattack(bench: Bench, eps: float) -> Case:
-    def peer() -> list[Tensor]:
+    def authors() -> list[Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             attack = AutoAttack(bench.model, norm="Linf", eps=eps, seed=0)
             found: Tensor = attack.run_standard_evaluation(bench.plain, bench.labels, batch_size=256)
         return [found if isinstance(found, Tensor) else found[0]]
 
+    def ta() -> list[Tensor]:
+        return [bench.ta(torchattacks.AutoAttack(bench.model, norm="Linf", eps=eps, n_classes=10, seed=0))]
+
     ours = lambda: bench.ours((1,), "fp32", name="autoattack", eps=eps)  # noqa: E731
-    return Case("AutoAttack", len(bench.labels), ours, {"pyautoattack": peer}, {})
+    return Case("AutoAttack", len(bench.labels), ours, {"pyautoattack": authors, "torchattacks": ta}, {})

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.attack_cases import Case, cases
-from benchmarks.attack_models import Subject, cifar, mnist
+from benchmarks.attack_models import Subject, cifar, digits, mnist
 from tasks.attacks.norms import sizes
 from tasks.attacks.prepare import frozen
 
@@ -29,6 +29,8 @@ def measure(asked: argparse.Namespace) -> int:
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     subjects: list[Callable[[], Subject]] = []
+    if asked.digits:
+        subjects.append(lambda: digits(asked.work))
     if asked.data_dir:
         subjects.append(lambda: mnist(asked.data_dir, asked.work))
     if asked.cifar:
@@ -59,7 +61,7 @@ def report(subject: Subject, case: Case, repeats: int) -> bool:
         size = " / ".join(median_size(judge, clean, labels, found[name][0], case.norm) for name in pair if case.norm)
         speed = len(robust["ours"]) * case.images / statistics.median(seconds["ours"])
         ratio = statistics.median(theirs / ours for ours, theirs in zip(seconds["ours"], seconds[peer], strict=True))
-        goal = f"{case.targets[peer]:g}" if peer in case.targets else ""
+        goal = f"{target:g}" if (target := case.targets.get(peer)) else ""
         rates = [f"{statistics.mean(robust[name]):.1f}" for name in pair]
         cells = [subject.name, case.name, str(case.images), peer, *rates, size, f"{speed:.3g}", f"{ratio:.1f}", goal]
         print("| " + " | ".join(cells) + " |", flush=True)

@@ -14,16 +14,17 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator import spaces
+from orchestrator.address import LOCAL
 from orchestrator.estimates import Schedule, Speeds, list_schedule, work
 from orchestrator.launch import Launch, Prepared
 from orchestrator.plan import Plan, make_plan
-from orchestrator.sweep.cluster import LOCAL, connected
+from orchestrator.sweep.cluster import connected
 from orchestrator.sweep.run import Sweep, execute, make_executor
 from orchestrator.sweep.worker import StageWorker
 from orchestrator.sweep_store import SweepStore
 from tasks import paths
 from tasks.chain import Stage
-from tasks.storage import open_storage
+from tasks.storage import establish, open_storage
 
 SECONDS = {"train": 2.0, "prune": 0.6, "finetune": 0.0, "adversarial_finetune": 0.6, "attack": 0.1}
 
@@ -53,7 +54,7 @@ class SleepingWorker(StageWorker):
             "finished_at": "2026-01-01T00:00:00+00:00",
             "metrics": {**counts, **sizes},
         }
-        return self._store.publish(stage.key, self._store.draft(stage.key), record)
+        return self._store.publish(stage.key, self._store.draft(), record)
 
 
 def grid(models: int, ratios: int, lambdas: int, attacks: int) -> Plan:
@@ -89,6 +90,7 @@ class Measured:
 def run(plan: Plan, folder: Path, slots: int, worker: type[SleepingWorker] = SleepingWorker) -> Measured:
     """Run a plan as `advsweep launch` does."""
     storage = open_storage(folder)
+    establish(storage)
     sweep_store = SweepStore(storage, plan.sweep_id)
     speeds = _speeds(plan, worker.seconds)
     prepared = Prepared(plan, storage, sweep_store, plan.space.resources, {}, {}, speeds, plan.jobs(()))

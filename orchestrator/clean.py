@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyarrow import fs
-
 from orchestrator.sweep_store import SweepStore, sweep_ids
 from tasks import paths
 from tasks.storage import Storage
@@ -66,11 +64,7 @@ def _abandoned(storage: Storage) -> list[str]:
 
 def size_of(storage: Storage, name: str) -> int:
     """Bytes of a file, or of everything below a folder."""
-    info = storage.filesystem.get_file_info(storage.path(name))
-    if info.type == fs.FileType.File:
-        return int(info.size)
-    selector = fs.FileSelector(storage.path(name), recursive=True, allow_not_found=True)
-    return sum(entry.size for entry in storage.filesystem.get_file_info(selector) if entry.type == fs.FileType.File)
+    return sum(storage.sizes(name).values())
 
 
 def remove(storage: Storage, found: Sequence[Leftover]) -> None:

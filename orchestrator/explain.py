@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.sweep_store import SweepStore, stored_records, sweep_ids
 from tasks.errors import UsageError
 from tasks.storage import Storage
+from tasks.storage_uri import shown
 from tasks.store import StageStore
 
 Identity = Mapping[str, Any]
@@ -38,10 +39,12 @@ def find_trial(storage: Storage, name: str) -> tuple[SweepStore, list[str], Mapp
         found += [(sweep, trial, plan["stages"]) for trial in plan["trials"] if trial["trial_id"].startswith(name)]
     ids = sorted({trial["trial_id"] for _, trial, _ in found})
     if not ids:
-        raise UsageError(f"no sweep in {storage.uri} has a trial {name!r}; `advsweep results SWEEP --sql` lists them")
+        raise UsageError(
+            f"no sweep in {shown(storage.uri)} has a trial {name!r}; `advsweep results SWEEP --sql` lists them"
+        )
     if len(ids) > 1:
-        shown = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-        raise UsageError(f"{len(ids)} trials begin with {name!r}: {shown}")
+        listed = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+        raise UsageError(f"{len(ids)} trials begin with {name!r}: {listed}")
     sweep, trial, stages = found[-1]
     return sweep, trial["stages"], stages
 

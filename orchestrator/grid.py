@@ -55,17 +55,27 @@ def count(node: Any) -> int:
     return total
 
 
-def override(node: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set the value at a path, in every section of a grid of sections on the way; missing sections are made."""
+def override(node: Any, path: list[str], value: Any) -> bool:
+    """Set the value at a path, in every section of a grid of sections on the way; false where nothing was set.
+
+    Missing sections are made. A number chooses an item of a list; a path with one sets what is there and makes nothing.
+    """
+    return _set(node, path, value, make=not any(step.isdigit() for step in path))
+
+
+def _set(node: Any, path: list[str], value: Any, *, make: bool) -> bool:
     if is_grid(node):
-        for item in node[GRID]:
-            if isinstance(item, dict):
-                override(item, path, value)
-        return
+        return sum(_set(item, path, value, make=make) for item in node[GRID]) > 0
     name, *rest = path
+    if isinstance(node, list):
+        place: Any = int(name) if name.isdigit() and int(name) < len(node) else None
+    else:
+        place = name if isinstance(node, dict) and (make or name in node) else None
+    if place is None:
+        return False
     if not rest:
-        node[name] = value
-        return
-    if not isinstance(node.get(name), dict):
-        node[name] = {}
-    override(node[name], rest, value)
+        node[place] = value
+        return True
+    if make and not isinstance(node.get(place), dict):
+        node[place] = {}
+    return _set(node[place], rest, value, make=make)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from orchestrator.address import parse_address
 from orchestrator.describe import plan_lines
 from orchestrator.estimates import Schedule, Speeds, job_seconds, list_schedule, remaining_path
 from orchestrator.plan import Job, Plan, make_plan, plan_text
 from orchestrator.resources import ResourceTable
 from orchestrator.spaces import load, resolved_text
 from orchestrator.sweep_store import SweepStore, checked_records
+from orchestrator.timeouts import Timeouts, with_options
 from orchestrator.tracking.folder import check_project
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
 from tasks.row import Row
-from tasks.storage import Storage, check_writable, open_storage
+from tasks.storage import Storage, establish, open_storage
 from tasks.store import StageStore
 
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -38,6 +40,12 @@ class Launch:
     cpus_per_trial: float | None = None
     gpus_per_trial: float | None = None
     max_concurrent: int | None = None
+    max_failures: int = 1
+    """How often a stage is tried again after an error of its own."""
+    max_preemptions: int = 10
+    """How often a stage is tried again after its worker was lost."""
+    timeouts: Sequence[str] = ()
+    """`KIND=SECONDS`, beside those of the space."""
     wandb: str = "offline"
     project: str = "advsweep"
     dry_run: bool = False
@@ -62,6 +70,7 @@ class Prepared:
     """Finished trials by id."""
     speeds: Speeds
     jobs: Sequence[Job]
+    timeouts: Timeouts = field(default_factory=dict)
 
     def schedule(self, slots: int) -> Schedule:
         """The ideal schedule of what is missing."""
@@ -85,14 +94,20 @@ def launch(options: Launch, console: Console) -> int:
     """
     check_project(options.project)
     space = load(options.space, options.overrides, verify=options.verify)
+    timeouts = with_options(space.timeouts, options.timeouts)
+    address = parse_address(options.address)
+    if address.remote and not options.dry_run:
+        from orchestrator.remote import launch_there
+
+        return launch_there(options, address, space, console)
     plan = make_plan(space, options.data_dir)
     resources = space.resources.with_default(options.cpus_per_trial, options.gpus_per_trial)
     storage = open_storage(options.storage)
     if options.dry_run:
         console.print("\n".join(plan_lines(plan, storage)), markup=False, highlight=False)
         return FINISHED
-    check_writable(storage)
-    prepared = prepare(plan, storage, resources, console, fresh=options.fresh)
+    establish(storage)
+    prepared = replace(prepare(plan, storage, resources, console, fresh=options.fresh), timeouts=timeouts)
     total, finished = len(plan.trials), len(prepared.finished)
     say(console, f"{plan.sweep_id}: {total} trials, {finished} finished, {_to_do(prepared)}")
     if finished == total and not options.fresh:
@@ -148,7 +163,7 @@ def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int
 def summary(prepared: Prepared, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
     say(console, tradeoff_table(rows))
-    root = prepared.storage.path(prepared.sweep.path())
+    root = prepared.storage.place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")
 
 

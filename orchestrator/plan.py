@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from orchestrator.spaces import Space
 from tasks.chain import Kind, Stage, chain, shared_run
 from tasks.data.settings import DatasetSettings
 from tasks.data.sources import Inspection, inspect
 from tasks.errors import UsageError
-from tasks.keys import digest
+from tasks.keys import canonical_json, digest, mapping_text
 from tasks.trial import Trial
 
 PLAN_FORMAT = 1
@@ -89,19 +87,6 @@ class Plan:
         """Stages by kind if every trial ran all of its own."""
         return Counter(stage.kind for planned in self.trials for stage in planned.chain)
 
-    def to_json(self) -> dict[str, Any]:
-        """What `plan.json` holds: enough for `status`, `explain` and `clean` without the space."""
-        return {
-            "format": PLAN_FORMAT,
-            "sweep_id": self.sweep_id,
-            "space": self.space.name,
-            "trials": [
-                {"trial_id": planned.trial_id, "stages": [stage.key for stage in planned.chain]}
-                for planned in self.trials
-            ],
-            "stages": {key: stage.identity for key, stage in self.stages.items()},
-        }
-
 
 def make_plan(space: Space, data_dir: Path | None) -> Plan:
     """Plan a space on its data.
@@ -137,5 +122,13 @@ def sweep_id(name: str, trial_ids: list[str]) -> str:
 
 
 def plan_text(plan: Plan) -> bytes:
-    """`plan.json` as bytes."""
-    return json.dumps(plan.to_json(), indent=1, sort_keys=True).encode()
+    """`plan.json` as bytes: enough for `status`, `explain` and `clean` without the space."""
+    trials = [{"trial_id": entry.trial_id, "stages": [stage.key for stage in entry.chain]} for entry in plan.trials]
+    parts = {
+        "format": str(PLAN_FORMAT),
+        "sweep_id": canonical_json(plan.sweep_id),
+        "space": canonical_json(plan.space.name),
+        "trials": canonical_json(trials),
+        "stages": mapping_text({key: stage.identity_text for key, stage in plan.stages.items()}),
+    }
+    return mapping_text(parts).encode()

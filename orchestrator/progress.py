@@ -60,7 +60,7 @@ def headline(facts: Mapping[str, Any]) -> str:
     """`trials 12/240, jobs 40/84, ...` in one line."""
     parts = [f"trials {facts['finished']}/{facts['trials']}", f"jobs {facts['jobs_done']}/{facts['jobs']}"]
     parts.append(f"reused {facts['reused']}")
-    for name, words in (("failed", "failed"), ("retries", "retries"), ("workers_lost", "workers lost")):
+    for name, words in (("failed", "failed"), ("failures", "failures"), ("preemptions", "preemptions")):
         if facts[name]:
             parts.append(f"{words} {facts[name]}")
     left = facts["eta_seconds"]

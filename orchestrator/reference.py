@@ -1,90 +1,151 @@
-"""A paper's numbers beside the measured ones, and whether they agree."""
+"""What a paper reports beside what was measured: its numbers, and the order that it found."""
 
 from __future__ import annotations
 
-import json
-import math
 import statistics
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import sqrt
+from typing import Any, Literal
 
+from pydantic import ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from orchestrator.matching import Matcher, match_problems
 from orchestrator.tables import percent
-from tasks.metrics import wilson
+from tasks.errors import Problem
+from tasks.metrics import difference_interval, wilson
 from tasks.row import Row
-from tasks.settings import parse_number
+from tasks.settings import Number, Settings, problems, unkeyed
 
-MEASURES = {"clean_accuracy": "clean_correct", "robust_accuracy": "robust_correct"}
 COLUMNS = ("what", "of", "paper", "measured", "95 % interval", "seeds", "images", "agree")
+CORRECT = {"clean_accuracy": "clean_correct", "robust_accuracy": "robust_correct"}
+Measure = Literal["clean_accuracy", "robust_accuracy"]
+
+
+class Reported(Settings):
+    """An entry of `reference`: what a paper measured on the trials that match."""
+
+    match: dict[str, Any] = unkeyed()
+    clean_accuracy: Number | None = unkeyed(None, ge=0, le=1)
+    robust_accuracy: Number | None = unkeyed(None, ge=0, le=1)
+    source: str = unkeyed("")
+    """Where in the paper."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Reported:
+        if self.clean_accuracy is None and self.robust_accuracy is None:
+            raise PydanticCustomError("empty", "has neither clean_accuracy nor robust_accuracy")
+        return self
+
+
+class Claim(Settings):
+    """An entry of `claims`: the order in which a paper found two groups of trials."""
+
+    says: str = unkeyed()
+    of: Measure = unkeyed()
+    higher: dict[str, Any] = unkeyed()
+    """Trials that the paper found above the `lower` ones."""
+    lower: dict[str, Any] = unkeyed()
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The `reference` and the `claims` of a space."""
+
+    numbers: tuple[Reported, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers or self.claims)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One number of a paper."""
+    """One line: what a paper says, what came out, and whether they agree."""
 
-    source: str
-    measure: str
-    paper: float
+    what: str
+    measure: Measure
+    paper: str
     measured: float | None
-    """Over all images of all seeds; null where no trial matches."""
-    low: float | None
-    high: float | None
-    seeds: int
+    """A rate over all images of all seeds, or for a claim the difference of two; null where no trial matches."""
+    interval: tuple[float | None, float | None]
+    """95 % interval from the number of images (Wilson; Newcombe for a difference)."""
+    seeds: str
     images: int
-
-    spread: tuple[float, float] | None
-    """Where 95 % of further single runs would lie, judged by the seeds; null where there is one."""
-
-    @property
-    def agreement(self) -> str:
-        """Whether the paper's number lies in the interval, or at least within what seeds alone change."""
-        if self.low is None or self.high is None:
-            return "not measured"
-        if self.low <= self.paper <= self.high:
-            return "yes"
-        if self.spread and self.spread[0] <= self.paper <= self.spread[1]:
-            return "within seeds"
-        return "no"
+    agreement: str
 
     def cells(self) -> list[str]:
         """A line of the table."""
-        interval = "-" if self.low is None else f"{percent(self.low)} .. {percent(self.high)}"
+        low, high = self.interval
+        shown = "-" if low is None or high is None else f"{percent(low)} .. {percent(high)}"
         what = self.measure.replace("_", " ")
         return [
-            self.source,
-            what,
-            percent(self.paper),
-            percent(self.measured),
-            interval,
-            str(self.seeds),
-            str(self.images),
-            self.agreement,
-        ]
+            self.what, what, self.paper, percent(self.measured), shown, self.seeds, str(self.images), self.agreement,
+        ]  # fmt: skip
 
 
-def compare(reference: Sequence[dict[str, Any]], rows: Sequence[Row]) -> list[Comparison]:
-    """Every number of the reference against the finished rows that its `match` names, pooled over seeds.
-
-    A key of `match` is a column of the trials table, or a dotted path into the trial's configuration; null matches
-    null.
-    """
-    finished = [row for row in rows if row["status"] == "finished"]
-    found = []
-    for entry in reference:
-        matching = [row for row in finished if _matches(row, entry.get("match") or {})]
-        for measure, column in MEASURES.items():
-            if measure in entry:
-                found.append(_comparison(entry, measure, column, matching))
-    return found
+def read_paper(content: dict[str, Any]) -> tuple[Paper, list[Problem]]:
+    """What the paper of a space reports, and every mistake in it."""
+    numbers, number_problems = _entries(content, "reference", Reported)
+    claims, claim_problems = _entries(content, "claims", Claim)
+    found = [*number_problems, *claim_problems]
+    for place, number in enumerate(numbers):
+        found += match_problems(number.match, f"reference.{place}.match")
+    for place, claim in enumerate(claims):
+        for side in ("higher", "lower"):
+            found += match_problems(getattr(claim, side), f"claims.{place}.{side}")
+    return Paper(tuple(numbers), tuple(claims)), found
 
 
-def _comparison(entry: dict[str, Any], measure: str, column: str, rows: Sequence[Row]) -> Comparison:
-    correct, images = sum(row[column] for row in rows), sum(row["examples"] for row in rows)
-    low, high = wilson(correct, images)
-    measured = correct / images if images else None
+def _entries(content: dict[str, Any], name: str, cls: type[Any]) -> tuple[list[Any], list[Problem]]:
+    raw = content.get(name)
+    if raw is None:
+        return [], []
+    if not isinstance(raw, list):
+        return [], [Problem(name, raw, "is not a list of mappings")]
+    entries, found = [], []
+    for place, entry in enumerate(raw):
+        try:
+            entries.append(cls.model_validate(entry))
+        except ValidationError as error:
+            found += problems(error, cls, f"{name}.{place}")
+    return entries, found
+
+
+def compare(paper: Paper, rows: Sequence[Row]) -> list[Comparison]:
+    """Every number, then every claim of a paper, against the finished rows, pooled over seeds."""
+    matcher = Matcher(rows)
+    return [*_numbers(paper, matcher), *(_judged(claim, matcher) for claim in paper.claims)]
+
+
+def _numbers(paper: Paper, matcher: Matcher) -> Iterator[Comparison]:
+    for number in paper.numbers:
+        found = matcher.matching(number.match)
+        if number.clean_accuracy is not None:
+            yield _comparison(number.source, "clean_accuracy", number.clean_accuracy, found)
+        if number.robust_accuracy is not None:
+            yield _comparison(number.source, "robust_accuracy", number.robust_accuracy, found)
+
+
+def _comparison(source: str, measure: Measure, paper: float, rows: Sequence[Row]) -> Comparison:
+    correct, images = _counts(rows, measure)
+    interval = wilson(correct, images)
     spread = prediction_interval([row[measure] for row in rows])
-    paper = float(str(parse_number(entry[measure])))
-    return Comparison(str(entry.get("source", "")), measure, paper, measured, low, high, len(rows), images, spread)
+    measured = correct / images if images else None
+    agreement = _agreement(paper, interval, spread)
+    return Comparison(source, measure, percent(paper), measured, interval, str(len(rows)), images, agreement)
+
+
+def _agreement(paper: float, interval: tuple[float | None, float | None], spread: tuple[float, float] | None) -> str:
+    """Whether the paper's number lies in the interval, or at least within what seeds alone change."""
+    low, high = interval
+    if low is None or high is None:
+        return "not measured"
+    if low <= paper <= high:
+        return "yes"
+    return "within seeds" if spread and spread[0] <= paper <= spread[1] else "no"
 
 
 def prediction_interval(rates: Sequence[float]) -> tuple[float, float] | None:
@@ -94,30 +155,45 @@ def prediction_interval(rates: Sequence[float]) -> tuple[float, float] | None:
     from scipy.stats import t
 
     count = len(rates)
-    half = float(t.ppf(0.975, count - 1)) * statistics.stdev(rates) * math.sqrt(1 + 1 / count)
+    half = float(t.ppf(0.975, count - 1)) * statistics.stdev(rates) * sqrt(1 + 1 / count)
     middle = statistics.fmean(rates)
     return middle - half, middle + half
 
 
-def _matches(row: Row, match: dict[str, Any]) -> bool:
-    config = json.loads(row["config"])
-    return all(_equal(_value(row, config, path), wanted) for path, wanted in match.items())
+def _judged(claim: Claim, matcher: Matcher) -> Comparison:
+    higher, lower = matcher.matching(claim.higher), matcher.matching(claim.lower)
+    above, below = _counts(higher, claim.of), _counts(lower, claim.of)
+    if not above[1] or not below[1]:
+        return Comparison(claim.says, claim.of, "above", None, (None, None), "0", 0, "not measured")
+    interval = difference_interval(*above, *below)
+    signs = _seeds_above(claim.of, higher, lower)
+    measured = above[0] / above[1] - below[0] / below[1]
+    seeds, images = f"{signs.count(True)} of {len(signs)}", min(above[1], below[1])
+    return Comparison(claim.says, claim.of, "above", measured, interval, seeds, images, _verdict(interval, signs))
 
 
-def _value(row: Row, config: dict[str, Any], path: str) -> Any:
-    """The value at a path: a column where there is one of that name, else a setting."""
-    if path in row:
-        return row[path]
-    node: Any = config
-    for name in path.split("."):
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
+def _verdict(interval: tuple[float, float], signs: Sequence[bool]) -> str:
+    """Whether an order holds: beyond what the number of images leaves open, and in every seed that has both sides."""
+    if interval[1] < 0:
+        return "no"
+    if interval[0] <= 0:
+        return "cannot tell"
+    return "yes" if all(signs) else "not in every seed"
 
 
-def _equal(value: Any, wanted: Any) -> bool:
-    if value is None or wanted is None or isinstance(value, (str, bool)):
-        return bool(value == wanted)
-    try:
-        return abs(float(value) - float(str(parse_number(wanted)))) < 1e-9
-    except (TypeError, ValueError):
-        return False
+def _seeds_above(measure: Measure, higher: Sequence[Row], lower: Sequence[Row]) -> list[bool]:
+    """For each seed of both groups, whether the first is above the second."""
+    first, second = _by_seed(measure, higher), _by_seed(measure, lower)
+    return [first[seed] > second[seed] for seed in sorted(first.keys() & second.keys())]
+
+
+def _by_seed(measure: Measure, rows: Sequence[Row]) -> dict[int, float]:
+    groups: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["seed"]].append(row)
+    counts = {seed: _counts(group, measure) for seed, group in groups.items()}
+    return {seed: correct / images for seed, (correct, images) in counts.items() if images}
+
+
+def _counts(rows: Sequence[Row], measure: Measure) -> tuple[int, int]:
+    return sum(row[CORRECT[measure]] for row in rows), sum(row["examples"] for row in rows)

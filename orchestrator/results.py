@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from orchestrator import verdicts
-from orchestrator.reference import COLUMNS, compare
-from orchestrator.sweep_store import SweepStore
+from orchestrator.reference import COLUMNS, Paper, compare, read_paper
+from orchestrator.sweep_store import READERS, SweepStore
 from orchestrator.tables import rendered, text_table
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
-from tasks.errors import UsageError
+from tasks.errors import ProblemsError, UsageError
 from tasks.files import parse_yaml
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.store import StageStore
@@ -46,7 +47,7 @@ def answer(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, wo
     if sql is not None or worst_case:
         return rendered(*ask(sweep, sql or WORST_CASE), form)
     if reference:
-        compared = compare(_reference(sweep), sweep.rows())
+        compared = compare(paper_of(sweep), sweep.rows())
         return rendered(COLUMNS, [entry.cells() for entry in compared], form)
     if form != "table":
         return rendered(TRIALS.names, rows_of(sweep), form)
@@ -55,12 +56,18 @@ def answer(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, wo
     return f"{tradeoff_table(rows)}\n\n{checks}"
 
 
-def _reference(sweep: SweepStore) -> list[dict[str, Any]]:
-    text = sweep.storage.read(sweep.path(paths.SPACE)).decode()
-    found: list[dict[str, Any]] = parse_yaml(text, paths.SPACE).get("reference") or []
-    if not found:
+def paper_of(sweep: SweepStore) -> Paper:
+    """What the paper of a sweep's space reports.
+
+    :raises UsageError: it reports nothing, or what stands there cannot be read.
+    """
+    content = parse_yaml(sweep.storage.read(sweep.path(paths.SPACE)).decode(), paths.SPACE)
+    paper, found = read_paper(content)
+    if found:
+        raise ProblemsError(f"{sweep.sweep_id}/{paths.SPACE}", found)
+    if not paper:
         raise UsageError(f"the space of {sweep.sweep_id} has no reference: no numbers of a paper to compare with")
-    return found
+    return paper
 
 
 def rows_of(sweep: SweepStore) -> list[list[Any]]:
@@ -93,7 +100,8 @@ def _files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> 
     storage = sweep.storage
     known = set(StageStore(storage).keys())
     found = [f"{paths.STAGES}/{key}/{name}" for key in keys if key in known]
-    present = [storage.path(file) for file in found if storage.size(file)]
+    with ThreadPoolExecutor(READERS) as pool:
+        present = [storage.path(file) for file, size in zip(found, pool.map(storage.size, found), strict=True) if size]
     if not present:
         return schema.empty_table()
     return ds.dataset(present, schema=schema, filesystem=storage.filesystem, format="parquet")

@@ -14,7 +14,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.grid import count, grid_problems, override, variants
+from orchestrator.reference import Paper, read_paper
 from orchestrator.resources import ResourceTable
+from orchestrator.timeouts import Timeouts, parse_timeouts
 from orchestrator.verify import with_verification
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
@@ -36,6 +38,8 @@ SECTIONS: dict[str, type[Settings]] = {
     "adversarial_finetune": AdversarialFinetuneSettings,
     "attack": AttackSettings,
 }
+PAPER = ("reference", "claims")
+"""Sections about a paper: no grid stands in them."""
 REQUIRED = ("dataset", "model", "attack")
 LARGEST = 1_000_000
 """More trials than this are a mistake rather than a plan."""
@@ -49,9 +53,11 @@ class Space:
     description: str
     content: dict[str, Any]
     """The file with its overrides, as plain data."""
-    reference: tuple[dict[str, Any], ...]
-    """Numbers of a paper."""
+    paper: Paper
+    """What a paper reports about these trials."""
     resources: ResourceTable
+    timeouts: Timeouts
+    """Seconds that a run of a kind of stage may take."""
     trials: tuple[Trial, ...]
     """Distinct trials in canonical form, in the order of the grid."""
 
@@ -98,12 +104,13 @@ def load(name: str, overrides: Sequence[str] = (), *, verify: bool = False) -> S
 def apply_override(content: dict[str, Any], text: str) -> None:
     """Set one value.
 
-    :raises UsageError: the text is not `path=value`.
+    :raises UsageError: the text is not `path=value`, or its path leads nowhere.
     """
     path, found, value = text.partition("=")
     if not found or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", path.strip()):
         raise UsageError(f"--set {text}: write it as path.to.setting=value, such as prune.ratio=0.3")
-    override(content, path.strip().split("."), parse_yaml(value, f"--set {text}"))
+    if not override(content, path.strip().split("."), parse_yaml(value, f"--set {text}")):
+        raise UsageError(f"--set {text}: there is nothing at {path.strip()}; items of a list count from 0")
 
 
 def build(name: str, source: str, content: dict[str, Any]) -> Space:
@@ -111,7 +118,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
 
     :raises ProblemsError: with every mistake, each with its path, its value and what is allowed.
     """
-    found = list(grid_problems({key: content[key] for key in content if key != "reference"}, ""))
+    found = list(grid_problems({key: content[key] for key in content if key not in PAPER}, ""))
     if found:
         raise ProblemsError(source, found)
     _refuse_explosion(source, content)
@@ -119,7 +126,9 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     seeds, seed_problems = _seeds(content.get("seed", 0))
     sections = {name: _section(name, content.get(name)) for name in SECTIONS}
     resources, resource_problems = ResourceTable.parse(content.get("resources"))
-    found += [*seed_problems, *resource_problems, *_texts(content)]
+    timeouts, timeout_problems = parse_timeouts(content.get("timeouts"))
+    paper, paper_problems = read_paper(content)
+    found += [*seed_problems, *resource_problems, *timeout_problems, *paper_problems, *_texts(content)]
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
         found = list(_unvalidated(sections))
@@ -130,8 +139,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
         Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
         for values in itertools.product(*grids)
     )
-    reference = tuple(content.get("reference") or ())
-    return Space(name, str(content.get("description") or ""), content, reference, resources, trials)
+    return Space(name, str(content.get("description") or ""), content, paper, resources, timeouts, trials)
 
 
 def _refuse_explosion(source: str, content: dict[str, Any]) -> None:
@@ -148,11 +156,9 @@ def _unknown_sections(content: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _texts(content: dict[str, Any]) -> Iterator[Problem]:
-    description, reference = content.get("description"), content.get("reference")
+    description = content.get("description")
     if description is not None and not isinstance(description, str):
         yield Problem("description", description, "is not a text")
-    if reference is not None and not (isinstance(reference, list) and all(isinstance(row, dict) for row in reference)):
-        yield Problem("reference", reference, "is not a list of mappings")
 
 
 def _unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 LEVEL = 0.95
 RESAMPLES = 4999
+SAME = 1e-12
+"""Rates nearer than this differ by rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ def paired_difference(differences: Sequence[float]) -> Paired:
     interval = mean_interval(differences)
     if interval.deviation is None:
         return Paired(interval, None)
-    if interval.deviation == 0:
-        return Paired(interval, 1.0 if interval.mean == 0 else 0.0)
+    if interval.deviation < SAME:
+        return Paired(interval, 1.0 if abs(interval.mean) < SAME else 0.0)
     from scipy.stats import ttest_1samp
 
     return Paired(interval, float(ttest_1samp(list(differences), 0.0).pvalue))

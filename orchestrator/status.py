@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator import tradeoff
 from orchestrator.estimates import duration
+from orchestrator.faults import FAILURE, PREEMPTION, faults
 from orchestrator.heartbeat import RUNNING as BEATING
 from orchestrator.heartbeat import Driver, Pulse
 from orchestrator.progress import running_lines
@@ -20,14 +21,14 @@ from tasks.storage import Storage
 from tasks.store import StageStore
 
 RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "some failed"
-COUNTED = ("jobs", "jobs_done", "retries", "failures", "workers_lost")
+COUNTED = ("jobs", "jobs_done")
 """What the drivers that run now count since they began; several add up."""
 
 
 def status_facts(storage: Storage, sweep_id: str, pulse: Pulse) -> dict[str, Any]:
     """Whether the sweep runs and what runs where, counts of trials and stages, and the best trade-off so far."""
     sweep = SweepStore(storage, sweep_id)
-    plan, rows = sweep.plan(), sweep.rows()
+    plan, rows, gone_wrong = sweep.plan(), sweep.rows(), faults(sweep)
     planned = {trial["trial_id"] for trial in plan["trials"]}
     current = [row for row in rows if row["trial_id"] in planned]
     finished = sum(row["status"] == "finished" for row in current)
@@ -47,6 +48,9 @@ def status_facts(storage: Storage, sweep_id: str, pulse: Pulse) -> dict[str, Any
         "missing": missing,
         "stages": len(plan["stages"]),
         "stages_stored": len(stored),
+        "failures": sum(fault["what"] == FAILURE for fault in gone_wrong),
+        "retries": sum(fault["what"] == FAILURE and fault["again"] for fault in gone_wrong),
+        "preemptions": sum(fault["what"] == PREEMPTION for fault in gone_wrong),
         "best": tradeoff.described(best) if best else None,
         "errors": sorted({row["error"] for row in current if row["status"] == "failed"}),
         "silent": bool(drivers) and not living and drivers[-1].facts["state"] == BEATING,
@@ -134,8 +138,7 @@ def sweep_lines(fact: Mapping[str, Any]) -> list[str]:
 
 
 def _troubles(fact: Mapping[str, Any]) -> list[str]:
-    parts = [f"reused {fact['reused']}", f"retries {fact['retries']}", f"failures {fact['failures']}"]
-    parts.append(f"preempted or lost workers {fact['workers_lost']}")
+    parts = [f"{name} {fact[name]}" for name in ("reused", "failures", "retries", "preemptions")]
     if fact["eta_seconds"] is not None:
         parts.append(f"ETA {duration(fact['eta_seconds'])}")
     elif fact["work_left_seconds"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +20,10 @@ from tasks.errors import CorruptArtifactError, UsageError, choices
 from tasks.row import Row
 from tasks.schema import TRIALS
 from tasks.storage import Storage
+from tasks.storage_uri import shown
 from tasks.store import StageStore
 
+KEY, TRIAL_ID = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
 READERS = 8
 """Threads that read small files of the storage at the same time."""
 
@@ -42,9 +45,19 @@ class SweepStore:
         return self.storage.exists(self.path(paths.PLAN))
 
     def plan(self) -> dict[str, Any]:
-        """The content of `plan.json`."""
-        content: dict[str, Any] = json.loads(self.storage.read(self.path(paths.PLAN)))
-        return content
+        """The content of `plan.json`.
+
+        :raises UsageError: it is not what a launch writes, so that nothing in it may be followed.
+        """
+        try:
+            content: dict[str, Any] = json.loads(self.storage.read(self.path(paths.PLAN)))
+            keys = [*content["stages"], *(key for trial in content["trials"] for key in trial["stages"])]
+            ids = [trial["trial_id"] for trial in content["trials"]]
+            if all(KEY.fullmatch(key) for key in keys) and all(TRIAL_ID.fullmatch(name) for name in ids):
+                return content
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        raise UsageError(f"{self.storage.place(self.path(paths.PLAN))}: is no plan that a launch has written")
 
     def rows(self) -> list[Row]:
         """The newest row of every trial, in no particular order."""
@@ -57,8 +70,14 @@ class SweepStore:
             return TRIALS.empty_table()
         with ThreadPoolExecutor(READERS) as pool:
             contents = list(pool.map(self.storage.read, (self.path(paths.TRIALS, name) for name in parts)))
-        tables = [pq.read_table(io.BytesIO(content)).cast(TRIALS) for content in contents]
-        return pa.concat_tables(tables)
+        return pa.concat_tables(self._part(name, content) for name, content in zip(parts, contents, strict=True))
+
+    def _part(self, name: str, content: bytes) -> pa.Table:
+        try:
+            return pq.read_table(io.BytesIO(content)).cast(TRIALS)
+        except (pa.ArrowException, OSError) as error:
+            place = self.storage.place(self.path(paths.TRIALS, name))
+            raise UsageError(f"{place}: holds no rows; once it is deleted, `launch` makes them again") from error
 
     def write_rows(self, rows: Sequence[Row]) -> str:
         """Add rows as one part; parts sort by the time of writing. Returns the part's name."""
@@ -109,10 +128,12 @@ def find_sweep(storage: Storage, name: str) -> SweepStore:
     if len(found) == 1:
         return SweepStore(storage, found[0])
     if found:
-        raise UsageError(f"several sweeps in {storage.uri} begin with {name!r}: {', '.join(found)}")
+        raise UsageError(f"several sweeps in {shown(storage.uri)} begin with {name!r}: {', '.join(found)}")
     if not known:
-        raise UsageError(f"there is no sweep in {storage.uri}; `advsweep launch` makes one, --storage names another")
-    raise UsageError(f"there is no sweep {name!r} in {storage.uri}; {choices(known, name)}")
+        raise UsageError(
+            f"there is no sweep in {shown(storage.uri)}; `advsweep launch` makes one, --storage names another"
+        )
+    raise UsageError(f"there is no sweep {name!r} in {shown(storage.uri)}; {choices(known, name)}")
 
 
 def stored_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:

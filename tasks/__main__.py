@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tasks.chain import chain
 from tasks.data.sources import inspect
-from tasks.errors import StageError, UsageError
+from tasks.errors import StageError, StorageError, UsageError
 from tasks.files import read_trial
 from tasks.row import Row, finished_row
-from tasks.storage import check_writable, open_storage
+from tasks.storage import establish, open_storage
 from tasks.store import StageStore
 from tasks.trial import normalized_trial
 
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         row = run_trial(options.config, options.storage, options.data_dir, options.device, options.threads)
-    except UsageError as error:
+    except (StorageError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except StageError as error:
@@ -51,7 +51,7 @@ def run_trial(config: Path, storage_uri: str, data_dir: Path | None, device: str
     trial = normalized_trial(read_trial(config))
     stages = chain(trial, inspect(trial.dataset, data_dir).fingerprint)
     storage = open_storage(storage_uri)
-    check_writable(storage)
+    establish(storage)
     from tasks.stages.context import Context  # torch is imported only once everything else is in order
     from tasks.stages.run import run_chain
 

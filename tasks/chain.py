@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
-from tasks.keys import digest
+from tasks.keys import mapping_text, text_digest
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
 from tasks.training.basic import SgdSettings, SurrogateSettings
@@ -49,37 +50,48 @@ class Stage:
     @property
     def identity(self) -> dict[str, Any]:
         """What the key is computed from: no paths, devices or worker counts."""
-        return identity(self.kind, self.seed, self.dataset, self.fingerprint, self.model, self.settings, self.upstream)
+        found: dict[str, Any] = json.loads(self.identity_text)
+        return found
+
+    @property
+    def identity_text(self) -> str:
+        """`identity` as canonical JSON."""
+        return self._text(self.settings.canonical_text)
+
+    @property
+    def shared_text(self) -> str:
+        """The same for stages that one run computes together."""
+        settings = self.settings
+        return self._text(settings.shared_text if isinstance(settings, AttackSettings) else settings.canonical_text)
+
+    def _text(self, settings: str) -> str:
+        return identity_text(self.kind, self.seed, self.dataset, self.fingerprint, self.model, settings, self.upstream)
 
 
-def identity(
+def identity_text(
     kind: Kind,
     seed: int,
     dataset: DatasetSettings,
     fingerprint: str,
     model: ModelSettings,
-    settings: Settings,
+    settings: str,
     upstream: dict[str, str],
-) -> dict[str, Any]:
+) -> str:
     """The content of a stage key. The model stands in the first stage only: the others inherit it."""
-    return {
-        "kind": kind,
-        "version": VERSIONS[kind],
-        "seed": seed,
-        "dataset": _canonical(dataset),
-        "data": fingerprint,
-        "model": None if "model" in upstream else _canonical(model),
-        "settings": _canonical(settings),
-        "upstream": upstream,
-    }
+    return mapping_text(
+        {
+            "kind": f'"{kind}"',
+            "version": str(VERSIONS[kind]),
+            "seed": str(seed),
+            "dataset": dataset.canonical_text,
+            "data": f'"{fingerprint}"',
+            "model": "null" if "model" in upstream else model.canonical_text,
+            "settings": settings,
+            "upstream": mapping_text({role: f'"{key}"' for role, key in upstream.items()}),
+        }
+    )
 
 
-@lru_cache(maxsize=4096)
-def _canonical(settings: Settings) -> dict[str, Any]:
-    return settings.canonical()
-
-
-@lru_cache(maxsize=65536)
 def _stage(
     kind: Kind,
     seed: int,
@@ -89,9 +101,8 @@ def _stage(
     settings: Settings,
     on: tuple[tuple[str, str], ...],
 ) -> Stage:
-    """One stage object per distinct stage, however many trials share it."""
     upstream = dict(on)
-    key = digest(identity(kind, seed, dataset, fingerprint, model, settings, upstream))
+    key = text_digest(identity_text(kind, seed, dataset, fingerprint, model, settings.canonical_text, upstream))
     return Stage(kind, key, seed, dataset, fingerprint, model, settings, upstream)
 
 
@@ -100,26 +111,52 @@ def chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
 
     Surrogates, which settings name by a property `surrogates`, come first: `main_line` leaves them out.
     """
-    sections: list[tuple[Kind, Settings]] = [
-        (kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None
-    ]
-    surrogates: dict[str, Stage] = {}
-    stages: list[Stage] = []
-    for kind, section in [*(sections or [("train", UNTRAINED)]), ("attack", trial.attack)]:
-        others = [_surrogate(trial, fingerprint, asked) for asked in getattr(section, "surrogates", ())]
-        surrogates |= {stage.key: stage for stage in others}
-        roles = [(f"surrogate_{number}", stage.key) for number, stage in enumerate(others)]
-        on = (("model", stages[-1].key), *roles) if stages else tuple(roles)
-        stages.append(_stage(kind, trial.seed, trial.dataset, fingerprint, trial.model, section, on))
+    sections = tuple((kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None)
+    origin = _Origin(trial.seed, trial.dataset, fingerprint, trial.model)
+    surrogates, stages = _extended(origin, _line(origin, sections or (("train", UNTRAINED),)), "attack", trial.attack)
+    if not surrogates:
+        return stages
     main = {stage.key for stage in stages}
-    return (*(stage for key, stage in surrogates.items() if key not in main), *stages)
+    return (*(stage for key, stage in {found.key: found for found in surrogates}.items() if key not in main), *stages)
 
 
-def _surrogate(trial: Trial, fingerprint: str, asked: SurrogateSettings) -> Stage:
+class _Origin(NamedTuple):
+    """What all stages of a trial have in common."""
+
+    seed: int
+    dataset: DatasetSettings
+    fingerprint: str
+    model: ModelSettings
+
+
+_Line = tuple[tuple[Stage, ...], tuple[Stage, ...]]
+"""The surrogates, and the stages that make the trial's own model."""
+
+
+@lru_cache(maxsize=65536)
+def _line(origin: _Origin, sections: tuple[tuple[Kind, Settings], ...]) -> _Line:
+    """The model stages of a trial; what its first sections have made is shared with every trial that begins so."""
+    if not sections:
+        return (), ()
+    return _extended(origin, _line(origin, sections[:-1]), *sections[-1])
+
+
+def _extended(origin: _Origin, line: _Line, kind: Kind, section: Settings) -> _Line:
+    """A line with one more stage, and with the surrogates that this takes."""
+    surrogates, stages = line
+    others = tuple(_surrogate(origin, asked) for asked in getattr(section, "surrogates", ()))
+    on = tuple((f"surrogate_{number}", stage.key) for number, stage in enumerate(others))
+    if stages:
+        on = (("model", stages[-1].key), *on)
+    return surrogates + others, (*stages, _stage(kind, *origin, section, on))
+
+
+@lru_cache(maxsize=4096)
+def _surrogate(origin: _Origin, asked: SurrogateSettings) -> Stage:
     """The stage that makes a surrogate: the one of a trial that trains this model so, which then shares it."""
     settings = TrainSettings.model_validate(asked.train.document()) if asked.train else UNTRAINED
-    seed = trial.seed if asked.seed is None else asked.seed
-    return _stage("train", seed, trial.dataset, fingerprint, asked.model, settings, ())
+    seed = origin.seed if asked.seed is None else asked.seed
+    return _stage("train", seed, origin.dataset, origin.fingerprint, asked.model, settings, ())
 
 
 def main_line(chain: Sequence[Stage]) -> list[Stage]:
@@ -135,4 +172,4 @@ def shared_run(stage: Stage) -> str:
     """The same for stages that one run computes together: attacks that differ in steps or in the verdict alone."""
     if not isinstance(stage.settings, AttackSettings):
         return stage.key
-    return digest({**stage.identity, "settings": stage.settings.shared()})
+    return text_digest(stage.shared_text)

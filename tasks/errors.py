@@ -19,6 +19,18 @@ class CorruptArtifactError(StageError):
     """An artifact whose bytes are not the ones that were published."""
 
 
+class StorageError(OSError):
+    """A storage that cannot be used now. What is in it is untouched."""
+
+
+class StorageGoneError(StorageError):
+    """It did not answer for as long as it was given."""
+
+
+class StorageRefusedError(StorageError):
+    """It says no, and will say so again: wrong credentials, or no such bucket."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a file of settings: where it stands, what stands there, and what may stand there."""

@@ -12,11 +12,11 @@ import textwrap
 import warnings
 from pathlib import Path
 
-import safetensors.torch
 from torch import fx, nn
 
 from tasks.data.settings import DatasetSettings
-from tasks.models.build import Description, Normalized, build_with_weights
+from tasks.models.build import Description, Normalized
+from tasks.models.stored import stored_model
 from tasks.paths import temporary
 from tasks.store import StageStore
 
@@ -106,9 +106,8 @@ def export(
     :raises FileNotFoundError: there is no such stage.
     :raises CorruptArtifactError: its weights have changed since they were published.
     """
-    record, content = store.model_bytes(key)
-    description = Description(**record["model"])
-    model = build_with_weights(description, safetensors.torch.load(content)).eval()
+    found = stored_model(store, key)
+    description, model = found.description, found.model.eval()
     about = {
         "classes": list(classes),
         "channels": description.channels,
@@ -119,14 +118,14 @@ def export(
         "std": description.std,
         "dataset": dataset.document(),
         "stage_key": key,
-        "metrics": record["metrics"],
+        "metrics": found.record["metrics"],
     }
     files = {CODE: source_code(model, description), EXAMPLE: EXAMPLE_CODE, PREPROCESSING: json.dumps(about, indent=1)}
     draft = folder.with_name(temporary(folder.name, key[:8]))
     draft.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (draft / name).write_text(text)
-    (draft / WEIGHTS).write_bytes(content)
+    (draft / WEIGHTS).write_bytes(found.content)
     draft.rename(folder)
     return folder
 

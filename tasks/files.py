@@ -12,7 +12,7 @@ from tasks.errors import ProblemsError, UsageError
 from tasks.settings import problems
 from tasks.trial import Trial
 
-NOT_SETTINGS = ("description", "reference", "resources")
+NOT_SETTINGS = ("description", "reference", "claims", "resources", "timeouts")
 """Sections of a search space that are not part of a trial."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -14,4 +15,17 @@ def canonical_json(content: Any) -> str:
 
 def digest(content: Any) -> str:
     """64 hex digits that depend on the content alone."""
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    return text_digest(canonical_json(content))
+
+
+def text_digest(text: str) -> str:
+    """The digest of content that is canonical JSON already."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def mapping_text(parts: Mapping[str, str]) -> str:
+    """Canonical JSON of a mapping from plain names to canonical JSON.
+
+    A grid has many trials and few distinct sections: each section is written once and put together often.
+    """
+    return "{" + ",".join([f'"{name}":{parts[name]}' for name in sorted(parts)]) + "}"

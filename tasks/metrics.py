@@ -15,11 +15,24 @@ def rate(count: int, total: int) -> float | None:
 
 def wilson(count: int, total: int, z: float = Z) -> tuple[float | None, float | None]:
     """The Wilson score interval of a rate (Wilson 1927); nulls where there is nothing to divide by."""
-    if not total:
-        return None, None
+    return _wilson(count, total, z) if total else (None, None)
+
+
+def _wilson(count: int, total: int, z: float = Z) -> tuple[float, float]:
     share = count / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     low = 0.0 if count == 0 else max(0.0, middle - half)
     high = 1.0 if count == total else min(1.0, middle + half)
     return low, high
+
+
+def difference_interval(count: int, total: int, other: int, other_total: int) -> tuple[float, float]:
+    """95 % interval of count / total - other / other_total, both of some images (Newcombe 1998, method 10)."""
+    first, second = count / total, other / other_total
+    (low, high), (other_low, other_high) = _wilson(count, total), _wilson(other, other_total)
+    middle = first - second
+    return (
+        middle - sqrt((first - low) ** 2 + (other_high - second) ** 2),
+        middle + sqrt((high - first) ** 2 + (second - other_low) ** 2),
+    )

@@ -6,6 +6,8 @@ CHECKPOINTS = "checkpoints"
 """<storage>/checkpoints/<key>.safetensors: a stage in progress, gone when it is finished."""
 SWEEPS = "sweeps"
 """<storage>/sweeps/<sweep_id>/: what belongs to one sweep."""
+MARKER = ".advsweep"
+"""<storage>/.advsweep: marks a storage; where it is missing later, the disk or the network share is away."""
 CORRUPT = "corrupt"
 """<storage>/corrupt/<key>-<time>/: artifacts whose bytes are not those that were published, set aside."""
 
@@ -23,7 +25,9 @@ LOGS = "logs"
 EXECUTIONS = "executions"
 DRIVERS = "drivers"
 """A sign of life of every driver of the sweep."""
+FAULTS = "faults"
 WANDB = "wandb"
+REPORT = "report"
 
 
 def is_temporary(name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -21,8 +22,10 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+from typing_extensions import Self
 
 from tasks.errors import Problem, choices
+from tasks.keys import canonical_json
 
 
 def keyed(default: Any = ..., **constraints: Any) -> Any:
@@ -50,6 +53,31 @@ class Settings(BaseModel):
             return raw
         own = {name: value for name, value in raw.items() if name in cls.model_fields}
         return {**own, FLATTENED: {name: value for name, value in raw.items() if name not in own}}
+
+    def __hash__(self) -> int:
+        return self.fields_hash
+
+    @cached_property
+    def fields_hash(self) -> int:
+        """Kept, since a grid looks the same section up once per trial."""
+        return hash((type(self), *(self.__dict__[name] for name in type(self).model_fields)))
+
+    @cached_property
+    def canonical_text(self) -> str:
+        """`canonical` as canonical JSON; kept for the same reason."""
+        return canonical_json(self.canonical())
+
+    def __copy__(self) -> Self:
+        """A copy is about to be changed: nothing that was computed from the original may stay with it."""
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        fields = type(self).model_fields
+        return {**state, "__dict__": {name: value for name, value in state["__dict__"].items() if name in fields}}
 
     def canonical(self) -> dict[str, Any]:
         """The fields that change the outcome, by their names in the file, nested; the content of a stage key."""

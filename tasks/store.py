@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import CorruptArtifactError
 from tasks.keys import digest
+from tasks.node_cache import NodeCache
 from tasks.paths import CHECKPOINTS, MODEL, STAGE_RECORD, STAGES
 from tasks.storage import Storage
 
 RECORD_FORMAT = 1
+FILE_NAME = re.compile(r"[a-z_]+\.[a-z]+")
+SETTLE = 2.0
+"""Seconds after which an artifact of an object store is read once more: another driver may be putting it anew."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,16 @@ class StageStore:
             checksum = record.pop("checksum")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} cannot be read") from error
-        if checksum != digest(record) or record["key"] != key:
+        if checksum != digest(record) or record.get("key") != key or not isinstance(record.get("files"), dict):
             raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} has changed since it was written")
+        if not all(FILE_NAME.fullmatch(name) for name in record["files"]):
+            raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} names files that are not beside it")
         return record
 
     def verified(self, key: str) -> dict[str, Any] | None:
         """The record of a stage whose every file has the recorded checksum; null where there is none.
+
+        On an object store, which does not cut files short, their sizes are compared: contents are checked when read.
 
         :raises CorruptArtifactError: a file is missing, cut short or changed.
         """
@@ -59,8 +69,12 @@ class StageStore:
             if self.storage.exists(f"{STAGES}/{key}"):
                 raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} is missing") from None
             return None
-        for name in record["files"]:
-            self.read(record, name)
+        sizes = self.storage.sizes(f"{STAGES}/{key}") if self.storage.local is None else None
+        for name, expected in record["files"].items():
+            if sizes is None:
+                self.read(record, name)
+            else:
+                _check_size(key, name, sizes.get(name), expected["bytes"])
         return record
 
     def read(self, record: dict[str, Any], name: str) -> bytes:
@@ -73,17 +87,14 @@ class StageStore:
             content = self.storage.read(f"{STAGES}/{key}/{name}")
         except FileNotFoundError:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} is missing") from None
-        if len(content) != expected["bytes"]:
-            raise CorruptArtifactError(
-                f"stage {key[:12]}: {name} has {len(content)} bytes instead of {expected['bytes']}"
-            )
+        _check_size(key, name, len(content), expected["bytes"])
         if hashlib.sha256(content).hexdigest() != expected["sha256"]:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} has changed since it was written")
         return content
 
-    def draft(self, key: str) -> Path:
-        """A local folder for the files of a stage, invisible until it is published."""
-        return self.storage.scratch(f"{STAGES}/{key}")
+    def draft(self) -> Path:
+        """A new folder on this machine for the files of a stage, seen by nobody until it is published."""
+        return self.storage.scratch()
 
     def publish(self, key: str, draft: Path, record: dict[str, Any]) -> dict[str, Any]:
         """Show a finished stage. Where another process was first, its artifact stays and its record is returned."""
@@ -91,22 +102,55 @@ class StageStore:
         record = {"format": RECORD_FORMAT, "key": key, **record, "files": files}
         text = json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True)
         (draft / STAGE_RECORD).write_text(text)
+        if self.storage.local is None and MODEL in files:
+            NodeCache.of_this_node().keep(files[MODEL]["sha256"], (draft / MODEL).read_bytes())
         published = self.storage.publish(draft, f"{STAGES}/{key}", last=STAGE_RECORD, replace=self.replace)
         self.storage.remove(self.checkpoint(key))
         return record if published else self.record(key)
 
     def set_aside(self, key: str) -> str:
         """Move a corrupt stage out of the way; returns where it is now."""
-        return self.storage.set_aside(f"{STAGES}/{key}", key)
+        try:
+            return self.storage.set_aside(f"{STAGES}/{key}", key)
+        except FileNotFoundError:
+            return "another process did"
 
     def checkpoint(self, key: str) -> str:
         """The name of the checkpoint of a stage in progress."""
         return f"{CHECKPOINTS}/{key}.safetensors"
 
     def model_bytes(self, key: str) -> tuple[dict[str, Any], bytes]:
-        """The record of a model stage and its checked weights, as safetensors."""
+        """The record of a model stage and its checked weights, as safetensors.
+
+        :raises FileNotFoundError: the stage is not in the store.
+        :raises CorruptArtifactError: it has changed; on an object store, where a launch does not read every file, it
+            is then set aside.
+        """
+        try:
+            return self._model_bytes(key)
+        except CorruptArtifactError:
+            if self.storage.local is not None:
+                raise
+        time.sleep(SETTLE)
+        try:
+            return self._model_bytes(key)
+        except CorruptArtifactError as error:
+            aside = self.set_aside(key)
+            raise CorruptArtifactError(f"{error}; set aside as {aside}, the next launch computes it again") from error
+
+    def _model_bytes(self, key: str) -> tuple[dict[str, Any], bytes]:
         record = self.record(key)
-        return record, self.read(record, MODEL)
+        if self.storage.local is not None:
+            return record, self.read(record, MODEL)
+        checksum = record["files"][MODEL]["sha256"]
+        return record, NodeCache.of_this_node().fetch(checksum, lambda: self.read(record, MODEL))
+
+
+def _check_size(key: str, name: str, found: int | None, expected: int) -> None:
+    if found is None:
+        raise CorruptArtifactError(f"stage {key[:12]}: {name} is missing")
+    if found != expected:
+        raise CorruptArtifactError(f"stage {key[:12]}: {name} has {found} bytes instead of {expected}")
 
 
 def _fingerprint(file: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from tasks.attacks.settings import AttackSettings
 from tasks.data.settings import DatasetSettings
-from tasks.keys import digest
+from tasks.keys import canonical_json, mapping_text, text_digest
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, keyed
@@ -41,12 +41,23 @@ class Trial(Settings):
     @property
     def trial_id(self) -> str:
         """The first 16 hex digits of the sha256 of the canonical configuration."""
-        return digest(self.canonical())[:16]
+        return text_digest(mapping_text(self._parts()))[:16]
 
     @property
     def replicate_id(self) -> str:
         """The same for all trials that differ only in their seed."""
-        return digest({**self.canonical(), "seed": None})[:16]
+        return text_digest(mapping_text({**self._parts(), "seed": "null"}))[:16]
+
+    def _parts(self) -> dict[str, str]:
+        """`canonical` as canonical JSON, by section."""
+        values = {name: getattr(self, name) for name in _NAMES}
+        return {
+            name: value.canonical_text if isinstance(value, Settings) else canonical_json(value)
+            for name, value in values.items()
+        }
+
+
+_NAMES = tuple(Trial.model_fields)
 
 
 def normalized(section: Any) -> Any:

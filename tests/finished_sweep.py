@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from pyarrow import fs
 
 from orchestrator.plan import Plan, make_plan, plan_text
 from orchestrator.spaces import load, resolved_text
 from orchestrator.sweep_store import SweepStore
 from orchestrator.verdicts import annotated
 from tasks import paths
+from tasks.object_store import ObjectStore
 from tasks.row import finished_row
 from tasks.stages.context import Context
 from tasks.stages.run import run_chain
-from tasks.storage import open_storage
+from tasks.storage import Storage, open_storage
 from tasks.store import StageStore
 
 
@@ -35,3 +37,8 @@ def finish(space_file: Path, folder: Path, overrides: tuple[str, ...] = ()) -> t
     storage.write(sweep.path(paths.PLAN), plan_text(plan))
     sweep.write_rows(annotated(rows))
     return plan, sweep
+
+
+def remote_storage(folder: Path) -> Storage:
+    """A folder that this machine reaches as it reaches an object store."""
+    return Storage("mem://", ObjectStore(fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem()), ""), 1.0)

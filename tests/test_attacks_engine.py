@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -187,12 +186,6 @@ def test_examples_are_made_against_the_surrogate_and_judged_by_the_model() -> No
     (same,) = evaluate(model, images, [cell.model_copy(update={"stop_when_fooled": False})], 0, 0.5, surrogate=model)
     assert black.counts()["robust_correct"] > white.counts()["robust_correct"]
     assert same.counts()["robust_correct"] <= white.counts()["robust_correct"] + 1
-
-
-def test_without_foolbox_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "foolbox", None)
-    with pytest.raises(StageError, match=r"advsweep\[foolbox\]"):
-        evaluate(Linear(), linear_images(), [settings(name="deepfool")], 0, 0.5)
 
 
 WRONG = [

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from ray.exceptions import RayActorError
+import torch
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from orchestrator import spaces
 from orchestrator.estimates import Speeds, job_seconds, list_schedule, remaining_path
 from orchestrator.plan import Plan, make_plan
 from orchestrator.resources import Resources, ResourceTable
+from orchestrator.sweep.endings import Ending, KilledForMemoryError, StageTimeoutError, ending
 from orchestrator.sweep.executor import Policy, StageExecutor
 from orchestrator.sweep.graph import JobGraph, Node, State
-from orchestrator.sweep.pool import Finished, Worker
+from orchestrator.sweep.runs import Finished, Worker
 from tasks.chain import Stage
 from tests.conftest import CONFIG
 
@@ -30,6 +32,8 @@ class ScriptedPool:
         self.ran: list[str] = []
         self.wanted: list[Mapping[Resources, int]] = []
         self.starting = False
+        self.cannot_start: str | None = None
+        self.limits: dict[str, float | None] = {}
         self._idle = {resources: Worker(None, resources) for resources in classes}
         self._busy: list[Worker] = []
 
@@ -39,7 +43,8 @@ class ScriptedPool:
     def idle_resources(self) -> set[Resources]:
         return set() if self._busy else set(self._idle)
 
-    def submit(self, node: Node, resources: Resources) -> str:
+    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> str:
+        self.limits[node.job.kind] = limit
         worker = self._idle[resources]
         worker.node = node
         self._busy.append(worker)
@@ -96,7 +101,7 @@ def plan(**changes: Any) -> Plan:
     return make_plan(spaces.build("test", "test", content), None)
 
 
-def executed(planned: Plan, behaviour: Behaviour, **policy: int) -> tuple[StageExecutor, JobGraph, Heard, ScriptedPool]:
+def executed(planned: Plan, behaviour: Behaviour, **policy: Any) -> tuple[StageExecutor, JobGraph, Heard, ScriptedPool]:
     jobs = planned.jobs(())
     seconds = job_seconds(planned, jobs, Speeds({}, {}))
     graph = JobGraph(jobs, remaining_path(jobs, seconds))
@@ -154,13 +159,79 @@ def test_a_lost_worker_is_no_failure_and_has_its_own_budget() -> None:
         lost.append(node.job.id)
         return RayActorError() if lost.count(node.job.id) <= 4 else None
 
-    executor, graph, heard, _ = executed(plan(), flaky, losses=5)
+    executor, graph, heard, _ = executed(plan(), flaky, max_preemptions=4)
     assert {node.state for node in graph.nodes.values()} == {State.DONE}
     assert not heard.failures
     assert executor.stopped_by is None
-    _, graph, heard, _ = executed(plan(), lambda _: RayActorError(), losses=3)
+    _, graph, heard, _ = executed(plan(), lambda _: RayActorError(), max_preemptions=2)
     assert states(graph, "train") == [State.FAILED] * 2
     assert heard.losses == [True, True, False] * 2 or sorted(heard.losses) == [False] * 2 + [True] * 4
+
+
+OUT_OF_MEMORY = [
+    OutOfMemoryError("Task was killed due to the node running low on memory.\nMemory on the node was 31GB / 32GB"),
+    RayTaskError("run", "trace", MemoryError()),
+    RayTaskError("run", "trace", RuntimeError("DefaultCPUAllocator: can't allocate memory")),
+    RayTaskError("run", "trace", torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")),
+    KilledForMemoryError("its node's kernel killed its worker"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(getattr(error, "cause", error)).__name__)
+def test_memory_that_runs_out_has_a_budget_of_its_own_and_fails_that_stage_alone(error: BaseException) -> None:
+    planned = plan()
+    victim = next(stage.key for stage in planned.stages.values() if stage.kind == "prune")
+
+    def large(node: Node) -> BaseException | None:
+        return error if node.job.stages[0].key == victim else None
+
+    _, graph, heard, pool = executed(planned, large, max_failures=5, max_preemptions=5)
+    assert pool.ran.count(victim) == 2
+    assert [again for _, again in heard.failures] == [True, False]
+    assert all(told.startswith("out of memory: ") and len(told.splitlines()) == 1 for told, _ in heard.failures)
+    assert not heard.losses
+    assert states(graph, "attack").count(State.DONE) == 6
+
+
+def test_an_error_that_speaks_of_something_else_is_a_failure() -> None:
+    assert ending(RayTaskError("run", "trace", ValueError("bad_alloc"))) is Ending.FAILED
+    assert ending(RayTaskError("run", "trace", RuntimeError("size mismatch"))) is Ending.FAILED
+    assert ending(RayActorError()) is Ending.PREEMPTED
+
+
+def test_failures_and_preemptions_of_one_stage_do_not_use_up_each_other() -> None:
+    ways: list[BaseException] = [RayActorError(), ValueError("once"), RayActorError()]
+    left: dict[str, list[BaseException]] = {}
+
+    def unlucky(node: Node) -> BaseException | None:
+        mine = left.setdefault(node.job.id, list(ways))
+        return mine.pop() if mine else None
+
+    _, graph, heard, _ = executed(plan(), unlucky, max_failures=1, max_preemptions=2)
+    assert {node.state for node in graph.nodes.values()} == {State.DONE}
+    assert len(heard.losses) == 2 * len(heard.failures) == 2 * len(graph.nodes)
+
+
+def test_each_kind_runs_for_as_long_as_it_may() -> None:
+    late = StageTimeoutError("timed out after 5 s")
+    _, _, heard, pool = executed(
+        plan(), lambda node: late if node.job.kind == "train" else None, timeouts={"train": 5.0}, breaker=99
+    )
+    assert set(heard.failures) == {("timed out after 5 s", True), ("timed out after 5 s", False)}
+    assert pool.limits == {"train": 5.0}
+    _, _, _, pool = executed(plan(), lambda _: None, timeouts={"train": 5.0})
+    assert pool.limits["attack"] is None
+
+
+def test_workers_that_never_come_up_stop_the_sweep() -> None:
+    planned = plan()
+    jobs = planned.jobs(())
+    graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
+    pool, heard = ScriptedPool(lambda _: None, [Resources()]), Heard()
+    pool.cannot_start = "no worker can start: ImportError: no module"
+    executor = StageExecutor(graph, pool, ResourceTable(), heard, Policy())  # type: ignore[arg-type]
+    executor.run()
+    assert executor.stopped_by == "no worker can start: ImportError: no module"
 
 
 def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:

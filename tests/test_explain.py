@@ -60,11 +60,11 @@ def test_other_settings_are_named(storage: Storage, changes: dict[str, Any], exp
 
 def test_another_version_and_other_data_are_named(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(chain.VERSIONS, "train", 99)
-    chain._stage.cache_clear()
+    chain._line.cache_clear()
     try:
         assert "its version: 1 -> 99" in reasons(storage)["train"]
     finally:
-        chain._stage.cache_clear()
+        chain._line.cache_clear()
 
 
 def test_an_unknown_trial_is_said(storage: Storage) -> None:

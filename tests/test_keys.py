@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from orchestrator.resources import Resources
 from tasks.attacks.settings import METHODS, AttackSettings
 from tasks.chain import chain, shared_run
 from tasks.data.settings import DatasetSettings
+from tasks.keys import canonical_json, digest
 from tasks.settings import Settings
 from tasks.training.basic import OPTIMIZERS
 from tasks.training.schedules import SCHEDULES
@@ -120,3 +122,24 @@ def test_canonical_settings_are_plain_json() -> None:
     assert json.loads(json.dumps(trial.canonical())) == trial.canonical()
     assert isinstance(trial.attack, AttackSettings)
     assert isinstance(trial.dataset, DatasetSettings)
+
+
+def test_text_that_is_put_together_is_the_text_of_the_whole() -> None:
+    trial = normalized_trial(Trial.model_validate(CONFIG))
+    assert trial.trial_id == digest(trial.canonical())[:16]
+    assert trial.replicate_id == digest({**trial.canonical(), "seed": None})[:16]
+    stages = chain(trial, DATA)
+    assert [stage.key for stage in stages] == [digest(stage.identity) for stage in stages]
+    shared = {**stages[-1].identity, "settings": trial.attack.shared()}
+    assert shared_run(stages[-1]) == digest(shared)
+
+
+def test_a_changed_copy_keeps_nothing_of_the_original() -> None:
+    before = AttackSettings.model_validate(CONFIG["attack"])
+    kept = (hash(before), before.canonical_text, before.shared_text)
+    after = before.model_copy(update={"examples": 7})
+    assert (hash(after), after.canonical_text, after.shared_text) != kept
+    assert after.canonical_text == canonical_json(after.canonical())
+    again = pickle.loads(pickle.dumps(before))
+    assert vars(again).keys() == AttackSettings.model_fields.keys()
+    assert (again, hash(again), again.canonical_text) == (before, hash(before), before.canonical_text)

@@ -81,6 +81,14 @@ def test_an_override_makes_missing_sections() -> None:
     assert content == {"dataset": {"split": {"seed": 3}}}
 
 
+def test_an_override_chooses_an_item_of_a_list_and_makes_nothing() -> None:
+    content: dict[str, Any] = {"train": {"grid_search": [{"epochs": 1}, {"ensemble": {"surrogates": [{"seed": 1}]}}]}}
+    spaces.apply_override(content, "train.ensemble.surrogates.0.seed=2")
+    assert content["train"]["grid_search"] == [{"epochs": 1}, {"ensemble": {"surrogates": [{"seed": 2}]}}]
+    with pytest.raises(UsageError, match=r"nothing at train\.ensemble\.surrogates\.1\.seed"):
+        spaces.apply_override(content, "train.ensemble.surrogates.1.seed=2")
+
+
 def test_all_mistakes_are_reported_at_once_with_path_value_and_choices() -> None:
     with pytest.raises(ProblemsError) as caught:
         built(

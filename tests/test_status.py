@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import fs
 from rich.console import Console
 
 from orchestrator import heartbeat, watch
+from orchestrator.faults import FAILURE, PREEMPTION, FaultLog
 from orchestrator.heartbeat import Heartbeat, Pulse
 from orchestrator.launch import Launch, launch
 from orchestrator.plan import make_plan, plan_text
@@ -24,8 +24,8 @@ from orchestrator.sweep.state import SweepState
 from orchestrator.sweep_store import SweepStore
 from orchestrator.tracking import log
 from tasks import paths
-from tasks.storage import Storage, open_storage
-from tests.finished_sweep import finish
+from tasks.storage import open_storage
+from tests.finished_sweep import finish, remote_storage
 from tests.harness import advsweep, rows
 from tests.wandb_stub import Fault, Stub
 
@@ -33,7 +33,7 @@ from tests.wandb_stub import Fault, Stub
 def facts(**changes: Any) -> dict[str, Any]:
     """What a driver publishes in the middle of a sweep."""
     stage = {"stage": "train", "key": "ab" * 32, "model": "resnet8", "seed": 1, "where": "node7 pid 42", "seconds": 9.0}
-    found = SweepState(8, 14, 3, {}).facts() | {"jobs_done": 6, "retries": 2, "failures": 1, "workers_lost": 4}
+    found = SweepState(8, 14, 3, {}).facts() | {"jobs_done": 6, "failures": 3, "preemptions": 4}
     return found | {"eta_seconds": 90.0, "running": [stage]} | changes
 
 
@@ -43,7 +43,7 @@ def sweep(space_file: Path, tmp_path: Path) -> SweepStore:
     plan = make_plan(load(str(space_file)), None)
     root = tmp_path / "storage"
     root.mkdir()
-    storage = Storage("mem://", fs.SubTreeFileSystem(str(root), fs.LocalFileSystem()), "")
+    storage = remote_storage(root)
     for part in ("stages", f"sweeps/{plan.sweep_id}/drivers", f"sweeps/{plan.sweep_id}/trials"):
         (root / part).mkdir(parents=True)
     found = SweepStore(storage, plan.sweep_id)
@@ -72,15 +72,18 @@ def seen(sweep: SweepStore, pulse: Pulse | None = None) -> dict[str, Any]:
     return status_facts(sweep.storage, sweep.sweep_id, pulse or Pulse())
 
 
-def test_what_runs_where_is_read_from_the_storage(sweep: SweepStore) -> None:
+def test_what_runs_where_is_read_from_the_storage(sweep: SweepStore, space_file: Path) -> None:
     beating(sweep)
+    stage = make_plan(load(str(space_file)), None).trials[0].chain[0]
+    for what, again in ((FAILURE, True), (FAILURE, False), (PREEMPTION, True)):
+        FaultLog(sweep).add(what, [stage], "no such file", again)
     found = seen(sweep)
     assert (found["state"], found["trials"], found["missing"]) == ("running", 8, 8)
-    assert (found["retries"], found["failures"], found["workers_lost"], found["reused"]) == (2, 1, 4, 3)
+    assert (found["retries"], found["failures"], found["preemptions"], found["reused"]) == (1, 2, 1, 3)
     assert found["eta_seconds"] == 90
     shown = "\n".join(status_lines([found]))
     assert "train  resnet8 seed 1  abababab  node7 pid 42" in shown
-    assert "retries 2, failures 1, preempted or lost workers 4, ETA 1 min 30 s" in shown
+    assert "reused 3, failures 2, retries 1, preemptions 1, ETA 1 min 30 s" in shown
 
 
 @pytest.mark.parametrize(
@@ -127,7 +130,7 @@ def test_two_drivers_add_up_and_the_next_forgets_the_dead(sweep: SweepStore, tmp
     first = beating(sweep)
     beating(sweep, eta_seconds=30.0)
     found = seen(sweep)
-    assert (found["jobs_done"], found["workers_lost"], len(found["running"]), found["eta_seconds"]) == (12, 8, 2, 90)
+    assert (found["jobs_done"], len(found["running"]), found["eta_seconds"]) == (12, 2, 90)
     first.end("interrupted")
     assert seen(sweep)["state"] == "running", "one is left"
     aged(tmp_path, heartbeat.FORGOTTEN_AFTER + 1)
@@ -165,8 +168,7 @@ def test_watching_ends_with_the_sweep(
     *lines, _, _, last, _ = [*capsys.readouterr().out.splitlines(), ""]
     assert len(looks) == 3
     assert [line for line in lines if line.startswith(sweep.sweep_id)] == [
-        f"{sweep.sweep_id}: trials 0/8, jobs 6/14, reused 3, retries 2, workers lost 4, ETA 1 min 30 s; "
-        "train abababab on node7 pid 42"
+        f"{sweep.sweep_id}: trials 0/8, jobs 6/14, reused 3, ETA 1 min 30 s; train abababab on node7 pid 42"
     ], "it is not said again while nothing but time passes"
     assert "stopped" in last
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from orchestrator import spaces
-from orchestrator.reference import compare, prediction_interval
 from orchestrator.tradeoff import tradeoff_table
 from orchestrator.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotated, verdicts
 from tasks.attacks.health import health
@@ -18,34 +17,8 @@ from tasks.attacks.prepare import frozen
 from tasks.chain import chain
 from tasks.data.images import Images
 from tasks.errors import UsageError
-from tasks.row import finished_row
-from tasks.trial import normalized_trial
 from tests.conftest import CONFIG
-
-
-def row(attack: dict[str, Any], robust: int, **metrics: Any) -> dict[str, Any]:
-    """The finished row of an attack on one model, 1,000 images of which 950 are classified correctly."""
-    space = spaces.build("test", "test", {**CONFIG, "attack": attack})
-    trial = normalized_trial(space.trials[0])
-    stages = chain(trial, "0" * 64)
-    found = {"examples": 1000, "clean_correct": 950, "robust_correct": robust, "classes": 10}
-    found |= {"parameters": 1, "nonzero_parameters": 1, "macs": 1}
-    found |= {"gradient_images": 256, "zero_gradients": 0, "deterministic": True, **metrics}
-    time = "2026-01-01T00:00:00+00:00"
-    record = {
-        "metrics": found,
-        "device": "cpu",
-        "versions": {},
-        "seconds": 1.0,
-        "started_at": time,
-        "finished_at": time,
-    }
-    made = finished_row(trial, stages, {stage.key: record for stage in stages})
-    return made | {"sweep_id": "s", "space": "test"}
-
-
-def ifgsm(eps: float | str, steps: int, robust: int, **metrics: Any) -> dict[str, Any]:
-    return row({"name": "ifgsm", "eps": eps, "steps": steps}, robust, **metrics)
+from tests.rows import ifgsm, row
 
 
 def of(check: str, found: list[Verdict]) -> set[str]:
@@ -167,21 +140,3 @@ def test_verify_adds_the_cells_that_make_every_check_possible() -> None:
     assert {trial.trial_id for trial in plain.trials} < {trial.trial_id for trial in more.trials}
     with pytest.raises(UsageError, match="needs an iterative attack"):
         spaces.load("smoke", ["attack={name: fgsm, eps: 8/255}"], verify=True)
-
-
-def test_a_papers_number_agrees_when_it_lies_in_the_interval() -> None:
-    reference: list[dict[str, Any]] = [
-        {"match": {"attack": "ifgsm", "attack_eps": "8/255"}, "robust_accuracy": 0.21, "source": "near"},
-        {"match": {"attack": "ifgsm", "train.epochs": 2}, "robust_accuracy": "1/2", "source": "far"},
-        {"match": {"attack": "ifgsm", "prune": None}, "clean_accuracy": 0.5, "source": "absent"},
-    ]
-    near, far, absent = compare(reference, [ifgsm("8/255", 10, 200)])
-    assert near.agreement == "yes"
-    assert far.agreement == "no"
-    assert absent.agreement == "not measured"
-    assert (near.images, near.seeds, near.measured) == (1000, 1, 0.2)
-    several = [ifgsm("8/255", 10, 200), ifgsm("8/255", 10, 400), ifgsm("8/255", 10, 600)]
-    (noisy,) = compare(reference[1:2], several)
-    assert noisy.agreement == "within seeds"
-    low, high = prediction_interval([0.2, 0.4, 0.6]) or (0.0, 0.0)
-    assert (high - low) / 2 == pytest.approx(4.302653 * 0.2 * (4 / 3) ** 0.5, abs=1e-6)  # t with 2 degrees of freedom

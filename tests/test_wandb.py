@@ -15,7 +15,6 @@ from pathlib import Path
 import filelock
 import pytest
 from PIL import Image
-from pyarrow import fs
 from rich.console import Console
 
 from orchestrator.launch import Launch, launch
@@ -26,9 +25,9 @@ from orchestrator.tracking.content import RunContent, shallow
 from orchestrator.tracking.folder import WandbFolder, run_id
 from orchestrator.tracking.sender import understood
 from tasks.errors import UsageError
-from tasks.storage import Storage, open_storage
+from tasks.storage import open_storage
 from tests.conftest import SMALL_SPACE
-from tests.finished_sweep import finish
+from tests.finished_sweep import finish, remote_storage
 from tests.wandb_files import Run, read_run
 from tests.wandb_stub import KEY, Fault, Stub
 
@@ -298,7 +297,7 @@ def test_sync_says_what_is_missing(sweep: Sweep, tmp_path: Path, monkeypatch: py
         with pytest.raises(UsageError, match="another process sends"):
             sync(sweep.store, 5, print)
     monkeypatch.chdir(tmp_path)
-    shared = Storage("mem://", fs.SubTreeFileSystem(str(sweep.storage), fs.LocalFileSystem()), "")
+    shared = remote_storage(sweep.storage)
     remote = SweepStore(shared, sweep.store.sweep_id)
     with pytest.raises(
         UsageError, match=f"{TRIALS} runs are not sent, and their files are not on .* they lie in /.* on"

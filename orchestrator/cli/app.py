@@ -9,9 +9,11 @@ import traceback
 import typer
 
 from orchestrator.cli.data import data
+from orchestrator.cli.jobs import logs, stop
 from orchestrator.cli.keeping import clean, doctor, explain, export
 from orchestrator.cli.launching import launch, plan, spaces
 from orchestrator.cli.reading import results, status
+from orchestrator.cli.reporting import compare, report
 from orchestrator.cli.tracking import wandb
 
 app = typer.Typer(
@@ -22,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (launch, spaces, plan, status, results, explain, export, doctor, clean):
+for command in (
+    launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, doctor, clean,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(data, name="data")
 app.add_typer(wandb, name="wandb")
@@ -45,13 +49,13 @@ def main() -> None:
 
 def run() -> int:
     """The exit code; a mistake of the user is one message and exit code 2, never a traceback."""
-    from tasks.errors import UsageError
+    from tasks.errors import StorageError, UsageError
 
     try:
         app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except UsageError as error:
+    except (StorageError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:

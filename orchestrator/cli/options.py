@@ -19,6 +19,10 @@ StorageOption = Annotated[
 DataDirOption = Annotated[
     Path | None, typer.Option(envvar="ADVSWEEP_DATA_DIR", help="Root of the data sets that live on disk.")
 ]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(envvar="ADVSWEEP_ADDRESS", help="A cluster whose jobs are meant: http://HEAD:8265."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 VerifyOption = Annotated[
     bool, typer.Option("--verify", help="Add attacks that make more checks of the numbers possible.")

@@ -4,16 +4,22 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_STORAGE, Format, JsonOption, StorageOption, SweepArgument
+from orchestrator.cli.options import DEFAULT_STORAGE, AddressOption, Format, JsonOption, StorageOption, SweepArgument
 
 
 def status(
     sweep: Annotated[str | None, typer.Argument(help="The id of a sweep, or the beginning of one.")] = None,
     storage: StorageOption = DEFAULT_STORAGE,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until nothing runs.")] = False,
+    address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how far sweeps are and what runs where, from their storage alone."""
+    """Show how far sweeps are and what runs where, from their storage alone; with --address, the jobs of a cluster."""
+    if address is not None:
+        from orchestrator.cli.jobs import job_table
+
+        typer.echo(job_table(address, sweep, as_json=as_json))
+        return
     from rich.console import Console
 
     from orchestrator.watch import follow, once

@@ -1,7 +1,7 @@
 """The stage executor: every distinct job once, on a pool of actors, longest remaining path first.
 
-A job's own errors are retried `attempts` times in all; a lost worker is no failure and has a budget of its own. A job
-that fails takes what depends on it along, and nothing else. The same error in the first few jobs of a kind stops all.
+A job's own errors, losses of its worker, and memory that runs out have a budget each. A job that fails takes what
+depends on it along, and nothing else. The same error in the first few jobs of a kind stops all.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import errno
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from orchestrator.resources import Resources, ResourceTable
+from orchestrator.sweep.endings import Ending, cause_of, message
 from orchestrator.sweep.graph import JobGraph, Node, State
-from orchestrator.sweep.pool import Finished, WorkerPool
+from orchestrator.sweep.pool import WorkerPool
+from orchestrator.sweep.runs import Finished
 from tasks.chain import KINDS, Kind, Stage
+from tasks.errors import StorageError
 
 Record = Mapping[str, Any]
 POLL = 0.2
@@ -25,14 +28,27 @@ POLL = 0.2
 
 @dataclass(frozen=True)
 class Policy:
-    """How often things are tried."""
+    """How often a job is tried again, by what ended its runs, and how long a run may take."""
 
-    attempts: int = 2
-    """Runs of a job that may end by its own error."""
-    losses: int = 10
-    """Runs of a job that may end with a lost worker."""
+    max_failures: int = 1
+    """After errors of its own and time-outs."""
+    max_preemptions: int = 10
+    """After losses of its worker or its node."""
+    max_out_of_memory: int = 1
+    """After it ran out of memory: its neighbours may have taken it, but no more than once."""
+    timeouts: Mapping[Kind, float] = field(default_factory=dict)
+    """Seconds that one run of a kind may take; a kind that is not named may take any time."""
     breaker: int = 3
     """Jobs of a kind that fail alike before any of that kind succeeds: then the sweep is stopped."""
+
+    def again(self, node: Node, how: Ending) -> bool:
+        """Whether a job is tried again whose last run ended so."""
+        most = {
+            Ending.FAILED: self.max_failures,
+            Ending.PREEMPTED: self.max_preemptions,
+            Ending.NO_MEMORY: self.max_out_of_memory,
+        }
+        return node.ended[how] <= most[how]
 
 
 class Listener(Protocol):
@@ -93,6 +109,7 @@ class StageExecutor:
                 self.warm.set()
             for ended in self._pool.wait(POLL):
                 self._settle(ended)
+            self.stopped_by = self.stopped_by or self._pool.cannot_start
         if self.stopped_by is not None:
             self._give_up(self.stopped_by)
         self.warm.set()
@@ -109,7 +126,8 @@ class StageExecutor:
             node = self._graph.take([kind for kind in KINDS if self._resources.of(kind) in idle])
             if node is None:
                 return
-            where = self._pool.submit(node, self._resources.of(node.job.kind))
+            kind = node.job.kind
+            where = self._pool.submit(node, self._resources.of(kind), self._policy.timeouts.get(kind))
             self._listener.started(node.job.stages, where)
 
     def _settle(self, ended: Finished) -> None:
@@ -118,41 +136,42 @@ class StageExecutor:
             self._succeeded.add(node.job.kind)
             self._graph.finish(node)
             self._listener.finished(node.job.stages, ended.records)
-        elif ended.lost:
+            return
+        node.ended[ended.ending] += 1
+        if ended.ending is Ending.PREEMPTED:
             self._settle_loss(node, type(ended.error).__name__)
         else:
-            self._settle_failure(node, ended.error)
+            self._settle_failure(node, ended.ending, ended.error)
 
     def _settle_loss(self, node: Node, error: str) -> None:
-        node.losses += 1
-        again = node.losses < self._policy.losses
+        again = self._policy.again(node, Ending.PREEMPTED)
         self._listener.lost(node.job.stages, error, again)
         if again:
             self._graph.again(node)
         else:
-            self._fail(node, f"its worker was lost {node.losses} times, the last time by {error}")
+            times = node.ended[Ending.PREEMPTED]
+            self._fail(node, f"its worker was lost {times} times, the last time by {error}")
 
-    def _settle_failure(self, node: Node, error: BaseException) -> None:
-        cause = getattr(error, "cause", None) or error
-        message = f"{type(cause).__name__}: {cause}".splitlines()[0]
-        node.attempts += 1
+    def _settle_failure(self, node: Node, how: Ending, error: BaseException) -> None:
+        told, cause = message(error), cause_of(error)
         full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
-        again = node.attempts < self._policy.attempts and not full_disk
-        self._listener.failed(node.job.stages, message, str(error), again)
+        hopeless = full_disk or isinstance(cause, StorageError)
+        again = self._policy.again(node, how) and not hopeless
+        self._listener.failed(node.job.stages, told, str(error), again)
         if again:
             self._graph.again(node)
             return
-        self._fail(node, message)
-        if full_disk:
-            self.stopped_by = f"the storage is full: {message}"
-        self._trip(node.job.kind, message)
+        self._fail(node, told)
+        if hopeless:
+            self.stopped_by = f"the storage is {'full' if full_disk else 'out of reach'}: {told}"
+        self._trip(node.job.kind, told)
 
-    def _trip(self, kind: Kind, message: str) -> None:
+    def _trip(self, kind: Kind, told: str) -> None:
         """The circuit breaker: stop when the first jobs of a kind all fail alike."""
-        self._failures[kind][message] += 1
-        if kind not in self._succeeded and self._failures[kind][message] >= self._policy.breaker:
-            count = self._failures[kind][message]
-            self.stopped_by = f"the first {count} {kind} stages failed alike: {message}"
+        self._failures[kind][told] += 1
+        if kind not in self._succeeded and self._failures[kind][told] >= self._policy.breaker:
+            count = self._failures[kind][told]
+            self.stopped_by = f"the first {count} {kind} stages failed alike: {told}"
 
     def _fail(self, node: Node, error: str) -> None:
         for blocked in self._graph.fail(node, error):

@@ -1,16 +1,17 @@
-"""The state of every job: which may run, which comes first, which is lost with another. Plain data, no Ray."""
+"""The state of every job: which may run, which comes first, which is lost with another. Plain data."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from orchestrator.plan import Job
+from orchestrator.sweep.endings import Ending
 from tasks.chain import Kind
 
 
@@ -35,10 +36,8 @@ class Node:
     missing: int
     """Upstream jobs that are not done yet."""
     state: State = State.WAITING
-    attempts: int = 0
-    """Runs that ended by the job's own error."""
-    losses: int = 0
-    """Runs that ended because a worker or a node was lost; no failure of the job."""
+    ended: Counter[Ending] = field(default_factory=Counter)
+    """How its runs ended that were no success."""
     error: str | None = None
 
 

@@ -33,14 +33,14 @@ class RowRecorder:
         """Write what is left, and make one part of all."""
         self._closing.set()
         self._thread.join()
-        self.flush()
-        self._compact()
+        if self.flush():
+            self._compact()
 
     def rewrite(self, rows: list[Row]) -> None:
         """Replace rows after everything else is written."""
         self._pending += rows
-        self.flush()
-        self._compact()
+        if self.flush():
+            self._compact()
 
     def _compact(self) -> None:
         try:
@@ -48,18 +48,19 @@ class RowRecorder:
         except OSError as error:
             self._on_error(error)
 
-    def flush(self) -> None:
-        """Write what has come in since the last part."""
+    def flush(self) -> bool:
+        """Write what has come in since the last part; false where that failed."""
         with self._lock:
             rows, self._pending = self._pending, []
-        if not rows:
-            return
         try:
-            self._sweep.write_rows(rows)
+            if rows:
+                self._sweep.write_rows(rows)
+            return True
         except OSError as error:
             with self._lock:
                 self._pending = rows + self._pending
             self._on_error(error)
+            return False
 
     def _write_often(self) -> None:
         while not self._closing.wait(INTERVAL):

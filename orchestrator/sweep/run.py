@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ray
 from rich.console import Console
 
 from orchestrator import progress
+from orchestrator.address import LOCAL
+from orchestrator.faults import FAILURE, PREEMPTION, FaultLog
 from orchestrator.heartbeat import Heartbeat
 from orchestrator.launch import FINISHED, INTERRUPTED, SOME_FAILED, Launch, Prepared, say, summary
 from orchestrator.sweep.board import FAILED, Board
-from orchestrator.sweep.cluster import LOCAL, Cluster, connected, usable_cpus
+from orchestrator.sweep.capacity import Growth, check_fits
+from orchestrator.sweep.cluster import Cluster, connected, usable_cpus
 from orchestrator.sweep.executor import Policy, StageExecutor
 from orchestrator.sweep.graph import JobGraph
+from orchestrator.sweep.head_watch import head_watched
+from orchestrator.sweep.nodes import check_nodes, survey
 from orchestrator.sweep.pool import WorkerPool
 from orchestrator.sweep.recorder import RowRecorder
 from orchestrator.sweep.state import SweepState, outcome
@@ -62,6 +70,7 @@ class Sweep:
         self.wandb = wandb_log(prepared, options, console)
         self._online = options.wandb == "online"
         self._board: Any = None
+        self._faults = FaultLog(prepared.sweep)
         self._log = threading.Lock()
 
     def open_board(self) -> str:
@@ -93,27 +102,23 @@ class Sweep:
 
     def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None:
         self.state.end(stages, done=False)
-        self._write_log(stages, error, trace)
-        if again:
-            self.state.retries += 1
-        else:
+        self.state.failures += 1
+        self.state.retries += again
+        self._write_log(FAILURE, stages, error, trace, again)
+        if not again:
             self._post_failure(stages, error)
 
     def lost(self, stages: Sequence[Stage], error: str, again: bool) -> None:
         self.state.end(stages, done=False)
-        self.state.losses += 1
-        self._write_log(stages, f"worker lost: {error}", "")
+        self.state.preemptions += 1
+        self._write_log(PREEMPTION, stages, f"worker lost: {error}", "", again)
         if not again:
             self._post_failure(stages, f"its worker was lost too often: {error}")
 
     def blocked(self, stages: Sequence[Stage], error: str) -> None:
-        self._post_outcome(stages, error)
+        self._post_failure(stages, error)
 
     def _post_failure(self, stages: Sequence[Stage], error: str) -> None:
-        self.state.failures += len(stages)
-        self._post_outcome(stages, error)
-
-    def _post_outcome(self, stages: Sequence[Stage], error: str) -> None:
         self.errors |= {stage.key: error for stage in stages}
         self._board.post.remote({stage.key: {"status": FAILED, "error": error} for stage in stages})
 
@@ -136,6 +141,17 @@ class Sweep:
         if self._online:
             self.wandb.start()
 
+    def close(self, outcome: str, *, hurried: bool = False) -> None:
+        """Write what is left to write.
+
+        :param outcome: how the sweep ended, for those who ask its storage.
+        :param hurried: do not wait long for W&B.
+        """
+        self.recorder.close()
+        self.judge()
+        self.heartbeat.end(outcome)
+        self.wandb.close(list(self.state.rows.values()), hurried=hurried)
+
     def judge(self) -> None:
         """Run the checks over the grid and keep their verdicts with the rows."""
         before = self.state.rows
@@ -155,10 +171,14 @@ class Sweep:
         """The name of the file with every failure and its traceback."""
         return self.prepared.sweep.path(paths.LOGS, "failures.log")
 
-    def _write_log(self, stages: Sequence[Stage], error: str, trace: str) -> None:
+    def _write_log(self, what: str, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None:
         names = ", ".join(f"{stage.kind} {stage.key[:12]}" for stage in stages)
-        with self._log:
-            self.prepared.storage.append(self.failures_log, f"{names}: {error}\n{trace}")
+        try:
+            with self._log:
+                self._faults.add(what, stages, error, again)
+                self.prepared.storage.append(self.failures_log, f"{names}: {error}\n{trace}")
+        except OSError as problem:
+            say(self.console, f"a {what} could not be logged: {error}: {problem}")
 
     def _not_published(self, error: OSError) -> None:
         say(self.console, f"`advsweep status` sees nothing of this sweep, its state could not be written: {error}")
@@ -177,18 +197,21 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
     interrupted = False
     sweep.heartbeat.start()
     try:
-        with _interruptible(), connected(options.address, options.cpus) as cluster:
+        with (
+            _interruptible(),
+            connected(options.address, options.cpus) as cluster,
+            head_watched(partial(_end_without_head, sweep, console)),
+        ):
             if options.address == LOCAL:
                 _check_fits(prepared, cluster)
+            else:
+                _check_cluster(prepared, options)
             executor = make_executor(sweep, options, cluster, worker)
             execute(sweep, executor, cluster, console)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        sweep.recorder.close()
-        sweep.judge()
-        sweep.heartbeat.end(_how_it_ended(sweep, executor, interrupted))
-        sweep.wandb.close(list(sweep.state.rows.values()), hurried=interrupted)
+        sweep.close(_how_it_ended(sweep, executor, interrupted), hurried=interrupted)
     return _closing(sweep, executor, console, interrupted)
 
 
@@ -198,7 +221,8 @@ def make_executor(sweep: Sweep, options: Launch, cluster: Cluster, worker: type[
     data_dir = options.data_dir.absolute() if options.data_dir else None
     settings = WorkerSettings(prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh)
     pool = WorkerPool(settings, options.max_concurrent or slots(prepared, options, cluster), worker)
-    return StageExecutor(graph, pool, prepared.resources, sweep, Policy(), eager=options.address == LOCAL)
+    policy = Policy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)
+    return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)
 
 
 def _check_fits(prepared: Prepared, cluster: Cluster) -> None:
@@ -208,6 +232,15 @@ def _check_fits(prepared: Prepared, cluster: Cluster) -> None:
         if wanted.cpus > cluster.cpus or wanted.gpus > cluster.gpus:
             asked = f"{wanted.cpus:g} CPUs and {wanted.gpus:g} GPUs"
             raise UsageError(f"{kind} asks for {asked}; this machine has {cluster.cpus:g} and {cluster.gpus:g}")
+
+
+def _check_cluster(prepared: Prepared, options: Launch) -> None:
+    """:raises UsageError: a node differs from this process or does not see the storage, or a request fits nowhere."""
+    reports = survey(prepared.storage, options.data_dir)
+    check_nodes(reports, prepared.storage, options.data_dir)
+    growth = next((report.growth for report in reports if report.head), Growth(known=False))
+    wanted = {job.kind: prepared.resources.of(job.kind) for job in prepared.jobs}
+    check_fits(wanted, [report.shape for report in reports], growth)
 
 
 def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
@@ -281,6 +314,18 @@ def _how_it_ended(sweep: Sweep, executor: StageExecutor | None, interrupted: boo
     return f"ended with {finished} finished and {failed} failed trials"
 
 
+def _end_without_head(sweep: Sweep, console: Console, reason: str) -> None:
+    """Keep what came out, say why it ends here, and end the process: nothing that waits for Ray will return."""
+    console.show_cursor()
+    for trial_id in sweep.trials:
+        sweep.trial_ended(trial_id)
+    sweep.close(reason, hurried=True)
+    code = _closing(sweep, None, console, interrupted=False)
+    say(console, f"{reason}; nothing finished is lost: with a head that answers, the same command continues")
+    sys.stdout.flush()
+    os._exit(code)
+
+
 def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, interrupted: bool) -> int:
     finished, failed = sweep.state.counts()
     total = len(sweep.trials)
@@ -289,7 +334,7 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
-    log = sweep.prepared.storage.path(sweep.failures_log)
+    log = sweep.prepared.storage.place(sweep.failures_log)
     if executor is not None and executor.stopped_by is not None:
         say(console, f"stopped early: {executor.stopped_by}\n  traceback in {log}")
     elif failed:

@@ -39,12 +39,12 @@ class SweepState:
     """Seconds that all is expected to take, from the times of earlier stages; null where nothing was ever timed."""
     rows: dict[str, Row] = field(default_factory=dict)
     jobs_done: int = 0
-    retries: int = 0
-    """Runs that ended by the stage's own error and were tried again."""
     failures: int = 0
-    """Stages that failed for good; what builds on them is not counted."""
-    losses: int = 0
-    """Runs that were lost with a preempted node or a killed worker; no failure of the stage."""
+    """Runs that ended by an error of their own, by taking too long, or for want of memory."""
+    retries: int = 0
+    """Those of them whose stage was tried again."""
+    preemptions: int = 0
+    """Runs that ended with their worker or their node."""
     running: dict[str, Running] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     _begun: float | None = None
@@ -114,7 +114,7 @@ class SweepState:
             "reused": self.reused,
             "retries": self.retries,
             "failures": self.failures,
-            "workers_lost": self.losses,
+            "preemptions": self.preemptions,
             "elapsed_seconds": self.elapsed,
             "eta_seconds": self.remaining(),
             "best": tradeoff.described(best) if best else None,

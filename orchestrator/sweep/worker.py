@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
+
+from orchestrator.sweep.endings import Place, oom_kills
 from tasks import paths
 from tasks.chain import Stage
 from tasks.storage import open_storage
@@ -36,14 +39,14 @@ class StageWorker:
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
         self._settings = settings
         self._threads = threads
-        self._storage = open_storage(settings.storage_uri)
+        self._storage = open_storage(settings.storage_uri, established=True)
         self._store = StageStore(self._storage, replace=settings.fresh)
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
         self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
 
-    def ready(self) -> tuple[str, int]:
-        """The node and the process id, once the actor is up."""
-        return platform.node(), os.getpid()
+    def ready(self) -> Place:
+        """Where the actor is, once it is up."""
+        return Place(os.getpid(), ray.get_runtime_context().get_node_id(), oom_kills(), platform.node())
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         """Compute and publish stages that share one run; their records."""

@@ -44,7 +44,7 @@ def report(sweep: SweepStore, project: str | None, entity: str | None, say: Call
         made = _made(wr, sweep, rows, project, asked or "entity")
         name = sweep.path(paths.WANDB, SPECIFICATION)
         sweep.storage.write(name, made._to_model().spec.model_dump_json(by_alias=True, indent=1).encode())
-        say(f"W&B: {error}; no report was made, its specification is in {sweep.storage.path(name)}")
+        say(f"W&B: {error}; no report was made, its specification is in {sweep.storage.place(name)}")
         return
     url, new = _within(
         SAVE_LIMIT, lambda: _saved(wr, folder, _made(wr, sweep, rows, project, asked or str(owner["entity"])))

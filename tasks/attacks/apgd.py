@@ -142,8 +142,7 @@ def _look(job: Job, state: _State, loss: Loss) -> Tensor:
     state.best_value = torch.where(better, value, state.best_value)
     state.best = torch.where(per_image(better), state.pixels, state.best)
     state.best_gradient = torch.where(per_image(better), state.gradient, state.best_gradient)
-    fooled: Tensor = logits.detach().argmax(1).ne(state.labels)
-    return fooled
+    return job.target.reached(pixels, logits, state.labels)
 
 
 def _move(state: _State, norm: Norm, eps: float, share: float) -> None:

@@ -11,12 +11,9 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.methods import MethodSettings, TargetedSettings
-from tasks.attacks.norms import Norm, per_image
+from tasks.attacks.norms import Norm
 from tasks.attacks.prepare import Target
 from tasks.seeds import generator
-
-STRETCH = 1.0005
-"""How much larger than found the smallest perturbations are made."""
 
 Crafted = dict[int, Tensor]
 """Number of steps -> adversarial images, float [N, C, H, W] in [0, 1]."""
@@ -52,10 +49,9 @@ class Job:
         """bool [N]: which of these images [N, C, H, W] reach what the attack is after."""
         return self.target.fooled(images, self.labels, self.targets)
 
-    def reached(self, logits: Tensor) -> Tensor:
-        """bool [N]: the same from logits [N, classes]."""
-        said = logits.detach().argmax(1)
-        return said.ne(self.labels) if self.targets is None else said.eq(self.targets)
+    def reached(self, images: Tensor, logits: Tensor) -> Tensor:
+        """bool [N]: the same where the judge's logits [N, classes] are known."""
+        return self.target.reached(images, logits, self.labels, self.targets)
 
     def withstood(self, images: Tensor) -> Tensor:
         """int64: the places of the images that do not."""
@@ -125,9 +121,6 @@ def smallest(job: Job, attack: Callable[[Job], Tensor]) -> Tensor:
     if len(left):
         attacked = job.subset(left)
         found = attack(attacked)
-        # a point on the boundary of the prepared model may lie on the other side for the model itself, in the last bits
-        beyond = (attacked.clean + STRETCH * (found - attacked.clean)).clamp(0, 1)
-        found = torch.where(per_image(attacked.fooled(beyond)), beyond, found)
         success = attacked.fooled(found) | attacked.target.fooled(found, attacked.labels)
         images[left[success]] = found[success]
     return images

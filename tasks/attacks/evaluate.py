@@ -75,6 +75,24 @@ def _joined(parts: Sequence[Evaluation]) -> Evaluation:
     )
 
 
+def adversarial_images(
+    model: nn.Module,
+    images: Images,
+    cell: AttackSettings,
+    seed: int,
+    std: float,
+    index: Tensor,
+    surrogate: nn.Module | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The images at these places before and after the attack, float [N, C, H, W], as `evaluate` makes them: what is
+    random is drawn for each image, whatever the others are.
+    """
+    target = prepare(model if surrogate is None else surrogate, cell.precision)
+    run = _Run(target, frozen(model), images, [cell], seed, std, transfer=surrogate is not None, shown=index)
+    job, found = run.crafted(index)
+    return job.clean, found[cell.method.label_steps]
+
+
 @dataclass(frozen=True)
 class _Run:
     """What all batches share."""
@@ -91,6 +109,11 @@ class _Run:
 
     def cells_of(self, index: Tensor) -> list[Evaluation]:
         """Attack the images at these places; what came out for each cell."""
+        job, found = self.crafted(index)
+        return [self._judged(job, found[cell.method.label_steps], cell) for cell in self.cells]
+
+    def crafted(self, index: Tensor) -> tuple[Job, Crafted]:
+        """What is asked of the attack for the images at these places, and what it made."""
         first = self.cells[0]
         clean, labels = as_float(self.images.pixels[index]), self.images.labels[index]
         counts = tuple(sorted({cell.method.label_steps for cell in self.cells}))
@@ -98,8 +121,7 @@ class _Run:
         stop = first.stop_when_fooled and not self.transfer
         job = Job(self.target, clean, labels, counts, index, self.seed, stop, self._scale(first))
         job = aimed(job, first.method)
-        found = craft(job, first)
-        return [self._judged(job, found[cell.method.label_steps], cell) for cell in self.cells]
+        return job, craft(job, first)
 
     def _scale(self, cell: AttackSettings) -> float:
         return self.std if cell.eps_space == "normalized" else 1.0

@@ -43,7 +43,7 @@ def _walk(job: Job, settings: JsmaSettings, per_step: int, change: Change) -> Te
         pixels = pixels.detach().requires_grad_(True)
         with torch.enable_grad():
             logits = job.target.judge(pixels)
-            going = ~job.reached(logits)
+            going = ~job.reached(pixels, logits)
             out[places] = pixels.detach()
             if step == limit or not going.any():
                 break

@@ -28,12 +28,6 @@ def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     return -lead[:, 0] / (scale + 1e-12)
 
 
-def margin(logits: Tensor, labels: Tensor) -> Tensor:
-    """By how much the label leads every other class, float [N]; below 0: fooled."""
-    label = logits.gather(1, labels[:, None])[:, 0]
-    return label - logits.scatter(1, labels[:, None], -torch.inf).amax(1)
-
-
 def likeliest_others(job: Job, count: int) -> Tensor:
     """The classes after the label that the model finds likeliest on the clean images, int64 [N, at most count]."""
     with torch.no_grad():

@@ -43,26 +43,34 @@ class JsmaSettings(TargetedMinimalSettings):
         return 0 if self.eps == 0 else 1
 
 
-class CarliniWagnerSettings(TargetedMinimalSettings):
-    """Carlini-Wagner L2 (Carlini and Wagner 2017, arXiv 1608.04644), as foolbox has it, without early abortion."""
+class ConstantSettings(TargetedMinimalSettings):
+    """Base of the attacks that weigh the size of the perturbation against being fooled, by a constant they look for."""
 
-    craft = "tasks.attacks.foolbox_attacks:carlini_wagner"
-    name: Literal["carlini_wagner"] = keyed("carlini_wagner")
-    norm: Literal["l2"] = keyed("l2")
     steps: Count = keyed(1000, ge=1, le=100_000)
-    """Steps of Adam for each constant."""
+    """For each constant."""
     binary_search_steps: Count = keyed(9, ge=1, le=100)
     """Constants tried."""
     step_size: Number = keyed(0.01, gt=0)
     confidence: Number = keyed(0.0, ge=0)
     """By how much the logit of the wrong class must lead."""
     initial_const: Number = keyed(1e-3, gt=0)
+    abort_early: bool = keyed(False)
+    """Whether an image is done with a constant when a tenth of the steps brought neither a lower loss nor a smaller
+    success: faster, and perturbations a little larger."""
+
+
+class CarliniWagnerSettings(ConstantSettings):
+    """Carlini-Wagner L2 (Carlini and Wagner 2017, arXiv 1608.04644)."""
+
+    craft = "tasks.attacks.carlini_wagner:carlini_wagner"
+    name: Literal["carlini_wagner"] = keyed("carlini_wagner")
+    norm: Literal["l2"] = keyed("l2")
 
 
 class DeepFoolSettings(MinimalSettings):
-    """DeepFool (Moosavi-Dezfooli et al. 2016, arXiv 1511.04599), as foolbox has it."""
+    """DeepFool (Moosavi-Dezfooli et al. 2016, arXiv 1511.04599)."""
 
-    craft = "tasks.attacks.foolbox_attacks:deepfool"
+    craft = "tasks.attacks.deepfool:deepfool"
     name: Literal["deepfool"] = keyed("deepfool")
     norm: Literal["l2", "linf"] = keyed("l2")
     steps: Count = keyed(50, ge=1, le=10_000)
@@ -71,17 +79,12 @@ class DeepFoolSettings(MinimalSettings):
     overshoot: Number = keyed(0.02, ge=0)
 
 
-class EadSettings(TargetedMinimalSettings):
-    """Elastic-net attack, EAD (Chen et al. 2018, arXiv 1709.04114), as foolbox has it, without early abortion."""
+class EadSettings(ConstantSettings):
+    """Elastic-net attack, EAD (Chen et al. 2018, arXiv 1709.04114)."""
 
-    craft = "tasks.attacks.foolbox_attacks:ead"
+    craft = "tasks.attacks.ead:ead"
     name: Literal["ead"] = keyed("ead")
     norm: Literal["l1"] = keyed("l1")
-    steps: Count = keyed(1000, ge=1, le=100_000)
-    binary_search_steps: Count = keyed(9, ge=1, le=100)
-    step_size: Number = keyed(0.01, gt=0)
-    confidence: Number = keyed(0.0, ge=0)
-    initial_const: Number = keyed(1e-3, gt=0)
     regularization: Number = keyed(0.01, ge=0)
     """Weight of L1 beside L2."""
     decision_rule: Literal["EN", "L1"] = keyed("EN")

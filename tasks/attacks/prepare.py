@@ -15,6 +15,19 @@ from torch import Tensor, nn
 
 from tasks.models.build import Normalized
 
+ROUNDING = 1e-3
+"""A lead below this share of the largest logit may be one of the folded model alone: the model itself is asked."""
+SURE = 1e-6
+"""The share of the largest logit by which the model itself must be fooled: below, the size of the batch may decide."""
+
+
+def lead(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
+    """By how much what the attack is after leads, float [N]: any other class the label, or the target all others."""
+    wanted = labels if targets is None else targets
+    own = logits.gather(1, wanted[:, None])[:, 0]
+    others = logits.scatter(1, wanted[:, None], -torch.inf).amax(1)
+    return others - own if targets is None else own - others
+
 
 @dataclass(frozen=True)
 class Target:
@@ -23,7 +36,9 @@ class Target:
     gradient: nn.Module
     """Pixels of [0, 1] -> logits; the source of gradients, perhaps in bf16."""
     judge: nn.Module
-    """The same in fp32: no image counts as fooled on any other word."""
+    """The same in fp32: no image counts as fooled on the word of less."""
+    original: nn.Module
+    """The model itself, nothing folded: it has the last word where the judge is close to undecided."""
 
     @property
     def exact(self) -> bool:
@@ -31,23 +46,33 @@ class Target:
         return self.gradient is self.judge
 
     def fooled(self, pixels: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
-        """bool [N]: whether the judge is fooled, that is, says another class, or the target where one is given."""
+        """bool [N]: whether the model is fooled, that is, says another class, or the target where one is given."""
         with torch.no_grad():
-            predicted = self.judge(pixels).argmax(1)
-        fooled: Tensor = predicted.eq(targets) if targets is not None else predicted.ne(labels)
-        return fooled
+            logits = self.judge(pixels)
+        return self.reached(pixels, logits, labels, targets)
+
+    def reached(self, pixels: Tensor, logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
+        """bool [N]: the same where the judge's logits [N, classes] are known."""
+        logits = logits.detach()
+        leads, scale = lead(logits, labels, targets), logits.abs().amax(1)
+        close = (leads.abs() < ROUNDING * scale).nonzero(as_tuple=True)[0]
+        if len(close) and self.original is not self.judge:
+            with torch.no_grad():
+                said = self.original(pixels.detach()[close])
+            leads[close] = lead(said, labels[close], targets[close] if targets is not None else None)
+        return leads > SURE * scale
 
 
-class _Bf16(nn.Module):
-    """A normalised network with its weights in bf16, fp32 outside."""
+class _Folded(nn.Module):
+    """A folded network behind its normalisation, its weights in one precision, fp32 outside."""
 
-    def __init__(self, model: Normalized) -> None:
+    def __init__(self, model: Normalized, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
-        self.network = copy.deepcopy(model.network).bfloat16()
-        self.mean, self.std = model.mean, model.std
+        self.network = copy.deepcopy(network).to(dtype)
+        self.mean, self.std, self.dtype = model.mean, model.std, dtype
 
     def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.network(((pixels - self.mean) / self.std).bfloat16())
+        logits: Tensor = self.network(((pixels - self.mean) / self.std).to(self.dtype))
         return logits.float()
 
 
@@ -82,13 +107,18 @@ def prepare(model: nn.Module, precision: str = "fp32") -> Target:
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
     copied = _frozen(model)
-    if isinstance(copied, Normalized):
-        copied.network = _folded(copied.network)
-    judge = _Steady(copied).eval()
-    if precision == "fp32" or not isinstance(copied, Normalized):
-        return Target(judge, judge)
-    gradient = _Bf16(copied).eval().requires_grad_(False)
-    return Target(_Steady(gradient.to(memory_format=torch.channels_last)).eval(), judge)
+    original = _Steady(copied).eval()
+    if not isinstance(copied, Normalized):
+        return Target(original, original, original)
+    network = _folded(copied.network)
+    judge = _fast(copied, network, torch.float32)
+    gradient = judge if precision == "fp32" else _fast(copied, network, torch.bfloat16)
+    return Target(gradient, judge, original)
+
+
+def _fast(model: Normalized, network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    folded = _Folded(model, network, dtype).requires_grad_(False).to(memory_format=torch.channels_last)
+    return _Steady(folded).eval()
 
 
 def _folded(network: nn.Module) -> nn.Module:

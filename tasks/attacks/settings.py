@@ -5,6 +5,7 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from typing_extensions import Self
@@ -30,6 +31,7 @@ from tasks.attacks.minimal import (
     JsmaSettings,
     RaysSettings,
 )
+from tasks.keys import canonical_json
 from tasks.settings import ByName, Count, Settings, keyed, unkeyed
 from tasks.training.basic import SurrogateSettings
 
@@ -94,6 +96,11 @@ class AttackSettings(Settings):
             if self.method.iterates and self.method.eps:
                 changes["stop_when_fooled"] = False
         return self.model_copy(update=changes)
+
+    @cached_property
+    def shared_text(self) -> str:
+        """`shared` as canonical JSON; kept, since a grid asks for it once per trial."""
+        return canonical_json(self.shared())
 
     def shared(self) -> dict[str, Any]:
         """The canonical settings without what cells of one run may differ in: steps, or a budget for the verdict."""

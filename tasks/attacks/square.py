@@ -9,8 +9,8 @@ from torch import Tensor
 
 from tasks.attacks.bounded import SquareSettings
 from tasks.attacks.crafting import Crafted, Job, worst_case
-from tasks.attacks.losses import margin
 from tasks.attacks.norms import per_image
+from tasks.attacks.prepare import lead
 from tasks.attacks.windows import Draws, propose_l2, propose_linf, start_l2, start_linf
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -40,23 +40,26 @@ def _search(job: Job, settings: SquareSettings) -> Tensor:
     out = job.clean.clone()
     places = torch.arange(len(out), device=out.device)
     pixels = start(job.clean, eps, draws)
-    value = _margins(job, pixels)
+    value, fooled = _look(job, pixels)
     for query in range(1, settings.steps):
         out[places] = pixels
-        going = value > 0
-        if not going.all():
+        going = ~fooled
+        if fooled.any():
             job, places, pixels, value = job.subset(going), places[going], pixels[going], value[going]
             draws.keep(going)
         if not len(places):
             return out
         proposed = propose(job.clean, pixels, eps, side_of_square(query, settings, image), draws)
-        proposed_value = _margins(job, proposed)
-        better = proposed_value < value
+        proposed_value, reached = _look(job, proposed)
+        better = (proposed_value > value) | reached
         pixels, value = torch.where(per_image(better), proposed, pixels), torch.where(better, proposed_value, value)
+        fooled = reached
     out[places] = pixels
     return out
 
 
-def _margins(job: Job, pixels: Tensor) -> Tensor:
+def _look(job: Job, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """By how much any other class leads the label, and who is fooled; [N] each."""
     with torch.no_grad():
-        return margin(job.target.judge(pixels), job.labels)
+        logits = job.target.judge(pixels)
+    return lead(logits, job.labels), job.reached(pixels, logits)

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tasks.attacks.norms import NORMS, Norm, per_image
-from tasks.attacks.prepare import Target
+from tasks.attacks.prepare import Target, lead
 
 NEAR = 0.05
-"""A bf16 margin below this share of the largest logit is too close to call: the fp32 judge decides."""
+"""A bf16 margin within this share of the largest logit is too close to call: the fp32 judge decides."""
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,11 @@ def _gradient(
 
 def _verdict(target: Target, batch: _Batch, logits: Tensor) -> Tensor:
     """Who is fooled. Logits of less than fp32 only say whom to ask: an image leaves on the judge's word alone."""
-    top = logits.argmax(1)
-    fooled = top.ne(batch.labels) if batch.targets is None else top.eq(batch.targets)
     if target.exact:
-        return fooled
-    best = logits.topk(2, dim=1).values
-    near = (best[:, 0] - best[:, 1]) < NEAR * logits.abs().amax(1)
-    asked = (fooled | near).nonzero(as_tuple=True)[0]
-    fooled = torch.zeros_like(fooled)
+        return target.reached(batch.pixels, logits, batch.labels, batch.targets)
+    leads = lead(logits, batch.labels, batch.targets)
+    asked = (leads > -NEAR * logits.abs().amax(1)).nonzero(as_tuple=True)[0]
+    fooled = torch.zeros_like(leads, dtype=torch.bool)
     if len(asked):
         wanted = batch.targets[asked] if batch.targets is not None else None
         fooled[asked] = target.fooled(batch.pixels[asked], batch.labels[asked], wanted)

@@ -19,7 +19,8 @@ import torch
 from tasks.chain import Stage
 from tasks.data.images import Images, Splits
 from tasks.data.loading import load_splits
-from tasks.models.build import Description, Normalized, build_with_weights
+from tasks.models.build import Description, Normalized
+from tasks.models.stored import stored_model
 from tasks.paths import MODEL
 from tasks.store import StageStore
 
@@ -50,12 +51,10 @@ class Context:
     def upstream_model(self, stage: Stage, role: str = "model") -> tuple[Description, Normalized]:
         """The model that the stage builds on, checked against its record.
 
-        :raises CorruptArtifactError: its bytes have changed.
+        :raises CorruptArtifactError: its bytes have changed, or are no model.
         """
-        record, content = self.store.model_bytes(stage.upstream[role])
-        description = Description(**record["model"])
-        model = build_with_weights(description, safetensors.torch.load(content))
-        return description, model.to(self.torch_device())
+        found = stored_model(self.store, stage.upstream[role])
+        return found.description, found.model.to(self.torch_device())
 
 
 @functools.lru_cache(maxsize=1)

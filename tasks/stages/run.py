@@ -58,7 +58,7 @@ def _publish(
     outcome: Record,
     write: Callable[[Path], Record | None],
 ) -> Record:
-    draft = context.store.draft(stage.key)
+    draft = context.store.draft()
     try:
         outcome = {**outcome, **(write(draft) or {})}
         return context.store.publish(stage.key, draft, _record(stage, context, clock, outcome))

@@ -73,7 +73,7 @@ def adversarial(settings: AdversarialFinetuneSettings, fixed: Tensor | None = No
 def _own_examples(model: nn.Module, batch: Batch, method: MethodSettings, draw: torch.Generator) -> Tensor:
     """Examples against the model as it is now; its mode is restored."""
     model.eval()
-    examples = crafted(Target(model, model), batch.pixels, batch.labels, method, _seed(draw))
+    examples = crafted(Target(model, model, model), batch.pixels, batch.labels, method, _seed(draw))
     model.train()
     return examples
 

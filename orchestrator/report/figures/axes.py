@@ -28,7 +28,7 @@ def axes_figure(study: Study) -> Figure | None:
         _panel(panel, axis, levels(study, axis))
     for panel in panels[len(axes) :]:
         panel.set_visible(False)
-    legend(panels[0], study.headline.label, outside=False, loc="lower left")
+    legend(figure, study.headline.label, panels[0].get_legend_handles_labels()[0])
     return figure
 
 

@@ -33,16 +33,14 @@ def security_figure(study: Study) -> Figure | None:
                 panel.fill_between(curve.eps, curve.low, curve.high, color=colour_of[curve.colour], alpha=0.1, lw=0)
         _chance(panel, study, security_curves(study, family))
         titled(panel, f"{study.dataset}: {family.label}", family.unit, "robust accuracy")
-    for level in colour.levels:
-        panels[-1].plot([], [], color=colour_of[level], linewidth=2, label=plain(level))
-    first = legend(panels[-1], colour.title)
+    last = panels[-1]
+    hues = [last.plot([], [], color=colour_of[level], lw=2, label=plain(level))[0] for level in colour.levels]
+    legend(figure, colour.title, hues)
     if len(shape.levels) > 1:
-        panels[-1].add_artist(first)
-        handles = [
-            panels[-1].plot([], [], color=FAINT, linestyle=dashes[level], label=plain(level))[0]
-            for level in shape.levels
+        forms = [
+            last.plot([], [], color=FAINT, linestyle=dashes[level], label=plain(level))[0] for level in shape.levels
         ]
-        legend(panels[-1], shape.title, handles=handles, loc="lower left", bbox_to_anchor=(1.01, 0.0))
+        legend(figure, shape.title, forms, low=True)
     return figure
 
 

@@ -52,12 +52,12 @@ def in_percent(axis: Any) -> None:
     axis.set_major_formatter(lambda value, _: f"{round(100 * value, 6):g} %")
 
 
-def legend(panel: Axes, title: str, outside: bool = True, **more: Any) -> Any:
-    """A legend without a frame, beside the panel."""
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} if outside else {"loc": "best"}
-    return panel.legend(
-        title=plain(title), fontsize=7.5, title_fontsize=8, frameon=False, alignment="left", **(place | more)
-    )
+def legend(figure: Figure, title: str, handles: Sequence[Any], *, low: bool = False) -> None:
+    """A legend without a frame, right of all panels: at the top, or low for a second one."""
+    figure.legend(
+        handles=handles, title=plain(title), loc="outside right lower" if low else "outside right upper",
+        fontsize=7.5, title_fontsize=8, frameon=False, alignment="left",
+    )  # fmt: skip
 
 
 def plain(text: str, longest: int = LONGEST) -> str:

@@ -42,16 +42,14 @@ def tradeoff_figure(study: Study) -> Figure | None:
         panel.scatter(
             [clean], [robust], s=52, color=colour, marker=marker, edgecolors="white", linewidths=0.8, zorder=4
         )
-    for level in groups.levels:
-        panel.scatter([], [], s=40, color=colour_of[level], label=plain(level))
-    first = legend(panel, groups.title)
+    known = [panel.scatter([], [], s=40, color=colour_of[level], label=plain(level)) for level in groups.levels]
+    legend(figure, groups.title, known)
     if len(shapes.levels) > 1:
-        panel.add_artist(first)
-        handles = [
+        forms = [
             panel.scatter([], [], s=36, color=FAINT, marker=marker_of[level], label=plain(level))
             for level in shapes.levels
         ]
-        legend(panel, shapes.title, handles=handles, loc="lower left", bbox_to_anchor=(1.01, 0.0))
+        legend(figure, shapes.title, forms, low=True)
     in_percent(panel.xaxis)
     in_percent(panel.yaxis)
     titled(

@@ -1,0 +1,53 @@
+"""`report` and `compare`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
+
+
+def report(
+    sweeps: Annotated[list[str], typer.Argument(metavar="SWEEP...", help="Ids of sweeps, or their beginnings.")],
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: DataDirOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: the first sweep's own folder report/.")] = None,
+    formats: Annotated[
+        str, typer.Option(help="Formats of the figures, with commas between: svg, pdf, png.")
+    ] = "svg,pdf,png",
+    as_json: JsonOption = False,
+) -> None:
+    """Write one page that answers in words and in figures, and each figure for a paper; several sweeps compare."""
+    from orchestrator.report.figures import FORMATS
+    from orchestrator.report.write import write_report
+    from orchestrator.sweep_store import find_sweep
+    from tasks.errors import UsageError, choices
+    from tasks.storage import open_storage
+
+    wanted = list(dict.fromkeys(part.strip().lower() for part in formats.split(",") if part.strip()))
+    for form in wanted:
+        if form not in FORMATS:
+            raise UsageError(f"--formats {form}: {choices(FORMATS, form)}")
+    opened = open_storage(storage)
+    found = {sweep.sweep_id: sweep for sweep in (find_sweep(opened, name) for name in sweeps)}
+    written = write_report(list(found.values()), out, wanted, data_dir)
+    if as_json:
+        typer.echo(json.dumps({"page": written.page, "files": written.files}, indent=1))
+        return
+    typer.echo(f"{written.page} and {len(written.files) - 1} figures beside it")
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="The id of a trial, or the beginning of one.")],
+    second: Annotated[str, typer.Argument(help="The id of another.")],
+    storage: StorageOption = DEFAULT_STORAGE,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two trials image by image: who is right where the other is not, and could it be chance?"""
+    from orchestrator.compare import compared, compared_lines
+    from tasks.storage import open_storage
+
+    found = compared(open_storage(storage), first, second)
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(compared_lines(found)))

@@ -1,0 +1,28 @@
+"""The code that travels to a cluster: advsweep's own packages and nothing else, so that every node runs the same."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("orchestrator", "tasks", "search_spaces")
+EXCLUDES = ["**/__pycache__", "**/.?*", "**/*.pyc", "**/*.so", "**/*.ipynb"]
+"""Spelled out, since Ray sends whatever lies in a folder."""
+
+
+def runtime_environment() -> dict[str, Any]:
+    """Ray's description of the code: three packages, no variables, no other files."""
+    return {"py_modules": [str(folder) for folder in package_folders()], "excludes": EXCLUDES}
+
+
+def package_folders() -> list[Path]:
+    """Where the packages of this process lie."""
+    found = [find_spec(name) for name in PACKAGES]
+    return [Path(spec.origin).parent for spec in found if spec is not None and spec.origin is not None]
+
+
+def code_bytes() -> int:
+    """Bytes of the files that travel, before they are packed."""
+    files = [file for folder in package_folders() for file in folder.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files if file.suffix in (".py", ".yaml"))

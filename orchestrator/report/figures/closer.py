@@ -1,0 +1,170 @@
+"""Figures that take more than rows: training curves, confusion matrices, confidence, images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.report.closeup import Closeup, Gallery
+from orchestrator.report.figures import file_name, save
+from orchestrator.report.figures.style import (
+    FAINT,
+    INK,
+    PALETTE,
+    colours,
+    in_percent,
+    legend,
+    new_figure,
+    plain,
+    titled,
+    wrapped,
+)
+from orchestrator.report.gather import Gathered
+from orchestrator.report.grouping import grouping
+from orchestrator.report.payload import stage_curves
+from orchestrator.report.study import Study
+from tasks.chain import MODEL_KINDS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from orchestrator.report.page import Look
+
+MOST_NAMED = 20
+
+
+def write_closer_figures(gathered: Gathered, looks: Sequence[Look], folder: Path, formats: Sequence[str]) -> None:
+    """Draw what the artifacts of a few trials permit, beside the figures of the rows."""
+    for look in looks:
+        suffix = f"-{file_name(look.study.dataset)}" if len(looks) > 1 else ""
+        drawn = {
+            "training_curves": training_figure(look.study, gathered),
+            "confusion_matrices": confusion_figure(look.closeups, look.classes),
+            "confidence": confidence_figure(look.closeups),
+            "images": images_figure(look.gallery),
+        }
+        for name, figure in drawn.items():
+            if figure is not None:
+                save(figure, folder, f"{name}{suffix}", formats)
+
+
+def training_figure(study: Study, gathered: Gathered) -> Figure | None:
+    """A panel for each kind of stage that trains: accuracy over the epochs."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = [entry for entry in stage_curves(study, gathered) if entry["kind"] == "accuracy"]
+    kinds = [kind for kind in MODEL_KINDS if any(entry["stage"] == kind for entry in found)]
+    if not kinds:
+        return None
+    figure, panels = new_figure(1.6 + 2.9 * len(kinds), 3.0, 1, len(kinds))
+    colour, _ = grouping(study)
+    levels = [level for level in ("shared", *colour.levels) if any(entry["g"] == level for entry in found)]
+    colour_of = {**colours(colour.levels), "shared": FAINT}
+    styles = {"train accuracy": "-", "validation accuracy": (0, (4, 2)), "robust validation accuracy": (0, (1, 1.5))}
+    for panel, kind in zip(panels, kinds, strict=True):
+        for level in levels:
+            for metric, dash in styles.items():
+                line = [e for e in found if (e["stage"], e["g"], e["metric"]) == (kind, level, metric)]
+                epochs = [entry["epoch"] for entry in line]
+                panel.plot(epochs, [entry["mean"] for entry in line], color=colour_of[level], linestyle=dash,
+                           marker="o", ms=3, lw=1.4)  # fmt: skip
+                low, high = [entry["low"] for entry in line], [entry["high"] for entry in line]
+                panel.fill_between(epochs, low, high, color=colour_of[level], alpha=0.12, linewidth=0)
+        in_percent(panel.yaxis)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        titled(panel, kind.replace("_", " "), "epoch", "accuracy" if panel is panels[0] else "")
+    hues = [panels[0].plot([], [], color=colour_of[level], lw=2, label=plain(level))[0] for level in levels]
+    shown = {entry["metric"] for entry in found}
+    forms = [panels[0].plot([], [], color=INK, linestyle=dash, label=metric)[0]
+             for metric, dash in styles.items() if metric in shown]  # fmt: skip
+    legend(figure, colour.title, hues)
+    legend(figure, "", forms, low=True)
+    return figure
+
+
+def confusion_figure(closeups: Sequence[Closeup], classes: Sequence[str]) -> Figure | None:
+    """True class by predicted class before and after, a row of panels for each."""
+    if not closeups:
+        return None
+    figure, panels = new_figure(0.6 + 2.7 * len(closeups), 5.6, 2, len(closeups))
+    for place, closeup in enumerate(closeups):
+        clean, adversarial = closeup.confusion(len(classes))
+        _matrix(panels[place], clean, classes, wrapped(closeup.configuration.label, 34, 3))
+        _matrix(panels[place + len(closeups)], adversarial, classes, "")
+    panels[0].set_ylabel("clean images\ntrue class", fontsize=8.5, color=INK)
+    panels[len(closeups)].set_ylabel("adversarial images\ntrue class", fontsize=8.5, color=INK)
+    for panel in panels[len(closeups) :]:
+        panel.set_xlabel("predicted class", fontsize=8.5, color=INK)
+    return figure
+
+
+def _matrix(panel: Axes, counts: NDArray[np.int64], classes: Sequence[str], title: str) -> None:
+    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    panel.grid(visible=False)
+    panel.set_title(title, fontsize=7.5, color=INK, loc="left")
+    if len(classes) > MOST_NAMED:
+        return
+    names = [plain(name, 12) for name in classes]
+    panel.set_xticks(range(len(names)), names, fontsize=6.5, rotation=90 if max(map(len, names)) > 2 else 0)
+    panel.set_yticks(range(len(names)), names, fontsize=6.5)
+    for true, said in zip(*np.nonzero(counts), strict=True):
+        ink = "white" if shares[true, said] > 0.5 else INK
+        panel.text(said, true, str(counts[true, said]), ha="center", va="center", fontsize=5.5, color=ink)
+
+
+def confidence_figure(closeups: Sequence[Closeup]) -> Figure | None:
+    """Histograms of the confidence before and after."""
+    if not closeups:
+        return None
+    figure, panels = new_figure(1.4 + 2.5 * len(closeups), 2.5, 1, len(closeups))
+    sides = ("clean", PALETTE[0]), ("adversarial", PALETTE[1])
+    for panel, closeup in zip(panels, closeups, strict=True):
+        for (name, colour), values in zip(
+            sides, (closeup.clean_confidence, closeup.adversarial_confidence), strict=True
+        ):
+            weights = np.full(len(values), 1 / len(values))
+            panel.hist(values, bins=20, range=(0, 1), weights=weights, color=colour, alpha=0.55, label=name)
+        in_percent(panel.xaxis)
+        in_percent(panel.yaxis)
+        titled(panel, "", "confidence", "share of images" if panel is panels[0] else "")
+        panel.set_title(wrapped(closeup.configuration.label, 32, 3), fontsize=7.5, color=INK, loc="left")
+    legend(figure, "", panels[0].get_legend_handles_labels()[0])
+    return figure
+
+
+def images_figure(gallery: Gallery) -> Figure | None:
+    """A row for each image: original, then adversarial image and ten times the perturbation for each model."""
+    if not gallery.previews:
+        return None
+    rows, columns = len(gallery.index), 1 + 2 * len(gallery.previews)
+    figure, panels = new_figure(1.05 * columns, 0.5 + 1.2 * rows, rows, columns)
+    first = gallery.previews[0][1]
+    for row in range(rows):
+        line = panels[row * columns : (row + 1) * columns]
+        _show(line[0], first.clean[row], plain(first.classes[int(first.labels[row])], 14), INK)
+        for place, (_, made) in enumerate(gallery.previews):
+            held = bool(made.after.classes[row] == made.labels[row])
+            said = plain(made.classes[int(made.after.classes[row])], 10)
+            sure = f"{said} {100 * float(made.after.confidence[row]):.0f} %"
+            _show(line[1 + 2 * place], made.adversarial[row], sure, "#1e7d43" if held else "#b3261e")
+            _show(line[2 + 2 * place], 0.5 + 10 * (made.adversarial[row] - made.clean[row]), "x 10", INK)
+    panels[0].set_title("original", fontsize=6.5, color=INK)
+    for place, (configuration, _) in enumerate(gallery.previews):
+        panels[1 + 2 * place].set_title(wrapped(configuration.label, 30, 3), fontsize=6, color=INK, loc="left")
+    return figure
+
+
+def _show(panel: Axes, pixels: Any, text: str, colour: str) -> None:
+    image = pixels.clamp(0, 1).permute(1, 2, 0).squeeze(2).numpy()
+    panel.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    panel.grid(visible=False)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.spines[:].set_visible(False)
+    panel.set_xlabel(text, fontsize=6.5, color=colour, labelpad=2)

@@ -1,0 +1,208 @@
+"""Read what a report needs from a storage: the sweeps, their distinct trials, what the work cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator import verdicts
+from orchestrator.reference import COLUMNS as REFERENCE_COLUMNS
+from orchestrator.reference import compare, read_paper
+from orchestrator.report.study import Study, studies
+from orchestrator.results import tables
+from orchestrator.sweep_store import SweepStore, stored_records
+from tasks import paths
+from tasks.chain import KINDS
+from tasks.files import parse_yaml
+from tasks.row import Row
+from tasks.store import StageStore
+
+ERRORS = 10
+"""Distinct errors of failed trials that are shown."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The stages of one kind in one sweep."""
+
+    kind: str
+    in_trials: int
+    """Runs if every trial did all its own work."""
+    distinct: int
+    computed: int
+    """By this sweep."""
+    reused: int
+    """From other sweeps of the same storage."""
+    seconds: float
+    """Spent by this sweep."""
+    saved: float
+    """Seconds that sharing within the sweep and reuse from others saved."""
+
+
+@dataclass(frozen=True)
+class SweepFacts:
+    """One sweep as it is now."""
+
+    sweep: SweepStore
+    label: str
+    space: str
+    description: str
+    planned: int
+    finished: int
+    failed: int
+    errors: tuple[str, ...]
+    costs: tuple[Cost, ...]
+    verdicts: tuple[list[str], ...]
+    """A line per check, by `verdicts.COLUMNS`."""
+    reference: tuple[list[str], ...]
+    """A line per number of a paper, by `REFERENCE_COLUMNS`."""
+
+    @property
+    def missing(self) -> int:
+        """Trials that have no row yet."""
+        return self.planned - self.finished - self.failed
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All sweeps of a report."""
+
+    sweeps: tuple[SweepFacts, ...]
+    studies: tuple[Study, ...]
+    sweeps_of: Mapping[str, tuple[str, ...]]
+    """Key of an attack stage -> labels of the sweeps that have this trial."""
+    data: Mapping[str, str]
+    """Key of an attack stage -> fingerprint of its data set."""
+    history: tuple[dict[str, Any], ...]
+    """Rows of `schema.HISTORY`."""
+
+    @property
+    def store(self) -> StageStore:
+        """The stages of the storage that all sweeps share."""
+        return StageStore(self.sweeps[0].sweep.storage)
+
+
+def gather(sweeps: Sequence[SweepStore]) -> Gathered:
+    """Read the sweeps. A trial that several of them have counts once."""
+    labels = _labels(sweeps)
+    distinct: dict[str, Row] = {}
+    owners: dict[str, list[str]] = defaultdict(list)
+    data: dict[str, str] = {}
+    facts = []
+    history: dict[tuple[str, int], dict[str, Any]] = {}
+    for sweep, label in zip(sweeps, labels, strict=True):
+        plan = sweep.plan()
+        planned = {trial["trial_id"] for trial in plan["trials"]}
+        rows = [row for row in sweep.rows() if row["trial_id"] in planned]
+        facts.append(_facts(sweep, label, plan, rows))
+        for row in rows:
+            if row["status"] == "finished":
+                distinct.setdefault(row["attack_key"], row)
+                owners[row["attack_key"]].append(label)
+                data[row["attack_key"]] = plan["stages"][row["attack_key"]]["data"]
+        for entry in _history(sweep):
+            history[entry["stage_key"], entry["epoch"]] = entry
+    rows = _told_apart(list(distinct.values()), data)
+    owned = {key: tuple(found) for key, found in owners.items()}
+    return Gathered(tuple(facts), tuple(studies(rows)), owned, data, tuple(history.values()))
+
+
+def _labels(sweeps: Sequence[SweepStore]) -> list[str]:
+    """The names of the spaces where they differ, else the ids."""
+    spaces = [str(sweep.plan()["space"]) for sweep in sweeps]
+    return spaces if len(set(spaces)) == len(spaces) else [sweep.sweep_id for sweep in sweeps]
+
+
+def _told_apart(rows: Sequence[Row], data: Mapping[str, str]) -> list[Row]:
+    """Data sets of one name and other content get names of their own: numbers on them cannot be compared."""
+    contents: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        contents[row["dataset"]].add(data[row["attack_key"]])
+    return [
+        {**row, "dataset": f"{row['dataset']} ({data[row['attack_key']][:6]})"}
+        if len(contents[row["dataset"]]) > 1
+        else row
+        for row in rows
+    ]
+
+
+def _facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row]) -> SweepFacts:
+    try:
+        space = parse_yaml(sweep.storage.read(sweep.path(paths.SPACE)).decode(), paths.SPACE)
+    except FileNotFoundError:
+        space = {}
+    finished = [row for row in rows if row["status"] == "finished"]
+    failed = [row for row in rows if row["status"] == "failed"]
+    paper, _ = read_paper(space)
+    return SweepFacts(
+        sweep,
+        label,
+        str(plan["space"]),
+        str(space.get("description") or ""),
+        len(plan["trials"]),
+        len(finished),
+        len(failed),
+        tuple(sorted({str(row["error"]) for row in failed})[:ERRORS]),
+        tuple(_costs(sweep, plan)),
+        tuple(verdicts.summary_lines(verdicts.verdicts(finished))),
+        tuple(entry.cells() for entry in compare(paper, finished)),
+    )
+
+
+def _costs(sweep: SweepStore, plan: dict[str, Any]) -> list[Cost]:
+    """What each kind of stage cost this sweep; stages that are not finished have no time yet."""
+    records = stored_records(StageStore(sweep.storage), plan["stages"])
+    used = [key for trial in plan["trials"] for key in trial["stages"]]
+    found = []
+    for kind in KINDS:
+        keys = [key for key, stage in plan["stages"].items() if stage["kind"] == kind]
+        if not keys:
+            continue
+        known = {key: records[key] for key in keys if key in records}
+        own = [record for record in known.values() if record.get("sweep_id") == sweep.sweep_id]
+        in_trials = [key for key in used if plan["stages"][key]["kind"] == kind]
+        alone = _alone(known)
+        spent = sum(max(seconds) for seconds in _by_run(own).values())
+        saved = sum(alone[key] for key in in_trials if key in alone) - spent
+        found.append(Cost(kind, len(in_trials), len(keys), len(own), len(known) - len(own), spent, max(0.0, saved)))
+    return found
+
+
+def _run(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Attacks that differ in their steps are one run: it began once, and each of them has its whole time."""
+    return (record["started_at"], *sorted(record["upstream"].items()))
+
+
+def _by_run(records: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[float]]:
+    found: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for record in records:
+        found[_run(record)].append(record["seconds"])
+    return found
+
+
+def _alone(known: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Key -> seconds that a stage would take by itself: of a shared run, the part that its own steps need."""
+    most: dict[tuple[Any, ...], int] = defaultdict(int)
+    for record in known.values():
+        most[_run(record)] = max(most[_run(record)], _steps(record))
+    return {
+        key: record["seconds"] * (1 + 3 * _steps(record)) / (1 + 3 * most[_run(record)])
+        for key, record in known.items()
+    }
+
+
+def _steps(record: Mapping[str, Any]) -> int:
+    """Iterations of an attack; a step is three image passes, its verdict one."""
+    return int(record["settings"].get("steps") or 0) if record["kind"] == "attack" else 0
+
+
+def _history(sweep: SweepStore) -> list[dict[str, Any]]:
+    found = tables(sweep)["history"]
+    table = found if not hasattr(found, "to_table") else found.to_table()
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+__all__ = ["REFERENCE_COLUMNS", "Cost", "Gathered", "SweepFacts", "gather"]

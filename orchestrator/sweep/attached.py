@@ -1,0 +1,113 @@
+"""A driver on the head for as long as this process is connected by Ray's client (`ray://`)."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator.address import Address, check_answers
+from orchestrator.remote import Errand
+from orchestrator.sweep.cluster import QUIET, joining_problem
+from orchestrator.sweep.nodes import HEAD
+from tasks.errors import UsageError
+
+BESIDE = {HEAD: 0.001}
+"""The driver runs on the one node that a sweep cannot lose."""
+PATIENCE = 1.0
+"""Seconds that a question for new lines waits on the head."""
+
+
+class Driver:
+    """An actor on the head whose child is the same command line as anywhere else."""
+
+    def __init__(self, arguments: Sequence[str], gcs_address: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env=os.environ | {"RAY_ADDRESS": gcs_address, "PYTHONUNBUFFERED": "1"},
+        )
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._collect, daemon=True).start()
+        # the actor ends with the connection, at once and without a word: its child is then asked to end in order
+        watch = f"while kill -0 {os.getpid()} && kill -0 {self._process.pid}; do sleep 1; done; "
+        subprocess.Popen(
+            ["sh", "-c", f"{watch} kill -TERM {self._process.pid}"],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _collect(self) -> None:
+        assert self._process.stdout is not None, "it was opened as a pipe"
+        for line in self._process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def read(self) -> tuple[list[str], int | None]:
+        """The lines since the last time, and the exit code once all of them were told."""
+        try:
+            found = [self._lines.get(timeout=PATIENCE)]
+        except queue.Empty:
+            return [], None
+        while not self._lines.empty():
+            found.append(self._lines.get())
+        lines = [line for line in found if line is not None]
+        return lines, self._process.wait() if None in found else None
+
+    def interrupt(self) -> None:
+        """Ctrl-C, on the head."""
+        self._process.send_signal(signal.SIGTERM)
+
+
+def run_attached(errand: Errand, address: Address, console: Console) -> int:
+    """Run a sweep's driver on the head and show what it prints; Ctrl-C interrupts it. Returns its exit code.
+
+    :raises UsageError: no Ray client server answers at the address.
+    """
+    check_answers(address)
+    import ray
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        ray.init(address=address.text, runtime_env=errand.environment, **QUIET)
+    except Exception as error:  # Ray's client raises gRPC's own errors too
+        raise UsageError(f"--address {address.text}: {joining_problem(error)}") from error
+    try:
+        gcs_address = ray.get(ray.remote(num_cpus=0, resources=BESIDE)(_gcs_address).remote())
+        actor = ray.remote(num_cpus=0, resources=BESIDE, max_concurrency=2)(Driver)
+        return _relayed(actor.remote(errand.arguments, gcs_address), console)
+    finally:
+        ray.shutdown()
+
+
+def _relayed(driver: Any, console: Console) -> int:
+    import ray
+
+    code: int | None = None
+    while code is None:
+        try:
+            lines, code = ray.get(driver.read.remote())
+        except KeyboardInterrupt:
+            driver.interrupt.remote()
+            continue
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return code
+
+
+def _gcs_address() -> str:
+    import ray
+
+    address: str = ray.get_runtime_context().gcs_address
+    return address

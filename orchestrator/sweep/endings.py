@@ -1,0 +1,102 @@
+"""What a run died of: its own error, a lost worker, memory that ran out, or the time that it may take."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from ray.exceptions import (
+    ActorUnavailableError,
+    NodeDiedError,
+    OutOfMemoryError,
+    RayActorError,
+    WorkerCrashedError,
+)
+
+LOST = (RayActorError, NodeDiedError, WorkerCrashedError, ActorUnavailableError, OutOfMemoryError)
+"""What a run dies of when its process or its node is gone."""
+NO_MEMORY = re.compile(r"out of memory|can't allocate memory|Cannot allocate memory|bad_alloc|ALLOC_FAILED", re.I)
+"""How torch, CUDA and C++ say it, each by an error of its own."""
+OOM_COUNTERS = (
+    "/sys/fs/cgroup/memory.events",
+    "/sys/fs/cgroup/memory/memory.oom_control",
+    "/proc/vmstat",
+)
+"""Where Linux counts the processes that it has killed for memory: of the container, else of the machine."""
+
+
+class Ending(Enum):
+    """How a run ended. Each has a budget of its own."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """By an error of the stage, or because it took too long."""
+    PREEMPTED = "preempted"
+    """Its worker or its node was lost, which says nothing about the stage."""
+    NO_MEMORY = "out of memory"
+
+
+class KilledForMemoryError(Exception):
+    """A worker died while the kernel of its node killed something for memory."""
+
+
+class StageTimeoutError(Exception):
+    """A run took longer than its kind of stage may."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker runs."""
+
+    pid: int
+    node_id: str
+    oom_kills: int | None
+    """What the node had counted when the worker came up; null where it does not count."""
+    host: str = ""
+
+
+def ending(error: BaseException | None) -> Ending:
+    """How a run that raised this ended."""
+    if error is None:
+        return Ending.DONE
+    cause = cause_of(error)
+    if isinstance(cause, (OutOfMemoryError, KilledForMemoryError, MemoryError)):
+        return Ending.NO_MEMORY
+    if isinstance(error, LOST):
+        return Ending.PREEMPTED
+    text = f"{type(cause).__name__}: {cause}"
+    if isinstance(cause, RuntimeError) and ("OutOfMemoryError" in text or NO_MEMORY.search(text)):
+        return Ending.NO_MEMORY
+    return Ending.FAILED
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """What the stage itself raised, without Ray's wrapping."""
+    cause: Any = getattr(error, "cause", None)
+    return cause if isinstance(cause, BaseException) else error
+
+
+def message(error: BaseException) -> str:
+    """One line for people and for the rows of trials."""
+    cause = cause_of(error)
+    if isinstance(cause, StageTimeoutError):
+        return str(cause)
+    first = next(iter(str(cause).strip().splitlines()), "")
+    text = f"{type(cause).__name__}: {first}".rstrip(": ")
+    return f"out of memory: {text}" if ending(error) is Ending.NO_MEMORY else text
+
+
+def oom_kills() -> int | None:
+    """How many processes the kernel has killed for memory so far; null where it does not say."""
+    for name in OOM_COUNTERS:
+        try:
+            lines = Path(name).read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None

@@ -1,0 +1,94 @@
+"""A head that is gone ends the sweep with a message.
+
+Ray's own calls would hang, uninterruptible, until Ray aborts the process after a minute. So a thread watches whether
+the head can be reached, and it ends the process itself: what the main thread waits for will never come.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import ray
+
+from tasks.errors import UsageError
+
+TIMEOUT = "ADVSWEEP_HEAD_TIMEOUT"
+"""Environment variable: seconds for which the head of the cluster may be out of reach."""
+DEFAULT_TIMEOUT = 30.0
+"""Long enough for a head that keeps its state to come back."""
+LONGEST_TIMEOUT = 50.0
+"""After 60 s Ray aborts the process."""
+EVERY = 1.0
+ANSWER = 2.0
+"""Seconds that a connection may take."""
+
+
+class HeadWatch:
+    """Looks whether the head of the cluster can be reached."""
+
+    def __init__(self, address: str, timeout: float, on_lost: Callable[[str], None]) -> None:
+        """:param address: `host:port` of the cluster's control service.
+        :param on_lost: told in one line what is lost, in the thread of the watch.
+        """
+        self._address = address
+        self._timeout = timeout
+        self._on_lost = on_lost
+        self._closing = threading.Event()
+
+    def watch(self) -> None:
+        """Look until `close`, or until the head has been away for too long."""
+        seen = time.monotonic()
+        while not self._closing.wait(EVERY):
+            if self._answers():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > self._timeout:
+                self._on_lost(f"the head of the cluster, {self._address}, has not answered for {self._timeout:g} s")
+                return
+
+    def _answers(self) -> bool:
+        host, _, port = self._address.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER):
+                return True
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Look no more."""
+        self._closing.set()
+
+
+@contextmanager
+def head_watched(on_lost: Callable[[str], None]) -> Iterator[None]:
+    """Watch the head of the cluster that this process has joined.
+
+    :param on_lost: told in one line that the head is gone, in a thread of the watch.
+    :raises UsageError: the environment variable is not a number of seconds.
+    """
+    watch = HeadWatch(ray.get_runtime_context().gcs_address, timeout_setting(), on_lost)
+    threading.Thread(target=watch.watch, name="head", daemon=True).start()
+    try:
+        yield
+    finally:
+        watch.close()
+
+
+def timeout_setting() -> float:
+    """Seconds for which the head may be out of reach.
+
+    :raises UsageError: the environment variable is no such number.
+    """
+    text = os.environ.get(TIMEOUT, "")
+    try:
+        seconds = float(text) if text else DEFAULT_TIMEOUT
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= LONGEST_TIMEOUT:
+        raise UsageError(f"{TIMEOUT} = {text!r}: is not a number of seconds up to {LONGEST_TIMEOUT:g}, such as 30")
+    return seconds

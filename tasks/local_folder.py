@@ -1,0 +1,173 @@
+"""A storage on a local disk or a shared file system: files appear by renaming, and a folder may be away for a while."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyarrow import fs
+
+from tasks.errors import UsageError
+from tasks.paths import MARKER, temporary
+
+
+class LocalFolder:
+    """Files below a folder. Once known as a storage, it is never made again: where it is missing, it is away."""
+
+    def __init__(self, root: Path, *, established: bool = False) -> None:
+        """:param established: it has been made before; without this, that is read from the folder itself."""
+        self.root = str(root)
+        self.filesystem = fs.LocalFileSystem()
+        self._folder = root
+        self._established = established or (root / MARKER).exists()
+
+    def establish(self) -> None:
+        """Make the folder, and mark it as a storage."""
+        if not self._established:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / MARKER).touch()
+            self._established = True
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        with self._unless_away():
+            return (self._folder / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole, replacing what had this name."""
+        target = self._target(name)
+        draft = target.with_name(temporary(target.name, uuid.uuid4().hex[:8]))
+        try:
+            with self._unless_away():
+                _write(draft, content)
+                draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def append(self, name: str, line: str) -> None:
+        """Add a line."""
+        target = self._target(name)
+        with self._unless_away(), target.open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+    def exists(self, name: str) -> bool:
+        """Whether a file or folder has this name."""
+        found = (self._folder / name).exists()
+        if not found:
+            self._check_present()
+        return found
+
+    def size(self, name: str) -> int | None:
+        """The bytes of a file; null where there is none."""
+        path = self._folder / name
+        if path.is_file():
+            return path.stat().st_size
+        self._check_present()
+        return None
+
+    def names(self, folder: str) -> list[str]:
+        """What is in a folder, half-written files too; none where there is no folder."""
+        try:
+            return os.listdir(self._folder / folder)  # noqa: PTH208 (names alone, of many thousands)
+        except FileNotFoundError:
+            self._check_present()
+            return []
+
+    def sizes(self, name: str) -> dict[str, int]:
+        """The bytes of each file below a folder by its name inside; of a file, its own under an empty name."""
+        path = self._folder / name
+        if path.is_symlink() or not path.is_dir():
+            return {"": path.lstat().st_size} if path.is_symlink() or path.exists() else {}
+        found = (Path(folder) / file for folder, _, files in os.walk(path) for file in files)
+        return {file.relative_to(path).as_posix(): file.lstat().st_size for file in found}
+
+    def publish(self, draft: Path, folder: str, last: str, *, replace: bool) -> bool:
+        """Show the files of a local folder under a name; false where another process was first."""
+        target, unique = self._target(folder), uuid.uuid4().hex[:12]
+        copy = target.with_name(temporary(target.name, unique))
+        before = target.with_name(temporary(target.name, f"{unique}.old"))
+        try:
+            with self._unless_away():
+                copy.mkdir()
+                for file in draft.iterdir():
+                    _write(copy / file.name, file.read_bytes())
+                if replace and target.exists():
+                    target.rename(before)
+            try:
+                copy.rename(target)
+                return True
+            except OSError:
+                if not self.exists(f"{folder}/{last}"):
+                    raise
+                return False
+        finally:
+            for leftover in (copy, before):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+    def move(self, folder: str, aside: str) -> None:
+        """Give a folder another name."""
+        target = self._target(aside)
+        with self._unless_away():
+            (self._folder / folder).rename(target)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, a link or a whole folder, if it is there; what a link leads to stays."""
+        path = self._folder / name
+        self._check_inside(path.parent)
+        if path.is_symlink() or path.is_file():
+            path.unlink(missing_ok=True)
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            self._check_present()
+
+    def _target(self, name: str) -> Path:
+        """The path of something that is about to be written, with the folders above it."""
+        self._check_present()
+        target = self._folder / name
+        self._make(target.parent)
+        self._check_inside(target.parent)
+        return target
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder and those above it, but never the storage itself while that is away."""
+        if folder.is_dir():
+            return
+        if folder != self._folder:
+            self._make(folder.parent)
+            folder.mkdir(exist_ok=True)
+        elif self._established:
+            self._check_present()
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def _check_inside(self, folder: Path) -> None:
+        """:raises UsageError: a link leads out of the storage."""
+        if not folder.resolve().is_relative_to(self._folder.resolve()):
+            raise UsageError(f"{folder} is a link that leads out of the storage: nothing is written or removed there")
+
+    def _check_present(self) -> None:
+        """:raises OSError: the storage was there and is not; it may come back."""
+        if self._established and not (self._folder / MARKER).exists():
+            raise OSError(errno.ESTALE, "the storage folder is away", self.root)
+
+    @contextmanager
+    def _unless_away(self) -> Iterator[None]:
+        """Tell a file that is missing from a storage that is."""
+        try:
+            yield
+        except FileNotFoundError:
+            self._check_present()
+            raise
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,45 @@
+"""Models out of the stage store. What a stranger has put there runs no code: it is plain data, or it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+
+from tasks.errors import CorruptArtifactError, UsageError
+from tasks.models.build import Description, Normalized, build_with_weights
+from tasks.paths import MODEL, STAGE_RECORD
+from tasks.store import StageStore
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """The model of a finished stage."""
+
+    record: dict[str, Any]
+    description: Description
+    model: Normalized
+    content: bytes
+    """Its weights, as safetensors."""
+
+
+def stored_model(store: StageStore, key: str) -> StoredModel:
+    """The model that a stage published.
+
+    :raises FileNotFoundError: the stage is not in the store.
+    :raises CorruptArtifactError: its files have changed, hold no weights, or do not fit each other; which is named.
+    """
+    record, content = store.model_bytes(key)
+    try:
+        weights = safetensors.torch.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CorruptArtifactError(f"stage {key[:12]}: {MODEL} holds no weights: {error}") from error
+    try:
+        description = Description(**record["model"])
+        model = build_with_weights(description, weights)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} does not describe {MODEL}: {reason}") from error
+    return StoredModel(record, description, model, content)

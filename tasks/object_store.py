@@ -1,0 +1,121 @@
+"""A storage on an object store (S3, GCS): a put is atomic, nothing is renamed, and nothing can be appended."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from pyarrow import fs
+
+
+class ObjectStore:
+    """Objects below a prefix of a bucket.
+
+    A folder of several objects is whole once its last one, the record, is there: it is put last.
+    Every method may be called again after it failed: the second call does what the first one left.
+    """
+
+    def __init__(self, filesystem: fs.FileSystem, root: str) -> None:
+        """:param root: the bucket and the prefix, without a slash at the end."""
+        self.root = root
+        self.filesystem = filesystem
+        self._appended: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}" if name else self.root
+
+    def establish(self) -> None:
+        """Nothing: a prefix need not be made, and buckets are never made."""
+
+    def read(self, name: str) -> bytes:
+        """The content of an object."""
+        with self.filesystem.open_input_file(self._path(name)) as file:  # one request; a stream takes one per 256 kB
+            content: bytes = file.read()
+            return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put an object, replacing what had this name."""
+        with self.filesystem.open_output_stream(self._path(name)) as stream:
+            stream.write(content)
+
+    def append(self, name: str, line: str) -> None:
+        """Add a line to an object that one process writes at a time, by putting it anew.
+
+        Its content is kept, so that it is read again only where another process has written to it.
+        """
+        with self._lock:
+            before = self._appended.get(name)
+            size = self.size(name) or 0
+            if before is None or size != len(before):
+                before = self.read(name) if size else b""
+            content = before + line.encode() + b"\n"
+            self.write(name, content)
+            self._appended[name] = content
+
+    def _info(self, name: str) -> fs.FileInfo:
+        return self.filesystem.get_file_info(self._path(name))
+
+    def exists(self, name: str) -> bool:
+        """Whether an object has this name, or a name below it."""
+        return bool(self._info(name).type != fs.FileType.NotFound)
+
+    def size(self, name: str) -> int | None:
+        """The bytes of an object; null where there is none."""
+        info = self._info(name)
+        return int(info.size) if info.type == fs.FileType.File else None
+
+    def _list(self, folder: str, *, recursive: bool = False) -> list[fs.FileInfo]:
+        selector = fs.FileSelector(self._path(folder), recursive=recursive, allow_not_found=True)
+        return list(self.filesystem.get_file_info(selector))
+
+    def names(self, folder: str) -> list[str]:
+        """What is in a folder; none where nothing is."""
+        found = [info.base_name for info in self._list(folder)]
+        if not found:
+            self._check_bucket()
+        return found
+
+    def _check_bucket(self) -> None:
+        """:raises OSError: there is no such bucket, in which nothing can be either."""
+        bucket = self.root.partition("/")[0]
+        try:
+            there = self.filesystem.get_file_info(bucket).type != fs.FileType.NotFound
+        except OSError:
+            return  # who may only list a prefix may not ask
+        if not there:
+            raise OSError(f"NO_SUCH_BUCKET: {bucket}")
+
+    def sizes(self, name: str) -> dict[str, int]:
+        """The bytes of each object below a folder by its name inside; of an object, its own under an empty name."""
+        info = self._info(name)
+        if info.type == fs.FileType.File:
+            return {"": int(info.size)}
+        start = len(self._path(name)) + 1
+        found = self._list(name, recursive=True)
+        return {info.path[start:]: int(info.size) for info in found if info.type == fs.FileType.File}
+
+    def publish(self, draft: Path, folder: str, last: str, *, replace: bool) -> bool:
+        """Put the files of a local folder, the record last; false where another process was first."""
+        if not replace and self.exists(f"{folder}/{last}"):
+            return False
+        for file in sorted(draft.iterdir(), key=lambda file: file.name == last):
+            self.write(f"{folder}/{file.name}", file.read_bytes())
+        return True
+
+    def move(self, folder: str, aside: str) -> None:
+        """Give what is below a folder another name."""
+        names = sorted(self.sizes(folder))
+        if not names:
+            raise FileNotFoundError(f"{folder} is not there")
+        for name in names:
+            self.filesystem.copy_file(self._path(f"{folder}/{name}"), self._path(f"{aside}/{name}"))
+        self.remove(folder)
+
+    def remove(self, name: str) -> None:
+        """Remove an object or everything below a folder, if it is there."""
+        info = self._info(name)
+        if info.type == fs.FileType.Directory:
+            self.filesystem.delete_dir(self._path(name))
+        elif info.type == fs.FileType.File:
+            self.filesystem.delete_file(self._path(name))

@@ -1,0 +1,98 @@
+"""A real S3 API on loopback (moto's server) that counts requests, and fails as networks and services do."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pyarrow import fs
+
+KEY, SECRET = "test-key", "test-secret"
+BUCKET = "bucket"
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Faulty:
+    """A WSGI application in front of another: counts, refuses unknown keys, and fails when told to."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self.requests: list[tuple[str, str]] = []
+        """Method and path of every request that was let through."""
+        self.failed = 0
+        """Requests that were not."""
+        self._until = 0.0
+        self._fault = ""
+
+    def fail(self, fault: str, seconds: float) -> None:
+        """:param fault: `slow down` answers 503, `drop` resets the connection."""
+        self._fault, self._until = fault, time.monotonic() + seconds
+
+    def count(self, method: str, pattern: str) -> Counter[str]:
+        """How often each path that matches was asked for."""
+        found = list(self.requests)
+        return Counter(path for asked, path in found if asked == method and re.search(pattern, path))
+
+    def puts(self, pattern: str) -> list[str]:
+        """The paths that were put, in order."""
+        return [path for method, path in list(self.requests) if method == "PUT" and re.search(pattern, path)]
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if time.monotonic() < self._until:
+            self.failed += 1
+            if self._fault == "drop":
+                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            return _error(start_response, "503 Slow Down", "SlowDown")
+        if f"Credential={KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
+            return _error(start_response, "403 Forbidden", "InvalidAccessKeyId")
+        self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        return self._application(environ, start_response)
+
+
+def _error(start_response: Callable[..., Any], status: str, code: str) -> list[bytes]:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as the test asked</Message></Error>".encode()
+    start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+@contextmanager
+def s3() -> Iterator[tuple[Faulty, str]]:
+    """The server and its `host:port`, with one empty bucket; gone afterwards."""
+    pytest.importorskip("moto", reason="moto's server is not installed")
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    application = Faulty(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        endpoint = f"127.0.0.1:{server.server_port}"
+        options = {"endpoint_override": endpoint, "scheme": "http", "region": "us-east-1"}
+        made = fs.S3FileSystem(access_key=KEY, secret_key=SECRET, allow_bucket_creation=True, **options)
+        made.create_dir(BUCKET)
+        application.requests.clear()
+        yield application, endpoint
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def environment(endpoint: str) -> dict[str, str]:
+    """The usual variables of whoever uses this S3."""
+    return {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL": f"http://{endpoint}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
