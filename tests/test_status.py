@@ -30,6 +30,10 @@ from tests.harness import advsweep, rows
 from tests.wandb_stub import Fault, Stub
 
 
+FEW = ("adversarial_finetune=null", "prune=null")
+"""Two trials that share a model."""
+
+
 def facts(**changes: Any) -> dict[str, Any]:
     """What a driver publishes in the middle of a sweep."""
     stage = {"stage": "train", "key": "ab" * 32, "model": "resnet8", "seed": 1, "where": "node7 pid 42", "seconds": 9.0}
@@ -44,7 +48,7 @@ def sweep(space_file: Path, tmp_path: Path) -> SweepStore:
     root = tmp_path / "storage"
     root.mkdir()
     storage = remote_storage(root)
-    for part in ("stages", f"sweeps/{plan.sweep_id}/drivers", f"sweeps/{plan.sweep_id}/trials"):
+    for part in ("stages", f"sweeps/{plan.sweep_id}/drivers", f"sweeps/{plan.sweep_id}/faults"):
         (root / part).mkdir(parents=True)
     found = SweepStore(storage, plan.sweep_id)
     storage.write(found.path(paths.PLAN), plan_text(plan))
@@ -185,8 +189,7 @@ def test_the_live_display_shows_one_panel_and_leaves_the_table(
 
 
 def test_a_finished_sweep_is_told_apart_and_has_no_work_left(space_file: Path, tmp_path: Path) -> None:
-    few = ("adversarial_finetune=null", "prune=null")
-    _, sweep = finish(space_file, tmp_path / "storage", few)
+    _, sweep = finish(space_file, tmp_path / "storage", FEW)
     found = seen(sweep)
     assert (found["state"], found["missing"], found["work_left_seconds"]) == ("finished", 0, 0)
     (told,) = json.loads(advsweep("status", "--storage", tmp_path / "storage", "--watch", "--json").stdout)
@@ -222,9 +225,8 @@ def test_a_real_sweep_is_seen_while_its_wandb_server_dies(
         watcher = threading.Thread(target=look)
         watcher.start()
         try:
-            code = launch(
-                Launch(str(space_file), storage=str(storage), wandb="online"), Console(file=screen, width=300)
-            )
+            options = Launch(str(space_file), overrides=FEW, storage=str(storage), wandb="online")
+            code = launch(options, Console(file=screen, width=300))
         finally:
             ended.set()
             watcher.join()
@@ -238,4 +240,4 @@ def test_a_real_sweep_is_seen_while_its_wandb_server_dies(
     assert all(" pid " in place for place in places)
     assert max(found["jobs_done"] for found in running) > 0
     (after,) = json.loads(advsweep("status", "--storage", storage, "--json").stdout)
-    assert (after["state"], after["detail"]) == ("finished", "ended with 8 finished and 0 failed trials")
+    assert (after["state"], after["detail"]) == ("finished", "ended with 2 finished and 0 failed trials")

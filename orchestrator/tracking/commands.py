@@ -5,15 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 
-import filelock
-
 from orchestrator.sweep_store import SweepStore
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.sender import Sender
 from orchestrator.tracking.server import UnreachableError, shown_url, viewer
 from tasks.errors import UsageError
-
-LOCK = "sending.lock"
 
 
 def sync(sweep: SweepStore, seconds: float, say: Callable[[str], None]) -> bool:
@@ -36,11 +32,7 @@ def sync(sweep: SweepStore, seconds: float, say: Callable[[str], None]) -> bool:
         viewer()
     except UnreachableError as error:
         raise UsageError(f"W&B: {error}; {len(waiting)} runs are kept in {folder.path}") from None
-    try:
-        with filelock.FileLock(folder.path / LOCK, timeout=0):
-            outcome = Sender(folder).send(seconds, lambda sent, total: say(f"{sent}/{total} runs sent"))
-    except filelock.Timeout:
-        raise UsageError(f"another process sends the runs of {sweep.sweep_id} now") from None
+    outcome = Sender(folder).send(seconds, lambda sent, total: say(f"{sent}/{total} runs sent"))
     if outcome.error:
         left = len(waiting) - len(outcome.keys)
         say(f"W&B: {outcome.error}; {left} runs are kept in {folder.path}, the same command sends them")

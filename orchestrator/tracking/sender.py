@@ -21,9 +21,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import filelock
+
 from orchestrator.tracking.folder import WandbFolder, run_id
 from orchestrator.tracking.server import redacted, shown_url
 
+LOCK = "sending.lock"
 BATCH = 50
 """Runs for one process: what is sent is noted after each."""
 POLL = 0.1
@@ -54,12 +57,19 @@ class Sender:
         self._stop.set()
 
     def send(self, seconds: float, told: Callable[[int, int], None] | None = None) -> Sent:
-        """Send every whole run that the server does not have.
+        """Send every whole run that the server does not have; nothing while another process sends.
 
         :param seconds: the time that all of it may take.
         :param told: how many are sent, and how many there are, after each batch.
         """
         end = time.monotonic() + seconds
+        try:
+            with filelock.FileLock(self._folder.path / LOCK, timeout=0):
+                return self._send(end, told)
+        except filelock.Timeout:
+            return Sent(error="another process sends these runs now")
+
+    def _send(self, end: float, told: Callable[[int, int], None] | None) -> Sent:
         keys = self._folder.sendable()
         outcome = Sent()
         for first in range(0, len(keys), BATCH):

@@ -91,6 +91,7 @@ class Writer:
 
     def _settings(self) -> Any:
         return self._wandb.Settings(
+            root_dir=str(self._folder.path),
             console="off",
             silent=True,
             x_disable_stats=True,
