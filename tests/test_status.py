@@ -29,7 +29,6 @@ from tests.finished_sweep import finish, remote_storage
 from tests.harness import advsweep, rows
 from tests.wandb_stub import Fault, Stub
 
-
 FEW = ("adversarial_finetune=null", "prune=null")
 """Two trials that share a model."""
 
