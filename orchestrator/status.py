@@ -25,8 +25,11 @@ COUNTED = ("jobs", "jobs_done")
 """What the drivers that run now count since they began; several add up."""
 
 
-def status_facts(storage: Storage, sweep_id: str, pulse: Pulse) -> dict[str, Any]:
-    """Whether the sweep runs and what runs where, counts of trials and stages, and the best trade-off so far."""
+def status_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -> dict[str, Any]:
+    """Whether the sweep runs and what runs where, counts of trials and stages, and the best trade-off so far.
+
+    :param pulse: of a reader that has looked before; null: this is the first look.
+    """
     sweep = SweepStore(storage, sweep_id)
     plan, rows, gone_wrong = sweep.plan(), sweep.rows(), faults(sweep)
     planned = {trial["trial_id"] for trial in plan["trials"]}
@@ -34,7 +37,7 @@ def status_facts(storage: Storage, sweep_id: str, pulse: Pulse) -> dict[str, Any
     finished = sum(row["status"] == "finished" for row in current)
     failed = sum(row["status"] == "failed" for row in current)
     stored = set(StageStore(storage).keys()) & plan["stages"].keys()
-    best, drivers = tradeoff.best(current), pulse.drivers(sweep)
+    best, drivers = tradeoff.best(current), (pulse or Pulse()).drivers(sweep)
     living = [driver for driver in drivers if driver.alive]
     missing = len(planned) - finished - failed
     return {

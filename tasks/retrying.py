@@ -105,7 +105,7 @@ def reason_of(error: BaseException) -> str:
 
 
 PLAIN = {
-    "NO_SUCH_BUCKET": "there is no such bucket",
+    "NO_SUCH_BUCKET|bucket does not exist": "there is no such bucket",
     "SIGNATURE_DOES_NOT_MATCH|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|UNAUTHENTICATED|Expired": (
         "the credentials were not accepted"
     ),

@@ -72,7 +72,7 @@ def aged(tmp_path: Path, seconds: float) -> None:
 
 
 def seen(sweep: SweepStore, pulse: Pulse | None = None) -> dict[str, Any]:
-    return status_facts(sweep.storage, sweep.sweep_id, pulse or Pulse())
+    return status_facts(sweep.storage, sweep.sweep_id, pulse)
 
 
 def test_what_runs_where_is_read_from_the_storage(sweep: SweepStore, space_file: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_real_sweep_is_seen_while_its_wandb_server_dies(
             """Another machine that shares the storage."""
             while not ended.wait(0.1):
                 for name in storage.glob("sweeps/*/plan.json"):
-                    looks.append(status_facts(open_storage(storage), name.parent.name, Pulse()))
+                    looks.append(status_facts(open_storage(storage), name.parent.name))
                 if server.runs:
                     server.fault = Fault(drop=True)
 

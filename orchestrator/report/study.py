@@ -23,6 +23,14 @@ LABELS = {
     "attack_norm": "norm",
     "attack_surrogate": "surrogate",
 }
+STAGE_NAMES = {
+    "train": "training",
+    "prune": "pruning",
+    "finetune": "fine-tuning",
+    "adversarial_finetune": "adversarial fine-tuning",
+    "attack": "attack",
+}
+"""Kinds of stages in words."""
 TUNING = ("lambda", "eps_train", "train_steps")
 """Columns that are null where a trial has no adversarial fine-tuning."""
 
