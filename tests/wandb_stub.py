@@ -68,6 +68,8 @@ class Stub:
     def __init__(self, key: str = KEY) -> None:
         self.key = key
         self.fault: Fault | None = None
+        self.last: str | None = None
+        """The operation after whose first answer the server answers nothing more."""
         self.runs: dict[str, Run] = {}
         self.artifacts: dict[str, Answer] = {}
         self.views: dict[str, Answer] = {}
@@ -248,6 +250,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         with self.stub.lock:
             answer = operation(variables)
+            if name == self.stub.last:
+                self.stub.fault = Fault(drop=True)
         self._answer({"data": answer})
 
     def _file_stream(self, asked: Answer, name: str) -> None:
