@@ -71,7 +71,7 @@ def _to_storage(sweep: SweepStore, folder: Path) -> Written:
 
 def _shown(sweep: SweepStore) -> str:
     name = sweep.path(paths.REPORT, PAGE)
-    return sweep.storage.path(name) if sweep.storage.local else f"{sweep.storage.uri.rstrip('/')}/{name}"
+    return sweep.storage.place(name)
 
 
 def _check(out: Path) -> None:
