@@ -17,6 +17,7 @@ from orchestrator.resources import ResourceTable
 from orchestrator.spaces import load, resolved_text
 from orchestrator.sweep_store import SweepStore, checked_records
 from orchestrator.timeouts import Timeouts, with_options
+from orchestrator.tracking.folder import check_project
 from orchestrator.tradeoff import tradeoff_table
 from tasks import paths
 from tasks.row import Row
@@ -91,6 +92,7 @@ def launch(options: Launch, console: Console) -> int:
 
     :raises UsageError: something about the request, before anything is started or written.
     """
+    check_project(options.project)
     space = load(options.space, options.overrides, verify=options.verify)
     timeouts = with_options(space.timeouts, options.timeouts)
     address = parse_address(options.address)
@@ -149,9 +151,9 @@ def _to_do(prepared: Prepared) -> str:
 
 def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int:
     if options.wandb != "disabled":
-        from orchestrator.wandb_log import pending
+        from orchestrator.tracking.log import pending
 
-        if pending(prepared.sweep, prepared.finished):
+        if pending(prepared.sweep, prepared.finished, options.wandb):
             from orchestrator.sweep.run import log_rows
 
             log_rows(prepared, options, list(prepared.finished.values()), console)

@@ -82,7 +82,7 @@ def artifacts(storage: Path) -> dict[str, bytes]:
     found = {}
     for folder in sorted((storage / "stages").iterdir()):
         assert not folder.name.startswith(".tmp"), folder
-        for name in ("model.safetensors", "examples.parquet"):
+        for name in ("model.safetensors", "examples.parquet", "preview.safetensors"):
             if (folder / name).is_file():
                 found[f"{folder.name}/{name}"] = (folder / name).read_bytes()
     return found

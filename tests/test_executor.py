@@ -44,11 +44,12 @@ class ScriptedPool:
     def idle_resources(self) -> set[Resources]:
         return set() if self._busy else set(self._idle)
 
-    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> None:
+    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> str:
         self.limits[node.job.kind] = limit
         worker = self._idle[resources]
         worker.node = node
         self._busy.append(worker)
+        return "here"
 
     def wait(self, timeout: float) -> list[Finished]:  # noqa: ARG002
         ended = []
@@ -75,7 +76,7 @@ class Heard:
         self.losses: list[bool] = []
         self.blocks: list[str] = []
 
-    def started(self, stages: Sequence[Stage]) -> None: ...
+    def started(self, stages: Sequence[Stage], where: str) -> None: ...
 
     def finished(self, stages: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
         self.done += [stage.key for stage in stages]

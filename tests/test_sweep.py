@@ -114,13 +114,12 @@ def test_sql_reads_these_tables_and_nothing_else(finished: tuple[Path, Path, str
 def test_wandb_runs_are_complete_offline(finished: tuple[Path, Path, str]) -> None:
     storage = finished[0]
     files = sorted(storage.glob("sweeps/*/wandb/wandb/offline-run-*/*.wandb"))
-    assert len(files) == 8
+    runs = [read_run(file) for file in files]
+    assert sorted(run.job_type for run in runs) == ["sweep"] + ["trial"] * 8
     by_trial = {row["trial_id"]: row for row in rows(storage)}
-    for file in files:
-        run = read_run(file)
+    for run in [run for run in runs if run.job_type == "trial"]:
         row = by_trial.pop(run.config["trial_id"])
         assert run.group == row["sweep_id"]
-        assert run.job_type == "trial"
         assert run.summary["robust_accuracy"] == row["robust_accuracy"]
         assert run.config["train"]["optimizer"]["lr"] == 0.1
         assert [entry["train/epoch"] for entry in run.history if "train/epoch" in entry] == [0, 1]

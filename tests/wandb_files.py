@@ -21,6 +21,11 @@ class Run:
 
     group: str = ""
     job_type: str = ""
+    tags: list[str] = field(default_factory=list)
+    axes: dict[str, str] = field(default_factory=dict)
+    """Metrics -> the metric that is their horizontal axis."""
+    artifacts: dict[str, list[str]] = field(default_factory=dict)
+    """Name of an artifact -> its files."""
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
@@ -33,7 +38,7 @@ def read_run(path: Path) -> Run:
     for record in _records(path.read_bytes()):
         kind = record.WhichOneof("record_type")
         if kind == "run":
-            run.group, run.job_type = record.run.run_group, record.run.job_type
+            run.group, run.job_type, run.tags = record.run.run_group, record.run.job_type, list(record.run.tags)
             _update(run.config, record.run.config.update)
         elif kind == "config":
             _update(run.config, record.config.update)
@@ -43,6 +48,10 @@ def read_run(path: Path) -> Run:
             entry: dict[str, Any] = {}
             _update(entry, record.history.item)
             run.history.append(entry)
+        elif kind == "metric" and record.metric.step_metric:
+            run.axes[record.metric.name or record.metric.glob_name] = record.metric.step_metric
+        elif kind == "artifact":
+            run.artifacts[record.artifact.name] = [file.path for file in record.artifact.manifest.contents]
         elif kind == "exit":
             run.exit_code = record.exit.exit_code
     return run

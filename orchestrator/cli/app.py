@@ -14,6 +14,7 @@ from orchestrator.cli.keeping import clean, doctor, explain, export
 from orchestrator.cli.launching import launch, plan, spaces
 from orchestrator.cli.reading import results, status
 from orchestrator.cli.reporting import compare, report
+from orchestrator.cli.tracking import wandb
 
 app = typer.Typer(
     name="advsweep",
@@ -28,6 +29,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(data, name="data")
+app.add_typer(wandb, name="wandb")
 
 
 def main() -> None:

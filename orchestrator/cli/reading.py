@@ -1,6 +1,5 @@
 """`status` and `results`."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -11,23 +10,26 @@ from orchestrator.cli.options import DEFAULT_STORAGE, AddressOption, Format, Jso
 def status(
     sweep: Annotated[str | None, typer.Argument(help="The id of a sweep, or the beginning of one.")] = None,
     storage: StorageOption = DEFAULT_STORAGE,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until nothing runs.")] = False,
     address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how far sweeps are, from their storage alone; with --address, the jobs of a cluster."""
+    """Show how far sweeps are and what runs where, from their storage alone; with --address, the jobs of a cluster."""
     if address is not None:
         from orchestrator.cli.jobs import job_table
 
         typer.echo(job_table(address, sweep, as_json=as_json))
         return
-    from orchestrator.status import status_facts, status_lines
-    from orchestrator.sweep_store import find_sweep, sweep_ids
+    from rich.console import Console
+
+    from orchestrator.watch import follow, once
     from tasks.storage import open_storage
 
     opened = open_storage(storage)
-    names = [find_sweep(opened, sweep).sweep_id] if sweep else sweep_ids(opened)
-    facts = [status_facts(opened, name) for name in names]
-    typer.echo(json.dumps(facts, indent=1) if as_json else "\n".join(status_lines(facts)) or "no sweeps yet")
+    if watch:
+        follow(opened, sweep, Console(), as_json=as_json)
+    else:
+        typer.echo(once(opened, sweep, as_json=as_json))
 
 
 def results(

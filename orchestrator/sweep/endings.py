@@ -55,6 +55,7 @@ class Place:
     node_id: str
     oom_kills: int | None
     """What the node had counted when the worker came up; null where it does not count."""
+    host: str = ""
 
 
 def ending(error: BaseException | None) -> Ending:

@@ -54,7 +54,7 @@ class Policy:
 class Listener(Protocol):
     """Told what happens, in the executor's thread."""
 
-    def started(self, stages: Sequence[Stage]) -> None: ...
+    def started(self, stages: Sequence[Stage], where: str) -> None: ...
 
     def finished(self, stages: Sequence[Stage], records: Sequence[Record]) -> None: ...
 
@@ -127,8 +127,8 @@ class StageExecutor:
             if node is None:
                 return
             kind = node.job.kind
-            self._pool.submit(node, self._resources.of(kind), self._policy.timeouts.get(kind))
-            self._listener.started(node.job.stages)
+            where = self._pool.submit(node, self._resources.of(kind), self._policy.timeouts.get(kind))
+            self._listener.started(node.job.stages, where)
 
     def _settle(self, ended: Finished) -> None:
         node = ended.node

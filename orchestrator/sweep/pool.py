@@ -86,8 +86,8 @@ class WorkerPool:
         """What the idle actors hold."""
         return {worker.resources for worker in self._idle}
 
-    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> None:
-        """Run a job on an idle actor with these resources.
+    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> str:
+        """Run a job on an idle actor with these resources; where that is.
 
         :param limit: seconds after which the run is ended.
         """
@@ -95,6 +95,7 @@ class WorkerPool:
         self._idle.remove(worker)
         worker.node, worker.since, worker.limit = node, time.monotonic(), limit
         self._busy[worker.actor.run.remote(node.job.stages)] = worker
+        return worker.where
 
     def wait(self, timeout: float) -> list[Finished]:
         """The runs that ended within the timeout; actors that came up become idle on the way.

@@ -18,10 +18,11 @@ from rich.console import Console
 from orchestrator import progress
 from orchestrator.address import LOCAL
 from orchestrator.faults import FAILURE, PREEMPTION, FaultLog
+from orchestrator.heartbeat import Heartbeat
 from orchestrator.launch import FINISHED, INTERRUPTED, SOME_FAILED, Launch, Prepared, say, summary
 from orchestrator.sweep.board import FAILED, Board
 from orchestrator.sweep.capacity import Growth, check_fits
-from orchestrator.sweep.cluster import Cluster, connected
+from orchestrator.sweep.cluster import Cluster, connected, usable_cpus
 from orchestrator.sweep.executor import Policy, StageExecutor
 from orchestrator.sweep.graph import JobGraph
 from orchestrator.sweep.head_watch import head_watched
@@ -31,13 +32,12 @@ from orchestrator.sweep.recorder import RowRecorder
 from orchestrator.sweep.state import SweepState, outcome
 from orchestrator.sweep.tune_grid import run_grid
 from orchestrator.sweep.worker import StageWorker, WorkerSettings
+from orchestrator.tracking.log import WandbLog
 from orchestrator.verdicts import annotated
-from orchestrator.wandb_log import WandbLog
 from tasks import paths
 from tasks.chain import Stage
 from tasks.errors import UsageError
 from tasks.row import Row, failed_row, finished_row
-from tasks.store import StageStore
 
 MOST_WORKERS = 4096
 """On a cluster that grows by itself nothing else limits the actors that are asked for."""
@@ -59,9 +59,21 @@ class Sweep:
         plan, speeds = prepared.plan, prepared.speeds
         expected = {key: speeds.seconds(stage, plan.data[stage.dataset]) for key, stage in plan.stages.items()}
         finished = dict(prepared.finished)
-        self.state = SweepState(len(plan.trials), len(prepared.jobs), len(self.records), expected, finished)
+        seconds = prepared.seconds
+        forecast = prepared.schedule(options.cpus or usable_cpus()).seconds if speeds.known else None
+        self.state = SweepState(
+            len(plan.trials),
+            len(prepared.jobs),
+            len(self.records),
+            expected,
+            sum(seconds.values()),
+            forecast,
+            rows=finished,
+        )
+        self.heartbeat = Heartbeat(prepared.sweep, self.state.facts, self._not_published)
         self.recorder = RowRecorder(prepared.sweep, self._rows_not_written)
-        self.wandb = WandbLog(prepared.sweep, StageStore(prepared.storage), options.wandb, options.project)
+        self.wandb = wandb_log(prepared, options, console)
+        self._online = options.wandb == "online"
         self._board: Any = None
         self._faults = FaultLog(prepared.sweep)
         self._log = threading.Lock()
@@ -84,8 +96,8 @@ class Sweep:
         """Let every trial go that still waits."""
         self._board.close.remote()
 
-    def started(self, stages: Sequence[Stage]) -> None:
-        self.state.start(stages)
+    def started(self, stages: Sequence[Stage], where: str) -> None:
+        self.state.start(stages, where)
 
     def finished(self, stages: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> None:
         found = {stage.key: record for stage, record in zip(stages, records, strict=True)}
@@ -96,6 +108,7 @@ class Sweep:
     def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None:
         self.state.end(stages, done=False)
         self.state.failures += 1
+        self.state.retries += again
         self._write_log(FAILURE, stages, error, trace, again)
         if not again:
             self._post_failure(stages, error)
@@ -128,11 +141,21 @@ class Sweep:
         if row["status"] == "finished":
             self.wandb.add(row)
 
-    def close(self) -> None:
-        """Write what is left to write."""
+    def begin_wandb(self) -> None:
+        """Reach the server now, if there is one to reach; not before Ray is up, whose workers would inherit it."""
+        if self._online:
+            self.wandb.start()
+
+    def close(self, outcome: str, *, hurried: bool = False) -> None:
+        """Write what is left to write.
+
+        :param outcome: how the sweep ended, for those who ask its storage.
+        :param hurried: do not wait long for W&B.
+        """
         self.recorder.close()
         self.judge()
-        self.wandb.close()
+        self.heartbeat.end(outcome)
+        self.wandb.close(list(self.state.rows.values()), hurried=hurried)
 
     def judge(self) -> None:
         """Run the checks over the grid and keep their verdicts with the rows."""
@@ -162,6 +185,9 @@ class Sweep:
         except OSError as problem:
             say(self.console, f"a {what} could not be logged: {error}: {problem}")
 
+    def _not_published(self, error: OSError) -> None:
+        say(self.console, f"`advsweep status` sees nothing of this sweep, its state could not be written: {error}")
+
     def _rows_not_written(self, error: OSError) -> None:
         say(self.console, f"rows could not be written, they are kept and tried again: {error}")
 
@@ -174,6 +200,7 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
     sweep = Sweep(prepared, options, console)
     executor: StageExecutor | None = None
     interrupted = False
+    sweep.heartbeat.start()
     try:
         with (
             _interruptible(),
@@ -189,7 +216,7 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        sweep.close()
+        sweep.close(_how_it_ended(sweep, executor, interrupted), hurried=interrupted)
     return _closing(sweep, executor, console, interrupted)
 
 
@@ -232,7 +259,6 @@ def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
 def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
     executor.dispatch()  # before anything else, so that the processes Ray has warm become workers
     board = sweep.open_board()
-    expected = sweep.prepared.seconds
     broken: list[BaseException] = []
 
     def run() -> None:
@@ -244,9 +270,10 @@ def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Co
             sweep.close_board()
 
     thread = threading.Thread(target=run, name="executor", daemon=True)
-    with progress.shown(sweep.state, sum(expected.values()), console):
+    with progress.shown(sweep.state, console):
         thread.start()
         executor.warm.wait(WARM_UP)
+        sweep.begin_wandb()
         try:
             run_grid(_in_order(sweep, cluster), board, cluster.scratch / "tune", sweep.trial_ended)
         finally:
@@ -283,12 +310,21 @@ def _interruptible() -> Iterator[None]:
             signal.signal(name, handler)
 
 
+def _how_it_ended(sweep: Sweep, executor: StageExecutor | None, interrupted: bool) -> str:
+    if interrupted:
+        return "interrupted"
+    if executor is not None and executor.stopped_by is not None:
+        return f"stopped early: {executor.stopped_by}"
+    finished, failed = sweep.state.counts()
+    return f"ended with {finished} finished and {failed} failed trials"
+
+
 def _end_without_head(sweep: Sweep, console: Console, reason: str) -> None:
     """Keep what came out, say why it ends here, and end the process: nothing that waits for Ray will return."""
     console.show_cursor()
     for trial_id in sweep.trials:
         sweep.trial_ended(trial_id)
-    sweep.close()
+    sweep.close(reason, hurried=True)
     code = _closing(sweep, None, console, interrupted=False)
     say(console, f"{reason}; nothing finished is lost: with a head that answers, the same command continues")
     sys.stdout.flush()
@@ -300,8 +336,6 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     total = len(sweep.trials)
     summary(sweep.prepared, list(sweep.state.rows.values()), console)
     say(console, f"{total} trials, {finished} finished, {failed} failed, {total - finished - failed} not run")
-    for note in sweep.wandb.notes:
-        say(console, note)
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
@@ -314,11 +348,19 @@ def _closing(sweep: Sweep, executor: StageExecutor | None, console: Console, int
     return SOME_FAILED if failed or finished < total else FINISHED
 
 
+def wandb_log(prepared: Prepared, options: Launch, console: Console) -> WandbLog:
+    """Where finished trials become W&B runs."""
+    plan = prepared.plan
+    classes = {planned.trial_id: plan.data[planned.trial.dataset].classes for planned in plan.trials}
+    return WandbLog(
+        prepared.sweep, options.wandb, options.project, lambda text: say(console, text), lambda key: classes[key]
+    )
+
+
 def log_rows(prepared: Prepared, options: Launch, rows: Sequence[Row], console: Console) -> None:
-    """Write the W&B runs that an earlier launch did not get to."""
-    log = WandbLog(prepared.sweep, StageStore(prepared.storage), options.wandb, options.project)
+    """Write, and online send, the W&B runs that earlier launches did not get to."""
+    log = wandb_log(prepared, options, console)
+    log.start()
     for row in rows:
         log.add(row)
-    log.close()
-    for note in log.notes:
-        say(console, note)
+    log.close(rows)

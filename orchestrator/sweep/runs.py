@@ -27,6 +27,11 @@ class Worker:
     """Seconds that the run may take; null: as long as it wants."""
 
     @property
+    def where(self) -> str:
+        """Host and process id."""
+        return f"{self.place.host} pid {self.place.pid}" if self.place else ""
+
+    @property
     def late(self) -> bool:
         """Whether the run has taken longer than it may."""
         return self.limit is not None and time.monotonic() - self.since > self.limit

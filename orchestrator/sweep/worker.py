@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 import uuid
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ class StageWorker:
 
     def ready(self) -> Place:
         """Where the actor is, once it is up."""
-        return Place(os.getpid(), self._node, oom_kills())
+        return Place(os.getpid(), self._node, oom_kills(), platform.node())
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         """Compute and publish stages that share one run; their records."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from tasks.attacks.prepare import Target, frozen, prepare
 from tasks.attacks.settings import AttackSettings
 from tasks.data.images import Images, as_float
 from tasks.errors import StageError
+from tasks.preview import Preview, spread
 from tasks.schema import EXAMPLES
 
 LOG = logging.getLogger(__name__)
@@ -29,10 +31,11 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One attack on the test images: a row per image."""
+    """One attack on the test images: a row per image, and a few of the images."""
 
     table: pa.Table
     """`schema.EXAMPLES`, without the stage key."""
+    preview: Preview
 
     def counts(self) -> dict[str, int]:
         """Examples, and how many are classified correctly before and after."""
@@ -59,9 +62,17 @@ def evaluate(
     """
     judge = frozen(model)
     target = prepare(model if surrogate is None else surrogate, cells[0].precision)
-    run = _Run(target, judge, images, cells, seed, std, transfer=surrogate is not None)
-    batches = list(_in_memory(run, choose(judge, images, cells[0], seed), cells[0].batch_size))
-    return [Evaluation(pa.concat_tables(tables)) for tables in zip(*batches, strict=True)]
+    chosen = choose(judge, images, cells[0], seed)
+    shown = chosen[spread(len(chosen), images.pixels[0].numel())]
+    run = _Run(target, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
+    batches = list(_in_memory(run, chosen, cells[0].batch_size))
+    return [_joined(parts) for parts in zip(*batches, strict=True)]
+
+
+def _joined(parts: Sequence[Evaluation]) -> Evaluation:
+    return Evaluation(
+        pa.concat_tables([part.table for part in parts]), Preview.joined([part.preview for part in parts])
+    )
 
 
 def adversarial_images(
@@ -77,7 +88,7 @@ def adversarial_images(
     random is drawn for each image, whatever the others are.
     """
     target = prepare(model if surrogate is None else surrogate, cell.precision)
-    run = _Run(target, frozen(model), images, [cell], seed, std, transfer=surrogate is not None)
+    run = _Run(target, frozen(model), images, [cell], seed, std, transfer=surrogate is not None, shown=index)
     job, found = run.crafted(index)
     return job.clean, found[cell.method.label_steps]
 
@@ -93,11 +104,13 @@ class _Run:
     seed: int
     std: float
     transfer: bool
+    shown: Tensor
+    """int64: the places of the images that are kept to be looked at."""
 
-    def tables(self, index: Tensor) -> list[pa.Table]:
-        """Attack the images at these places; a table for each cell."""
+    def cells_of(self, index: Tensor) -> list[Evaluation]:
+        """Attack the images at these places; what came out for each cell."""
         job, found = self.crafted(index)
-        return [self._table(job, found[cell.method.label_steps], cell) for cell in self.cells]
+        return [self._judged(job, found[cell.method.label_steps], cell) for cell in self.cells]
 
     def crafted(self, index: Tensor) -> tuple[Job, Crafted]:
         """What is asked of the attack for the images at these places, and what it made."""
@@ -113,7 +126,7 @@ class _Run:
     def _scale(self, cell: AttackSettings) -> float:
         return self.std if cell.eps_space == "normalized" else 1.0
 
-    def _table(self, job: Job, adversarial: Tensor, cell: AttackSettings) -> pa.Table:
+    def _judged(self, job: Job, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
         delta, scale = adversarial - job.clean, self._scale(cell)
         audit(job.clean, adversarial, cell.method, scale)
         before, after = predict(self.judge, job.clean), predict(self.judge, adversarial)
@@ -131,7 +144,14 @@ class _Run:
             "robust": after.classes.eq(job.labels) | unreached,
         }
         schema = pa.schema([field for field in EXAMPLES if field.name != "stage_key"])
-        return pa.table({name: _column(columns[name], schema.field(name), len(delta)) for name in schema.names})
+        table = pa.table({name: _column(columns[name], schema.field(name), len(delta)) for name in schema.names})
+        return Evaluation(table, self._preview(job, delta))
+
+    def _preview(self, job: Job, delta: Tensor) -> Preview:
+        kept = torch.isin(job.index, self.shown)
+        index = job.index[kept]
+        perturbation = delta[kept.to(delta.device)].cpu().numpy().astype(np.float16)
+        return Preview(index.cpu().numpy(), self.images.pixels[index].cpu().contiguous().numpy(), perturbation)
 
 
 def _column(values: Tensor | None, field: pa.Field, length: int) -> pa.Array:
@@ -140,7 +160,7 @@ def _column(values: Tensor | None, field: pa.Field, length: int) -> pa.Array:
     return pa.array(values.cpu().numpy()).cast(field.type)
 
 
-def _in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[pa.Table]]:
+def _in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Evaluation]]:
     """Attack batch by batch; where one does not fit in memory it is halved, and so are all that follow.
 
     :raises StageError: not even one image fits.
@@ -148,13 +168,13 @@ def _in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[pa.Table]]
     place = 0
     while place < len(chosen):
         try:
-            tables = run.tables(chosen[place : place + size])
+            cells = run.cells_of(chosen[place : place + size])
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
-            tables = []
-        if tables:
-            yield tables
+            cells = []
+        if cells:
+            yield cells
             place += size
         elif size == 1:
             raise StageError("out of memory: not even one image fits")

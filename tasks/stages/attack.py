@@ -21,7 +21,7 @@ from tasks.chain import Stage
 from tasks.data.images import Images, as_float
 from tasks.errors import StageError
 from tasks.models.build import Normalized
-from tasks.paths import EXAMPLES
+from tasks.paths import EXAMPLES, PREVIEW
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
 from tasks.stages.context import Context, save_table
 
@@ -49,9 +49,10 @@ def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, 
 
 
 def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:
-    """Write one row per image."""
+    """Write one row per image, and a few of the images."""
     keys = pa.array([stage.key] * len(result.table), pa.string())
     save_table(draft, EXAMPLES, result.table.add_column(0, EXAMPLES_SCHEMA.field("stage_key"), keys))
+    (draft / PREVIEW).write_bytes(result.preview.to_bytes())
 
 
 def check_weights(model: Normalized) -> None:

@@ -1,0 +1,136 @@
+"""The W&B run of a whole sweep: the table of trials, security curves, the figures, and the tables as an artifact."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestrator import tradeoff
+from orchestrator.report.arrange import studies
+from orchestrator.report.curves import families, security_curves
+from orchestrator.sweep_store import SweepStore
+from orchestrator.tracking.content import SWEEP, RunContent, Table, artifact
+from orchestrator.tracking.folder import run_id
+from tasks import paths
+from tasks.chain import KINDS
+from tasks.keys import digest
+from tasks.row import Row
+from tasks.schema import EXAMPLES, HISTORY, TRIALS
+from tasks.store import StageStore
+
+LEFT_OUT = ("sweep_id", "space", "config", "versions", "verdicts")
+"""Columns that stand elsewhere, or hold JSON that a table cannot show."""
+MOST_BYTES = 64 << 20
+"""A table of attacked images above this stays in the storage; the run's summary says so."""
+SECURITY = "security"
+PREFIX = f"{SWEEP}-"
+
+
+def overview_key(rows: Sequence[Row]) -> str:
+    """Names the state of a sweep: another one where any trial or verdict is another."""
+    state = sorted((row["trial_id"], row["status"], row["attack_key"], row["verdict"] or "") for row in rows)
+    return PREFIX + digest([list(entry) for entry in state])[:16]
+
+
+def curves(rows: Sequence[Row]) -> dict[str, list[dict[str, float]]]:
+    """Prefix -> one entry for each budget: `security/eps`, and robust accuracy under the name of each configuration.
+
+    The prefix tells data sets apart where there are several. A data set attacked at one budget has no curve.
+    """
+    found: dict[str, list[dict[str, float]]] = {}
+    all_studies = studies(rows)
+    for study in all_studies:
+        prefix = SECURITY if len(all_studies) == 1 else f"{SECURITY}_{metric_name(study.dataset)}"
+        for family in families(study)[:1]:
+            entries: dict[float, dict[str, float]] = {}
+            for curve in security_curves(study, family):
+                for eps, accuracy in zip(curve.eps, curve.mean, strict=True):
+                    entry = entries.setdefault(eps, {f"{prefix}/eps": eps})
+                    entry[f"{prefix}/{metric_name(curve.label)}"] = accuracy
+            found[prefix] = [entries[eps] for eps in sorted(entries)]
+    return found
+
+
+def metric_name(label: str) -> str:
+    """A label as a part of the name of a metric, in which dots and slashes have a meaning."""
+    return re.sub(r"[^\w ,=+-]", "_", label)[:100]
+
+
+@contextmanager
+def sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunContent]:
+    """The run of a sweep, with its files in a folder that is gone afterwards."""
+    with TemporaryDirectory(prefix="advsweep-") as scratch:
+        folder = Path(scratch)
+        finished = [row for row in rows if row["status"] == "finished"]
+        files, left_out = _tables(sweep, rows, folder)
+        key, histories = overview_key(rows), curves(finished)
+        best = tradeoff.best(finished)
+        yield RunContent(
+            key=key,
+            id=run_id(sweep.sweep_id, key),
+            group=sweep.sweep_id,
+            job_type=SWEEP,
+            name=f"{sweep.sweep_id} ({len(finished)} of {len(rows)} trials)",
+            tags=[SWEEP],
+            config={"sweep_id": sweep.sweep_id, "space": rows[0]["space"]},
+            summary={
+                "trials": len(rows),
+                "finished": len(finished),
+                "failed": sum(row["status"] == "failed" for row in rows),
+                **({"best": tradeoff.described(best)} if best else {}),
+                **({"examples_left_out_bytes": left_out} if left_out else {}),
+            },
+            histories=histories,
+            axes={prefix: f"{prefix}/eps" for prefix in histories},
+            images=_figures(finished, folder / "figures"),
+            tables={"trials": _trials(rows)},
+            files={f"{sweep.sweep_id}-tables": files},
+        )
+
+
+def _trials(rows: Sequence[Row]) -> Table:
+    columns = [name for name in TRIALS.names if name not in LEFT_OUT]
+    ordered = sorted(rows, key=lambda row: str(row["trial_id"]))
+    return Table(columns, [[_plain(row[name]) for name in columns] for row in ordered])
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _figures(rows: Sequence[Row], folder: Path) -> dict[str, bytes]:
+    from orchestrator.report.figures import write_figures
+
+    return {f"figures/{file.stem}": file.read_bytes() for file in write_figures(rows, folder) if file.suffix == ".png"}
+
+
+def _tables(sweep: SweepStore, rows: Sequence[Row], folder: Path) -> tuple[list[Path], int]:
+    """The Parquet files, and the bytes of the attacked images where they are too many."""
+    store = StageStore(sweep.storage)
+    trials = folder / "trials.parquet"
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=TRIALS), trials, compression="zstd")
+    keys = {row[f"{kind}_key"] for row in rows for kind in KINDS} - {None}
+    attacks = {row["attack_key"] for row in rows if row["status"] == "finished"}
+    sizes = [sweep.storage.size(f"{paths.STAGES}/{key}/{paths.EXAMPLES}") or 0 for key in attacks]
+    files = [trials, _joined(store, sorted(keys - attacks), paths.HISTORY, HISTORY, folder)]
+    if sum(sizes) > MOST_BYTES:
+        return files, sum(sizes)
+    return [*files, _joined(store, sorted(attacks), paths.EXAMPLES, EXAMPLES, folder)], 0
+
+
+def _joined(store: StageStore, keys: Sequence[str], name: str, schema: pa.Schema, folder: Path) -> Path:
+    """One file of all the stages' files of that name."""
+    with pq.ParquetWriter(folder / name, schema, compression="zstd") as writer:
+        for key in keys:
+            if content := artifact(store, key, name):
+                writer.write_table(pq.read_table(io.BytesIO(content)).cast(schema))
+    return folder / name
