@@ -21,6 +21,7 @@ from orchestrator.report.payload import as_script
 from orchestrator.report.study import Study, pareto
 from orchestrator.report.write import write_report
 from orchestrator.sweep_store import SweepStore
+from tasks.object_store import ObjectStore
 from tasks.storage import Storage
 from tests.harness import advsweep
 from tests.report_data import GRID, made_up
@@ -280,7 +281,8 @@ def test_the_command_writes_into_the_storage(sweep: SweepStore, tmp_path: Path) 
 def test_the_report_lies_in_the_storage_wherever_that_is(tmp_path: Path) -> None:
     sweep = made_up(tmp_path / "s", WITHOUT_TUNING, images=False)
     elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())  # no local folder, as an object store
-    written = write_report([SweepStore(Storage("far://s", elsewhere, "s"), sweep.sweep_id)], None, (), None)
+    storage = Storage("far://s", ObjectStore(elsewhere, "s"), 1.0)
+    written = write_report([SweepStore(storage, sweep.sweep_id)], None, (), None)
     assert written.page == f"far://s/sweeps/{sweep.sweep_id}/report/report.html"
     assert (tmp_path / "s" / "sweeps" / sweep.sweep_id / "report" / "report.html").stat().st_size > 500_000
 
