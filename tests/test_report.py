@@ -280,6 +280,7 @@ def test_the_command_writes_into_the_storage(sweep: SweepStore, tmp_path: Path) 
 
 def test_the_report_lies_in_the_storage_wherever_that_is(tmp_path: Path) -> None:
     sweep = made_up(tmp_path / "s", WITHOUT_TUNING, images=False)
+    (tmp_path / "s" / "sweeps" / sweep.sweep_id / "report").mkdir()  # an object store has no folders to make
     elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())  # no local folder, as an object store
     storage = Storage("far://s", ObjectStore(elsewhere, "s"), 1.0)
     written = write_report([SweepStore(storage, sweep.sweep_id)], None, (), None)
