@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +17,7 @@ from orchestrator.statistics import bootstrap_interval, mcnemar
 from orchestrator.tables import percent, text_table
 from tasks import paths
 from tasks.errors import UsageError
+from tasks.keys import digest
 from tasks.row import Row
 from tasks.storage import Storage
 from tasks.store import StageStore
@@ -30,8 +32,8 @@ def compared(storage: Storage, first: str, second: str) -> dict[str, Any]:
     :raises UsageError: there is no such trial, it is not finished, or the two share no test image.
     """
     sides = [_finished(storage, name) for name in (first, second)]
-    if sides[0][1] != sides[1][1]:
-        raise UsageError(f"trials {first} and {second} are of different data: no image of one is an image of the other")
+    if sides[0][1] != sides[1][1] or split_of(sides[0][0]) != split_of(sides[1][0]):
+        raise UsageError(f"trials {first} and {second} have different test splits: their images cannot be paired")
     tables = [_images(storage, row) for row, _ in sides]
     common = sorted(tables[0].keys() & tables[1].keys())
     if not common:
@@ -41,6 +43,18 @@ def compared(storage: Storage, first: str, second: str) -> dict[str, Any]:
         "pruning_ratio": row["pruning_ratio"], "lambda": row["lambda"], "eps_train": row["eps_train"]
     } for row, _ in sides]  # fmt: skip
     return {"trials": trials, "images": len(common), "measures": found}
+
+
+TRAINING_ONLY = ("root", "train_examples", "augment")
+"""Settings of a data set that leave its test split as it is."""
+
+
+def split_of(row: Row) -> str:
+    """The same for trials of one data set whose test images are the same, place by place."""
+    dataset = json.loads(row["config"])["dataset"]
+    kept = {name: value for name, value in dataset.items() if name not in TRAINING_ONLY}
+    kept["split"] = {name: value for name, value in kept["split"].items() if name != "validation"}
+    return digest(kept)
 
 
 def compared_lines(found: dict[str, Any]) -> list[str]:

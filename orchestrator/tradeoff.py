@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,11 @@ def varying_axes(found: Sequence[Cell]) -> list[str]:
 def distinguishing_settings(found: Sequence[Cell]) -> list[str]:
     """Settings, as dotted paths, that tell apart configurations which are alike in every column."""
     leaves = [leaf_settings(json.loads(cell.row["config"])) for cell in found]
-    labels: list[tuple[Any, ...]] = [tuple(cell.row[axis] for axis in AXES) for cell in found]
+    return telling_paths([tuple(cell.row[axis] for axis in AXES) for cell in found], leaves)
+
+
+def telling_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Paths whose values tell apart what bears the same label; as few as a walk in alphabetical order finds."""
     chosen: list[str] = []
     for path in sorted({path for leaf in leaves for path in leaf} - {"seed"}):
         if len(set(labels)) == len(labels):

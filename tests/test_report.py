@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import fs
 
 from orchestrator.report.answers import answers
 from orchestrator.report.arrange import studies
@@ -20,6 +21,8 @@ from orchestrator.report.payload import as_script
 from orchestrator.report.study import Study, pareto
 from orchestrator.report.write import write_report
 from orchestrator.sweep_store import SweepStore
+from tasks.object_store import ObjectStore
+from tasks.storage import Storage
 from tests.harness import advsweep
 from tests.report_data import GRID, made_up
 
@@ -214,6 +217,12 @@ def test_several_sweeps_and_data_sets_compare_and_shared_trials_count_once(tmp_p
     assert page.payload["sweeps"] == ["first", "second", "third"]
     shared = [config for study in page.payload["studies"] for config in study["configs"] if config["sweeps"] == [0, 1]]
     assert len(shared) == 5, "what is pruned by 0.4 belongs to two sweeps"
+    labels = [configuration.label for study in found.studies for configuration in study.configurations]
+    assert len(labels) == len(set(labels)) == 17
+    assert sum("dataset.split.test 0.3" in label for label in labels) == 2, "other test images are never hidden"
+    trials = [next(row["trial_id"] for row in sweep.rows()) for sweep in (sweeps[0], sweeps[2])]
+    refused = advsweep("compare", *trials, "--storage", tmp_path / "s", code=2).stderr
+    assert "different test splits" in refused
 
 
 HOSTILE = (
@@ -267,6 +276,16 @@ def test_the_command_writes_into_the_storage(sweep: SweepStore, tmp_path: Path) 
     assert "cannot be written" in advsweep(
         "report", "made", "--storage", storage, "--formats", "", "--out", tmp_path / "file", code=2
     ).stderr  # fmt: skip
+
+
+def test_the_report_lies_in_the_storage_wherever_that_is(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path / "s", WITHOUT_TUNING, images=False)
+    (tmp_path / "s" / "sweeps" / sweep.sweep_id / "report").mkdir()  # an object store has no folders to make
+    elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())  # no local folder, as an object store
+    storage = Storage("far://s", ObjectStore(elsewhere, "s"), 1.0)
+    written = write_report([SweepStore(storage, sweep.sweep_id)], None, (), None)
+    assert written.page == f"far://s/sweeps/{sweep.sweep_id}/report/report.html"
+    assert (tmp_path / "s" / "sweeps" / sweep.sweep_id / "report" / "report.html").stat().st_size > 500_000
 
 
 def test_two_trials_compare_image_by_image(sweep: SweepStore) -> None:

@@ -17,8 +17,8 @@ from tasks.row import Row
 MOST_TOLD = 10
 """Sentences of a kind; the tables have all."""
 
-Robust = Callable[[Row], dict[int, bool]]
-"""A trial -> place of each attacked image in the test split -> whether it is robust; empty where that is not known."""
+Robust = Callable[[Row], dict[tuple[str, int], bool]]
+"""A trial -> test split and place of each attacked image -> whether it is robust; empty where that is not known."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.study import TUNING, Axis, Configuration, Measured, Study, Threat, sortable
-from orchestrator.tradeoff import cells, distinguishing_settings, leaf_settings, setting, varying_axes
+from orchestrator.tradeoff import cells, leaf_settings, setting, telling_paths, varying_axes
 from tasks.keys import digest
 from tasks.row import Row
 
@@ -23,9 +23,8 @@ def studies(rows: Sequence[Row]) -> list[Study]:
 
 
 def _study(dataset: str, rows: Sequence[Row]) -> Study:
-    found = cells(rows)
-    axes = [*varying_axes(found), *distinguishing_settings(found)]
     configs = {row["trial_id"]: json.loads(row["config"]) for row in rows}
+    axes = _axes(rows, configs)
     values = {}
     for row in rows:
         leaves = leaf_settings(configs[row["trial_id"]])
@@ -37,8 +36,7 @@ def _study(dataset: str, rows: Sequence[Row]) -> Study:
     together: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in ordered:
         config, value = configs[row["trial_id"]], values[row["trial_id"]]
-        model = digest({name: part for name, part in config.items() if name not in ("seed", "attack")})[:16]
-        threat = digest({name: part for name, part in config["attack"].items() if name != "batch_size"})[:16]
+        model, threat = digest(_model_part(config))[:16], digest(_attack_part(config))[:16]
         if model not in models:
             made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
             models[model] = Configuration(model, _label(known, made) or row["model"], made, row)
@@ -50,6 +48,28 @@ def _study(dataset: str, rows: Sequence[Row]) -> Study:
         for (model, threat), group in together.items()
     }
     return Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
+
+
+def _axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
+    """Columns along which trials differ, and the settings that it takes to tell all models and all attacks apart."""
+    axes = varying_axes(cells(rows))
+    for part in (_model_part, _attack_part):
+        of_attack = part is _attack_part
+        distinct = {digest(part(configs[row["trial_id"]])): row for row in rows}.values()
+        labels = [tuple(row[axis] for axis in axes if axis.startswith("attack") is of_attack) for row in distinct]
+        prefix = "attack" if of_attack else ""
+        axes += telling_paths(labels, [leaf_settings(part(configs[row["trial_id"]]), prefix) for row in distinct])
+    return axes
+
+
+def _model_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes the model, without the seed and without the place of its data."""
+    made = {name: part for name, part in config.items() if name not in ("seed", "attack")}
+    return made | {"dataset": {name: value for name, value in config["dataset"].items() if name != "root"}}
+
+
+def _attack_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in config["attack"].items() if name != "batch_size"}
 
 
 def _implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, Any]]) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from orchestrator.compare import split_of
 from orchestrator.report.spotlight import spotlight
 from orchestrator.report.study import Configuration, Measured, Study
 from orchestrator.statistics import Interval, bootstrap_interval
@@ -84,10 +85,14 @@ class ImageRecords:
         count = len(self.unread)
         return [f"The stored images of {count} trials cannot be read, so nothing is said of them"] if count else []
 
-    def robust(self, row: Row) -> dict[int, bool]:
-        """Place in the test split -> whether the image is robust."""
-        found = self.columns(row["attack_key"])
-        return dict(zip(found["index"].tolist(), found["robust"].tolist(), strict=True)) if found else {}
+    def robust(self, row: Row) -> dict[tuple[str, int], bool]:
+        """Test split and place in it -> whether the image is robust."""
+        found, split = self.columns(row["attack_key"]), split_of(row)
+        if not found:
+            return {}
+        return {
+            (split, place): held for place, held in zip(found["index"].tolist(), found["robust"].tolist(), strict=True)
+        }
 
 
 def closeups(study: Study, records: ImageRecords) -> list[Closeup]:
@@ -140,6 +145,7 @@ def gallery(
     They are made again from the stored models, which needs the data set.
     """
     entries = [study.measured[configuration.key, study.headline.key] for configuration in spotlight(study)]
+    entries = [entry for entry in entries if split_of(entry.rows[0]) == split_of(entries[0].rows[0])]
     rows = [_first_seed(entry) for entry in entries]
     known = [records.columns(row["attack_key"]) for row in rows]
     if not all(known):

@@ -72,7 +72,7 @@ def families(study: Study) -> list[Family]:
 
 def _label(threats: Sequence[Threat], families: int) -> str:
     threat = threats[0]
-    ladder = ("eps ", "no bound")
+    ladder = ("eps ", "no bound", "norm ")
     parts = [part for part in threat.label.split(", ") if not part.startswith(ladder) and not part.endswith(_STEPS)]
     longest = max(threat.steps for threat in threats)
     more = [f"{longest} step{'s' if longest != 1 else ''}"] if longest > 1 else []

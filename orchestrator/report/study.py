@@ -21,6 +21,7 @@ LABELS = {
     "attack_steps": "iterations",
     "attack_norm": "norm",
     "attack_surrogate": "surrogate",
+    "attack.examples": "images",
 }
 STAGE_NAMES = {
     "train": "training",

@@ -66,12 +66,7 @@ def _to_storage(sweep: SweepStore, folder: Path) -> Written:
     names = _names(folder)
     for name in names:
         sweep.storage.write(sweep.path(paths.REPORT, name), (folder / name).read_bytes())
-    return Written(_shown(sweep), names)
-
-
-def _shown(sweep: SweepStore) -> str:
-    name = sweep.path(paths.REPORT, PAGE)
-    return sweep.storage.place(name)
+    return Written(sweep.storage.place(sweep.path(paths.REPORT, PAGE)), names)
 
 
 def _check(out: Path) -> None:
