@@ -12,10 +12,14 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from tasks import paths
 from tasks.errors import CorruptArtifactError
+from tasks.store import StageStore
 
 VERSION = 1
 """Raised when a tensor of the file changes its meaning."""
+AMPLIFIED = 10
+"""What a perturbation is multiplied by to be seen."""
 MOST_IMAGES = 8
 MOST_VALUES = 2**19
 """Pixel values of all images of a preview together, so that a grid of large images stays small: 3 of 224x224x3."""
@@ -33,9 +37,21 @@ class Preview:
     """[N, C, H, W]: adversarial minus original, pixels in [0, 1]."""
 
     @property
+    def clean(self) -> NDArray[np.float32]:
+        """The originals, [N, C, H, W] in [0, 1]."""
+        pixels: NDArray[np.float32] = self.original.astype(np.float32) / np.float32(255)
+        return pixels
+
+    @property
     def adversarial(self) -> NDArray[np.float32]:
         """[N, C, H, W] in [0, 1]."""
-        return np.clip(self.original.astype(np.float32) / 255 + self.perturbation.astype(np.float32), 0, 1)
+        return np.clip(self.clean + self.perturbation.astype(np.float32), 0, 1)
+
+    @property
+    def amplified(self) -> NDArray[np.float32]:
+        """The perturbation around grey, [N, C, H, W] in [0, 1]."""
+        around_grey: NDArray[np.float32] = np.clip(0.5 + AMPLIFIED * self.perturbation.astype(np.float32), 0, 1)
+        return around_grey
 
     def to_bytes(self) -> bytes:
         """The content of a `preview.safetensors`."""
@@ -62,6 +78,15 @@ class Preview:
             np.concatenate([part.original for part in parts]),
             np.concatenate([part.perturbation for part in parts]),
         )
+
+
+def stored_preview(store: StageStore, key: str) -> Preview | None:
+    """What an attack stage keeps; null where it is missing, as in older versions, or corrupt."""
+    content = store.readable(key, paths.PREVIEW)
+    try:
+        return Preview.from_bytes(content) if content else None
+    except CorruptArtifactError:
+        return None
 
 
 def spread(count: int, values: int) -> list[int]:

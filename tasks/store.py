@@ -92,6 +92,14 @@ class StageStore:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} has changed since it was written")
         return content
 
+    def readable(self, key: str, name: str) -> bytes | None:
+        """A file of a stage; null where the stage or the file is missing or corrupt."""
+        try:
+            record = self.record(key)
+            return self.read(record, name) if name in record["files"] else None
+        except (FileNotFoundError, CorruptArtifactError):
+            return None
+
     def draft(self) -> Path:
         """A new folder on this machine for the files of a stage, seen by nobody until it is published."""
         return self.storage.scratch()

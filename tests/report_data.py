@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from orchestrator.plan import Plan, PlannedTrial, make_plan, plan_text
 from orchestrator.spaces import resolved_text
 from orchestrator.sweep_store import SweepStore
 from tasks import paths
+from tasks.preview import Preview
 from tasks.row import Row, failed_row, finished_row
 from tasks.schema import EXAMPLES
 from tasks.stages.run import run_chain
@@ -75,12 +76,14 @@ def made_up(
     *,
     rule: Rule = accuracies,
     images: bool = True,
+    shown: Callable[[Row], Sequence[int]] = lambda _: range(4),
     finished: Callable[[int], bool] = lambda _: True,
     failed: Callable[[int], bool] = lambda _: False,
 ) -> SweepStore:
     """A sweep whose trials are finished, failed, or missing, by their place in the plan.
 
     :param images: whether the rows of each attacked image are stored too.
+    :param shown: places of the images that a trial keeps; none: it has no file of them, as in older versions.
     """
     storage = open_storage(folder)
     plan = make_plan(spaces.build(name, name, dict(content)), None)
@@ -92,13 +95,15 @@ def made_up(
         if failed(place):
             rows.append(failed_row(planned.trial, planned.chain, "out of <b>memory</b>"))
         elif finished(place):
-            rows.append(_finished(planned, plan, storage, rule, images))
+            rows.append(_finished(planned, plan, storage, rule, shown if images else None))
     if rows:
         sweep.write_rows([{**row, "sweep_id": plan.sweep_id, "space": name} for row in rows])
     return sweep
 
 
-def _finished(planned: PlannedTrial, plan: Plan, storage: Storage, rule: Rule, images: bool) -> Row:
+def _finished(
+    planned: PlannedTrial, plan: Plan, storage: Storage, rule: Rule, shown: Callable[[Row], Sequence[int]] | None
+) -> Row:
     asked = failed_row(planned.trial, planned.chain, "")
     total = planned.trial.attack.examples or IMAGES
     clean, robust = (round(total * share) for share in rule(asked))
@@ -107,14 +112,15 @@ def _finished(planned: PlannedTrial, plan: Plan, storage: Storage, rule: Rule, i
                "deterministic": True}  # fmt: skip
     record = {"metrics": metrics, "device": "cpu", "versions": {}, "seconds": 2.0, "started_at": TIME,
               "finished_at": TIME}  # fmt: skip
-    if images:
-        _publish(storage, planned, plan.sweep_id, record, clean, robust)
+    if shown is not None:
+        _publish(storage, planned, plan.sweep_id, record, clean, robust, shown(asked))
     return finished_row(planned.trial, planned.chain, {stage.key: record for stage in planned.chain})
 
 
 def _publish(
-    storage: Storage, planned: PlannedTrial, sweep_id: str, record: dict[str, Any], clean: int, robust: int
-) -> None:
+    storage: Storage, planned: PlannedTrial, sweep_id: str, record: dict[str, Any], clean: int, robust: int,
+    shown: Sequence[int],
+) -> None:  # fmt: skip
     """The artifact of an attack: the first images are robust, those after them only correct, the last ones wrong."""
     store, stage = StageStore(storage), planned.chain[-1]
     draft = store.draft()
@@ -132,7 +138,16 @@ def _publish(
     }  # fmt: skip
     table = pa.table([pa.array(columns[field.name]).cast(field.type) for field in EXAMPLES], schema=EXAMPLES)
     pq.write_table(table, draft / paths.EXAMPLES)
+    if shown:
+        (draft / paths.PREVIEW).write_bytes(preview_of(shown, robust).to_bytes())
     store.publish(stage.key, draft, {**json.loads(json.dumps(stage.identity)), **record, "sweep_id": sweep_id})
+
+
+def preview_of(shown: Sequence[int], robust: int) -> Preview:
+    """Images 4x4 as bright as their place; the perturbation is as bright as the number of robust images."""
+    index = np.array(shown, np.int64)
+    original = np.broadcast_to(index.astype(np.uint8)[:, None, None, None], (len(index), 1, 4, 4)).copy()
+    return Preview(index, original, np.full(original.shape, robust / 255, np.float16))
 
 
 def really_run(folder: Path, content: Mapping[str, Any], name: str, data_dir: Path | None = None) -> SweepStore:

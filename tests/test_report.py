@@ -5,6 +5,10 @@ from __future__ import annotations
 import html.parser
 import json
 import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,10 @@ from pyarrow import fs
 
 from orchestrator.report.answers import answers
 from orchestrator.report.arrange import studies
-from orchestrator.report.closeup import ImageRecords
+from orchestrator.report.closeup import ImageRecords, class_names
 from orchestrator.report.effects import Effect, effects
 from orchestrator.report.figures import write_figures
+from orchestrator.report.gallery import gallery
 from orchestrator.report.gather import gather
 from orchestrator.report.payload import as_script
 from orchestrator.report.study import Study, pareto
@@ -25,6 +30,7 @@ from tasks.object_store import ObjectStore
 from tasks.storage import Storage
 from tests.harness import advsweep
 from tests.report_data import GRID, made_up
+from tests.small import write_images
 
 WITHOUT_TUNING = {name: part for name, part in GRID.items() if name != "adversarial_finetune"}
 
@@ -247,6 +253,57 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert "<script" not in svg
 
 
+def defended(row: dict[str, Any]) -> tuple[float, float]:
+    """Pruning costs clean accuracy and brings robustness, so that both models are looked at closely."""
+    return (0.7, 0.6) if row["pruning_ratio"] else (0.95, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("kept", "common", "models", "says"),
+    [
+        ((range(4), range(4)), (0, 1, 2, 3), 2, ""),
+        ((range(30, 38), range(34, 42)), (34, 35, 36, 37), 2, ""),
+        ((range(4), ()), (0, 1, 2, 3), 1, "the storage keeps no images of 1 of these models"),
+        ((range(4), range(4, 8)), (), 0, "No images: those that the storage keeps of these trials have none in common"),
+        (((), ()), (), 0, "No images: the storage keeps none of these trials"),
+    ],
+    ids=["alike", "common ones", "one of an older version", "none in common", "an older version"],
+)
+def test_images_are_those_that_the_trials_keep(
+    kept: tuple[Sequence[int], Sequence[int]], common: tuple[int, ...], models: int, says: str, tmp_path: Path
+) -> None:
+    content = {**WITHOUT_TUNING, "seed": 0, "attack": {"name": "ifgsm", "eps": "8/255", "steps": 1, "examples": 120}}
+    sweep = made_up(tmp_path, content, rule=defended, shown=lambda row: kept[row["pruning_ratio"] > 0])
+    found = gather([sweep])
+    (study,) = found.studies
+    images = gallery(study, ImageRecords(found.store))
+    assert (images.index, len(images.attacked)) == (common, models)
+    assert says in images.note
+    assert bool(says) == bool(images.note)
+    for attacked in images.attacked:
+        robust = 72 if attacked.configuration.values["pruning_ratio"] else 36
+        assert attacked.preview.original[:, 0, 0, 0].tolist() == list(common)
+        assert attacked.preview.perturbation[:, 0, 0, 0] == pytest.approx(robust / 255, rel=1e-3)
+        assert attacked.label.tolist() == [place % 10 for place in common]
+        held = [place < robust for place in common]
+        assert (attacked.said == attacked.label).tolist() == held
+        assert attacked.confidence == pytest.approx([0.3 + 0.6 * place / 119 for place in common], rel=1e-5)
+
+
+def test_classes_are_named_only_by_the_data_set_that_was_attacked(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_images(data, ("cat", "dog"), 4)
+    dataset = {"name": "image_folder", "root": str(data), "image_size": 16, "split": {"test": 0.5}}
+    content = {**WITHOUT_TUNING, "dataset": dataset, "attack": {"name": "ifgsm", "eps": "8/255", "steps": 1}}
+    found = gather([made_up(tmp_path / "s", content, images=False)])
+    assert class_names(found.studies[0], found.data, None) == ["cat", "dog"]
+    write_images(data, ("bird",), 4)
+    numbers = [str(number) for number in range(10)]
+    assert class_names(found.studies[0], found.data, None) == numbers, "other images"
+    shutil.rmtree(data)
+    assert class_names(found.studies[0], found.data, None) == numbers, "no images"
+
+
 def test_json_inside_a_script_element_cannot_end_it() -> None:
     text = as_script({"name": HOSTILE})
     assert not re.search(r"[<>&\u2028]", text)
@@ -259,14 +316,27 @@ def test_figures_take_any_text_as_letters(tmp_path: Path) -> None:
     assert write_figures(rows, tmp_path / "out")
 
 
+REPORT_WITHOUT_TORCH = """
+import sys
+from orchestrator.cli import main
+try:
+    main()
+finally:
+    assert "torch" not in sys.modules
+"""
+
+
 def test_the_command_writes_into_the_storage(sweep: SweepStore, tmp_path: Path) -> None:
     storage = sweep.storage.local
     assert storage is not None
-    shown = advsweep("report", "made", "--storage", storage, "--formats", "svg, pdf,png").stdout
+    arguments = ["report", "made", "--storage", str(storage), "--formats", "svg, pdf,png"]
+    shown = subprocess.run(
+        [sys.executable, "-c", REPORT_WITHOUT_TORCH, *arguments], capture_output=True, text=True, check=True
+    ).stdout
     folder = storage / "sweeps" / sweep.sweep_id / "report"
     names = {path.name for path in folder.iterdir()}
     assert str(folder / "report.html") in shown
-    for figure in ("tradeoff", "security_curves", "heat_map", "axes", "confusion_matrices", "confidence"):
+    for figure in ("tradeoff", "security_curves", "heat_map", "axes", "confusion_matrices", "confidence", "images"):
         assert {f"{figure}.{form}" for form in ("svg", "pdf", "png")} <= names
     wrong = advsweep("report", "made", "--storage", storage, "--formats", "svgg", code=2)
     assert "did you mean 'svg'?" in wrong.stderr

@@ -190,7 +190,6 @@ def test_hostile_names_run_nothing_and_break_nothing(
     assert sources
     assert set(sources) == {"data:image/png;base64,"}
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert "differ from the stored ones" not in body, "the images are those that were attacked"
 
 
 def test_two_thousand_trials_open_quickly(tmp_path: Path, show: Callable[..., Opened]) -> None:

@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_STORAGE, DataDirOption, JsonOption, StorageOption
+from orchestrator.cli.options import DEFAULT_STORAGE, JsonOption, StorageOption
 
 
 def report(
     sweeps: Annotated[list[str], typer.Argument(metavar="SWEEP...", help="Ids of sweeps, or their beginnings.")],
     storage: StorageOption = DEFAULT_STORAGE,
-    data_dir: DataDirOption = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="ADVSWEEP_DATA_DIR", help="Root of the data sets, for the names of classes; else numbers."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: the first sweep's own folder report/.")] = None,
     formats: Annotated[
         str, typer.Option(help="Formats of the figures, with commas between: svg, pdf, png.")

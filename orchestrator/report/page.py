@@ -12,8 +12,9 @@ from typing import Any
 from orchestrator import verdicts
 from orchestrator.estimates import duration
 from orchestrator.report.answers import Answers, p_value, rate, signed
-from orchestrator.report.closeup import Closeup, Gallery
+from orchestrator.report.closeup import Closeup
 from orchestrator.report.curves import Family, all_families, families
+from orchestrator.report.gallery import Gallery
 from orchestrator.report.gather import REFERENCE_COLUMNS, Gathered, SweepFacts
 from orchestrator.report.levels import shown_axes
 from orchestrator.report.parts import closeup_view, effect_bar, effect_groups, gallery_view
@@ -85,7 +86,7 @@ def _view(look: Look, gathered: Gathered) -> Mapping[str, Any]:
         "heat": any(len(family.budgets) > 1 and len(family.steps) > 1 for family in known),
         "stages": [kind for kind in MODEL_KINDS if kind in stages],
         "closeups": [closeup_view(closeup, look.classes) for closeup in look.closeups],
-        "gallery": gallery_view(look.gallery),
+        "gallery": gallery_view(look.gallery, look.classes),
     }
 
 

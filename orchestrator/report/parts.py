@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from orchestrator.report.closeup import Closeup, Gallery
+from orchestrator.report.closeup import Closeup
 from orchestrator.report.effects import Effect
+from orchestrator.report.gallery import Attacked, Gallery
 from orchestrator.statistics import Interval
-
-if TYPE_CHECKING:
-    from tasks.stages.preview import Preview
 
 MOST_CLASSES = 20
 """A larger matrix is no longer read cell by cell: its most frequent confusions are listed instead."""
@@ -121,27 +119,26 @@ def _confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
     return Markup('<div class="scroll"><table>{}{}</table></div>').format(head, Markup("").join(lines))
 
 
-def gallery_view(gallery: Gallery) -> Mapping[str, Any]:
+def gallery_view(gallery: Gallery, classes: Sequence[str]) -> Mapping[str, Any]:
     """The table of images: a row for each, two columns for each model."""
     rows = []
     for place in range(len(gallery.index)):
-        first = gallery.previews[0][1]
-        label = first.classes[int(first.labels[place])]
-        cells = [_attacked(preview, place) for _, preview in gallery.previews]
-        rows.append({"image": picture(first.clean[place].numpy()), "label": label, "cells": cells})
-    labels = [configuration.label for configuration, _ in gallery.previews]
+        first = gallery.attacked[0]
+        cells = [_attacked(found, place, classes) for found in gallery.attacked]
+        rows.append(
+            {"image": picture(first.preview.clean[place]), "label": classes[first.label[place]], "cells": cells}
+        )
+    labels = [found.configuration.label for found in gallery.attacked]
     return {"note": gallery.note, "labels": labels, "rows": rows}
 
 
-def _attacked(preview: Preview, place: int) -> Mapping[str, Any]:
-    clean, adversarial = preview.clean[place].numpy(), preview.adversarial[place].numpy()
-    said = int(preview.after.classes[place])
+def _attacked(found: Attacked, place: int, classes: Sequence[str]) -> Mapping[str, Any]:
     return {
-        "adversarial": picture(adversarial),
-        "perturbation": picture(0.5 + 10 * (adversarial - clean)),
-        "said": preview.classes[said],
-        "sure": f"({100 * float(preview.after.confidence[place]):.0f} %)",
-        "held": said == int(preview.labels[place]),
+        "adversarial": picture(found.preview.adversarial[place]),
+        "perturbation": picture(found.preview.amplified[place]),
+        "said": classes[found.said[place]],
+        "sure": f"({100 * found.confidence[place]:.0f} %)",
+        "held": found.said[place] == found.label[place],
     }
 
 

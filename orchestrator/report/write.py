@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.report.answers import answers
-from orchestrator.report.closeup import ImageRecords, class_names, closeups, gallery
+from orchestrator.report.closeup import ImageRecords, class_names, closeups
 from orchestrator.report.figures import write_figures
 from orchestrator.report.figures.closer import write_closer_figures
+from orchestrator.report.gallery import gallery
 from orchestrator.report.gather import Gathered, gather
 from orchestrator.report.page import Look, page
 from orchestrator.sweep_store import SweepStore
@@ -36,6 +37,7 @@ def write_report(
     """Write the report of one or several sweeps.
 
     :param out: a folder; null: the folder `report` of the first sweep, wherever its storage is.
+    :param data_dir: root of the data sets, for nothing but the names of their classes.
     :raises UsageError: the folder cannot be written.
     """
     if out is not None:
@@ -53,8 +55,8 @@ def make_report(gathered: Gathered, folder: Path, formats: Sequence[str], data_d
     looks = []
     for study in gathered.studies:
         known = answers(study, records.robust)
-        images = gallery(study, records, gathered.data, data_dir)
-        looks.append(Look(study, known, closeups(study, records), images, class_names(study, data_dir)))
+        names = class_names(study, gathered.data, data_dir)
+        looks.append(Look(study, known, closeups(study, records), gallery(study, records), names))
     rows = [row for study in gathered.studies for row in study.rows]
     write_figures(rows, folder, formats)
     write_closer_figures(gathered, looks, folder, formats)

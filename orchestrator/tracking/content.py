@@ -18,8 +18,7 @@ from orchestrator.tracking.folder import run_id
 from orchestrator.tracking.pictures import composed
 from tasks import paths
 from tasks.chain import KINDS
-from tasks.errors import CorruptArtifactError
-from tasks.preview import Preview
+from tasks.preview import stored_preview
 from tasks.row import Row
 from tasks.store import StageStore
 
@@ -77,7 +76,7 @@ def trial_run(row: Row, store: StageStore, classes: Sequence[str] = ()) -> RunCo
     """
     histories = _histories(row, store)
     examples = _examples(row, store)
-    preview = _preview(row, store)
+    preview = stored_preview(store, row["attack_key"])
     shown = composed(preview, examples, classes) if preview is not None and examples is not None else None
     return RunContent(
         key=row["trial_id"],
@@ -115,22 +114,12 @@ def _name(row: Row) -> str:
     return "-".join([*parts, row["attack"], f"s{row['seed']}", row["trial_id"][:6]])[:128]
 
 
-def artifact(store: StageStore, key: str | None, name: str) -> bytes | None:
-    """A file of a stage; null where the stage or the file is missing or corrupt."""
-    if key is None:
-        return None
-    try:
-        record = store.record(key)
-        return store.read(record, name) if name in record["files"] else None
-    except (FileNotFoundError, CorruptArtifactError):
-        return None
-
-
 def _histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any]]]:
     """The epochs of every stage of the trial that has any."""
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in KINDS:
-        if content := artifact(store, row[f"{kind}_key"], paths.HISTORY):
+        key = row[f"{kind}_key"]
+        if key is not None and (content := store.readable(key, paths.HISTORY)):
             entries = pq.read_table(io.BytesIO(content)).drop_columns(["stage_key", "stage"]).to_pylist()
             found[kind] = [
                 {f"{kind}/{name}": value for name, value in entry.items() if value is not None} for entry in entries
@@ -139,13 +128,8 @@ def _histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any]]]:
 
 
 def _examples(row: Row, store: StageStore) -> pa.Table | None:
-    content = artifact(store, row["attack_key"], paths.EXAMPLES)
+    content = store.readable(row["attack_key"], paths.EXAMPLES)
     return pq.read_table(io.BytesIO(content)) if content else None
-
-
-def _preview(row: Row, store: StageStore) -> Preview | None:
-    content = artifact(store, row["attack_key"], paths.PREVIEW)
-    return Preview.from_bytes(content) if content else None
 
 
 def _confusion(row: Row, examples: pa.Table | None, classes: Sequence[str]) -> dict[str, Table]:

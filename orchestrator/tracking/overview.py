@@ -18,7 +18,7 @@ from orchestrator import tradeoff
 from orchestrator.report.arrange import studies
 from orchestrator.report.curves import families, security_curves
 from orchestrator.sweep_store import SweepStore
-from orchestrator.tracking.content import SWEEP, RunContent, Table, artifact
+from orchestrator.tracking.content import SWEEP, RunContent, Table
 from orchestrator.tracking.folder import run_id
 from tasks import paths
 from tasks.chain import KINDS
@@ -131,6 +131,6 @@ def _joined(store: StageStore, keys: Sequence[str], name: str, schema: pa.Schema
     """One file of all the stages' files of that name."""
     with pq.ParquetWriter(folder / name, schema, compression="zstd") as writer:
         for key in keys:
-            if content := artifact(store, key, name):
+            if content := store.readable(key, name):
                 writer.write_table(pq.read_table(io.BytesIO(content)).cast(schema))
     return folder / name

@@ -10,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.preview import Preview
+from tasks.preview import AMPLIFIED, Preview
 
 TILE, GAP, LINE, MARGIN = 112, 6, 15, 88
 """Pixels: the side of an image, the space between, a line of text, the column of captions."""
-AMPLIFIED = 10
 RIGHT, WRONG, INK = (0, 110, 60), (190, 30, 30), (20, 20, 20)
 LONGEST = 18
 """Characters of a class name that fit under an image."""
@@ -28,11 +27,10 @@ def composed(preview: Preview, examples: pa.Table, classes: Sequence[str] = ()) 
     from PIL import Image, ImageDraw, ImageFont
 
     rows = {row["index"]: row for row in examples.to_pylist()} if len(examples) else {}
-    amplified = np.clip(0.5 + AMPLIFIED * preview.perturbation.astype(np.float32), 0, 1)
     strips = [
-        ("original", preview.original.astype(np.float32) / 255),
+        ("original", preview.clean),
         ("adversarial", preview.adversarial),
-        (f"difference x{AMPLIFIED}", amplified),
+        (f"difference x{AMPLIFIED}", preview.amplified),
     ]
     count = len(preview.index)
     size = (MARGIN + count * (TILE + GAP), len(strips) * (TILE + LINE + GAP) + GAP)

@@ -75,24 +75,6 @@ def _joined(parts: Sequence[Evaluation]) -> Evaluation:
     )
 
 
-def adversarial_images(
-    model: nn.Module,
-    images: Images,
-    cell: AttackSettings,
-    seed: int,
-    std: float,
-    index: Tensor,
-    surrogate: nn.Module | None = None,
-) -> tuple[Tensor, Tensor]:
-    """The images at these places before and after the attack, float [N, C, H, W], as `evaluate` makes them: what is
-    random is drawn for each image, whatever the others are.
-    """
-    target = prepare(model if surrogate is None else surrogate, cell.precision)
-    run = _Run(target, frozen(model), images, [cell], seed, std, transfer=surrogate is not None, shown=index)
-    job, found = run.crafted(index)
-    return job.clean, found[cell.method.label_steps]
-
-
 @dataclass(frozen=True)
 class _Run:
     """What all batches share."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.report.closeup import Closeup, Gallery
+from orchestrator.report.closeup import Closeup
 from orchestrator.report.figures import file_name, save
 from orchestrator.report.figures.style import (
     FAINT,
@@ -24,11 +24,13 @@ from orchestrator.report.figures.style import (
     titled,
     wrapped,
 )
+from orchestrator.report.gallery import Gallery
 from orchestrator.report.gather import Gathered
 from orchestrator.report.grouping import grouping
 from orchestrator.report.payload import stage_curves
 from orchestrator.report.study import STAGE_NAMES, Study
 from tasks.chain import MODEL_KINDS
+from tasks.preview import AMPLIFIED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +49,7 @@ def write_closer_figures(gathered: Gathered, looks: Sequence[Look], folder: Path
             "training_curves": training_figure(look.study, gathered),
             "confusion_matrices": confusion_figure(look.closeups, look.classes, _attack(look.study)),
             "confidence": confidence_figure(look.closeups, _attack(look.study)),
-            "images": images_figure(look.gallery, _attack(look.study)),
+            "images": images_figure(look.gallery, look.classes, _attack(look.study)),
         }
         for name, figure in drawn.items():
             if figure is not None:
@@ -146,31 +148,30 @@ def confidence_figure(closeups: Sequence[Closeup], title: str) -> Figure | None:
     return figure
 
 
-def images_figure(gallery: Gallery, title: str) -> Figure | None:
-    """A row for each image: original, then adversarial image and ten times the perturbation for each model."""
-    if not gallery.previews:
+def images_figure(gallery: Gallery, classes: Sequence[str], title: str) -> Figure | None:
+    """A row for each image: original, then adversarial image and amplified perturbation for each model."""
+    if not gallery.attacked:
         return None
-    rows, columns = len(gallery.index), 1 + 2 * len(gallery.previews)
+    rows, columns = len(gallery.index), 1 + 2 * len(gallery.attacked)
     figure, panels = new_figure(1.05 * columns, 0.5 + 1.2 * rows, rows, columns)
     headed(figure, title)
-    first = gallery.previews[0][1]
+    first = gallery.attacked[0]
     for row in range(rows):
         line = panels[row * columns : (row + 1) * columns]
-        _show(line[0], first.clean[row], plain(first.classes[int(first.labels[row])], 14), INK)
-        for place, (_, made) in enumerate(gallery.previews):
-            held = bool(made.after.classes[row] == made.labels[row])
-            said = plain(made.classes[int(made.after.classes[row])], 10)
-            sure = f"{said} ({100 * float(made.after.confidence[row]):.0f} %)"
-            _show(line[1 + 2 * place], made.adversarial[row], sure, "#1e7d43" if held else "#b3261e")
-            _show(line[2 + 2 * place], 0.5 + 10 * (made.adversarial[row] - made.clean[row]), "x 10", INK)
+        _show(line[0], first.preview.clean[row], plain(classes[first.label[row]], 14), INK)
+        for place, found in enumerate(gallery.attacked):
+            held = found.said[row] == found.label[row]
+            sure = f"{plain(classes[found.said[row]], 10)} ({100 * found.confidence[row]:.0f} %)"
+            _show(line[1 + 2 * place], found.preview.adversarial[row], sure, "#1e7d43" if held else "#b3261e")
+            _show(line[2 + 2 * place], found.preview.amplified[row], f"x {AMPLIFIED}", INK)
     panels[0].set_title("original", fontsize=6.5, color=INK)
-    for place, (configuration, _) in enumerate(gallery.previews):
-        panels[1 + 2 * place].set_title(wrapped(configuration.label, 30, 3), fontsize=6, color=INK, loc="left")
+    for place, found in enumerate(gallery.attacked):
+        panels[1 + 2 * place].set_title(wrapped(found.configuration.label, 30, 3), fontsize=6, color=INK, loc="left")
     return figure
 
 
-def _show(panel: Axes, pixels: Any, text: str, colour: str) -> None:
-    image = pixels.clamp(0, 1).permute(1, 2, 0).squeeze(2).numpy()
+def _show(panel: Axes, pixels: NDArray[np.float32], text: str, colour: str) -> None:
+    image = np.moveaxis(pixels, 0, -1)
     panel.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     panel.grid(visible=False)
     panel.set_xticks([])
