@@ -52,7 +52,7 @@ def launch_there(options: Launch, address: Address, space: Space, console: Conso
         raise UsageError(f"--data-dir {options.data_dir}: give a full path, as it is on the nodes of the cluster")
     with _errand(options, space) as errand:
         if address.place is Place.job:
-            from orchestrator.jobs import run_job
+            from orchestrator.watching import run_job
 
             return run_job(errand, address, console)
         from orchestrator.sweep.attached import run_attached

@@ -187,7 +187,12 @@ AUTOSCALED = {
     "max_workers": 4,
     "idle_timeout_minutes": 0.05,
     "upscaling_speed": 10.0,
-    "provider": {"type": "fake_multinode"},
+    "provider": {
+        "type": "fake_multinode",
+        "use_node_id_as_ip": True,
+        "disable_node_updaters": True,
+        "disable_launch_config_check": True,
+    },
     "head_node_type": "ray.head.default",
     "available_node_types": {
         "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
