@@ -8,6 +8,7 @@ import sys
 BENCHMARKS = {
     "attack": "benchmarks.attack",
     "overhead": "benchmarks.overhead",
+    "scale": "benchmarks.scale",
     "sweep": "benchmarks.sweep",
 }
 """Name -> module with `main(arguments)`; it may return an exit code."""

@@ -87,16 +87,18 @@ class Measured:
     """How often each stage ran, by the workers' own logs."""
 
 
-def run(plan: Plan, folder: Path, slots: int, worker: type[SleepingWorker] = SleepingWorker) -> Measured:
+def run(
+    plan: Plan, folder: Path, slots: int, worker: type[SleepingWorker] = SleepingWorker, address: str = LOCAL
+) -> Measured:
     """Run a plan as `advsweep launch` does."""
     storage = open_storage(folder)
     establish(storage)
     sweep_store = SweepStore(storage, plan.sweep_id)
     speeds = _speeds(plan, worker.seconds)
     prepared = Prepared(plan, storage, sweep_store, plan.space.resources, {}, {}, speeds, plan.jobs(()))
-    options = Launch("benchmark", storage=str(folder), wandb="disabled", max_concurrent=slots)
+    options = Launch("benchmark", storage=str(folder), wandb="disabled", max_concurrent=slots, address=address)
     console = Console(file=io.StringIO())
-    with connected(LOCAL, slots) as cluster:
+    with connected(address, slots) as cluster:
         started = time.perf_counter()
         sweep = Sweep(prepared, options, console)
         execute(sweep, make_executor(sweep, options, cluster, worker), cluster, console)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,3 +95,37 @@ def histories(storage: Path) -> dict[str, list[dict[str, Any]]]:
         entries = pq.read_table(file).drop_columns(["seconds"]).to_pylist()
         found[file.parent.name] = entries
     return found
+
+
+def same(storage: Path, reference: Path) -> None:
+    """Weights and attacked images to the bit, histories and rows but for their times and the sweep that they are of.
+
+    The storage may hold a part of the reference.
+    """
+    found, expected = artifacts(storage), artifacts(reference)
+    assert found == {name: expected[name] for name in found}
+    epochs, told = histories(storage), histories(reference)
+    assert epochs == {key: told[key] for key in epochs}
+    undisturbed = {row["trial_id"]: results_only(row) for row in rows(reference)}
+    newest = {row["trial_id"]: results_only(row) for row in rows(storage) if row["status"] == "finished"}
+    assert newest == {
+        trial_id: {**undisturbed[trial_id], "sweep_id": row["sweep_id"]} for trial_id, row in newest.items()
+    }
+
+
+def nothing_ran_after_it_was_finished(storage: Path) -> None:
+    """By the workers' own logs, in the order of time."""
+    finished: set[str] = set()
+    for entry in executions(storage):
+        assert not (entry["event"] == "start" and entry["key"] in finished), entry
+        if entry["event"] == "end":
+            finished.add(entry["key"])
+
+
+def kill(pids: set[int] | list[int]) -> None:
+    """kill -9, by process id; whoever is gone already is no error."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue

@@ -20,9 +20,9 @@ from tests.harness import (
     artifacts,
     ended,
     executions,
-    histories,
-    results_only,
-    rows,
+    kill,
+    nothing_ran_after_it_was_finished,
+    same,
     start,
     wait_until,
 )
@@ -62,31 +62,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     shutil.rmtree(folder)
 
 
-def same(storage: Path, reference: Path) -> None:
-    """Weights and attacked images to the bit, histories and rows but for their times and the sweep that they are of.
-
-    The storage may hold a part of the reference.
-    """
-    found, expected = artifacts(storage), artifacts(reference)
-    assert found == {name: expected[name] for name in found}
-    epochs, told = histories(storage), histories(reference)
-    assert epochs == {key: told[key] for key in epochs}
-    undisturbed = {row["trial_id"]: results_only(row) for row in rows(reference)}
-    newest = {row["trial_id"]: results_only(row) for row in rows(storage) if row["status"] == "finished"}
-    assert newest == {
-        trial_id: {**undisturbed[trial_id], "sweep_id": row["sweep_id"]} for trial_id, row in newest.items()
-    }
-
-
-def nothing_ran_after_it_was_finished(storage: Path) -> None:
-    """By the workers' own logs, in the order of time."""
-    finished: set[str] = set()
-    for entry in executions(storage):
-        assert not (entry["event"] == "start" and entry["key"] in finished), entry
-        if entry["event"] == "end":
-            finished.add(entry["key"])
-
-
 def workers_of(driver: subprocess.Popen[bytes], storage: Path) -> list[int]:
     """Worker processes of this driver that have a stage now."""
     alive = {child.pid for child in psutil.Process(driver.pid).children(recursive=True)} | cluster_of(driver)
@@ -102,15 +77,6 @@ def cluster_of(driver: subprocess.Popen[bytes]) -> set[int]:
         if process.info["ppid"] in family:
             found.add(process.info["pid"])
     return family | found
-
-
-def kill(pids: set[int] | list[int]) -> None:
-    """kill -9, by process id; whoever is gone already is no error."""
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 def test_kills_at_random_moments_change_nothing(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:

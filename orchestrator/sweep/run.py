@@ -59,8 +59,7 @@ class Sweep:
         plan, speeds = prepared.plan, prepared.speeds
         expected = {key: speeds.seconds(stage, plan.data[stage.dataset]) for key, stage in plan.stages.items()}
         finished = dict(prepared.finished)
-        self.state = SweepState(len(plan.trials), len(prepared.jobs), len(self.records), expected)
-        self.state.rows = finished
+        self.state = SweepState(len(plan.trials), len(prepared.jobs), len(self.records), expected, finished)
         self.recorder = RowRecorder(prepared.sweep, self._rows_not_written)
         self.wandb = WandbLog(prepared.sweep, StageStore(prepared.storage), options.wandb, options.project)
         self._board: Any = None

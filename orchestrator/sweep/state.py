@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from orchestrator import tradeoff
 from orchestrator.sweep.board import FINISHED
 from tasks.chain import Stage
 from tasks.row import Row
+
+BEST_SHARE = 50
+"""The pause before the best trade-off is looked for again, in units of the time that it took: 2 % of the driver."""
 
 
 @dataclass
@@ -33,7 +37,13 @@ class SweepState:
     running: dict[str, tuple[Stage, float]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     _work_done: float = 0.0
+    _statuses: Counter[str] = field(default_factory=Counter)
+    _best: tradeoff.Cell | None = None
+    _best_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._statuses.update(row["status"] for row in self.rows.values())
 
     def start(self, stages: Sequence[Stage]) -> None:
         """A job was given to a worker."""
@@ -52,6 +62,7 @@ class SweepState:
         """A trial ended."""
         with self._lock:
             self.rows[row["trial_id"]] = row
+            self._statuses[row["status"]] += 1
 
     @property
     def elapsed(self) -> float:
@@ -61,8 +72,7 @@ class SweepState:
     def counts(self) -> tuple[int, int]:
         """Finished and failed trials, earlier launches included."""
         with self._lock:
-            rows = list(self.rows.values())
-        return sum(row["status"] == "finished" for row in rows), sum(row["status"] == "failed" for row in rows)
+            return self._statuses["finished"], self._statuses["failed"]
 
     def remaining(self, total_work: float) -> float | None:
         """Seconds until the end at the speed so far; null before anything is done."""
@@ -71,10 +81,14 @@ class SweepState:
         return self.elapsed * max(0.0, total_work - self._work_done) / self._work_done
 
     def best(self) -> tradeoff.Cell | None:
-        """The best trade-off so far."""
-        with self._lock:
-            rows = list(self.rows.values())
-        return tradeoff.best(rows)
+        """The best trade-off so far, as of a moment ago: with many trials it is looked for less often."""
+        if time.monotonic() >= self._best_at:
+            began = time.monotonic()
+            with self._lock:
+                rows = list(self.rows.values())
+            self._best = tradeoff.best(rows)
+            self._best_at = time.monotonic() + BEST_SHARE * (time.monotonic() - began)
+        return self._best
 
     def snapshot(self) -> list[tuple[Stage, float]]:
         """The stages that run now, and for how many seconds each has."""

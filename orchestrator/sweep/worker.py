@@ -40,12 +40,13 @@ class StageWorker:
         self._threads = threads
         self._storage = open_storage(settings.storage_uri, established=True)
         self._store = StageStore(self._storage, replace=settings.fresh)
+        self._node = ray.get_runtime_context().get_node_id()
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
         self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
 
     def ready(self) -> Place:
         """Where the actor is, once it is up."""
-        return Place(os.getpid(), ray.get_runtime_context().get_node_id(), oom_kills())
+        return Place(os.getpid(), self._node, oom_kills())
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         """Compute and publish stages that share one run; their records."""
@@ -62,5 +63,6 @@ class StageWorker:
     def _note(self, event: str, stages: Sequence[Stage]) -> None:
         """One line per stage; appended, so that a kill loses at most the line being written."""
         for stage in stages:
-            entry = {"event": event, "kind": stage.kind, "key": stage.key, "pid": os.getpid(), "time": time.time()}
+            entry = {"event": event, "kind": stage.kind, "key": stage.key, "time": time.time()}
+            entry |= {"node": self._node, "pid": os.getpid()}
             self._storage.append(self._log, json.dumps(entry))
