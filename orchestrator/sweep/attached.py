@@ -15,8 +15,9 @@ from rich.console import Console
 
 from orchestrator.address import Address, check_answers
 from orchestrator.remote import Errand
-from orchestrator.sweep.cluster import QUIET, joining_problem
+from orchestrator.sweep.cluster import joining_problem
 from orchestrator.sweep.nodes import HEAD
+from orchestrator.sweep.private import QUIET
 from tasks.errors import UsageError
 
 BESIDE = {HEAD: 0.001}
