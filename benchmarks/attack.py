@@ -20,7 +20,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks attack", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data-dir", type=Path, help="folder with MNIST/raw; without it MNIST is left out")
     parser.add_argument("--cifar", type=Path, help="folder of CIFAR-10, or npz of x_train y_train x_test y_test")
-    parser.add_argument("--digits", action="store_true", help="the heat map on scikit-learn's digits: no data needed")
+    parser.add_argument("--digits", action="store_true", help="scikit-learn's digits as well: no data needed")
     parser.add_argument("--cifar-model", default="resnet18", choices=("resnet8", "resnet18"))
     parser.add_argument("--work", type=Path, default=Path("results/benchmark"), help="keeps trained models")
     parser.add_argument("--venv", type=Path, help="virtual environment of the peers; made where it is missing")

@@ -29,7 +29,6 @@ class Subject:
     """Linf budget in pixels of [0, 1] at which the model is neither unharmed nor at zero."""
     heat: dict[float, float | None]
     """Budget of a heat map -> how many times as fast as separate runs we mean to be at least."""
-    heat_only: bool = False
 
     @property
     def small(self) -> bool:
@@ -45,7 +44,7 @@ def digits(work: Path) -> Subject:
     """Scikit-learn's digits enlarged: where the targets of the heat map were set."""
     splits = load_splits(DatasetSettings(name="digits", image_size=32, split=SplitSettings(test=0.3)), None)
     model = trained(work / "digits_resnet8.safetensors", "resnet8", splits.train, epochs=12, lr=0.01)
-    return Subject("digits, resnet8", model, splits.test, 8 / 255, {4 / 255: 8.0, 8 / 255: 15.0}, heat_only=True)
+    return Subject("digits, resnet8", model, splits.test, 8 / 255, {4 / 255: 8.0, 8 / 255: 15.0})
 
 
 def mnist(folder: Path, work: Path) -> Subject:

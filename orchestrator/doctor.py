@@ -14,7 +14,6 @@ from tasks.errors import UsageError
 from tasks.storage import check_writable, open_storage
 
 PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "duckdb", "pydantic", "safetensors", "wandb", "torch-pruning")
-OPTIONAL = ("foolbox",)
 LEAST_FREE = 1 << 30
 
 
@@ -30,19 +29,18 @@ class Finding:
 def examine(storage: str, data_dir: Path | None) -> list[Finding]:
     """Look at packages, processors, disk, storage and data folder."""
     findings = [Finding("python", True, platform.python_version())]
-    findings += [_package(name, required=True) for name in PACKAGES]
-    findings += [_package(name, required=False) for name in OPTIONAL]
+    findings += [_package(name) for name in PACKAGES]
     findings += [_processors(), _matching_torchvision(), _free(cache_folder()), _storage(storage)]
     if data_dir is not None:
         findings.append(Finding("data folder", data_dir.is_dir(), str(data_dir)))
     return findings
 
 
-def _package(name: str, *, required: bool) -> Finding:
+def _package(name: str) -> Finding:
     try:
         return Finding(name, True, version(name))
     except PackageNotFoundError:
-        return Finding(name, not required, "not installed" if required else "not installed (optional)")
+        return Finding(name, False, "not installed")
 
 
 def _processors() -> Finding:

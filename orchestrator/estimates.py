@@ -30,9 +30,8 @@ def work(stage: Stage, data: Inspection) -> float:
     """Thousands of image passes, a backward pass counted as two."""
     settings = stage.settings
     if isinstance(settings, AttackSettings):
-        steps = settings.method.label_steps * int(getattr(settings.method, "restarts", 1))
         images = min(settings.examples or data.test_images, data.test_images)
-        return max(LEAST_WORK, (1 + 3 * steps) * images / 1000)
+        return max(LEAST_WORK, (1 + settings.method.passes) * images / 1000)
     if isinstance(settings, TrainSettings):
         return max(LEAST_WORK, settings.epochs * _passes(settings) * data.train_images / 1000)
     return LEAST_WORK
@@ -41,7 +40,7 @@ def work(stage: Stage, data: Inspection) -> float:
 def _passes(settings: TrainSettings) -> float:
     if not isinstance(settings, AdversarialFinetuneSettings) or settings.attack is None:
         return 3.0
-    return 3.0 * (settings.attack.label_steps + (settings.weight < 1) + (settings.weight > 0))
+    return settings.attack.passes + 3.0 * ((settings.weight < 1) + (settings.weight > 0))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.sweep_store import SweepStore, stored_records, sweep_ids
@@ -21,6 +21,7 @@ class Explanation:
     """One stage of a trial."""
 
     kind: str
+    """`surrogate train` and so on where the stage makes another model, against which examples are made."""
     key: str
     stored: bool
     reason: str
@@ -57,7 +58,18 @@ def explain(storage: Storage, name: str) -> list[Explanation]:
     sweep, keys, stages = find_trial(storage, name)
     store = StageStore(storage)
     records = stored_records(store, store.keys())
-    return [_explained(key, stages[key], records, sweep.sweep_id) for key in keys]
+    own = _main_line(keys[-1], stages)
+    found = [_explained(key, stages[key], records, sweep.sweep_id) for key in keys]
+    return [line if line.key in own else replace(line, kind=f"surrogate {line.kind}") for line in found]
+
+
+def _main_line(last: str, stages: Mapping[str, Identity]) -> set[str]:
+    """Keys of the stages that make and attack the trial's own model."""
+    line = {last}
+    while following := stages[last]["upstream"].get("model"):
+        last = following
+        line.add(last)
+    return line
 
 
 def _explained(key: str, identity: Identity, records: Mapping[str, Identity], sweep_id: str) -> Explanation:

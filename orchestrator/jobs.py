@@ -31,7 +31,7 @@ RECONNECTS = 10
 OF_RAY = re.compile(r"^Running entrypoint for job |job_manager\.py:\d+ -- ")
 """Lines that Ray adds to what a driver prints."""
 PROGRESS = re.compile(r"^\[.*\] trials \d|^\d+ trials, \d+ finished")
-NOISY = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
+NOISY = ("ray._private.runtime_env.packaging", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
 OVERRIDING = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Variables that Ray's client prefers to the address it is given."""
 

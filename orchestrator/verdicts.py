@@ -102,7 +102,9 @@ def _not_tested(check: str, paper: str, group: Group, needs: str) -> Verdict:
 
 
 def _white_box(group: Group, names: Sequence[str]) -> list[Row]:
-    return [row for row in group if row["attack"] in names and not row["attack_surrogate"] and row["attack_eps"]]
+    """Untargeted: an image that misses its target may be fooled all the same, and a target asks for more."""
+    rows = [row for row in group if row["attack"] in names and row["attack_eps"]]
+    return [row for row in rows if not row["attack_surrogate"] and not row["attack_targeted"]]
 
 
 def _budget(row: Row) -> tuple[str, float]:

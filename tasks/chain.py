@@ -13,9 +13,10 @@ from tasks.data.settings import DatasetSettings
 from tasks.keys import mapping_text, text_digest
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
-from tasks.training.basic import SgdSettings, SurrogateSettings
-from tasks.training.settings import TrainSettings
-from tasks.trial import Trial
+from tasks.training.basic import SgdSettings
+from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.training.surrogate import SurrogateSettings
+from tasks.trial import Trial, normalized
 
 Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]
 
@@ -130,7 +131,7 @@ class _Origin(NamedTuple):
 
 
 _Line = tuple[tuple[Stage, ...], tuple[Stage, ...]]
-"""The surrogates, and the stages that make the trial's own model."""
+"""The stages of surrogates, and those that make the trial's own model."""
 
 
 @lru_cache(maxsize=65536)
@@ -145,18 +146,34 @@ def _extended(origin: _Origin, line: _Line, kind: Kind, section: Settings) -> _L
     """A line with one more stage, and with the surrogates that this takes."""
     surrogates, stages = line
     others = tuple(_surrogate(origin, asked) for asked in getattr(section, "surrogates", ()))
-    on = tuple((f"surrogate_{number}", stage.key) for number, stage in enumerate(others))
+    on = tuple((f"surrogate_{number}", made[-1].key) for number, made in enumerate(others))
     if stages:
         on = (("model", stages[-1].key), *on)
-    return surrogates + others, (*stages, _stage(kind, *origin, section, on))
+    found = tuple(stage for made in others for stage in made)
+    return surrogates + found, (*stages, _stage(kind, *origin, section, on))
+
+
+WHOLE: dict[Kind, type[TrainSettings]] = {
+    "train": TrainSettings,
+    "finetune": FinetuneSettings,
+    "adversarial_finetune": AdversarialFinetuneSettings,
+}
+"""What a surrogate's section becomes: the settings of the same stage of a trial."""
 
 
 @lru_cache(maxsize=4096)
-def _surrogate(origin: _Origin, asked: SurrogateSettings) -> Stage:
-    """The stage that makes a surrogate: the one of a trial that trains this model so, which then shares it."""
-    settings = TrainSettings.model_validate(asked.train.document()) if asked.train else UNTRAINED
+def _surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, ...]:
+    """The stages that make a surrogate: those of a trial that makes this model so, which then shares them."""
+    sections: list[tuple[Kind, Settings]] = []
+    for kind in MODEL_KINDS:
+        section = getattr(asked, kind)
+        if section is not None and kind in WHOLE:
+            section = normalized(WHOLE[kind].model_validate(section.document()))
+        if section is not None:
+            sections.append((kind, section))
     seed = origin.seed if asked.seed is None else asked.seed
-    return _stage("train", seed, origin.dataset, origin.fingerprint, asked.model, settings, ())
+    _, stages = _line(origin._replace(seed=seed, model=asked.model), tuple(sections) or (("train", UNTRAINED),))
+    return stages
 
 
 def main_line(chain: Sequence[Stage]) -> list[Stage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from pyarrow import fs
@@ -19,6 +20,8 @@ class ObjectStore:
         """:param root: the bucket and the prefix, without a slash at the end."""
         self.root = root
         self.filesystem = filesystem
+        self._flat = filesystem.type_name == "gcs"
+        """Arrow lists there the objects alone, and none of the folders that their names imply."""
         self._appended: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
@@ -58,7 +61,7 @@ class ObjectStore:
 
     def exists(self, name: str) -> bool:
         """Whether an object has this name, or a name below it."""
-        return bool(self._info(name).type != fs.FileType.NotFound)
+        return bool(self._info(name).type != fs.FileType.NotFound or (self._flat and self._list(name, recursive=True)))
 
     def size(self, name: str) -> int | None:
         """The bytes of an object; null where there is none."""
@@ -71,7 +74,10 @@ class ObjectStore:
 
     def names(self, folder: str) -> list[str]:
         """What is in a folder; none where nothing is."""
-        found = [info.base_name for info in self._list(folder)]
+        if self._flat:
+            found = list({name.partition("/")[0]: None for name in self.sizes(folder)})
+        else:
+            found = [info.base_name for info in self._list(folder)]
         if not found:
             self._check_bucket()
         return found
@@ -115,7 +121,11 @@ class ObjectStore:
     def remove(self, name: str) -> None:
         """Remove an object or everything below a folder, if it is there."""
         info = self._info(name)
-        if info.type == fs.FileType.Directory:
-            self.filesystem.delete_dir(self._path(name))
-        elif info.type == fs.FileType.File:
-            self.filesystem.delete_file(self._path(name))
+        with suppress(FileNotFoundError):  # another process was first
+            if info.type == fs.FileType.File:
+                self.filesystem.delete_file(self._path(name))
+            elif self._flat:
+                for part in sorted(self.sizes(name)):
+                    self.filesystem.delete_file(self._path(f"{name}/{part}"))
+            elif info.type == fs.FileType.Directory:
+                self.filesystem.delete_dir(self._path(name))

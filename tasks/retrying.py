@@ -96,7 +96,8 @@ def patiently(call: Callable[..., Result], *arguments: Any, seconds: float, wher
 def reason_of(error: BaseException) -> str:
     """One line for people: what is wrong, in the words of the system or the object store."""
     if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
+        named = error.strerror if error.filename else None  # Arrow's errors name no file, and their text is long
+        return named or os.strerror(error.errno)
     text = (str(error).splitlines() or [type(error).__name__])[0]
     for pattern, plain in PLAIN.items():
         if re.search(pattern, text):
@@ -105,7 +106,7 @@ def reason_of(error: BaseException) -> str:
 
 
 PLAIN = {
-    "NO_SUCH_BUCKET": "there is no such bucket",
+    "NO_SUCH_BUCKET|bucket does not exist": "there is no such bucket",
     "SIGNATURE_DOES_NOT_MATCH|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|UNAUTHENTICATED|Expired": (
         "the credentials were not accepted"
     ),

@@ -70,7 +70,7 @@ def _asked(trial: Trial, chain: Sequence[Stage]) -> Row:
         "attack_eps_space": trial.attack.eps_space,
         "attack_steps": method.label_steps,
         "attack_targeted": isinstance(method, TargetedSettings) and method.targeted,
-        "attack_surrogate": trial.attack.surrogate.model.name if trial.attack.surrogate else None,
+        "attack_surrogate": trial.attack.surrogate.label if trial.attack.surrogate else None,
         "stop_when_fooled": trial.attack.stop_when_fooled,
         "only_correct": trial.attack.only_correct,
         "split": "test",

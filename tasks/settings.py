@@ -1,7 +1,8 @@
 """Validated, immutable settings: what every section of a search space becomes.
 
-A field is declared with `keyed` (it changes the outcome, so it is part of the stage key) or `unkeyed` (it does not:
-a path, a batch size, a worker count). There is no third kind, and a test fails until a new field is one of the two.
+A field is declared with `keyed` (it changes the outcome, so it is part of the stage key; `added` where it came later)
+or `unkeyed` (it does not: a path, a batch size, a worker count). There is no third kind, and a test fails until a new
+field is one of these.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ def keyed(default: Any = ..., **constraints: Any) -> Any:
 def unkeyed(default: Any = ..., **constraints: Any) -> Any:
     """A field that cannot change the outcome of its stage."""
     return Field(default, json_schema_extra={"keyed": False}, **constraints)
+
+
+def added(default: Any, **constraints: Any) -> Any:
+    """A keyed field that came when keys were in use: left out of them at its default, so that they stay as they are."""
+    return Field(default, json_schema_extra={"keyed": True, "added": True}, **constraints)
 
 
 class Settings(BaseModel):
@@ -91,7 +97,10 @@ class Settings(BaseModel):
         out: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
             extra = field.json_schema_extra
-            if keyed_only and not (isinstance(extra, dict) and extra["keyed"]):
+            assert isinstance(extra, dict), f"{name}: declare it with keyed(), added() or unkeyed()"
+            if keyed_only and not extra["keyed"]:
+                continue
+            if keyed_only and extra.get("added") and getattr(self, name) == field.default:
                 continue
             value = _plain(getattr(self, name), keyed_only)
             if name == FLATTENED:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -86,6 +88,23 @@ def s3() -> Iterator[tuple[Faulty, str]]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def gcs() -> Iterator[str]:
+    """The URI of an empty bucket of an emulated Google Cloud Storage, in a process of its own; gone afterwards."""
+    pytest.importorskip("gcp_storage_emulator", reason="the GCS emulator is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--in-memory", "--default-bucket", BUCKET]
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", *options]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"gs://anonymous@{BUCKET}/team?endpoint_override=127.0.0.1:{port}&scheme=http"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
 
 
 def environment(endpoint: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from orchestrator.sweep_store import SweepStore
 from tasks import paths
 from tasks.row import Row, failed_row, finished_row
 from tasks.schema import EXAMPLES
+from tasks.stages.run import run_chain
 from tasks.storage import Storage, open_storage
 from tasks.store import StageStore
+from tests.small import context
 
 IMAGES = 120
 TIME = "2026-01-01T00:00:00+00:00"
@@ -130,3 +133,16 @@ def _publish(
     table = pa.table([pa.array(columns[field.name]).cast(field.type) for field in EXAMPLES], schema=EXAMPLES)
     pq.write_table(table, draft / paths.EXAMPLES)
     store.publish(stage.key, draft, {**json.loads(json.dumps(stage.identity)), **record, "sweep_id": sweep_id})
+
+
+def really_run(folder: Path, content: Mapping[str, Any], name: str, data_dir: Path | None = None) -> SweepStore:
+    """A sweep whose every stage is computed, in this process."""
+    plan = make_plan(spaces.build(name, name, dict(content)), data_dir)
+    at = context(folder, data_dir)
+    at = replace(at, sweep_id=plan.sweep_id)
+    sweep = SweepStore(at.store.storage, plan.sweep_id)
+    sweep.storage.write(sweep.path(paths.PLAN), plan_text(plan))
+    sweep.storage.write(sweep.path(paths.SPACE), resolved_text(plan.space).encode())
+    rows = [finished_row(planned.trial, planned.chain, run_chain(planned.chain, at)) for planned in plan.trials]
+    sweep.write_rows([{**row, "sweep_id": plan.sweep_id, "space": name} for row in rows])
+    return sweep

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from tasks.attacks import evaluate as evaluator
 from tasks.attacks.crafting import Crafted, Job, crafter
 from tasks.attacks.evaluate import evaluate
-from tasks.attacks.settings import METHODS, AttackSettings
-from tasks.chain import chain
+from tasks.attacks.registry import METHODS
+from tasks.attacks.settings import AttackSettings
+from tasks.chain import chain, main_line
 from tasks.errors import StageError
 from tasks.settings import problems
+from tasks.training.surrogate import SurrogateSettings
 from tasks.trial import Trial, normalized_trial
 from tests.attack_models import Linear, job_of, linear_images, network, network_images, settings
 from tests.conftest import CONFIG
@@ -245,3 +247,27 @@ def test_a_transfer_attack_builds_on_a_surrogate_of_its_own_seed_and_runs_to_the
     assert own[-1].kind == "attack"
     assert own[-1].upstream == {"model": own[-2].key, "surrogate_0": other.key}
     assert trial.attack.stop_when_fooled is False
+
+
+def test_a_surrogate_is_any_chain_and_shares_its_stages() -> None:
+    sections = ("model", "train", "prune", "finetune", "adversarial_finetune")
+    other = {name: CONFIG[name] for name in sections}
+    raw = {**CONFIG, "prune": None, "finetune": None, "adversarial_finetune": None}
+    raw["attack"] = {**CONFIG["attack"], "surrogate": {**other, "seed": 7}}  # type: ignore[dict-item]
+    trial = normalized_trial(Trial.model_validate(raw))
+    stages = chain(trial, "0" * 64)
+    expected = chain(normalized_trial(Trial.model_validate({**CONFIG, "seed": 7})), "0" * 64)[:-1]
+    assert [stage.key for stage in stages[:4]] == [stage.key for stage in expected]
+    assert stages[-1].upstream == {"model": stages[4].key, "surrogate_0": expected[-1].key}
+    assert [stage.kind for stage in main_line(stages)] == ["train", "attack"]
+    assert trial.attack.surrogate is not None
+    assert trial.attack.surrogate.label == "resnet8 seed 7 pruning_ratio 0.5 finetuned lambda 0.5 eps_train 0.0313725"
+
+
+def test_stages_that_a_surrogate_does_not_name_are_in_no_key() -> None:
+    surrogate = SurrogateSettings.model_validate({"model": {"name": "resnet8"}, "train": CONFIG["train"]})
+    assert set(surrogate.canonical()) == {"seed", "model", "train"}
+    empty = {"prune": {"ratio": 0}, "finetune": {**CONFIG["finetune"], "epochs": 0}}  # type: ignore[dict-item]
+    same = SurrogateSettings.model_validate({"model": {"name": "resnet8"}, "train": CONFIG["train"], **empty})
+    assert same.normalized() == surrogate.normalized()
+    assert set(same.document()) == set(SurrogateSettings.model_fields)

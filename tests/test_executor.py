@@ -19,6 +19,7 @@ from orchestrator.sweep.executor import Policy, StageExecutor
 from orchestrator.sweep.graph import JobGraph, Node, State
 from orchestrator.sweep.runs import Finished, Worker
 from tasks.chain import Stage
+from tasks.errors import StorageGoneError, StorageRefusedError
 from tests.conftest import CONFIG
 
 Behaviour = Callable[[Node], BaseException | None]
@@ -247,6 +248,13 @@ def test_different_errors_do_not_stop_the_sweep() -> None:
     executor, _, _, pool = executed(planned, lambda node: ValueError(node.job.id), breaker=3)
     assert executor.stopped_by is None
     assert len(set(pool.ran)) == 8
+
+
+@pytest.mark.parametrize("error", [StorageGoneError("s3://b did not answer"), StorageRefusedError("s3://b: access")])
+def test_a_storage_that_stays_away_stops_the_sweep_at_once(error: OSError) -> None:
+    executor, _, _, pool = executed(plan(), lambda _: error)
+    assert executor.stopped_by == f"the storage is out of reach: {type(error).__name__}: {error}"
+    assert len(pool.ran) == 1
 
 
 def test_a_full_disk_stops_the_sweep_at_once() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.resources import Resources
-from tasks.attacks.settings import METHODS, AttackSettings
+from tasks.attacks.registry import METHODS
+from tasks.attacks.settings import AttackSettings
 from tasks.chain import chain, shared_run
 from tasks.data.settings import DatasetSettings
 from tasks.keys import canonical_json, digest

@@ -27,14 +27,14 @@ from tasks.stages.run import run_chain
 from tasks.storage import Storage, check_writable, open_storage
 from tasks.store import StageStore
 from tests.harness import advsweep, kill, start, wait_until
-from tests.object_servers import SECRET, Faulty, environment, s3
+from tests.object_servers import SECRET, Faulty, environment, gcs, s3
 from tests.test_faults import cluster_of
 
 SPACE = """
 description: a chain that is long enough to be killed in
 dataset: {name: digits, image_size: 16, train_examples: 600, split: {test: 0.1}}
 model: {name: resnet8}
-train: {epochs: 15, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
+train: {epochs: 9, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
 prune: {ratio: {grid_search: [0.0, 0.5]}}
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
 """
@@ -159,6 +159,8 @@ class TestSweep:
         run("export", trial, "--out", tmp_path / "model")
         example = subprocess.run([sys.executable, tmp_path / "model" / "example.py"], capture_output=True, check=True)
         assert example.stdout
+        run("report", "remote", "--formats", "svg")
+        assert any(name.endswith(".html") for name in swept.storage.sizes(f"sweeps/{facts['sweep_id']}/report"))
         assert "runs to do" in run("launch", "--space", swept.space, "--dry-run")
 
     def test_a_trial_that_fails_says_so_and_no_secret_is_anywhere(self, swept: Swept) -> None:
@@ -294,7 +296,7 @@ def test_a_service_that_fails_for_a_while_is_waited_for(server: Faulty, storage:
 def test_a_storage_that_cannot_be_had_is_said_before_anything_starts(
     server: Faulty, settings: dict[str, str], uri: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {**settings, "ADVSWEEP_STORAGE_TIMEOUT": "1"}.items():
+    for name, value in {**settings, "ADVSWEEP_STORAGE_TIMEOUT": "1", "AWS_MAX_ATTEMPTS": "1"}.items():
         monkeypatch.setenv(name, value)
     before = len(server.puts("/bucket/"))
     with pytest.raises(UsageError, match=rf"^--storage {uri}: cannot be written: {message} \("):
@@ -320,3 +322,31 @@ def test_the_endpoint_may_stand_in_the_uri(server: Faulty, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{endpoint}")
     assert open_storage("s3://bucket/queried").read("a") == b"content"
     assert not SweepStore(storage, "none").exists
+
+
+def test_google_cloud_storage_keeps_stages_logs_and_sweeps() -> None:
+    with gcs() as uri:
+        storage = open_storage(uri)
+        check_writable(storage)
+        store = finished_stage(storage, KEY)
+        assert (store.keys(), store.has(KEY), store.has("l" * 64)) == ([KEY], True, False)
+        assert store.verified(KEY)
+        assert store.model_bytes(KEY)[1] == b"weights"
+        assert store.verified("l" * 64) is None
+        finished_stage(storage, KEY, b"other")
+        assert store.model_bytes(KEY)[1] == b"weights"
+        storage.write(f"checkpoints/{KEY}.safetensors", b"1")
+        storage.write(f"checkpoints/{KEY}.safetensors", b"22")
+        assert storage.size(f"checkpoints/{KEY}.safetensors") == 2
+        for line in ("one", "two"):
+            storage.append("sweeps/a/logs/failures.log", line)
+        assert storage.read("sweeps/a/logs/failures.log") == b"one\ntwo\n"
+        assert storage.place("sweeps/a") == "gs://bucket/team/sweeps/a"
+        assert store.set_aside(KEY).startswith("corrupt/")
+        assert (store.keys(), len(storage.names("corrupt"))) == ([], 1)
+        assert {item.name.partition("/")[0] for item in leftovers(storage)} == {"checkpoints", "corrupt"}
+        for name in ("checkpoints", "corrupt", "sweeps"):
+            storage.remove(name)
+        assert storage.sizes("") == {}
+        with pytest.raises(UsageError, match=r"no-such-bucket.*cannot be written"):
+            check_writable(open_storage(uri.replace("@bucket", "@no-such-bucket")))

@@ -70,6 +70,11 @@ def test_masked_and_random_models_are_noticed() -> None:
     assert of("deterministic", verdicts([ifgsm("8/255", 10, 200, deterministic=False)])) == {SUSPICIOUS}
 
 
+def test_a_targeted_attack_is_no_measure_of_an_untargeted_one() -> None:
+    aimed = row({"name": "ifgsm", "eps": "16/255", "steps": 10, "targeted": True}, 700)
+    assert of("more budget >= less", verdicts([ifgsm("8/255", 10, 200), aimed])) == {NOT_TESTED}
+
+
 class Saturated(nn.Module):
     """A planted fault: logits so large that the softmax has no gradient left."""
 

@@ -40,8 +40,8 @@ def report(
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="The id of a trial, or the beginning of one.")],
-    second: Annotated[str, typer.Argument(help="The id of another.")],
+    first: Annotated[str, typer.Argument(metavar="TRIAL", help="The id of a trial, or the beginning of one.")],
+    second: Annotated[str, typer.Argument(metavar="OTHER", help="The id of another.")],
     storage: StorageOption = DEFAULT_STORAGE,
     as_json: JsonOption = False,
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.report.effects import NOISE, Effect, effects
-from orchestrator.report.spotlight import Choice, baseline, choices, compromise
+from orchestrator.report.spotlight import Choice, baseline, choices, compromise, reaches
 from orchestrator.report.study import Measured, Study
 from orchestrator.statistics import McNemar, corrected, mcnemar
 from tasks.row import Row
@@ -66,7 +66,7 @@ def _choices(study: Study, robust: Robust) -> list[Answer]:
     compared: list[tuple[Choice, Measured | None, McNemar | None]] = []
     for choice in choices(study):
         others = [entry for entry in study.under(study.headline) if entry is not choice.best]
-        good = [entry for entry in others if entry.mean[0] >= choice.least]
+        good = [entry for entry in others if reaches(entry, choice.least)]
         second = max(good, key=lambda entry: entry.mean[1]) if good else None
         compared.append((choice, second, image_test(choice.best, second, robust) if second else None))
     adjusted = corrected([test.p if test else None for _, _, test in compared])

@@ -19,16 +19,8 @@ from orchestrator.report.levels import shown_axes
 from orchestrator.report.parts import closeup_view, effect_bar, effect_groups, gallery_view
 from orchestrator.report.payload import as_script, payload
 from orchestrator.report.spotlight import compromise
-from orchestrator.report.study import Study
+from orchestrator.report.study import STAGE_NAMES, Study
 from tasks.chain import MODEL_KINDS
-
-STAGE_NAMES = {
-    "train": "training",
-    "prune": "pruning",
-    "finetune": "fine-tuning",
-    "adversarial_finetune": "adversarial fine-tuning",
-    "attack": "attack",
-}
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _attacked(preview: Preview, place: int) -> Mapping[str, Any]:
         "adversarial": picture(adversarial),
         "perturbation": picture(0.5 + 10 * (adversarial - clean)),
         "said": preview.classes[said],
-        "sure": f"{100 * float(preview.after.confidence[place]):.0f} %",
+        "sure": f"({100 * float(preview.after.confidence[place]):.0f} %)",
         "held": said == int(preview.labels[place]),
     }
 

@@ -21,6 +21,11 @@ class Choice:
     best: Measured
 
 
+def reaches(entry: Measured, least: float) -> bool:
+    """Whether the clean accuracy is at least so high, whatever rounding did to its last digits."""
+    return entry.mean[0] >= least - 1e-9
+
+
 def choices(study: Study) -> list[Choice]:
     """The most robust configuration under the headline attack for each minimum that some configuration reaches.
 
@@ -29,7 +34,7 @@ def choices(study: Study) -> list[Choice]:
     found = study.under(study.headline)
     chosen: list[Choice] = []
     for least in LADDER:
-        good = [entry for entry in found if entry.mean[0] >= least]
+        good = [entry for entry in found if reaches(entry, least)]
         if good:
             best = max(good, key=lambda entry: (entry.mean[1], entry.mean[0]))
             if not chosen or best is not chosen[-1].best:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from orchestrator.tradeoff import cells, distinguishing_settings, leaf_settings, setting, varying_axes
+from orchestrator.tradeoff import setting
 from tasks.keys import digest
 from tasks.row import Row
 
@@ -23,6 +22,14 @@ LABELS = {
     "attack_norm": "norm",
     "attack_surrogate": "surrogate",
 }
+STAGE_NAMES = {
+    "train": "training",
+    "prune": "pruning",
+    "finetune": "fine-tuning",
+    "adversarial_finetune": "adversarial fine-tuning",
+    "attack": "attack",
+}
+"""Kinds of stages in words."""
 TUNING = ("lambda", "eps_train", "train_steps")
 """Columns that are null where a trial has no adversarial fine-tuning."""
 
@@ -175,82 +182,6 @@ def _has_budget(threat: Threat) -> bool:
 
 def _white_box(threat: Threat) -> bool:
     return not threat.row["attack_surrogate"]
-
-
-def studies(rows: Sequence[Row]) -> list[Study]:
-    """One study for each data set that has finished trials, by name."""
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row["status"] == "finished":
-            groups[row["dataset"]].append(row)
-    return [_study(dataset, groups[dataset]) for dataset in sorted(groups)]
-
-
-def _study(dataset: str, rows: Sequence[Row]) -> Study:
-    found = cells(rows)
-    axes = [*varying_axes(found), *distinguishing_settings(found)]
-    configs = {row["trial_id"]: json.loads(row["config"]) for row in rows}
-    values = {}
-    for row in rows:
-        leaves = leaf_settings(configs[row["trial_id"]])
-        values[row["trial_id"]] = {axis: row[axis] if axis in row else leaves.get(axis) for axis in axes}
-    ordered = sorted(rows, key=lambda row: [sortable(values[row["trial_id"]][axis]) for axis in axes] + [row["seed"]])
-    known = tuple(Axis(name) for name in axes if not _implied(name, axes, values.values()))
-    models: dict[str, Configuration] = {}
-    threats: dict[str, Threat] = {}
-    together: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in ordered:
-        config, value = configs[row["trial_id"]], values[row["trial_id"]]
-        model = digest({name: part for name, part in config.items() if name not in ("seed", "attack")})[:16]
-        threat = digest({name: part for name, part in config["attack"].items() if name != "batch_size"})[:16]
-        if model not in models:
-            made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
-            models[model] = Configuration(model, _label(known, made) or row["model"], made, row)
-        if threat not in threats:
-            threats[threat] = Threat(threat, _threat_label(row, known, value), row)
-        together[model, threat].append(row)
-    measured = {
-        (model, threat): Measured(models[model], threats[threat], tuple(group))
-        for (model, threat), group in together.items()
-    }
-    return Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
-
-
-def _implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether an axis says no more than that a trial has adversarial fine-tuning, which lambda says already."""
-    if name == "lambda" or "lambda" not in axes or not (name in TUNING or name.startswith("adversarial_finetune")):
-        return False
-    return len({str(value[name]) for value in values if value["lambda"] is not None}) == 1
-
-
-def _label(axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
-    """The values by name; settings of a stage that is skipped are left out but for the first."""
-    skipped = {"eps_train", "train_steps"} if values.get("lambda") is None else set()
-    named = [axis for axis in axes if axis.name in values and axis.name not in skipped]
-    parts = []
-    for axis in named:
-        value = values[axis.name]
-        if value is None and axis.name == "lambda":
-            parts.append("no adversarial fine-tuning")
-        elif value is not None:
-            parts.append(f"{axis.label} {axis.shown(value)}")
-    return ", ".join(parts)
-
-
-def _threat_label(row: Row, axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
-    parts = [row["attack"]]
-    if row["attack_eps"] is not None:
-        parts.append(f"eps {setting('attack_eps', row['attack_eps'])}")
-    else:
-        parts.append("no bound")
-    if row["attack_steps"]:
-        parts.append(f"{row['attack_steps']} step{'s' if row['attack_steps'] != 1 else ''}")
-    if row["attack_surrogate"]:
-        parts.append(f"from {row['attack_surrogate']}")
-    shown = {"attack", "attack_eps", "attack_steps", "attack_surrogate"}
-    rest = [axis for axis in axes if axis.of_attack and axis.name not in shown and values[axis.name] is not None]
-    parts += [f"{axis.label} {axis.shown(values[axis.name])}" for axis in rest]
-    return ", ".join(parts)
 
 
 def sortable(value: Any) -> tuple[int, Any]:

@@ -38,6 +38,8 @@ def write_report(
     :param out: a folder; null: the folder `report` of the first sweep, wherever its storage is.
     :raises UsageError: the folder cannot be written.
     """
+    if out is not None:
+        _check(out)
     gathered = gather(sweeps)
     with tempfile.TemporaryDirectory(prefix="advsweep-") as name:
         folder = Path(name)
@@ -69,19 +71,26 @@ def _to_storage(sweep: SweepStore, folder: Path) -> Written:
 
 def _shown(sweep: SweepStore) -> str:
     name = sweep.path(paths.REPORT, PAGE)
-    return sweep.storage.path(name) if sweep.storage.local else f"{sweep.storage.uri.rstrip('/')}/{name}"
+    return sweep.storage.place(name)
+
+
+def _check(out: Path) -> None:
+    """:raises UsageError: nothing can be written there; found out before the work."""
+    probe = out / paths.temporary(PAGE, "probe")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror or error}") from error
 
 
 def _to_folder(folder: Path, out: Path) -> Written:
     names = _names(folder)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            draft = out / paths.temporary(name, "report")
-            draft.write_bytes((folder / name).read_bytes())
-            draft.replace(out / name)
-    except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror or error}") from error
+    for name in names:
+        draft = out / paths.temporary(name, "report")
+        draft.write_bytes((folder / name).read_bytes())
+        draft.replace(out / name)
     return Written(str(out / PAGE), names)
 
 

@@ -8,7 +8,10 @@ import logging
 import os
 import secrets
 import shutil
+import signal
+import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ from tasks.errors import UsageError
 ENVIRONMENT = {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 PRIVATE = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # this, and no other setting, keeps every socket on loopback
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # this, and no address given, keeps every socket on loopback
 }
 LOOPBACK = "127.0.0.1"
 JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
@@ -32,6 +35,8 @@ LONGEST_FOLDER = 20
 """Characters that a temporary folder's name may have before Ray's sockets below it get names too long to exist."""
 TOKEN_HINT = "if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH to the file that holds it"
 SCRATCH = "advsweep-ray-"
+GRACE = 3.0
+"""Seconds in which the processes of a killed driver's Ray may end by themselves."""
 YOUNG = 60.0
 """Seconds in which a new folder may still be without its lock."""
 
@@ -84,10 +89,10 @@ def _private(scratch: Path, cpus: int | None) -> Iterator[None]:
     guarded = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     if "RAY_AUTH_MODE" in os.environ:
         guarded = {}  # somebody has decided how Ray authenticates here
-    with _variables(PRIVATE | guarded):
+    with _variables(PRIVATE | guarded), _alone():
         _read_variables()
         try:
-            ray.init(
+            start_ray(
                 address=LOCAL,
                 num_cpus=cpus or usable_cpus(),
                 include_dashboard=False,
@@ -95,10 +100,47 @@ def _private(scratch: Path, cpus: int | None) -> Iterator[None]:
                 _temp_dir=str(scratch / "ray"),
                 **QUIET,
             )
-            yield
+            with _undertaker(scratch):
+                yield
         finally:
             ray.shutdown()
     _read_variables()
+
+
+@contextlib.contextmanager
+def _undertaker(scratch: Path) -> Iterator[None]:
+    """A process that buries the private Ray of a driver that was killed: Ray's agents would live on for a minute.
+
+    It waits on a pipe, which the system closes when the driver ends, in whatever way.
+    """
+    import psutil  # Ray brings its own
+
+    pids = [str(child.pid) for child in psutil.Process().children(recursive=True)]
+    burial = f'read -r _; sleep {GRACE:g}; folder="$1"; shift; kill -9 "$@" 2>/dev/null; rm -rf -- "$folder"'
+    process = subprocess.Popen(["sh", "-c", burial, "sh", str(scratch), *pids], stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Have Ray start nothing that other machines or a dashboard would talk to.
+
+    What is imported before the variables are set has read them already, so the constant is set too. And where Ray's
+    dashboard is installed, its agent would open a web server on a fixed port, at the cost of seconds.
+    """
+    constants: Any = importlib.import_module("ray._private.ray_constants")
+    utils: Any = importlib.import_module("ray._private.utils")
+    before = constants.ENABLE_RAY_CLUSTER, utils.get_dashboard_dependency_error
+    constants.ENABLE_RAY_CLUSTER = False
+    utils.get_dashboard_dependency_error = lambda: ImportError("not wanted here")
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER, utils.get_dashboard_dependency_error = before
 
 
 @contextlib.contextmanager
@@ -108,13 +150,27 @@ def _joined(address: str) -> Iterator[None]:
     check_answers(parse_address(address))
     options: dict[str, Any] = {} if JOB_CONFIG in os.environ else {"runtime_env": runtime_environment()}
     try:
-        ray.init(address=address, **options, **QUIET)
+        start_ray(address=address, **options, **QUIET)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.AuthenticationError) as error:
         raise UsageError(f"--address {address}: {joining_problem(error)}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def start_ray(**options: Any) -> None:
+    """`ray.init` that leaves SIGTERM to us: Ray's own handler ends the process on the spot."""
+    import ray
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(**options)
+    except SystemExit as ended:
+        raise KeyboardInterrupt from ended
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def joining_problem(error: BaseException) -> str:
@@ -155,7 +211,7 @@ def _remove_if_dead(folder: Path) -> None:
 
 
 def _read_variables() -> None:
-    """Let Ray look at the environment again: it does so once, when it is imported."""
+    """Let Ray look again at how it authenticates: it does so once, when it is imported."""
     raylet: Any = importlib.import_module("ray._raylet")
     raylet.Config.initialize("")
     raylet.AuthenticationTokenLoader.instance().reset_cache()

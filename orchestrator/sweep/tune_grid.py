@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.tune.execution import class_cache
 
 from orchestrator.sweep.board import coordinate
 
@@ -30,6 +31,10 @@ QUIET = {
 """Tune's own output and loggers are off, and so is its restore: finished stages are what a sweep resumes from."""
 COORDINATOR_LOSSES = 10
 """How often Tune may lose a coordinator of one trial with its node; nothing is computed again because of it."""
+
+
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
+"""What Tune would hand to every coordinator, and Ray write into its logs; coordinators touch no storage."""
 
 
 class _Ended(tune.Callback):  # type: ignore[misc]
@@ -55,6 +60,7 @@ def run_grid(
     :param on_trial: told the trial id and the reported result when a trial ends.
     """
     os.environ.update(QUIET)
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
     trainable = tune.with_resources(coordinate, tune.PlacementGroupFactory([ON_HEAD]))
     tuner = tune.Tuner(
         trainable,

@@ -60,6 +60,10 @@ class RestartedSettings(IterativeSettings):
     restarts: Count = keyed(1, ge=1, le=1000)
     """Independent runs; an image is robust only if it withstands every one."""
 
+    @property
+    def passes(self) -> float:
+        return super().passes * self.restarts
+
     def normalized(self) -> Self:
         """Without random starts every restart is the same run."""
         found = super().normalized()
@@ -94,6 +98,10 @@ class UniformSettings(MethodSettings):
     draws: Count = keyed(1, ge=1, le=100_000)
     """An image is robust only if it withstands every draw."""
 
+    @property
+    def passes(self) -> float:
+        return float(self.draws) if self.eps else 0.0
+
 
 class ApgdSettings(MethodSettings):
     """Base of the two forms of Auto-PGD (Croce and Hein 2020, arXiv 2003.01690)."""
@@ -102,6 +110,10 @@ class ApgdSettings(MethodSettings):
     eps: Number = keyed(ge=0)
     steps: Count = keyed(100, ge=1, le=10_000)
     restarts: Count = keyed(1, ge=1, le=1000)
+
+    @property
+    def passes(self) -> float:
+        return super().passes * self.restarts
 
 
 class ApgdCeSettings(ApgdSettings):
@@ -119,6 +131,10 @@ class ApgdTSettings(ApgdSettings):
     targets: Count = keyed(9, ge=1, le=1000)
     """The likeliest classes after the label that are targets, at most all the others."""
 
+    @property
+    def passes(self) -> float:
+        return super().passes * self.targets
+
 
 class SquareSettings(MethodSettings):
     """Square Attack: random search with logits alone (Andriushchenko et al. 2020, arXiv 1912.00049)."""
@@ -131,6 +147,10 @@ class SquareSettings(MethodSettings):
     """Queries of the model per image."""
     initial_share: Number = keyed(0.8, gt=0, le=1)
     """Share of the image that the first squares cover."""
+
+    @property
+    def passes(self) -> float:
+        return float(self.label_steps)
 
 
 class AutoAttackSettings(MethodSettings):
@@ -146,3 +166,8 @@ class AutoAttackSettings(MethodSettings):
     def label_steps(self) -> int:
         """The steps of APGD and of FAB."""
         return 100 if self.eps else 0
+
+    @property
+    def passes(self) -> float:
+        """APGD-CE, nine targets of APGD-T and of FAB-T, which asks once more each step, and the queries of Square."""
+        return (1 + 9) * 3.0 * self.label_steps + 9 * 4.0 * self.label_steps + (5000 if self.eps else 0)

@@ -28,6 +28,8 @@ class MethodSettings(Settings):
     compares it with the budget, so that one run serves every budget."""
     iterates: ClassVar[bool] = False
     """Whether `stop_when_fooled` and `precision` matter: only to the attacks that walk the one attack loop."""
+    revision: ClassVar[int] = 1
+    """Raised when the same settings of this attack give other examples than before; part of the key from 2 on."""
 
     name: str = keyed()
     norm: Literal["linf", "l2", "l1", "l0"] = keyed("linf")
@@ -38,6 +40,15 @@ class MethodSettings(Settings):
     def label_steps(self) -> int:
         """What the `attack_steps` column shows."""
         return int(getattr(self, "steps", 1)) if self.eps != 0 else 0
+
+    @property
+    def passes(self) -> float:
+        """Image passes of a first estimate, a backward pass counted as two; who leaves early is not known."""
+        return 3.0 * self.label_steps
+
+    def _dump(self, keyed_only: bool) -> dict[str, Any]:
+        found = super()._dump(keyed_only)
+        return found | {"revision": self.revision} if keyed_only and self.revision > 1 else found
 
     def normalized(self) -> Self:
         """Without a budget every other setting is meaningless, and so is the rule of a target that is not sought."""

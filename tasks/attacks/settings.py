@@ -6,56 +6,14 @@ This module imports nothing heavy, so that a plan can be made without torch.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from typing_extensions import Self
 
-from tasks.attacks.bounded import (
-    ApgdCeSettings,
-    ApgdTSettings,
-    AutoAttackSettings,
-    FgsmSettings,
-    IfgsmSettings,
-    MifgsmSettings,
-    PgdSettings,
-    SparseL1Settings,
-    SquareSettings,
-    UniformSettings,
-)
-from tasks.attacks.methods import MethodSettings
-from tasks.attacks.minimal import (
-    CarliniWagnerSettings,
-    DeepFoolSettings,
-    EadSettings,
-    FabTSettings,
-    JsmaSettings,
-    RaysSettings,
-)
+from tasks.attacks.registry import Method
 from tasks.keys import canonical_json
-from tasks.settings import ByName, Count, Settings, keyed, unkeyed
-from tasks.training.basic import SurrogateSettings
-
-METHODS: dict[str, type[Settings]] = {
-    "fgsm": FgsmSettings,
-    "ifgsm": IfgsmSettings,
-    "mifgsm": MifgsmSettings,
-    "pgd": PgdSettings,
-    "sparse_l1": SparseL1Settings,
-    "jsma": JsmaSettings,
-    "carlini_wagner": CarliniWagnerSettings,
-    "deepfool": DeepFoolSettings,
-    "ead": EadSettings,
-    "apgd_ce": ApgdCeSettings,
-    "apgd_t": ApgdTSettings,
-    "fab_t": FabTSettings,
-    "square": SquareSettings,
-    "autoattack": AutoAttackSettings,
-    "uniform": UniformSettings,
-    "rays": RaysSettings,
-}
-"""Name in a search space -> settings. To add an attack: write its settings here and its crafting in a module."""
-
-Method = Annotated[MethodSettings, ByName("attack", METHODS)]
+from tasks.settings import Count, Settings, keyed, unkeyed
+from tasks.training.surrogate import SurrogateSettings
 
 
 class AttackSettings(Settings):

@@ -41,6 +41,7 @@ def preview(stage: Stage, context: Context, index: Sequence[int]) -> Preview:
     :raises UsageError: the data set is not here.
     :raises CorruptArtifactError: the model has changed since it was written.
     """
+    torch.set_num_threads(context.threads)
     settings = cast(AttackSettings, stage.settings)
     description, model = context.upstream_model(stage)
     surrogate = context.upstream_model(stage, "surrogate_0")[1] if settings.surrogate else None

@@ -1,7 +1,4 @@
-"""What all training has in common, and the other models against which examples are made.
-
-It knows no attack, so that the settings of attacks can name a surrogate.
-"""
+"""What all training has in common."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.models.settings import ModelSettings
 from tasks.settings import ByName, Count, Number, Settings, keyed
 from tasks.training.schedules import ConstantSettings, Schedule
 
@@ -63,18 +59,3 @@ class BasicSettings(Settings):
     schedule: Schedule = keyed(ConstantSettings())
     precision: Literal["fp32", "bf16"] = keyed("fp32")
     """bf16: autocast of the forward pass; weights stay in fp32."""
-
-
-class SurrogateSettings(Settings):
-    """Another model, trained on the same data, against which examples are made; it does not change any more."""
-
-    seed: Count | None = keyed(None, ge=0)
-    """null: the seed of the trial."""
-    model: ModelSettings = keyed()
-    train: BasicSettings | None = keyed(None)
-    """null: the model as it is, with the weights that `model.weights` names."""
-
-    def normalized(self) -> Self:
-        """Without training that trains nothing."""
-        train = self.train if self.train and self.train.epochs else None
-        return self.model_copy(update={"model": self.model.normalized(), "train": train})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.attacks.settings import Method
-from tasks.settings import Count, Number, Settings, keyed
-from tasks.training.basic import BasicSettings, SurrogateSettings
+from tasks.attacks.registry import Method
+from tasks.settings import Number, Settings, keyed
+from tasks.training.basic import BasicSettings
+from tasks.training.surrogate import HardeningSettings, SurrogateSettings
 
 
 class EnsembleSettings(Settings):
@@ -72,32 +71,9 @@ class FinetuneSettings(TrainSettings):
     """Training of a model that is already trained; what was pruned stays pruned."""
 
 
-class AdversarialFinetuneSettings(TrainSettings):
-    """Fine-tuning on (1 - lambda) L_clean + lambda L_adv, the examples made on the fly or once before the first epoch.
-
-    Goodfellow et al. 2015 (arXiv 1412.6572) for the mixed loss, Madry et al. 2018 (arXiv 1706.06083) for the examples.
-    """
-
-    weight: Number = keyed(alias="lambda", ge=0, le=1)
-    """Share of the adversarial loss."""
-    attack: Method | None = keyed(None)
-    """How the examples are made; null only where lambda is 0."""
-    fixed_examples: Count | None = keyed(None, ge=1)
-    """Train on so many training images alone, chosen by the seed; their examples are made once, against the model as it
-    is before the first epoch. null: on all, with new examples for each batch."""
-
-    @model_validator(mode="after")
-    def _examples_need_an_attack(self) -> Self:
-        if self.weight > 0 and self.attack is None:
-            raise PydanticCustomError("no_attack", "lambda above 0 needs `attack`: how the examples are made")
-        return self
+class AdversarialFinetuneSettings(HardeningSettings, TrainSettings):
+    """Adversarial fine-tuning with everything else that training has."""
 
     def normalized(self) -> Self | None:
         """Without an adversarial share, or without a budget, how the examples are made cannot matter."""
-        if not self.epochs:
-            return None
-        kept = self._without_empty_examples()
-        if self.weight == 0 or self.attack is None or self.attack.eps == 0:
-            changes: dict[str, Any] = {"weight": 0.0, "attack": None}
-            return kept.model_copy(update=changes)
-        return kept
+        return self._without_empty_examples().without_empty_attack() if self.epochs else None

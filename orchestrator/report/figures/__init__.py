@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report.study import Study, studies
+from orchestrator.report.arrange import studies
+from orchestrator.report.study import Study
 from tasks.row import Row
 
 if TYPE_CHECKING:

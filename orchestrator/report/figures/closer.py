@@ -16,6 +16,7 @@ from orchestrator.report.figures.style import (
     INK,
     PALETTE,
     colours,
+    headed,
     in_percent,
     legend,
     new_figure,
@@ -26,7 +27,7 @@ from orchestrator.report.figures.style import (
 from orchestrator.report.gather import Gathered
 from orchestrator.report.grouping import grouping
 from orchestrator.report.payload import stage_curves
-from orchestrator.report.study import Study
+from orchestrator.report.study import STAGE_NAMES, Study
 from tasks.chain import MODEL_KINDS
 
 if TYPE_CHECKING:
@@ -44,13 +45,18 @@ def write_closer_figures(gathered: Gathered, looks: Sequence[Look], folder: Path
         suffix = f"-{file_name(look.study.dataset)}" if len(looks) > 1 else ""
         drawn = {
             "training_curves": training_figure(look.study, gathered),
-            "confusion_matrices": confusion_figure(look.closeups, look.classes),
-            "confidence": confidence_figure(look.closeups),
-            "images": images_figure(look.gallery),
+            "confusion_matrices": confusion_figure(look.closeups, look.classes, _attack(look.study)),
+            "confidence": confidence_figure(look.closeups, _attack(look.study)),
+            "images": images_figure(look.gallery, _attack(look.study)),
         }
         for name, figure in drawn.items():
             if figure is not None:
                 save(figure, folder, f"{name}{suffix}", formats)
+
+
+def _attack(study: Study) -> str:
+    """What stands above figures that show one attack."""
+    return plain(f"{study.dataset}, {study.headline.label}", 90)
 
 
 def training_figure(study: Study, gathered: Gathered) -> Figure | None:
@@ -77,7 +83,7 @@ def training_figure(study: Study, gathered: Gathered) -> Figure | None:
                 panel.fill_between(epochs, low, high, color=colour_of[level], alpha=0.12, linewidth=0)
         in_percent(panel.yaxis)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-        titled(panel, kind.replace("_", " "), "epoch", "accuracy" if panel is panels[0] else "")
+        titled(panel, STAGE_NAMES[kind], "epoch", "accuracy" if panel is panels[0] else "")
     hues = [panels[0].plot([], [], color=colour_of[level], lw=2, label=plain(level))[0] for level in levels]
     shown = {entry["metric"] for entry in found}
     forms = [panels[0].plot([], [], color=INK, linestyle=dash, label=metric)[0]
@@ -87,11 +93,12 @@ def training_figure(study: Study, gathered: Gathered) -> Figure | None:
     return figure
 
 
-def confusion_figure(closeups: Sequence[Closeup], classes: Sequence[str]) -> Figure | None:
+def confusion_figure(closeups: Sequence[Closeup], classes: Sequence[str], title: str) -> Figure | None:
     """True class by predicted class before and after, a row of panels for each."""
     if not closeups:
         return None
     figure, panels = new_figure(0.6 + 2.7 * len(closeups), 5.6, 2, len(closeups))
+    headed(figure, title)
     for place, closeup in enumerate(closeups):
         clean, adversarial = closeup.confusion(len(classes))
         _matrix(panels[place], clean, classes, wrapped(closeup.configuration.label, 34, 3))
@@ -118,11 +125,12 @@ def _matrix(panel: Axes, counts: NDArray[np.int64], classes: Sequence[str], titl
         panel.text(said, true, str(counts[true, said]), ha="center", va="center", fontsize=5.5, color=ink)
 
 
-def confidence_figure(closeups: Sequence[Closeup]) -> Figure | None:
+def confidence_figure(closeups: Sequence[Closeup], title: str) -> Figure | None:
     """Histograms of the confidence before and after."""
     if not closeups:
         return None
     figure, panels = new_figure(1.4 + 2.5 * len(closeups), 2.5, 1, len(closeups))
+    headed(figure, title)
     sides = ("clean", PALETTE[0]), ("adversarial", PALETTE[1])
     for panel, closeup in zip(panels, closeups, strict=True):
         for (name, colour), values in zip(
@@ -138,12 +146,13 @@ def confidence_figure(closeups: Sequence[Closeup]) -> Figure | None:
     return figure
 
 
-def images_figure(gallery: Gallery) -> Figure | None:
+def images_figure(gallery: Gallery, title: str) -> Figure | None:
     """A row for each image: original, then adversarial image and ten times the perturbation for each model."""
     if not gallery.previews:
         return None
     rows, columns = len(gallery.index), 1 + 2 * len(gallery.previews)
     figure, panels = new_figure(1.05 * columns, 0.5 + 1.2 * rows, rows, columns)
+    headed(figure, title)
     first = gallery.previews[0][1]
     for row in range(rows):
         line = panels[row * columns : (row + 1) * columns]
@@ -151,7 +160,7 @@ def images_figure(gallery: Gallery) -> Figure | None:
         for place, (_, made) in enumerate(gallery.previews):
             held = bool(made.after.classes[row] == made.labels[row])
             said = plain(made.classes[int(made.after.classes[row])], 10)
-            sure = f"{said} {100 * float(made.after.confidence[row]):.0f} %"
+            sure = f"{said} ({100 * float(made.after.confidence[row]):.0f} %)"
             _show(line[1 + 2 * place], made.adversarial[row], sure, "#1e7d43" if held else "#b3261e")
             _show(line[2 + 2 * place], 0.5 + 10 * (made.adversarial[row] - made.clean[row]), "x 10", INK)
     panels[0].set_title("original", fontsize=6.5, color=INK)

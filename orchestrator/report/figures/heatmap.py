@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.report.curves import Family, all_families, heat
-from orchestrator.report.figures.style import INK, new_figure, plain, titled, wrapped
+from orchestrator.report.figures.style import INK, headed, new_figure, plain, titled, wrapped
 from orchestrator.report.spotlight import spotlight
 from orchestrator.report.study import Configuration, Study
 from orchestrator.tradeoff import setting
@@ -27,10 +27,8 @@ def heat_map_figure(study: Study) -> Figure | None:
     figure, panels = new_figure(0.8 + 3.1 * len(chosen), max(2.7, height), 1, len(chosen))
     for panel, configuration in zip(panels, chosen, strict=True):
         _panel(panel, study, family, configuration)
-    figure.suptitle(
-        plain(f"Robust accuracy, {study.dataset}, {family.label.split(',')[0]}: budget by iterations", 90),
-        fontsize=9.5, fontweight="bold", x=0.01, ha="left", color=INK,
-    )  # fmt: skip
+    attack = family.label.split(",")[0]
+    headed(figure, plain(f"Robust accuracy, {study.dataset}, {attack}: budget by iterations", 90))
     return figure
 
 

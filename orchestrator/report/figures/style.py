@@ -47,6 +47,11 @@ def titled(panel: Axes, title: str, x: str = "", y: str = "") -> None:
     panel.set_ylabel(plain(y), fontsize=8.5, color=INK)
 
 
+def headed(figure: Figure, title: str) -> None:
+    """Name a whole figure."""
+    figure.suptitle(title, fontsize=9.5, fontweight="bold", x=0.01, ha="left", color=INK)
+
+
 def in_percent(axis: Any) -> None:
     """Label an axis of rates in per cent."""
     axis.set_major_formatter(lambda value, _: f"{round(100 * value, 6):g} %")
