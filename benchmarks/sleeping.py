@@ -19,7 +19,8 @@ from orchestrator.estimates import Schedule, Speeds, list_schedule, work
 from orchestrator.launch import Launch, Prepared
 from orchestrator.plan import Plan, make_plan
 from orchestrator.sweep.cluster import connected
-from orchestrator.sweep.run import Sweep, execute, make_executor
+from orchestrator.sweep.course import Sweep
+from orchestrator.sweep.run import execute, make_executor
 from orchestrator.sweep.worker import StageWorker
 from orchestrator.sweep_store import SweepStore
 from tasks import paths

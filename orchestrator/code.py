@@ -24,5 +24,5 @@ def package_folders() -> list[Path]:
 
 def code_bytes() -> int:
     """Bytes of the files that travel, before they are packed."""
-    files = [file for folder in package_folders() for file in folder.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files if file.suffix in (".py", ".yaml"))
+    files = [file for folder in package_folders() for file in folder.rglob("*") if "__pycache__" not in file.parts]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -26,13 +26,16 @@ class Finding:
     detail: str
 
 
-def examine(storage: str, data_dir: Path | None) -> list[Finding]:
-    """Look at packages, processors, disk, storage and data folder."""
+def examine(storage: str, data_dir: Path | None, address: str | None = None) -> list[Finding]:
+    """Look at packages, processors, disk, storage and data folder, and at a cluster where its address is given."""
     findings = [Finding("python", True, platform.python_version())]
     findings += [_package(name) for name in PACKAGES]
     findings += [_processors(), _matching_torchvision(), _free(cache_folder()), _storage(storage)]
     if data_dir is not None:
         findings.append(Finding("data folder", data_dir.is_dir(), str(data_dir)))
+    findings.append(_jobs())
+    if address is not None:
+        findings += _cluster(address)
     return findings
 
 
@@ -77,3 +80,51 @@ def _storage(uri: str) -> Finding:
     except UsageError as error:
         return Finding("storage", False, str(error))
     return Finding("storage", True, f"{opened.uri} can be written")
+
+
+def _jobs() -> Finding:
+    """Whether sweeps can be submitted as jobs from here, and whether a token is kept safe."""
+    from importlib.util import find_spec
+
+    if find_spec("aiohttp") is None:
+        return Finding("jobs", True, "not installed (optional): pip install 'advsweep[cluster]'")
+    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    if token.is_file() and token.stat().st_mode & 0o077:
+        return Finding("jobs", True, f"http://HEAD:8265 can be used; others can read Ray's token: chmod 600 {token}")
+    mode = "asked for" if os.environ.get("RAY_AUTH_MODE") == "token" else "not asked for (RAY_AUTH_MODE)"
+    return Finding("jobs", True, f"http://HEAD:8265 can be used; token: {mode}")
+
+
+def _cluster(address: str) -> list[Finding]:
+    """What is at an address: the jobs of a dashboard, or the nodes of a cluster that this machine can join."""
+    from orchestrator.address import Place, check_answers, parse_address
+
+    try:
+        place = parse_address(address)
+        check_answers(place)
+        if place.place is Place.job:
+            from orchestrator.jobs import Jobs
+
+            found = Jobs(place).all()
+            return [Finding("cluster", True, f"{address}: {sum(not job.over for job in found)} sweeps run as jobs")]
+        if place.place is Place.client:
+            return [Finding("cluster", True, f"{address}: answers")]
+        return _nodes(address)
+    except UsageError as error:
+        return [Finding("cluster", False, str(error))]
+
+
+def _nodes(address: str) -> list[Finding]:
+    from orchestrator.sweep.cluster import connected
+    from orchestrator.sweep.nodes import survey, versions
+
+    here = versions()
+    with connected(address):
+        reports = survey()
+    findings = []
+    for report in reports:
+        other = [f"{name} {told}, here {here[name]}" for name, told in report.versions.items() if told != here[name]]
+        detail = f"{report.name}: {report.shape}" + "".join(f"; {difference}" for difference in other)
+        findings.append(Finding("head" if report.head else "node", not other, detail))
+        findings += [Finding("may start", True, str(shape)) for shape in report.growth.types]
+    return findings

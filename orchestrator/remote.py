@@ -26,8 +26,10 @@ from tasks.errors import UsageError
 if TYPE_CHECKING:
     from orchestrator.launch import Launch
 
-TRANSLATED = ("space", "overrides", "address", "dry_run", "cpus")
+TRANSLATED = ("space", "address", "dry_run", "cpus")
 """Options that mean something else on the head, or nothing."""
+REPEATED = {"overrides": "set", "timeouts": "timeout"}
+"""Options that may be given often, and what they are called on the command line."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def launch_there(options: Launch, address: Address, space: Space, console: Conso
         raise UsageError(f"--data-dir {options.data_dir}: give a full path, as it is on the nodes of the cluster")
     with _errand(options, space) as errand:
         if address.place is Place.job:
-            from orchestrator.jobs import run_job
+            from orchestrator.watching import run_job
 
             return run_job(errand, address, console)
         from orchestrator.sweep.attached import run_attached
@@ -79,10 +81,13 @@ def _errand(options: Launch, space: Space) -> Iterator[Errand]:
 
 def arguments(options: Launch, space: str) -> tuple[str, ...]:
     """The command line of `launch` that says on the head what these options say here."""
-    words = ["launch", "--space", space, *(f"--set={text}" for text in options.overrides), f"--address={AUTO}"]
+    words = ["launch", "--space", space, f"--address={AUTO}"]
     for option in fields(options):
         value = getattr(options, option.name)
         if option.name in TRANSLATED or (value == option.default and option.name != "storage"):
+            continue
+        if option.name in REPEATED:
+            words += [f"--{REPEATED[option.name]}={text}" for text in value]
             continue
         name = f"--{option.name.replace('_', '-')}"
         words.append(name if value is True else f"{name}={value}")

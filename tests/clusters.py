@@ -110,7 +110,9 @@ def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterato
     if autoscaling is not None:
         config = folder / "autoscaling.yaml"
         provider = dict(autoscaling["provider"]) | {"gcs_address": f"127.0.0.1:{gcs}"}
-        config.write_text(json.dumps(dict(autoscaling) | {"provider": provider}))
+        from ray.autoscaler._private.monitor import BASE_READONLY_CONFIG
+
+        config.write_text(json.dumps(BASE_READONLY_CONFIG | dict(autoscaling) | {"provider": provider}))
         words.append(f"--autoscaling-config={config}")
         variables |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     log = folder / "log"

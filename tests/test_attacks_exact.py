@@ -56,7 +56,7 @@ MINIMAL = [
     ("fab_t", "l1", {}, 1e-3),
     ("deepfool", "linf", {}, 0.04),
     ("deepfool", "l2", {}, 0.04),
-    ("carlini_wagner", "l2", {"steps": 200, "binary_search_steps": 6}, 0.05),
+    ("carlini_wagner", "l2", {"steps": 200, "binary_search_steps": 6, "step_size": 0.002}, 0.02),
     ("ead", "l1", {"steps": 200, "decision_rule": "L1"}, 0.1),
     ("rays", "linf", {"steps": 40}, 0.05),
 ]

@@ -32,7 +32,7 @@ from tests.harness import ended, executions, results_only, rows
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow]
 
-LIMIT = 4.0
+LIMIT = 8.0
 """Seconds that the stages which hang may take."""
 FAULTS = "faults.json"
 KILLS = "oom_kills"

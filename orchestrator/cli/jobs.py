@@ -24,7 +24,8 @@ def logs(
     from rich.console import Console
 
     from orchestrator.address import parse_address
-    from orchestrator.jobs import Jobs, watch
+    from orchestrator.jobs import Jobs
+    from orchestrator.watching import watch
 
     place = parse_address(address)
     jobs = Jobs(place)
@@ -69,8 +70,9 @@ def stop(
 def job_table(address: str, sweep: str | None, *, as_json: bool) -> str:
     """The newest job of each sweep of a cluster, or of one sweep."""
     from orchestrator.address import parse_address
-    from orchestrator.jobs import Jobs, last_line, since
+    from orchestrator.jobs import Jobs
     from orchestrator.tables import text_table
+    from orchestrator.watching import last_line, since
 
     jobs = Jobs(parse_address(address))
     found = [jobs.find(sweep)] if sweep else jobs.all()

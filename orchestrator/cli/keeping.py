@@ -65,12 +65,18 @@ def export(
     typer.echo(f"{export_trial(open_storage(storage), trial, out, data_dir)}: run `python {out / 'example.py'}`")
 
 
-def doctor(storage: StorageOption = DEFAULT_STORAGE, data_dir: DataDirOption = None) -> None:
-    """Look at what a sweep depends on: packages, processors, disk, storage."""
+def doctor(
+    storage: StorageOption = DEFAULT_STORAGE,
+    data_dir: DataDirOption = None,
+    address: Annotated[
+        str | None, typer.Option(envvar="ADVSWEEP_ADDRESS", help="A cluster to look at, as for `launch`.")
+    ] = None,
+) -> None:
+    """Look at what a sweep depends on: packages, processors, disk, storage, and a cluster."""
     from orchestrator.doctor import examine
     from orchestrator.tables import text_table
 
-    found = examine(storage, data_dir)
+    found = examine(storage, data_dir, None if address == "local" else address)
     typer.echo(text_table(["what", "", "detail"], [[f.what, "ok" if f.fine else "NOT OK", f.detail] for f in found]))
     if not all(finding.fine for finding in found):
         raise typer.Exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import subprocess
 import sys
@@ -15,8 +14,9 @@ from rich.console import Console
 
 from orchestrator.address import Address, check_answers
 from orchestrator.remote import Errand
-from orchestrator.sweep.cluster import QUIET, joining_problem
+from orchestrator.sweep.cluster import joining_problem
 from orchestrator.sweep.nodes import HEAD
+from orchestrator.sweep.private import QUIET
 from tasks.errors import UsageError
 
 BESIDE = {HEAD: 0.001}
@@ -37,7 +37,9 @@ class Driver:
             start_new_session=True,
             env=os.environ | {"RAY_ADDRESS": gcs_address, "PYTHONUNBUFFERED": "1"},
         )
-        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._lines: list[str] = []
+        self._ended = False
+        self._news = threading.Condition()
         threading.Thread(target=self._collect, daemon=True).start()
         # the actor ends with the connection, at once and without a word: its child is then asked to end in order
         watch = f"while kill -0 {os.getpid()} && kill -0 {self._process.pid}; do sleep 1; done; "
@@ -51,19 +53,21 @@ class Driver:
     def _collect(self) -> None:
         assert self._process.stdout is not None, "it was opened as a pipe"
         for line in self._process.stdout:
-            self._lines.put(line.rstrip("\n"))
-        self._lines.put(None)
+            with self._news:
+                self._lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
-    def read(self) -> tuple[list[str], int | None]:
-        """The lines since the last time, and the exit code once all of them were told."""
-        try:
-            found = [self._lines.get(timeout=PATIENCE)]
-        except queue.Empty:
-            return [], None
-        while not self._lines.empty():
-            found.append(self._lines.get())
-        lines = [line for line in found if line is not None]
-        return lines, self._process.wait() if None in found else None
+    def read(self, seen: int) -> tuple[list[str], int | None]:
+        """The lines after those that were seen, and the exit code once there will be no more.
+
+        Whoever asks says what it has: an answer that Ctrl-C threw away is given again.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._ended or len(self._lines) > seen, PATIENCE)
+            return self._lines[seen:], self._process.wait() if self._ended else None
 
     def interrupt(self) -> None:
         """Ctrl-C, on the head."""
@@ -95,12 +99,14 @@ def _relayed(driver: Any, console: Console) -> int:
     import ray
 
     code: int | None = None
+    seen = 0
     while code is None:
         try:
-            lines, code = ray.get(driver.read.remote())
+            lines, code = ray.get(driver.read.remote(seen))
         except KeyboardInterrupt:
             driver.interrupt.remote()
             continue
+        seen += len(lines)
         for line in lines:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     return code

@@ -1,14 +1,17 @@
 """A head that is gone ends the sweep with a message.
 
 Ray's own calls would hang, uninterruptible, until Ray aborts the process after a minute. So a thread watches whether
-the head can be reached, and it ends the process itself: what the main thread waits for will never come.
+the head can be reached, and it ends the process itself: what the main thread waits for will never come. A head that
+comes back without its state makes Ray abort the process at once, so a shell waits beside it with the last words.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +27,10 @@ DEFAULT_TIMEOUT = 30.0
 """Long enough for a head that keeps its state to come back."""
 LONGEST_TIMEOUT = 50.0
 """After 60 s Ray aborts the process."""
+LAST_WORDS = (
+    "error: the driver was ended from outside, or by Ray because the head of its cluster was lost or restarted; "
+    "nothing finished is lost: the same command continues"
+)
 EVERY = 1.0
 ANSWER = 2.0
 """Seconds that a connection may take."""
@@ -71,12 +78,36 @@ def head_watched(on_lost: Callable[[str], None]) -> Iterator[None]:
     :param on_lost: told in one line that the head is gone, in a thread of the watch.
     :raises UsageError: the environment variable is not a number of seconds.
     """
-    watch = HeadWatch(ray.get_runtime_context().gcs_address, timeout_setting(), on_lost)
-    threading.Thread(target=watch.watch, name="head", daemon=True).start()
+    address, timeout = ray.get_runtime_context().gcs_address, timeout_setting()
+    with _last_words(LAST_WORDS) as unsaid:
+
+        def lost(reason: str) -> None:
+            unsaid()
+            on_lost(reason)
+
+        watch = HeadWatch(address, timeout, lost)
+        threading.Thread(target=watch.watch, name="head", daemon=True).start()
+        try:
+            yield
+        finally:
+            watch.close()
+
+
+@contextmanager
+def _last_words(text: str) -> Iterator[Callable[[], None]]:
+    """Have a text written to stderr if this process dies inside; yields what makes it unsaid."""
+    shell = subprocess.Popen(
+        ["sh", "-c", 'read word || printf "%s\\n" "$0" >&2', text], stdin=subprocess.PIPE, start_new_session=True
+    )
+
+    def unsaid() -> None:
+        with contextlib.suppress(OSError):
+            shell.communicate(b"done\n")
+
     try:
-        yield
+        yield unsaid
     finally:
-        watch.close()
+        unsaid()
 
 
 def timeout_setting() -> float:

@@ -29,6 +29,8 @@ QUIET = {
     "TUNE_RESULT_DELIM": "/",
 }
 """Tune's own output and loggers are off, and so is its restore: finished stages are what a sweep resumes from."""
+TRIALS_A_RUN = 2000
+"""Tune looks through all trials of a run for each that ends, so that a longer run would pay more for every trial."""
 COORDINATOR_LOSSES = 10
 """How often Tune may lose a coordinator of one trial with its node; nothing is computed again because of it."""
 
@@ -61,6 +63,11 @@ def run_grid(
     """
     os.environ.update(QUIET)
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
+    for first in range(0, len(trial_ids), TRIALS_A_RUN):
+        _run(trial_ids[first : first + TRIALS_A_RUN], board, folder / f"from-{first}", on_trial)
+
+
+def _run(trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]) -> None:
     trainable = tune.with_resources(coordinate, tune.PlacementGroupFactory([ON_HEAD]))
     tuner = tune.Tuner(
         trainable,

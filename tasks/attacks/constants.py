@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tasks.attacks.crafting import Job
 from tasks.attacks.minimal import ConstantSettings
-from tasks.attacks.prepare import lead
+from tasks.attacks.prepare import SURE, lead
 
 LARGEST = 1e10
 PROGRESS = 0.9999
@@ -71,7 +71,8 @@ def search(job: Job, settings: ConstantSettings, descend: Descend) -> Tensor:
 
 def shortfall(job: Job, logits: Tensor, confidence: float) -> Tensor:
     """By how much the attack misses what it is after, float [N]; 0 where it does not."""
-    missing: Tensor = (confidence - lead(logits, job.labels, job.targets)).clamp_min(0)
+    sure = 2 * SURE * logits.detach().abs().amax(1)  # an image that came to rest on the boundary would fool nobody
+    missing: Tensor = (confidence + sure - lead(logits, job.labels, job.targets)).clamp_min(0)
     return missing
 
 
