@@ -27,7 +27,7 @@ from orchestrator.sweep.run import run_sweep
 from orchestrator.sweep.worker import StageWorker
 from orchestrator.sweep_store import SweepStore
 from tasks.chain import Stage
-from tasks.storage import open_storage
+from tasks.storage import establish, open_storage
 from tests.harness import ended, executions, results_only, rows
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow]
@@ -77,6 +77,7 @@ class FaultyWorker(sleeping.SleepingWorker):
 def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str]:
     """Run a plan on a private Ray; the exit code, and what was shown."""
     storage = open_storage(folder)
+    establish(storage)
     store = SweepStore(storage, plan.sweep_id)
     storage.write(store.path("plan.json"), plan_text(plan))
     timeouts = {"prune": LIMIT, "adversarial_finetune": LIMIT}
