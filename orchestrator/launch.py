@@ -27,6 +27,9 @@ from tasks.store import StageStore
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; 2 is wrong usage."""
 
+MOST_LINES = 150
+"""Configurations shown at the end of a sweep; `advsweep results` shows all."""
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -162,7 +165,7 @@ def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int
 
 def summary(prepared: Prepared, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
-    say(console, tradeoff_table(rows))
+    say(console, tradeoff_table(rows, MOST_LINES))
     root = prepared.storage.place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")
 

@@ -93,8 +93,11 @@ def leaf_settings(node: Any, path: str = "") -> dict[str, Any]:
     }
 
 
-def tradeoff_table(rows: Sequence[Row]) -> str:
-    """A line per configuration; axes that never change stand above the table."""
+def tradeoff_table(rows: Sequence[Row], most: int | None = None) -> str:
+    """A line per configuration; axes that never change stand above the table.
+
+    :param most: lines to show; what is left out is counted below them.
+    """
     found = cells(rows)
     if not found:
         return "no finished trials yet"
@@ -102,8 +105,10 @@ def tradeoff_table(rows: Sequence[Row]) -> str:
     first = found[0].row
     fixed = [f"{axis} {setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None]
     columns = [*(HEADINGS.get(axis, axis) for axis in axes), *more, *MEASURED]
-    lines = [_line(cell, axes, more) for cell in found]
-    return f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds\n{text_table(columns, lines)}"
+    lines = [_line(cell, axes, more) for cell in found[:most]]
+    left_out = f"\n... and {len(found) - len(lines)} more configurations" if len(lines) < len(found) else ""
+    heading = f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds"
+    return f"{heading}\n{text_table(columns, lines)}{left_out}"
 
 
 def _line(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ prune: {ratio: {grid_search: [0.2, 0.5]}}
 finetune: {epochs: 4, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
 """
-AWAY = 4.0
+AWAY = 20.0
 """Seconds for which the storage is gone."""
 DEADLINE = 3.0
 """Seconds between the word that a node will be taken away and its end."""

@@ -127,6 +127,13 @@ def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
     assert "suspicious" in tradeoff_table(rows)
 
 
+def test_a_long_table_is_cut_and_says_so() -> None:
+    rows = [ifgsm(f"{eps}/255", 10, 400) for eps in range(1, 6)]
+    assert len(tradeoff_table(rows, 3).splitlines()) == len(tradeoff_table(rows).splitlines()) - 1
+    assert tradeoff_table(rows, 3).endswith("... and 2 more configurations")
+    assert "more configurations" not in tradeoff_table(rows, 5)
+
+
 def test_models_are_never_mixed() -> None:
     other = spaces.build("test", "test", {**CONFIG, "seed": 5, "attack": {"name": "fgsm", "eps": "8/255"}})
     stages = chain(other.trials[0], "0" * 64)

@@ -84,7 +84,10 @@ def message(error: BaseException) -> str:
     cause = cause_of(error)
     if isinstance(cause, StageTimeoutError):
         return str(cause)
-    first = next(iter(str(cause).strip().splitlines()), "")
+    lines = str(cause).strip().splitlines()
+    if getattr(cause, "actor_init_failed", False):
+        return lines[-1]  # before it Ray puts the traceback of the constructor
+    first = next(iter(lines), "")
     text = f"{type(cause).__name__}: {first}".rstrip(": ")
     return f"out of memory: {text}" if ending(error) is Ending.NO_MEMORY else text
 

@@ -53,6 +53,14 @@ def versions() -> dict[str, str]:
     return found
 
 
+def difference(there: Mapping[str, str], driver: Mapping[str, str]) -> str | None:
+    """The first thing in which a node is not as the driver, in words."""
+    for name, told in there.items():
+        if told != driver[name]:
+            return f"has {name} {told}, the driver has {driver[name]}: they must be the same"
+    return None
+
+
 def code_digest() -> str:
     """A hash of the modules that this process imports, wherever they lie."""
     content = hashlib.sha256()
@@ -137,12 +145,8 @@ def check_nodes(reports: Sequence[NodeReport], storage: Storage, data_dir: Path 
     for report in reports:
         if not report.works:
             continue
-        other = {name: told for name, told in report.versions.items() if told != here[name]}
-        if other:
-            name, told = next(iter(other.items()))
-            raise UsageError(
-                f"node {report.name} has {name} {told}, the driver has {here[name]}: they must be the same"
-            )
+        if other := difference(report.versions, here):
+            raise UsageError(f"node {report.name} {other}")
         if not report.sees_storage:
             raise UsageError(
                 f"--storage {storage.uri}: node {report.name} does not see what the driver writes there; "

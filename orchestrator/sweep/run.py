@@ -20,7 +20,7 @@ from orchestrator.sweep.course import Sweep, wandb_log
 from orchestrator.sweep.executor import Policy, StageExecutor
 from orchestrator.sweep.graph import JobGraph
 from orchestrator.sweep.head_watch import head_watched
-from orchestrator.sweep.nodes import check_nodes, survey
+from orchestrator.sweep.nodes import check_nodes, survey, versions
 from orchestrator.sweep.pool import WorkerPool
 from orchestrator.sweep.tune_grid import run_grid
 from orchestrator.sweep.worker import StageWorker, WorkerSettings
@@ -65,7 +65,10 @@ def make_executor(sweep: Sweep, options: Launch, cluster: Cluster, worker: type[
     prepared = sweep.prepared
     graph = JobGraph(prepared.jobs, prepared.priorities, prepared.records)
     data_dir = options.data_dir.absolute() if options.data_dir else None
-    settings = WorkerSettings(prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh)
+    driver = None if options.address == LOCAL else versions()
+    settings = WorkerSettings(
+        prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh, versions=driver
+    )
     pool = WorkerPool(settings, options.max_concurrent or slots(prepared, options, cluster), worker)
     policy = Policy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)
     return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)

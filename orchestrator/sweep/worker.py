@@ -7,7 +7,7 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 import ray
 
 from orchestrator.sweep.endings import Place, oom_kills
+from orchestrator.sweep.nodes import difference, versions
 from tasks import paths
 from tasks.chain import Stage
+from tasks.errors import UsageError
 from tasks.storage import open_storage
 from tasks.store import StageStore
 
@@ -31,12 +33,17 @@ class WorkerSettings:
     device: str = "auto"
     fresh: bool = False
     """Compute again and replace what is stored."""
+    versions: Mapping[str, str] | None = None
+    """What the driver runs, where a node may differ from it: one that comes in mid-sweep was not asked before."""
 
 
 class StageWorker:
     """Runs stages and keeps a log of its own, which says what ran, not what was planned."""
 
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
+        """:raises UsageError: this node has other versions than the driver."""
+        if settings.versions and (other := difference(versions(), settings.versions)):
+            raise UsageError(f"node {platform.node()} {other}")
         self._settings = settings
         self._threads = threads
         self._storage = open_storage(settings.storage_uri, established=True)
