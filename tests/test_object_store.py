@@ -26,9 +26,9 @@ from tasks.stages.context import Context
 from tasks.stages.run import run_chain
 from tasks.storage import Storage, check_writable, open_storage
 from tasks.store import StageStore
+from tests.disturbed import cluster_of
 from tests.harness import advsweep, kill, start, wait_until
 from tests.object_servers import SECRET, Faulty, environment, gcs, s3
-from tests.test_faults import cluster_of
 
 SPACE = """
 description: a chain that is long enough to be killed in

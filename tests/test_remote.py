@@ -6,8 +6,10 @@ import inspect
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 from rich.console import Console
 
 from orchestrator import spaces
@@ -15,8 +17,9 @@ from orchestrator.address import Place, parse_address
 from orchestrator.cli.launching import launch as command
 from orchestrator.code import EXCLUDES, code_bytes, package_folders, runtime_environment
 from orchestrator.launch import Launch, launch
-from orchestrator.remote import REPEATED, TRANSLATED, arguments
+from orchestrator.remote import REPEATED, TRANSLATED, Errand, arguments
 from orchestrator.resources import Resources
+from orchestrator.sweep import attached
 from orchestrator.sweep.capacity import Growth, Shape, check_fits, growth_of, node_types
 from orchestrator.sweep.nodes import NodeReport, check_nodes, versions
 from tasks.errors import UsageError
@@ -143,3 +146,18 @@ def test_resources_of_a_kind_are_set_on_the_command_line() -> None:
     assert space.resources.of("train").threads == 4
     with pytest.raises(UsageError, match="did you mean 'gpus'"):
         spaces.load("smoke", ["resources.attack.gpu=1"])
+
+
+def test_a_head_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refuse(address: str, **_: Any) -> None:
+        asked.append(address)
+        raise ConnectionAbortedError("Initialization failure from server:\nTraceback\n  ...\nRuntimeError: too busy")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(attached, "check_answers", lambda _: None)
+    errand = Errand("small", 8, (), {}, "s3://bucket")
+    with pytest.raises(UsageError, match=r"Initialization failure from server: RuntimeError: too busy"):
+        attached.run_attached(errand, parse_address("ray://127.0.0.1:1"), Console())
+    assert len(asked) == attached.ATTEMPTS

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import tenacity
 from rich.console import Console
 
 from orchestrator.address import Address, check_answers
@@ -21,6 +22,8 @@ from tasks.errors import UsageError
 
 BESIDE = {HEAD: 0.001}
 """The driver runs on the one node that a sweep cannot lose."""
+ATTEMPTS = 3
+"""The head starts a process for each client, and Ray gives a busy one half a minute for it and no second chance."""
 PATIENCE = 1.0
 """Seconds that a question for new lines waits on the head."""
 
@@ -83,8 +86,13 @@ def run_attached(errand: Errand, address: Address, console: Console) -> int:
     import ray
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    connecting = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(ConnectionAbortedError),
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    )
     try:
-        ray.init(address=address.text, runtime_env=errand.environment, **QUIET)
+        connecting(ray.init, address=address.text, runtime_env=errand.environment, **QUIET)
     except Exception as error:  # Ray's client raises gRPC's own errors too
         raise UsageError(f"--address {address.text}: {joining_problem(error)}") from error
     try:

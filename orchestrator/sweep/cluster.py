@@ -76,6 +76,7 @@ def _joined(address: str) -> Iterator[None]:
 
 def joining_problem(error: BaseException) -> str:
     """Why a cluster could not be joined, and what to do about it."""
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = f"{lines[0]} {lines[-1]}" if lines[0].endswith(":") else lines[0]  # between them is a traceback
     hint = "" if os.environ.get("RAY_AUTH_MODE") == "token" else f"; {TOKEN_HINT}"
     return f"no Ray cluster could be joined there: {reason}{hint}"
