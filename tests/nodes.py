@@ -52,6 +52,11 @@ class Nodes:
         """Take the head away."""
         self.kill(self._cluster.head_node)
 
+    def restart_head(self) -> None:
+        """End the control service and start it again at the same port, with nothing of what it knew."""
+        self._cluster.head_node.kill_gcs_server()
+        self._cluster.head_node.start_gcs_server()
+
     def drain(self, node: Any, seconds: float) -> None:
         """Announce that a node will be taken away, as a spot market does."""
         from ray._raylet import GcsClient  # type: ignore[attr-defined]

@@ -187,3 +187,20 @@ def test_a_killed_driver_and_a_lost_head_lose_nothing(undisturbed: tuple[Path, P
         nodes.add()
         advsweep(*command(space, storage, nodes))
     whole(storage, reference)
+
+
+def test_a_head_that_restarts_loses_nothing(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    with nodes_on_loopback() as nodes:
+        nodes.add()
+        driver = shown(command(space, storage, nodes))
+        assert wait_until(lambda: bool(ended(storage)))
+        nodes.restart_head()
+        out, err = driver.communicate(timeout=40)
+    assert driver.returncode != 0, out + err
+    assert "nothing finished is lost" in out + err
+    with nodes_on_loopback() as nodes:
+        nodes.add()
+        advsweep(*command(space, storage, nodes))
+    whole(storage, reference)
