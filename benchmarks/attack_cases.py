@@ -82,7 +82,7 @@ class Bench:
 def cases(subject: Subject, images: int) -> Iterator[Case]:
     """Every comparison on a subject."""
     small = subject.small
-    many, several, few = (Bench(subject, count) for count in ((images, 64, 16) if small else (16, 4, 2)))
+    many, several, few = (Bench(subject, count) for count in ((images, 64, 16) if small else (min(images, 48), 4, 2)))
     for eps, speed in subject.heat.items():
         yield _heat_map(many, eps, speed)
     yield from _family(many, subject.eps, 3.5 if small else 3.0)

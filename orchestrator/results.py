@@ -13,30 +13,12 @@ from orchestrator.reference import COLUMNS, Paper, compare, read_paper
 from orchestrator.sweep_store import READERS, SweepStore
 from orchestrator.tables import rendered, text_table
 from orchestrator.tradeoff import tradeoff_table
+from orchestrator.worst_case import SURVIVORS, worst_cases
 from tasks import paths
 from tasks.errors import ProblemsError, UsageError
 from tasks.files import parse_yaml
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.store import StageStore
-
-WORST_CASE = """
-with cells as (
-  select t.dataset, t.model, t.pruning_ratio, t."lambda", t.eps_train, t.attack_norm, t.attack_eps, t.attack_eps_space,
-         t.seed, t.attack || ' ' || t.attack_steps || coalesce(' from ' || t.attack_surrogate, '') as attack,
-         coalesce(t.adversarial_finetune_key, t.finetune_key, t.prune_key, t.train_key) as model_key, t.attack_key
-  from trials t where t.status = 'finished' and t.attack_eps > 0
-), images as (
-  select c.* exclude (attack, attack_key), e.index, bool_and(e.robust) as robust, count(*) as attacks
-  from cells c join examples e on e.stage_key = c.attack_key group by all
-), complete as (
-  select *, max(attacks) over (partition by model_key, attack_norm, attack_eps) as most from images
-)
-select dataset, model, pruning_ratio, "lambda", eps_train, attack_norm, attack_eps, count(distinct seed) as seeds,
-       max(attacks) as attacks, count(*) as examples, count(*) filter (robust) as robust_correct,
-       avg(robust::int) as worst_case_robust_accuracy
-from complete where attacks = most group by all order by all
-"""
-"""Per image, robust against every attack of one norm and budget; over the images that all of these attacks saw."""
 
 
 def answer(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
@@ -44,8 +26,10 @@ def answer(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, wo
 
     :raises UsageError: the query is wrong, or the space has no reference.
     """
-    if sql is not None or worst_case:
-        return rendered(*ask(sweep, sql or WORST_CASE), form)
+    if sql is not None:
+        return rendered(*ask(sweep, sql), form)
+    if worst_case:
+        return rendered(*worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
     if reference:
         compared = compare(paper_of(sweep), sweep.rows())
         return rendered(COLUMNS, [entry.cells() for entry in compared], form)

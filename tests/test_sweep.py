@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -92,6 +93,23 @@ def test_results_answer_sql_csv_and_json(finished: tuple[Path, Path, str]) -> No
     assert len(table) == 8
     epochs = advsweep("results", "small", "--storage", storage, "--sql", "select count(*) n from history").stdout
     assert epochs.split()[-1] == str(2 + 2 * 2 * 2)
+
+
+def test_worst_case_is_robust_to_every_attack_image_by_image(finished: tuple[Path, Path, str]) -> None:
+    storage = finished[0]
+    shown = json.loads(advsweep("results", "small", "--storage", storage, "--worst-case", "--format", "json").stdout)
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for row in rows(storage):
+        by_model.setdefault(row["adversarial_finetune_key"] or row["finetune_key"] or row["train_key"], []).append(row)
+    expected = []
+    for cells in by_model.values():
+        images = [pd.read_parquet(storage / "stages" / cell["attack_key"] / "examples.parquet") for cell in cells]
+        robust = pd.concat(images).groupby("index")["robust"].all()
+        expected.append((len(cells), len(robust), int(robust.sum())))
+    assert sorted((line["attacks"], line["examples"], line["robust_correct"]) for line in shown) == sorted(expected)
+    assert all(
+        line["worst_case_low"] <= line["worst_case_robust_accuracy"] <= line["worst_case_high"] for line in shown
+    )
 
 
 @pytest.mark.parametrize(

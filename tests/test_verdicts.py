@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from orchestrator import spaces
 from orchestrator.tradeoff import tradeoff_table
 from orchestrator.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotated, verdicts
+from orchestrator.worst_case import worst_cases
 from tasks.attacks.health import health
 from tasks.attacks.prepare import frozen
 from tasks.chain import chain
@@ -125,6 +126,33 @@ def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
     assert by_steps[2 / 255, 20]["verdict"] == OK
     assert json.loads(by_steps[8 / 255, 20]["verdicts"])["converged in steps"] == SUSPICIOUS
     assert "suspicious" in tradeoff_table(rows)
+
+
+def test_transfer_is_held_against_whatever_knows_the_model() -> None:
+    """FGSM is enough: where a step on another model does better than one on the model itself, gradients are masked."""
+    transferred = row({"name": "fgsm", "eps": "8/255", "surrogate": SURROGATE}, 200)
+    assert of("white-box >= transfer", verdicts([row({"name": "fgsm", "eps": "8/255"}, 100), transferred])) == {OK}
+    masked = verdicts([row({"name": "fgsm", "eps": "8/255"}, 600), transferred])
+    assert of("white-box >= transfer", masked) == {SUSPICIOUS}
+    noise = row({"name": "uniform", "eps": "8/255"}, 900)
+    assert of("white-box >= transfer", verdicts([noise, transferred])) == {NOT_TESTED}
+
+
+def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> None:
+    plain, longer = row({"name": "fgsm", "eps": "8/255"}, 500), row({"name": "fgsm", "eps": "8/255"}, 300)
+    settings = json.loads(longer["config"])
+    settings["train"]["epochs"] = 99
+    longer |= {"config": json.dumps(settings), "adversarial_finetune_key": "f" * 64}
+    found = [
+        [entry["adversarial_finetune_key"], "linf", 8 / 255, "pixels", 1, 1000, entry["robust_correct"]]
+        for entry in (plain, longer)
+    ]
+    columns, lines = worst_cases([plain, longer], found)
+    named = [dict(zip(columns, line, strict=True)) for line in lines]
+    assert {(entry["train.epochs"], entry["examples"], entry["robust_correct"]) for entry in named} == {
+        (json.loads(plain["config"])["train"]["epochs"], 1000, 500),
+        (99, 1000, 300),
+    }
 
 
 def test_a_long_table_is_cut_and_says_so() -> None:
