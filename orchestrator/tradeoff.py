@@ -53,7 +53,7 @@ def cells(rows: Sequence[Row]) -> list[Cell]:
         )
         for group in groups.values()
     ]
-    return sorted(found, key=lambda cell: [_sortable(cell.row[axis]) for axis in AXES])
+    return sorted(found, key=lambda cell: [sortable(cell.row[axis]) for axis in AXES])
 
 
 def _worst(found: Sequence[str | None]) -> str:
@@ -105,15 +105,22 @@ def tradeoff_table(rows: Sequence[Row], most: int | None = None) -> str:
     first = found[0].row
     fixed = [f"{axis} {setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None]
     columns = [*(HEADINGS.get(axis, axis) for axis in axes), *more, *MEASURED]
+    if more:
+        found = sorted(found, key=lambda cell: [sortable(value) for value in _values(cell, axes, more)])
     lines = [_line(cell, axes, more) for cell in found[:most]]
     left_out = f"\n... and {len(found) - len(lines)} more configurations" if len(lines) < len(found) else ""
     heading = f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds"
     return f"{heading}\n{text_table(columns, lines)}{left_out}"
 
 
+def _values(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[Any]:
+    leaves = leaf_settings(json.loads(cell.row["config"])) if more else {}
+    return [*(cell.row[axis] for axis in axes), *(leaves.get(path) for path in more)]
+
+
 def _line(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[str]:
-    leaves = leaf_settings(json.loads(cell.row["config"]))
-    settings = [setting(axis, cell.row[axis]) for axis in axes] + [setting(path, leaves.get(path)) for path in more]
+    names = [*axes, *more]
+    settings = [setting(name, value) for name, value in zip(names, _values(cell, axes, more), strict=True)]
     return [
         *settings, str(len(cell.clean)), str(cell.examples), spread(cell.clean), spread(cell.robust), cell.verdict
     ]  # fmt: skip
@@ -154,5 +161,7 @@ def setting(axis: str, value: Any) -> str:
     return text
 
 
-def _sortable(value: Any) -> tuple[bool, Any]:
-    return (value is not None, value if value is not None else 0)
+def sortable(value: Any) -> tuple[bool, str, Any]:
+    """Nulls first, numbers among themselves, texts among themselves."""
+    number = isinstance(value, (int, float))
+    return (value is not None, "" if number or value is None else "text", value if value is not None else 0)

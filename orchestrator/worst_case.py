@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.tradeoff import leaf_settings, telling_paths
+from orchestrator.tradeoff import leaf_settings, sortable, telling_paths
 from tasks.metrics import wilson
 from tasks.row import Row
 
@@ -47,7 +47,8 @@ def worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) -> tupl
     groups: dict[tuple[Any, ...], list[tuple[Row, Sequence[Any]]]] = defaultdict(list)
     for model_key, *attacked, attacks, examples, robust in survivors:
         row = models[model_key]
-        groups[(json.dumps(_settings(row), sort_keys=True), *attacked)].append((row, (attacks, examples, robust)))
+        configuration = (json.dumps(_settings(row), sort_keys=True), *attacked)
+        groups[configuration].append((row, (attacks, examples, robust)))
     firsts = [group[0][0] for group in groups.values()]
     labels = [tuple(row[axis] for axis in AXES) + key[1:] for key, row in zip(groups, firsts, strict=True)]
     leaves = [leaf_settings(_settings(row)) for row in firsts]
@@ -57,9 +58,7 @@ def worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) -> tupl
         for label, leaf, group in zip(labels, leaves, groups.values(), strict=True)
     ]
     columns = [*AXES, *more, "attack_norm", "attack_eps", *MEASURED]
-    return columns, sorted(
-        lines, key=lambda line: [(value is not None, str(type(value)), value or 0) for value in line]
-    )
+    return columns, sorted(lines, key=lambda line: [sortable(value) for value in line])
 
 
 def _settings(row: Row) -> dict[str, Any]:
