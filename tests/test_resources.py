@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks import sleeping
 from orchestrator.resources import Resources, ResourceTable
 from tasks.errors import UsageError
 from tests.conftest import SMALL_SPACE
@@ -51,3 +53,30 @@ def test_a_sweep_whose_kinds_differ_uses_a_worker_class_each(tmp_path: Path) -> 
              for entry in executions(storage)}  # fmt: skip
     assert {"train"} in kinds.values(), "a worker of two CPUs does nothing else"
     assert {"attack"} in kinds.values()
+
+
+LONG_ATTACKS = {**dict.fromkeys(sleeping.SECONDS, 0.3), "attack": 2.0}
+"""Seconds by kind: all attacks that fit are under way together."""
+
+
+class PackedWorker(sleeping.SleepingWorker):
+    """Sleeps longer than a worker takes to come up."""
+
+    seconds = LONG_ATTACKS
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_four_attacks_share_what_training_has_alone(tmp_path: Path) -> None:
+    plan = sleeping.grid(2, 1, 1, 4)
+    table, _ = ResourceTable.parse({"train": {"cpus": 4}, "attack": {"cpus": 1}, "prune": {"cpus": 2}})
+    plan = replace(plan, space=replace(plan.space, resources=table))
+    sleeping.run(plan, tmp_path, 4, PackedWorker)
+    running: dict[str, int] = {"train": 0, "attack": 0}
+    most = dict(running)
+    for entry in executions(tmp_path):
+        if entry["kind"] in running:
+            running[entry["kind"]] += 1 if entry["event"] == "start" else -1
+            most = {kind: max(most[kind], running[kind]) for kind in most}
+            assert not (running["train"] and running["attack"]), "training has all of it"
+    assert most == {"train": 1, "attack": 4}

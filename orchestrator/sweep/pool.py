@@ -67,15 +67,24 @@ class WorkerPool:
         """
         supply = Counter(worker.resources for worker in (*self._idle, *self._starting.values()))
         lacking = {resources: count - supply[resources] for resources, count in wanted.items()}
-        if all(count <= 0 for count in lacking.values()) or time.monotonic() < self._not_before:
+        satisfied = all(count <= 0 for count in lacking.values())
+        if not wanted or (satisfied and not self._starting):
             return
-        for worker in [idle for idle in self._idle if idle.resources not in wanted]:
-            self._idle.remove(worker)
-            self._kill(worker)
+        self._give_back(wanted)
+        if satisfied or time.monotonic() < self._not_before:
+            return
         for resources, count in lacking.items():
             room = min(self._largest - len(self), MOST_PENDING - len(self._starting))
             for _ in range(min(count, room)):
                 self._start(resources)
+
+    def _give_back(self, wanted: Mapping[Resources, int]) -> None:
+        """End the actors of classes without work: those that are idle, and those that would come up before others."""
+        for worker in [idle for idle in self._idle if idle.resources not in wanted]:
+            self._idle.remove(worker)
+            self._kill(worker)
+        for ref in [ref for ref, worker in self._starting.items() if worker.resources not in wanted]:
+            self._kill(self._starting.pop(ref))
 
     def _start(self, resources: Resources) -> None:
         options = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
