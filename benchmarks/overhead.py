@@ -8,13 +8,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import plain_tune, sleeping
+from benchmarks.sleepers import IdleWorker
 from orchestrator.tables import text_table
-
-
-class IdleWorker(sleeping.SleepingWorker):
-    """Its stages take no time at all."""
-
-    seconds = dict.fromkeys(sleeping.SECONDS, 0.0)
 
 
 def main(arguments: list[str]) -> None:

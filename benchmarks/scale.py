@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import example_rows, sleeping
+from benchmarks.sleepers import BriefWorker
 from orchestrator.tables import text_table
 
 LOOPBACK = "127.0.0.1"
@@ -40,12 +41,6 @@ attack:
   eps: {{grid_search: [2/255, 4/255, 6/255, 8/255]}}
   steps: {{grid_search: [1, 5, 10, 15, 20]}}
 """
-
-
-class BriefWorker(sleeping.SleepingWorker):
-    """Its stages take hardly any time, so that what is seen is the driver."""
-
-    seconds = dict.fromkeys(sleeping.SECONDS, 0.01)
 
 
 def main(arguments: list[str]) -> None:

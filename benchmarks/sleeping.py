@@ -6,13 +6,13 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
+from benchmarks.sleepers import SECONDS, SleepingWorker
 from orchestrator import spaces
 from orchestrator.address import LOCAL
 from orchestrator.estimates import Schedule, Speeds, list_schedule, work
@@ -21,41 +21,9 @@ from orchestrator.plan import Plan, make_plan
 from orchestrator.sweep.cluster import connected
 from orchestrator.sweep.course import Sweep
 from orchestrator.sweep.run import execute, make_executor
-from orchestrator.sweep.worker import StageWorker
 from orchestrator.sweep_store import SweepStore
 from tasks import paths
-from tasks.chain import Stage
 from tasks.storage import establish, open_storage
-
-SECONDS = {"train": 2.0, "prune": 0.6, "finetune": 0.0, "adversarial_finetune": 0.6, "attack": 0.1}
-
-
-class SleepingWorker(StageWorker):
-    """Sleeps for the seconds of the kind, then publishes a record without files."""
-
-    seconds: Mapping[str, float] = SECONDS
-
-    def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
-        self._note("start", stages)
-        time.sleep(self.seconds[stages[0].kind])
-        records = [self._publish(stage) for stage in stages]
-        self._note("end", stages)
-        return records
-
-    def _publish(self, stage: Stage) -> dict[str, Any]:
-        counts = {"examples": 100, "clean_correct": 90, "robust_correct": 50}
-        sizes = {"parameters": 0, "nonzero_parameters": 0, "macs": 0}
-        record = {
-            **stage.identity,
-            "sweep_id": self._settings.sweep_id,
-            "device": "cpu",
-            "versions": {},
-            "seconds": self.seconds[stage.kind],
-            "started_at": "2026-01-01T00:00:00+00:00",
-            "finished_at": "2026-01-01T00:00:00+00:00",
-            "metrics": {**counts, **sizes},
-        }
-        return self._store.publish(stage.key, self._store.draft(), record)
 
 
 def grid(models: int, ratios: int, lambdas: int, attacks: int) -> Plan:

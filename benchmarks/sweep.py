@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import digits, plain_tune, sleeping
+from benchmarks.sleepers import SECONDS
 from orchestrator.plan import Plan
 from orchestrator.tables import text_table
 
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> None:
         ["advsweep", f"{wall:.1f}", f"{wall / ideal.seconds:.2f}", "-", str(max(most))],
     ]
     if not options.skip_peer:
-        each = sum(sleeping.SECONDS[kind] for kind in ("train", "prune", "adversarial_finetune", "attack"))
+        each = sum(SECONDS[kind] for kind in ("train", "prune", "adversarial_finetune", "attack"))
         peer = plain_tune.run(len(plan.trials), each, options.slots)
         slower = f"{peer / wall:.1f}"
         rows.append(["plain Tune grid", f"{peer:.1f}", f"{peer / ideal.seconds:.2f}", slower, "every trial its own"])

@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import sleeping
+from benchmarks.sleepers import SECONDS, SleepingWorker
 from orchestrator.launch import Launch, Prepared
 from orchestrator.plan import Plan, plan_text
 from orchestrator.status import status_facts
@@ -39,10 +40,10 @@ KILLS = "oom_kills"
 """Stands for the kernel's own count, which only a real shortage of the whole machine would raise."""
 
 
-class FaultyWorker(sleeping.SleepingWorker):
+class FaultyWorker(SleepingWorker):
     """Meets the faults that a file in the storage names by stage key."""
 
-    seconds = dict.fromkeys(sleeping.SECONDS, 0.02)
+    seconds = dict.fromkeys(SECONDS, 0.02)
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         fault = json.loads(self._storage.read(FAULTS)).get(stages[0].key)

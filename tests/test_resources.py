@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import sleeping
+from benchmarks.sleepers import SECONDS, SleepingWorker
 from orchestrator.resources import Resources, ResourceTable
 from tasks.errors import UsageError
 from tests.conftest import SMALL_SPACE
@@ -55,11 +56,11 @@ def test_a_sweep_whose_kinds_differ_uses_a_worker_class_each(tmp_path: Path) -> 
     assert {"attack"} in kinds.values()
 
 
-LONG_ATTACKS = {**dict.fromkeys(sleeping.SECONDS, 0.3), "attack": 2.0}
+LONG_ATTACKS = {**dict.fromkeys(SECONDS, 0.3), "attack": 2.0}
 """Seconds by kind: all attacks that fit are under way together."""
 
 
-class PackedWorker(sleeping.SleepingWorker):
+class PackedWorker(SleepingWorker):
     """Sleeps longer than a worker takes to come up."""
 
     seconds = LONG_ATTACKS

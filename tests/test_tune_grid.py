@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import sleeping
+from benchmarks.sleepers import BriefWorker
 from orchestrator.resources import Resources
 from orchestrator.sweep import tune_grid
 from orchestrator.sweep.cluster import connected
@@ -19,12 +20,6 @@ from orchestrator.sweep.worker import WorkerSettings
 from tests.harness import rows
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
-
-
-class QuickWorker(sleeping.SleepingWorker):
-    """Hardly sleeps."""
-
-    seconds = dict.fromkeys(sleeping.SECONDS, 0.01)
 
 
 def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +33,7 @@ def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(tune_grid, "_run", counted)
     plan = sleeping.grid(1, 1, 2, 4)
-    measured = sleeping.run(plan, tmp_path, 2, QuickWorker)
+    measured = sleeping.run(plan, tmp_path, 2, BriefWorker)
     assert begun == [3, 3, 2]
     assert {row["trial_id"] for row in rows(tmp_path)} == {planned.trial_id for planned in plan.trials}
     assert set(measured.executions.values()) == {1}

@@ -84,7 +84,8 @@ class StageExecutor:
         self._resources = resources
         self._listener = listener
         self._policy = policy
-        self._eager = eager and len({resources.of(node.job.kind) for node in graph.nodes.values()}) == 1
+        classes = {resources.of(node.job.kind) for node in graph.nodes.values()}
+        self._early = classes.pop() if eager and len(classes) == 1 else None
         self._failures: dict[Kind, Counter[str]] = defaultdict(Counter)
         self._succeeded: set[Kind] = set()
         self._stop = threading.Event()
@@ -119,8 +120,8 @@ class StageExecutor:
         wanted: Counter[Resources] = Counter()
         for kind, count in self._graph.ready().items():
             wanted[self._resources.of(kind)] += count
-        if self._eager and wanted:
-            wanted = Counter({next(iter(wanted)): self._graph.waiting})
+        if self._early and self.warm.is_set():  # the workers of the critical path first: the others would slow them
+            wanted = Counter({self._early: self._graph.waiting})
         self._pool.resize(wanted)
         while idle := self._pool.idle_resources():
             node = self._graph.take([kind for kind in KINDS if self._resources.of(kind) in idle])
