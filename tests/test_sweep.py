@@ -87,6 +87,11 @@ def test_results_answer_sql_csv_and_json(finished: tuple[Path, Path, str]) -> No
     asked = json.loads(advsweep("results", "small", "--storage", storage, "--sql", sql, "--format", "json").stdout)
     assert len(asked) == 8
     assert all(line["said"] == line["counted"] for line in asked)
+    keys = "select distinct stage_key from examples where stage_key like '%' and stage_key <> 'none' order by stage_key"
+    texts = json.loads(advsweep("results", "small", "--storage", storage, "--sql", keys, "--format", "json").stdout)
+    assert [line["stage_key"] for line in texts] == sorted(
+        path.parent.name for path in storage.glob("stages/*/examples*")
+    )
     table = list(
         csv.DictReader(io.StringIO(advsweep("results", "small", "--storage", storage, "--format", "csv").stdout))
     )
