@@ -22,6 +22,7 @@ from tasks.attacks.crafting import Job, crafter
 from tasks.attacks.norms import per_image
 from tasks.attacks.prepare import prepare
 from tasks.attacks.settings import AttackSettings
+from tasks.attacks.trajectory import attack_loss
 
 STEPS = 10
 GRID = (1, 2, 5, 10, 20)
@@ -85,22 +86,41 @@ def cases(subject: Subject, images: int) -> Iterator[Case]:
     many, several, few = (Bench(subject, count) for count in ((images, 64, 16) if small else (min(images, 48), 4, 2)))
     for eps, speed in subject.heat.items():
         yield _heat_map(many, eps, speed)
-    yield from _family(many, subject.eps, 3.5 if small else 3.0)
+    yield from _passes(many)
+    for eps in subject.budgets:
+        yield from _family(
+            many, eps, {"torchattacks": 3.5} if small else {"torchattacks": 3.0, "foolbox": 5.0, "ART": 5.0}
+        )
     yield _sparse(many, 4.0 if small else None)
     yield from _jsma(few, 12.0 if small else 20.0)
     yield _deepfool(several, 1.9 if small else None)
     yield from _minimal(Bench(subject, 256) if small else several, 1.9 if small else None)
-    yield _autoattack(few, subject.eps)
+    yield _autoattack(few, subject.budgets[0])
 
 
-def _family(bench: Bench, eps: float, speed: float) -> Iterator[Case]:
-    step, fb, ta, art = eps / 4, foolbox.attacks, torchattacks, bench.art
-    goal = {"torchattacks": speed}
+def _passes(bench: Bench) -> Iterator[Case]:
+    """What preparing the model gains by itself: one forward and backward pass, nothing attacked."""
+
+    def passed(model: nn.Module, images: Tensor) -> list[Tensor]:
+        pixels = images.detach().requires_grad_(True)
+        torch.autograd.grad(attack_loss(model(pixels), bench.labels, None), pixels)
+        return [images]
+
+    for precision in ("fp32", "bf16"):
+        model = prepare(bench.model, precision).gradient
+        yield Case(
+            f"one gradient, {precision}", len(bench.labels), lambda model=model: passed(model, bench.clean),  # type: ignore[misc]
+            {"the model as it is": lambda: passed(bench.model, bench.plain)}, {},
+        )  # fmt: skip
+
+
+def _family(bench: Bench, eps: float, goal: dict[str, float]) -> Iterator[Case]:
+    shown, step, fb, ta, art = _written(eps), eps / 4, foolbox.attacks, torchattacks, bench.art
     loop = {"abs_stepsize": step, "steps": STEPS}
     turns = {"norm": np.inf, "eps": eps, "eps_step": step, "max_iter": STEPS, "batch_size": 256, "verbose": False}
     own: dict[str, Any] = {"eps": eps, "steps": STEPS}
     yield Case(
-        "FGSM", len(bench.labels), lambda: bench.ours((1,), "fp32", name="fgsm", eps=eps),
+        f"FGSM, eps {shown}", len(bench.labels), lambda: bench.ours((1,), "fp32", name="fgsm", eps=eps),
         {
             "torchattacks": lambda: [bench.ta(ta.FGSM(bench.model, eps))],
             "foolbox": lambda: [bench.fb(fb.LinfFastGradientAttack(), eps)],
@@ -108,7 +128,7 @@ def _family(bench: Bench, eps: float, speed: float) -> Iterator[Case]:
         }, {},
     )  # fmt: skip
     yield Case(
-        "I-FGSM", len(bench.labels), lambda: bench.ours((STEPS,), name="ifgsm", **own),
+        f"I-FGSM, eps {shown}", len(bench.labels), lambda: bench.ours((STEPS,), name="ifgsm", **own),
         {
             "torchattacks": lambda: [bench.ta(ta.BIM(bench.model, eps, step, STEPS))],
             "foolbox": lambda: [bench.fb(fb.LinfPGD(random_start=False, **loop), eps)],
@@ -116,7 +136,7 @@ def _family(bench: Bench, eps: float, speed: float) -> Iterator[Case]:
         }, goal,
     )  # fmt: skip
     yield Case(
-        "PGD", len(bench.labels), lambda: bench.ours((STEPS,), name="pgd", **own),
+        f"PGD, eps {shown}", len(bench.labels), lambda: bench.ours((STEPS,), name="pgd", **own),
         {
             "torchattacks": lambda: [bench.ta(ta.PGD(bench.model, eps, step, STEPS, random_start=True))],
             "foolbox": lambda: [bench.fb(fb.LinfPGD(random_start=True, **loop), eps)],
@@ -125,7 +145,7 @@ def _family(bench: Bench, eps: float, speed: float) -> Iterator[Case]:
     )  # fmt: skip
     momentum = fb.LinfMomentumIterativeFastGradientMethod(momentum=1.0, random_start=False, **loop)
     yield Case(
-        "MI-FGSM", len(bench.labels), lambda: bench.ours((STEPS,), name="mifgsm", **own),
+        f"MI-FGSM, eps {shown}", len(bench.labels), lambda: bench.ours((STEPS,), name="mifgsm", **own),
         {
             "torchattacks": lambda: [bench.ta(ta.MIFGSM(bench.model, eps, step, STEPS, decay=1.0))],
             "foolbox": lambda: [bench.fb(momentum, eps)],

@@ -25,8 +25,8 @@ class Subject:
     name: str
     model: Normalized
     test: Images
-    eps: float
-    """Linf budget in pixels of [0, 1] at which the model is neither unharmed nor at zero."""
+    budgets: tuple[float, ...]
+    """Linf budgets in pixels of [0, 1]; at the first the model is neither unharmed nor at zero."""
     heat: dict[float, float | None]
     """Budget of a heat map -> how many times as fast as separate runs we mean to be at least."""
 
@@ -44,14 +44,14 @@ def digits(work: Path) -> Subject:
     """Scikit-learn's digits enlarged: where the targets of the heat map were set."""
     splits = load_splits(DatasetSettings(name="digits", image_size=32, split=SplitSettings(test=0.3)), None)
     model = trained(work / "digits_resnet8.safetensors", "resnet8", splits.train, epochs=12, lr=0.01)
-    return Subject("digits, resnet8", model, splits.test, 8 / 255, {4 / 255: 8.0, 8 / 255: 15.0})
+    return Subject("digits, resnet8", model, splits.test, (8 / 255,), {4 / 255: 8.0, 8 / 255: 15.0})
 
 
 def mnist(folder: Path, work: Path) -> Subject:
     """The small residual network of study B."""
     splits = load_splits(DatasetSettings(name="mnist", image_size=32), folder)
     model = trained(work / "mnist_resnet8.safetensors", "resnet8", splits.train, epochs=1, lr=0.01)
-    return Subject("MNIST, resnet8", model, splits.test, 0.06, {0.03: None, 0.06: None, 0.12: 8.0})
+    return Subject("MNIST, resnet8", model, splits.test, (0.06,), {0.03: None, 0.06: None, 0.12: 8.0})
 
 
 def cifar(source: Path, work: Path, name: str) -> Subject:
@@ -67,7 +67,7 @@ def cifar(source: Path, work: Path, name: str) -> Subject:
             train, test = (_images(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
     epochs, lr = (2, 0.001) if name == "resnet18" else (6, 0.01)
     model = trained(work / f"cifar_{name}.safetensors", name, train, epochs, lr)
-    return Subject(f"CIFAR-10, {name}", model, test, 1 / 255, {1 / 255: None, 8 / 255: HEAT[name]})
+    return Subject(f"CIFAR-10, {name}", model, test, (1 / 255, 8 / 255), {1 / 255: None, 8 / 255: HEAT[name]})
 
 
 HEAT = {"resnet8": 15.0, "resnet18": 7.0}
