@@ -22,6 +22,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--cifar", type=Path, help="folder of CIFAR-10, or npz of x_train y_train x_test y_test")
     parser.add_argument("--digits", action="store_true", help="scikit-learn's digits as well: no data needed")
     parser.add_argument("--cifar-model", default="resnet18", choices=("resnet8", "resnet18"))
+    parser.add_argument(
+        "--cifar-size", type=int, default=32, help="pixels a side, enlarged; 224: ResNet-18 as on ImageNet"
+    )
     parser.add_argument("--work", type=Path, default=Path("results/benchmark"), help="keeps trained models")
     parser.add_argument("--venv", type=Path, help="virtual environment of the peers; made where it is missing")
     parser.add_argument(

@@ -114,7 +114,7 @@ def _passes(bench: Bench) -> Iterator[Case]:
         )  # fmt: skip
 
 
-def _family(bench: Bench, eps: float, goal: dict[str, float]) -> Iterator[Case]:
+def _family(bench: Bench, eps: float, goals: dict[str, float]) -> Iterator[Case]:
     shown, step, fb, ta, art = _written(eps), eps / 4, foolbox.attacks, torchattacks, bench.art
     loop = {"abs_stepsize": step, "steps": STEPS}
     turns = {"norm": np.inf, "eps": eps, "eps_step": step, "max_iter": STEPS, "batch_size": 256, "verbose": False}
@@ -133,7 +133,7 @@ def _family(bench: Bench, eps: float, goal: dict[str, float]) -> Iterator[Case]:
             "torchattacks": lambda: [bench.ta(ta.BIM(bench.model, eps, step, STEPS))],
             "foolbox": lambda: [bench.fb(fb.LinfPGD(random_start=False, **loop), eps)],
             "ART": lambda: [bench.of_art(ProjectedGradientDescent(art, num_random_init=0, **turns))],
-        }, goal,
+        }, goals,
     )  # fmt: skip
     yield Case(
         f"PGD, eps {shown}", len(bench.labels), lambda: bench.ours((STEPS,), name="pgd", **own),
@@ -141,7 +141,7 @@ def _family(bench: Bench, eps: float, goal: dict[str, float]) -> Iterator[Case]:
             "torchattacks": lambda: [bench.ta(ta.PGD(bench.model, eps, step, STEPS, random_start=True))],
             "foolbox": lambda: [bench.fb(fb.LinfPGD(random_start=True, **loop), eps)],
             "ART": lambda: [bench.of_art(ProjectedGradientDescent(art, num_random_init=1, **turns))],
-        }, goal,
+        }, goals,
     )  # fmt: skip
     momentum = fb.LinfMomentumIterativeFastGradientMethod(momentum=1.0, random_start=False, **loop)
     yield Case(
@@ -150,7 +150,7 @@ def _family(bench: Bench, eps: float, goal: dict[str, float]) -> Iterator[Case]:
             "torchattacks": lambda: [bench.ta(ta.MIFGSM(bench.model, eps, step, STEPS, decay=1.0))],
             "foolbox": lambda: [bench.fb(momentum, eps)],
             "ART": lambda: [bench.of_art(MomentumIterativeMethod(art, decay=1.0, **turns))],
-        }, goal,
+        }, goals,
     )  # fmt: skip
 
 

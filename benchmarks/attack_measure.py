@@ -34,7 +34,7 @@ def measure(asked: argparse.Namespace) -> int:
     if asked.data_dir:
         subjects.append(lambda: mnist(asked.data_dir, asked.work))
     if asked.cifar:
-        subjects.append(lambda: cifar(asked.cifar, asked.work, asked.cifar_model))
+        subjects.append(lambda: cifar(asked.cifar, asked.work, asked.cifar_model, asked.cifar_size))
     print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
     weaker = False
     for make in subjects:
