@@ -83,7 +83,7 @@ class Bench:
 def cases(subject: Subject, images: int) -> Iterator[Case]:
     """Every comparison on a subject."""
     small = subject.small
-    many, several, few = (Bench(subject, count) for count in ((images, 64, 16) if small else (min(images, 48), 4, 2)))
+    many, several, few = (Bench(subject, count) for count in ((images, 64, 16) if small else (min(images, 192), 8, 2)))
     for eps, speed in subject.heat.items():
         yield _heat_map(many, eps, speed)
     yield from _passes(many)
@@ -92,7 +92,7 @@ def cases(subject: Subject, images: int) -> Iterator[Case]:
             many, eps, {"torchattacks": 3.5} if small else {"torchattacks": 3.0, "foolbox": 5.0, "ART": 5.0}
         )
     yield _sparse(many, 4.0 if small else None)
-    yield from _jsma(few, 12.0 if small else 20.0)
+    yield from _jsma(few if small else several, 12.0 if small else 20.0)
     yield _deepfool(several, 1.9 if small else None)
     yield from _minimal(Bench(subject, 256) if small else several, 1.9 if small else None)
     yield _autoattack(few, subject.budgets[0])

@@ -14,10 +14,13 @@ from torch import Tensor, nn
 from tasks.attacks import evaluate as evaluator
 from tasks.attacks.crafting import Crafted, Job, crafter
 from tasks.attacks.evaluate import evaluate
+from tasks.attacks.prepare import prepare
 from tasks.attacks.registry import METHODS
 from tasks.attacks.settings import AttackSettings
 from tasks.chain import chain, main_line
 from tasks.errors import StageError
+from tasks.models.build import Description, build
+from tasks.models.settings import ModelSettings
 from tasks.settings import problems
 from tasks.training.surrogate import SurrogateSettings
 from tasks.trial import Trial, normalized_trial
@@ -115,6 +118,27 @@ def test_an_image_gets_the_same_whatever_the_batch(name: str) -> None:
     for column in ("linf", "l2", "adversarial_confidence"):
         together, apart = (torch.tensor(table[column].to_pylist()) for table in (whole, parts))
         torch.testing.assert_close(together, apart, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("name", "stem"), [("resnet8", "cifar"), ("alexnet", "imagenet"), ("vgg16", "imagenet")])
+def test_a_prepared_model_answers_alike_for_few_images_and_for_many(name: str, stem: str, precision: str) -> None:
+    model = build(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()
+    images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    target = prepare(model, precision)
+    for source in (target.gradient, target.judge, target.original):
+        logits, gradient = answered(source, images)
+        for count in (1, 2, 3, 5):
+            few, slope = answered(source, images[:count])
+            assert torch.equal(few, logits[:count]), f"logits of {count}"
+            assert torch.equal(slope, gradient[:count]), f"gradients of {count}"
+
+
+def answered(source: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    pixels = images.to(memory_format=torch.channels_last).requires_grad_(True)
+    logits = source(pixels)
+    (gradient,) = torch.autograd.grad((logits * torch.arange(logits.shape[1])).sum(), pixels)
+    return logits.detach(), gradient
 
 
 def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[[Job, Any], Crafted]:

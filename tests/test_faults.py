@@ -26,22 +26,22 @@ from tests.harness import (
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
-ONE_SEED = ["--set", "seed=0"]
-"""A third of the space, where the whole of it would only take longer."""
+SMALLER = ["--set", "seed=0", "--set", "train.epochs=4", "--set", "finetune.epochs=2"]
+"""A part of the space, where the whole of it would only take longer."""
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
     """The space, and the storage of a sweep that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    yield undisturbed_sweep(folder, *ONE_SEED)
+    yield undisturbed_sweep(folder, *SMALLER)
     shutil.rmtree(folder)
 
 
 def test_a_stage_continues_from_its_last_epoch(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
     space, reference = undisturbed
     storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE_SEED]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
     driver = start(*command)
     assert wait_until(lambda: bool(list(storage.glob("checkpoints/*.safetensors"))))
     kill(cluster_of(driver))
@@ -57,7 +57,7 @@ def test_a_stage_continues_from_its_last_epoch(undisturbed: tuple[Path, Path], t
 def test_ctrl_c_once_ends_the_sweep_in_order(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
     space, reference = undisturbed
     storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE_SEED]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
     driver = start(*command)
     assert wait_until(lambda: bool(executions(storage)))
     family = cluster_of(driver)
@@ -72,7 +72,7 @@ def test_ctrl_c_once_ends_the_sweep_in_order(undisturbed: tuple[Path, Path], tmp
 def test_two_drivers_on_one_storage_both_finish(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
     space, reference = undisturbed
     storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE_SEED]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
     drivers = [start(*command), start(*command)]
     assert [driver.wait(timeout=240) for driver in drivers] == [0, 0]
     same(storage, reference)
@@ -95,7 +95,7 @@ def test_a_full_disk_ends_the_sweep_and_harms_nothing(undisturbed: tuple[Path, P
             disk / "storage",
             "--wandb",
             "disabled",
-            *ONE_SEED,
+            *SMALLER,
         ]
         shown = advsweep(*command, code=None)
         assert shown.returncode == 1, shown.stdout + shown.stderr

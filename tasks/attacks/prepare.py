@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tasks.models.build import Normalized
 
@@ -19,6 +20,9 @@ ROUNDING = 1e-3
 """A lead below this share of the largest logit may be one of the folded model alone: the model itself is asked."""
 SURE = 1e-6
 """The share of the largest logit by which the model itself must be fooled: below, the size of the batch may decide."""
+
+STEADY_ROWS = 8
+"""From so many rows on, a matrix product gives each row what it gives it among any number of others."""
 
 
 def lead(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
@@ -76,10 +80,36 @@ class _Folded(nn.Module):
         return logits.float()
 
 
+class _SteadyLinear(nn.Module):
+    """A linear layer that answers for few rows what it answers for the same rows among others.
+
+    Matrix products of few rows take other paths, forward and backward, whose sums differ in the last bit.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, rows: Tensor) -> Tensor:
+        missing = max(0, STEADY_ROWS - len(rows)) if rows.dim() == 2 else 0
+        out: Tensor = self.linear(F.pad(rows, (0, 0, 0, missing)) if missing else rows)
+        return out[: len(rows)]
+
+
+def _steadied(network: nn.Module) -> nn.Module:
+    """The network itself, its linear layers exchanged."""
+    for name, child in network.named_children():
+        if isinstance(child, nn.Linear):
+            setattr(network, name, _SteadyLinear(child))
+        elif not isinstance(child, _SteadyLinear):
+            _steadied(child)
+    return network
+
+
 class _Steady(nn.Module):
     """A model that answers for one image what it answers for the same image among others.
 
-    Matrix products of a single row take another path, whose sums differ in the last bit.
+    Convolutions of a single image take another path, as matrix products of few rows do.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -93,7 +123,7 @@ class _Steady(nn.Module):
 
 def frozen(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode, without gradients of its weights, channels last; the same logits in every batch."""
-    return _Steady(_frozen(model)).eval()
+    return _Steady(_steadied(_frozen(model))).eval()
 
 
 def _frozen(model: nn.Module) -> nn.Module:
@@ -107,10 +137,11 @@ def prepare(model: nn.Module, precision: str = "fp32") -> Target:
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
     copied = _frozen(model)
-    original = _Steady(copied).eval()
     if not isinstance(copied, Normalized):
+        original = _Steady(_steadied(copied)).eval()
         return Target(original, original, original)
-    network = _folded(copied.network)
+    network = _steadied(_folded(copied.network))  # traced first: what is exchanged cannot be
+    original = _Steady(_steadied(copied)).eval()
     judge = _fast(copied, network, torch.float32)
     gradient = judge if precision == "fp32" else _fast(copied, network, torch.bfloat16)
     return Target(gradient, judge, original)
