@@ -88,9 +88,7 @@ def cases(subject: Subject, images: int) -> Iterator[Case]:
         yield _heat_map(many, eps, speed)
     yield from _passes(many)
     for eps in subject.budgets:
-        yield from _family(
-            many, eps, {"torchattacks": 3.5} if small else {"torchattacks": 3.0, "foolbox": 5.0, "ART": 5.0}
-        )
+        yield from _family(many, eps, subject.goals)
     yield _sparse(many, 4.0 if small else None)
     yield from _jsma(few if small else several, 12.0 if small else 20.0)
     yield _deepfool(several, 1.9 if small else None)
