@@ -20,14 +20,6 @@ from tasks.files import parse_yaml
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.store import StageStore
 
-KEYS = {
-    "trials": [name for name in TRIALS.names if name.endswith("_key")],
-    "stages": ["stage_key"],
-    "history": ["stage_key"],
-    "examples": ["stage_key"],
-}
-"""Table -> columns with stage keys; queries see them as an ENUM, so that joins of millions of rows compare numbers."""
-
 
 def answer(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
     """What `advsweep results` prints.
@@ -74,8 +66,8 @@ def tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
     chains = [
         {"trial_id": row["trial_id"], "stage": name.removesuffix("_key"), "stage_key": row[name]}
         for row in rows
-        for name in KEYS["trials"]
-        if row[name]
+        for name in TRIALS.names
+        if name.endswith("_key") and row[name]
     ]
     keys = sorted({entry["stage_key"] for entry in chains})
     stages = pa.schema([(name, pa.string()) for name in ("trial_id", "stage", "stage_key")])
@@ -113,11 +105,14 @@ def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
 
     connection = duckdb.connect(config={"enable_external_access": "false", "autoload_known_extensions": "false"})
     try:
-        for name, table in tables(sweep).items():
+        found = tables(sweep)
+        for name, table in found.items():
             connection.register(f"stored_{name}", table)
+        # stage keys as an ENUM, so that joins of millions of rows compare numbers
         connection.execute("CREATE TYPE stage_key AS ENUM (SELECT DISTINCT stage_key FROM stored_stages ORDER BY 1)")
-        for name, columns in KEYS.items():
-            numbered = ", ".join(f"{column}::stage_key AS {column}" for column in columns)
+        for name, table in found.items():
+            keys = [column for column in table.schema.names if column.endswith("_key")]
+            numbered = ", ".join(f"{key}::stage_key AS {key}" for key in keys)
             connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({numbered}) FROM stored_{name}")
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET lock_configuration = true")

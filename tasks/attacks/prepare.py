@@ -96,16 +96,6 @@ class _SteadyLinear(nn.Module):
         return out[: len(rows)]
 
 
-def _steadied(network: nn.Module) -> nn.Module:
-    """The network itself, its linear layers exchanged."""
-    for name, child in network.named_children():
-        if isinstance(child, nn.Linear):
-            setattr(network, name, _SteadyLinear(child))
-        elif not isinstance(child, _SteadyLinear):
-            _steadied(child)
-    return network
-
-
 class _Steady(nn.Module):
     """A model that answers for one image what it answers for the same image among others.
 
@@ -123,7 +113,21 @@ class _Steady(nn.Module):
 
 def frozen(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode, without gradients of its weights, channels last; the same logits in every batch."""
-    return _Steady(_steadied(_frozen(model))).eval()
+    return _steady(_frozen(model))
+
+
+def _steady(model: nn.Module) -> nn.Module:
+    """The model itself, its linear layers exchanged, such that no answer depends on the batch."""
+    _exchange_linear(model)
+    return _Steady(model).eval()
+
+
+def _exchange_linear(network: nn.Module) -> None:
+    for name, child in network.named_children():
+        if isinstance(child, nn.Linear):
+            setattr(network, name, _SteadyLinear(child))
+        else:
+            _exchange_linear(child)
 
 
 def _frozen(model: nn.Module) -> nn.Module:
@@ -138,18 +142,17 @@ def prepare(model: nn.Module, precision: str = "fp32") -> Target:
     """
     copied = _frozen(model)
     if not isinstance(copied, Normalized):
-        original = _Steady(_steadied(copied)).eval()
+        original = _steady(copied)
         return Target(original, original, original)
-    network = _steadied(_folded(copied.network))  # traced first: what is exchanged cannot be
-    original = _Steady(_steadied(copied)).eval()
+    network = _folded(copied.network)  # traced before its linear layers are exchanged: those cannot be
     judge = _fast(copied, network, torch.float32)
     gradient = judge if precision == "fp32" else _fast(copied, network, torch.bfloat16)
-    return Target(gradient, judge, original)
+    return Target(gradient, judge, _steady(copied))
 
 
 def _fast(model: Normalized, network: nn.Module, dtype: torch.dtype) -> nn.Module:
     folded = _Folded(model, network, dtype).requires_grad_(False).to(memory_format=torch.channels_last)
-    return _Steady(folded).eval()
+    return _steady(folded)
 
 
 def _folded(network: nn.Module) -> nn.Module:
