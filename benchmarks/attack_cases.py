@@ -18,11 +18,11 @@ from pyautoattack import AutoAttack
 from torch import Tensor, nn
 
 from benchmarks.attack_models import Subject
-from tasks.attacks.crafting import Job, crafter
-from tasks.attacks.norms import per_image
-from tasks.attacks.prepare import prepare
-from tasks.attacks.settings import AttackSettings
-from tasks.attacks.trajectory import attack_loss
+from tasks.attacks.engine.fast_model import prepare
+from tasks.attacks.engine.job import Job, crafter
+from tasks.attacks.engine.loop import attack_loss
+from tasks.attacks.engine.norms import per_image
+from tasks.evaluation.settings import AttackSettings
 
 STEPS = 10
 GRID = (1, 2, 5, 10, 20)

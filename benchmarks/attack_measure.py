@@ -15,8 +15,8 @@ from torch import Tensor
 
 from benchmarks.attack_cases import Case, cases
 from benchmarks.attack_models import Subject, cifar, digits, mnist
-from tasks.attacks.norms import sizes
-from tasks.attacks.prepare import frozen
+from tasks.attacks.engine.fast_model import frozen
+from tasks.attacks.engine.norms import sizes
 
 ALLOWED = 0.5
 """Points by which our robust accuracy may be above a peer's."""

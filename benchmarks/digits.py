@@ -15,17 +15,18 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from orchestrator import spaces
-from orchestrator.estimates import list_schedule
-from orchestrator.launch import Launch, launch
-from orchestrator.plan import Job, make_plan
-from orchestrator.sweep.cluster import usable_cpus
-from orchestrator.sweep_store import stored_records
-from orchestrator.tables import text_table
-from tasks.attacks.settings import AttackSettings
-from tasks.chain import Stage
-from tasks.storage import open_storage
-from tasks.store import StageStore
+from orchestrator.cluster.capacity import usable_cpus
+from orchestrator.launch import launch
+from orchestrator.options import Launch
+from orchestrator.plan.plan import Job, make_plan
+from orchestrator.plan.schedule import list_schedule
+from orchestrator.space import space as spaces
+from orchestrator.store.sweep_store import stored_records
+from orchestrator.text import text_table
+from tasks.evaluation.settings import AttackSettings
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
+from tasks.trial.chain import Stage
 
 Records = Mapping[str, Mapping[str, Any]]
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import sleeping
-from orchestrator.plan import plan_text
-from orchestrator.sweep_store import SweepStore
+from orchestrator.plan.plan import plan_text
+from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
-from tasks.row import finished_row
 from tasks.schema import EXAMPLES
-from tasks.storage import establish, open_storage
+from tasks.storage.storage import establish, open_storage
+from tasks.trial.row import finished_row
 
 QUERIES = {
     "mean over all": ["--sql", "select count(*), avg(robust::int), avg(linf) from examples"],

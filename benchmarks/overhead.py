@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import plain_tune, sleeping
 from benchmarks.sleepers import IdleWorker
-from orchestrator.tables import text_table
+from orchestrator.text import text_table
 
 
 def main(arguments: list[str]) -> None:

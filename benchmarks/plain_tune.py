@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray import tune
 
-from orchestrator.sweep.tune_grid import QUIET
+from orchestrator.run.tune_grid import QUIET
 
 
 def sleeping_trial(config: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import example_rows, sleeping
 from benchmarks.sleepers import BriefWorker
-from orchestrator.tables import text_table
+from orchestrator.text import text_table
 
 LOOPBACK = "127.0.0.1"
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.sweep.worker import StageWorker
-from tasks.chain import Stage
+from orchestrator.run.worker import StageWorker
+from tasks.trial.chain import Stage
 
 SECONDS = {"train": 2.0, "prune": 0.6, "finetune": 0.0, "adversarial_finetune": 0.6, "attack": 0.1}
 

@@ -13,17 +13,19 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.sleepers import SECONDS, SleepingWorker
-from orchestrator import spaces
-from orchestrator.address import LOCAL
-from orchestrator.estimates import Schedule, Speeds, list_schedule, work
-from orchestrator.launch import Launch, Prepared
-from orchestrator.plan import Plan, make_plan
-from orchestrator.sweep.cluster import connected
-from orchestrator.sweep.course import Sweep
-from orchestrator.sweep.run import execute, make_executor
-from orchestrator.sweep_store import SweepStore
+from orchestrator.cluster.address import LOCAL
+from orchestrator.cluster.connect import connected
+from orchestrator.options import Launch
+from orchestrator.plan.estimates import Speeds, work
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.prepare import Prepared
+from orchestrator.plan.schedule import Schedule, list_schedule
+from orchestrator.run.driver import execute, make_executor
+from orchestrator.run.sweep import Sweep
+from orchestrator.space import space as spaces
+from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
-from tasks.storage import establish, open_storage
+from tasks.storage.storage import establish, open_storage
 
 
 def grid(models: int, ratios: int, lambdas: int, attacks: int) -> Plan:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks import digits, plain_tune, sleeping
 from benchmarks.sleepers import SECONDS
-from orchestrator.plan import Plan
-from orchestrator.tables import text_table
+from orchestrator.plan.plan import Plan
+from orchestrator.text import text_table
 
 
 def main(arguments: list[str]) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tasks.data.fingerprint import cache_folder
 from tasks.errors import UsageError
-from tasks.storage import check_writable, open_storage
+from tasks.fingerprints import cache_folder
+from tasks.storage.storage import check_writable, open_storage
 
 PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "duckdb", "pydantic", "safetensors", "wandb", "torch-pruning")
 LEAST_FREE = 1 << 30
@@ -97,13 +97,13 @@ def _jobs() -> Finding:
 
 def _cluster(address: str) -> list[Finding]:
     """What is at an address: the jobs of a dashboard, or the nodes of a cluster that this machine can join."""
-    from orchestrator.address import Place, check_answers, parse_address
+    from orchestrator.cluster.address import Place, check_answers, parse_address
 
     try:
         place = parse_address(address)
         check_answers(place)
         if place.place is Place.job:
-            from orchestrator.jobs import Jobs
+            from orchestrator.remote.ray_jobs import Jobs
 
             found = Jobs(place).all()
             return [Finding("cluster", True, f"{address}: {sum(not job.over for job in found)} sweeps run as jobs")]
@@ -115,8 +115,8 @@ def _cluster(address: str) -> list[Finding]:
 
 
 def _nodes(address: str) -> list[Finding]:
-    from orchestrator.sweep.cluster import connected
-    from orchestrator.sweep.nodes import survey, versions
+    from orchestrator.cluster.connect import connected
+    from orchestrator.cluster.survey import survey, versions
 
     here = versions()
     with connected(address):

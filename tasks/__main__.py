@@ -11,14 +11,14 @@ import json
 import sys
 from pathlib import Path
 
-from tasks.chain import chain
-from tasks.data.sources import inspect
+from tasks.data.source import inspect
 from tasks.errors import StageError, StorageError, UsageError
-from tasks.files import read_trial
-from tasks.row import Row, finished_row
-from tasks.storage import establish, open_storage
-from tasks.store import StageStore
-from tasks.trial import normalized_trial
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import establish, open_storage
+from tasks.trial.chain import chain
+from tasks.trial.read import read_trial
+from tasks.trial.row import Row, finished_row
+from tasks.trial.trial import normalized_trial
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +52,7 @@ def run_trial(config: Path, storage_uri: str, data_dir: Path | None, device: str
     stages = chain(trial, inspect(trial.dataset, data_dir).fingerprint)
     storage = open_storage(storage_uri)
     establish(storage)
-    from tasks.stages.context import Context  # torch is imported only once everything else is in order
+    from tasks.stages.context import Context
     from tasks.stages.run import run_chain
 
     context = Context(StageStore(storage), data_dir, device, threads)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from orchestrator import spaces
-from tasks.trial import Trial, normalized_trial
+from orchestrator.space import space as spaces
+from tasks.trial.trial import Trial, normalized_trial
 
 CONFIG = {
     "seed": 0,

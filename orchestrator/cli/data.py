@@ -21,7 +21,7 @@ def prepare(
     overrides: SetOption = None,
 ) -> None:
     """Download a data set where it is missing, and decode what would be slow to decode in a trial."""
-    from orchestrator.dataset import prepared
+    from orchestrator.cli.prepare_data import prepared
 
     found = prepared(name, data_dir, overrides or (), typer.echo)
     typer.echo(

@@ -23,9 +23,9 @@ def logs(
         return
     from rich.console import Console
 
-    from orchestrator.address import parse_address
-    from orchestrator.jobs import Jobs
-    from orchestrator.watching import watch
+    from orchestrator.cluster.address import parse_address
+    from orchestrator.remote.follow_job import watch
+    from orchestrator.remote.ray_jobs import Jobs
 
     place = parse_address(address)
     jobs = Jobs(place)
@@ -36,10 +36,10 @@ def logs(
 
 
 def _failures(sweep: str, storage: str, *, follow: bool) -> str:
-    from orchestrator.sweep_store import find_sweep
+    from orchestrator.store.sweep_store import find_sweep
     from tasks import paths
     from tasks.errors import UsageError
-    from tasks.storage import open_storage
+    from tasks.storage.storage import open_storage
 
     if follow:
         raise UsageError("--follow: give the --address of the cluster on which the sweep is a job")
@@ -55,8 +55,8 @@ def stop(
     address: Annotated[str, typer.Option(envvar="ADVSWEEP_ADDRESS", help="The cluster's http://HEAD:8265.")],
 ) -> None:
     """End the job of a sweep in order; the same launch continues it."""
-    from orchestrator.address import parse_address
-    from orchestrator.jobs import Jobs
+    from orchestrator.cluster.address import parse_address
+    from orchestrator.remote.ray_jobs import Jobs
 
     jobs = Jobs(parse_address(address))
     job = jobs.find(sweep)
@@ -69,10 +69,10 @@ def stop(
 
 def job_table(address: str, sweep: str | None, *, as_json: bool) -> str:
     """The newest job of each sweep of a cluster, or of one sweep."""
-    from orchestrator.address import parse_address
-    from orchestrator.jobs import Jobs
-    from orchestrator.tables import text_table
-    from orchestrator.watching import last_line, since
+    from orchestrator.cluster.address import parse_address
+    from orchestrator.remote.follow_job import last_line, since
+    from orchestrator.remote.ray_jobs import Jobs
+    from orchestrator.text import text_table
 
     jobs = Jobs(parse_address(address))
     found = [jobs.find(sweep)] if sweep else jobs.all()

@@ -16,9 +16,9 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say for each stage of a trial whether it was reused and from where, or why it has to run."""
-    from orchestrator.explain import explain as explained
-    from orchestrator.tables import text_table
-    from tasks.storage import open_storage
+    from orchestrator.results.explain import explain as explained
+    from orchestrator.text import text_table
+    from tasks.storage.storage import open_storage
 
     found = explained(open_storage(storage), trial)
     if as_json:
@@ -33,10 +33,10 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Show what no sweep refers to and its size, and remove it once confirmed."""
-    from orchestrator.clean import in_bytes, leftovers, remove
-    from orchestrator.sweep_store import find_sweep
-    from orchestrator.tables import text_table
-    from tasks.storage import open_storage
+    from orchestrator.store.clean import in_bytes, leftovers, remove
+    from orchestrator.store.sweep_store import find_sweep
+    from orchestrator.text import text_table
+    from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)
     found = leftovers(opened, [find_sweep(opened, name).sweep_id for name in forget or ()])
@@ -59,8 +59,8 @@ def export(
     data_dir: DataDirOption = None,
 ) -> None:
     """Write the model of a trial so that plain torch loads it: weights, code, preprocessing, an example."""
-    from orchestrator.exporting import export_trial
-    from tasks.storage import open_storage
+    from orchestrator.results.export import export_trial
+    from tasks.storage.storage import open_storage
 
     typer.echo(f"{export_trial(open_storage(storage), trial, out, data_dir)}: run `python {out / 'example.py'}`")
 
@@ -74,7 +74,7 @@ def doctor(
 ) -> None:
     """Look at what a sweep depends on: packages, processors, disk, storage, and a cluster."""
     from orchestrator.doctor import examine
-    from orchestrator.tables import text_table
+    from orchestrator.text import text_table
 
     found = examine(storage, data_dir, None if address == "local" else address)
     typer.echo(text_table(["what", "", "detail"], [[f.what, "ok" if f.fine else "NOT OK", f.detail] for f in found]))

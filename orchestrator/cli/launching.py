@@ -43,8 +43,8 @@ def launch(
     """Run a sweep; the same command again runs only what is missing or failed."""
     from rich.console import Console
 
-    from orchestrator.launch import Launch
     from orchestrator.launch import launch as run
+    from orchestrator.options import Launch
 
     options = Launch(
         space=space,
@@ -77,10 +77,10 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show trials, distinct stages, what is stored and what sharing saves; start nothing."""
-    from orchestrator.describe import plan_facts, plan_lines
-    from orchestrator.plan import make_plan
-    from orchestrator.spaces import load
-    from tasks.storage import open_storage
+    from orchestrator.plan.plan import make_plan
+    from orchestrator.plan.summary import plan_facts, plan_lines
+    from orchestrator.space.space import load
+    from tasks.storage.storage import open_storage
 
     planned = make_plan(load(space, overrides or (), verify=verify), data_dir)
     opened = open_storage(storage)
@@ -92,8 +92,8 @@ def plan(
 
 def spaces(as_json: JsonOption = False) -> None:
     """List the search spaces that come with advsweep."""
-    from orchestrator.spaces import first_sentence, load, shipped
-    from orchestrator.tables import text_table
+    from orchestrator.space.space import first_sentence, load, shipped
+    from orchestrator.text import text_table
 
     found = [load(name) for name in shipped()]
     if as_json:

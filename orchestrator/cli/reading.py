@@ -22,8 +22,8 @@ def status(
         return
     from rich.console import Console
 
-    from orchestrator.watch import follow, once
-    from tasks.storage import open_storage
+    from orchestrator.status.watch import follow, once
+    from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)
     if watch:
@@ -41,10 +41,10 @@ def results(
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
 ) -> None:
     """Show the trade-off table of a sweep and its verdicts, its rows as CSV or JSON, or ask DuckDB."""
-    from orchestrator.results import answer
-    from orchestrator.sweep_store import find_sweep
+    from orchestrator.results.query import answer
+    from orchestrator.store.sweep_store import find_sweep
     from tasks.errors import UsageError
-    from tasks.storage import open_storage
+    from tasks.storage.storage import open_storage
 
     if sum([sql is not None, reference, worst_case]) > 1:
         raise UsageError("--sql, --reference and --worst-case are three questions: ask one at a time")

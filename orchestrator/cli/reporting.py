@@ -25,9 +25,9 @@ def report(
     """Write one page that answers in words and in figures, and each figure for a paper; several sweeps compare."""
     from orchestrator.report.figures import FORMATS
     from orchestrator.report.write import write_report
-    from orchestrator.sweep_store import find_sweep
+    from orchestrator.store.sweep_store import find_sweep
     from tasks.errors import UsageError, choices
-    from tasks.storage import open_storage
+    from tasks.storage.storage import open_storage
 
     wanted = list(dict.fromkeys(part.strip().lower() for part in formats.split(",") if part.strip()))
     for form in wanted:
@@ -49,8 +49,8 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two trials image by image: who is right where the other is not, and could it be chance?"""
-    from orchestrator.compare import compared, compared_lines
-    from tasks.storage import open_storage
+    from orchestrator.results.compare_trials import compared, compared_lines
+    from tasks.storage.storage import open_storage
 
     found = compared(open_storage(storage), first, second)
     typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(compared_lines(found)))

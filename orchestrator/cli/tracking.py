@@ -16,9 +16,9 @@ def sync(
     limit: Annotated[float, typer.Option(min=1, help="Seconds that it may take.")] = 600,
 ) -> None:
     """Send the runs that were written offline and that the server does not have."""
-    from orchestrator.sweep_store import find_sweep
+    from orchestrator.store.sweep_store import find_sweep
     from orchestrator.tracking.commands import sync as send
-    from tasks.storage import open_storage
+    from tasks.storage.storage import open_storage
 
     if not send(find_sweep(open_storage(storage), sweep), limit, typer.echo):
         raise typer.Exit(1)
@@ -32,8 +32,8 @@ def report(
     entity: Annotated[str | None, typer.Option(help="W&B user or team; default: that of the key.")] = None,
 ) -> None:
     """Create or update the W&B report of a sweep; without a server, write its specification."""
-    from orchestrator.sweep_store import find_sweep
+    from orchestrator.store.sweep_store import find_sweep
     from orchestrator.tracking.reports import report as make
-    from tasks.storage import open_storage
+    from tasks.storage.storage import open_storage
 
     make(find_sweep(open_storage(storage), sweep), project, entity, typer.echo)

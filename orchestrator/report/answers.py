@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from orchestrator.report.effects import NOISE, Effect, effects
 from orchestrator.report.spotlight import Choice, baseline, choices, compromise, reaches
 from orchestrator.report.study import Measured, Study
-from orchestrator.statistics import McNemar, corrected, mcnemar
-from tasks.row import Row
+from orchestrator.results.statistics import McNemar, corrected, mcnemar
+from tasks.trial.row import Row
 
 MOST_TOLD = 10
 """Sentences of a kind; the tables have all."""

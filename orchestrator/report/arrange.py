@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.study import TUNING, Axis, Configuration, Measured, Study, Threat, sortable
-from orchestrator.tradeoff import cells, leaf_settings, setting, telling_paths, varying_axes
+from orchestrator.results.tradeoff import cells, leaf_settings, setting, telling_paths, varying_axes
 from tasks.keys import digest
-from tasks.row import Row
+from tasks.trial.row import Row
 
 
 def studies(rows: Sequence[Row]) -> list[Study]:

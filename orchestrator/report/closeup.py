@@ -14,16 +14,16 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from orchestrator.compare import split_of
 from orchestrator.report.spotlight import spotlight
 from orchestrator.report.study import Configuration, Study
-from orchestrator.statistics import Interval, bootstrap_interval
+from orchestrator.results.compare_trials import split_of
+from orchestrator.results.statistics import Interval, bootstrap_interval
 from tasks import paths
-from tasks.data.sources import inspect
+from tasks.data.source import inspect
 from tasks.errors import UsageError
-from tasks.row import Row
-from tasks.store import StageStore
-from tasks.trial import Trial
+from tasks.storage.stage_store import StageStore
+from tasks.trial.row import Row
+from tasks.trial.trial import Trial
 
 Columns = Mapping[str, NDArray[Any]]
 

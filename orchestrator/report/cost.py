@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.sweep_store import SweepStore, stored_records
-from tasks.chain import KINDS
-from tasks.store import StageStore
+from orchestrator.store.sweep_store import SweepStore, stored_records
+from tasks.storage.stage_store import StageStore
+from tasks.trial.chain import KINDS
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.report.study import Axis, Study, sortable
-from orchestrator.statistics import Paired, corrected, paired_difference
-from tasks.row import Row
+from orchestrator.results.statistics import Paired, corrected, paired_difference
+from tasks.trial.row import Row
 
 ALL_PAIRS = 4
 """Levels up to which every pair is compared; of more levels, neighbours."""

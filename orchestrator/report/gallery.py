@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.compare import split_of
 from orchestrator.report.closeup import Columns, ImageRecords
 from orchestrator.report.spotlight import spotlight
 from orchestrator.report.study import Configuration, Measured, Study
-from tasks.preview import Preview, stored_preview
-from tasks.row import Row
+from orchestrator.results.compare_trials import split_of
+from tasks.evaluation.preview import Preview, stored_preview
+from tasks.trial.row import Row
 
 
 @dataclass(frozen=True)

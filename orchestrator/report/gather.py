@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator import verdicts
-from orchestrator.reference import COLUMNS as REFERENCE_COLUMNS
-from orchestrator.reference import compare, read_paper
 from orchestrator.report.arrange import studies
 from orchestrator.report.cost import Cost, sweep_costs
 from orchestrator.report.study import Study
-from orchestrator.results import tables
-from orchestrator.sweep_store import SweepStore
+from orchestrator.results import verdicts
+from orchestrator.results.query import tables
+from orchestrator.results.reference import COLUMNS as REFERENCE_COLUMNS
+from orchestrator.results.reference import compare
+from orchestrator.space.paper import read_paper
+from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
-from tasks.files import parse_yaml
-from tasks.row import Row
-from tasks.store import StageStore
+from tasks.storage.stage_store import StageStore
+from tasks.trial.row import Row
+from tasks.yaml_files import parse_yaml
 
 ERRORS = 10
 """Distinct errors of failed trials that are shown."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.report.study import Axis, Study, sortable
-from orchestrator.statistics import Interval, mean_interval
+from orchestrator.results.statistics import Interval, mean_interval
 
 FIRST = ("pruning_ratio", "lambda", "eps_train")
 MOST_LEVELS = 24

@@ -9,8 +9,6 @@ from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
-from orchestrator import verdicts
-from orchestrator.estimates import duration
 from orchestrator.report.answers import Answers, p_value, rate, signed
 from orchestrator.report.closeup import Closeup
 from orchestrator.report.curves import Family, all_families, families
@@ -21,7 +19,9 @@ from orchestrator.report.parts import closeup_view, effect_bar, effect_groups, g
 from orchestrator.report.payload import as_script, payload
 from orchestrator.report.spotlight import compromise
 from orchestrator.report.study import STAGE_NAMES, Study
-from tasks.chain import MODEL_KINDS
+from orchestrator.results import verdicts
+from orchestrator.text import duration
+from tasks.trial.chain import MODEL_KINDS
 
 
 @dataclass(frozen=True)

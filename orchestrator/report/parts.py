@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from orchestrator.report.closeup import Closeup
 from orchestrator.report.effects import Effect
 from orchestrator.report.gallery import Attacked, Gallery
-from orchestrator.statistics import Interval
+from orchestrator.results.statistics import Interval
 
 MOST_CLASSES = 20
 """A larger matrix is no longer read cell by cell: its most frequent confusions are listed instead."""

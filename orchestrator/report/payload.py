@@ -17,8 +17,8 @@ from orchestrator.report.gather import Gathered
 from orchestrator.report.grouping import grouping
 from orchestrator.report.levels import shown_axes
 from orchestrator.report.study import Axis, Configuration, Study, sortable
-from orchestrator.tradeoff import setting
-from tasks.chain import MODEL_KINDS
+from orchestrator.results.tradeoff import setting
+from tasks.trial.chain import MODEL_KINDS
 
 BINS = 20
 MEASURES = {

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from orchestrator.tradeoff import setting
+from orchestrator.results.tradeoff import setting
 from tasks.keys import digest
-from tasks.row import Row
+from tasks.trial.row import Row
 
 LABELS = {
     "pruning_ratio": "pruning ratio",

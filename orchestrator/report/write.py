@@ -14,7 +14,7 @@ from orchestrator.report.figures.closer import write_closer_figures
 from orchestrator.report.gallery import gallery
 from orchestrator.report.gather import Gathered, gather
 from orchestrator.report.page import Look, page
-from orchestrator.sweep_store import SweepStore
+from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UsageError
 

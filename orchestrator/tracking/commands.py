@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 
-from orchestrator.sweep_store import SweepStore
+from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.sender import Sender
 from orchestrator.tracking.server import UnreachableError, shown_url, viewer

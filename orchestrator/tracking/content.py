@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from orchestrator.tracking.folder import run_id
 from orchestrator.tracking.pictures import composed
 from tasks import paths
-from tasks.chain import KINDS
-from tasks.preview import stored_preview
-from tasks.row import Row
-from tasks.store import StageStore
+from tasks.evaluation.preview import stored_preview
+from tasks.storage.stage_store import StageStore
+from tasks.trial.chain import KINDS
+from tasks.trial.row import Row
 
 TRIAL, SWEEP = "trial", "sweep"
 """Job types."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.sweep_store import SweepStore
+from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UsageError
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import filelock
 
-from orchestrator.sweep_store import SweepStore
+from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import trial_run
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.overview import PREFIX, overview_key, sweep_run
 from orchestrator.tracking.sender import Sender
 from orchestrator.tracking.server import UnreachableError, redacted, viewer
 from orchestrator.tracking.writer import Writer
-from tasks.row import Row
-from tasks.store import StageStore
+from tasks.storage.stage_store import StageStore
+from tasks.trial.row import Row
 
 CLOSE_LIMIT, HURRIED_LIMIT = 60.0, 10.0
 """Seconds that the end of a sweep waits for W&B; and of one that was interrupted."""

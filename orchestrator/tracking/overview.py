@@ -14,18 +14,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator import tradeoff
 from orchestrator.report.arrange import studies
 from orchestrator.report.curves import families, security_curves
-from orchestrator.sweep_store import SweepStore
+from orchestrator.results import tradeoff
+from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, RunContent, Table
 from orchestrator.tracking.folder import run_id
 from tasks import paths
-from tasks.chain import KINDS
 from tasks.keys import digest
-from tasks.row import Row
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
-from tasks.store import StageStore
+from tasks.storage.stage_store import StageStore
+from tasks.trial.chain import KINDS
+from tasks.trial.row import Row
 
 LEFT_OUT = ("sweep_id", "space", "config", "versions", "verdicts")
 """Columns that stand elsewhere, or hold JSON that a table cannot show."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.preview import AMPLIFIED, Preview
+from tasks.evaluation.preview import AMPLIFIED, Preview
 
 TILE, GAP, LINE, MARGIN = 112, 6, 15, 88
 """Pixels: the side of an image, the space between, a line of text, the column of captions."""

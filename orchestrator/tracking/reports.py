@@ -7,15 +7,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from orchestrator.sweep_store import SweepStore
+from orchestrator.results.tradeoff import AXES, cells, tradeoff_table, varying_axes
+from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, TRIAL
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.overview import curves
 from orchestrator.tracking.server import UnreachableError, redacted, viewer
-from orchestrator.tradeoff import AXES, cells, tradeoff_table, varying_axes
 from tasks import paths
 from tasks.errors import UsageError
-from tasks.row import Row
+from tasks.trial.row import Row
 
 SPECIFICATION = "report_spec.json"
 SAVE_LIMIT = 60.0

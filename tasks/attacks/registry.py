@@ -7,27 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from tasks.attacks.bounded import (
-    ApgdCeSettings,
-    ApgdTSettings,
-    AutoAttackSettings,
-    FgsmSettings,
-    IfgsmSettings,
-    MifgsmSettings,
-    PgdSettings,
-    SparseL1Settings,
-    SquareSettings,
-    UniformSettings,
-)
-from tasks.attacks.methods import MethodSettings
-from tasks.attacks.minimal import (
-    CarliniWagnerSettings,
-    DeepFoolSettings,
-    EadSettings,
-    FabTSettings,
-    JsmaSettings,
-    RaysSettings,
-)
+from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdTSettings
+from tasks.attacks.autoattack.settings import AutoAttackSettings
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.carlini_wagner.settings import CarliniWagnerSettings
+from tasks.attacks.deepfool.settings import DeepFoolSettings
+from tasks.attacks.ead.settings import EadSettings
+from tasks.attacks.fab.settings import FabTSettings
+from tasks.attacks.gradient.settings import FgsmSettings, IfgsmSettings, MifgsmSettings, PgdSettings, SparseL1Settings
+from tasks.attacks.jsma.settings import JsmaSettings
+from tasks.attacks.noise.settings import UniformSettings
+from tasks.attacks.rays.settings import RaysSettings
+from tasks.attacks.square.settings import SquareSettings
 from tasks.settings import ByName, Settings
 
 METHODS: dict[str, type[Settings]] = {
@@ -51,3 +42,14 @@ METHODS: dict[str, type[Settings]] = {
 """Name in a search space -> settings. To add an attack: write its settings here and its crafting in a module."""
 
 Method = Annotated[MethodSettings, ByName("attack", METHODS)]
+
+
+LARGE = {"linf": 0.5}
+"""A budget at which any image can become any other shade of grey: no classifier can stand it."""
+SINGLE = ("fgsm",)
+ITERATIVE = ("ifgsm", "mifgsm", "pgd", "apgd_ce", "apgd_t", "autoattack")
+GRADIENT_FREE = ("square", "rays")
+NOISE = ("uniform",)
+GRADIENT = (*SINGLE, *ITERATIVE)
+AIMED = (*GRADIENT, "sparse_l1", "jsma", "carlini_wagner", "deepfool", "ead", "fab_t")
+"""Whatever uses the model that it knows."""

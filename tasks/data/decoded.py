@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
-from tasks.data.fingerprint import cache_folder, fingerprint
 from tasks.data.images import Images, resized
 from tasks.data.listing import Listing
 from tasks.data.settings import DatasetSettings
-from tasks.data.sources import Progress
+from tasks.data.source import Progress
 from tasks.errors import UsageError
+from tasks.fingerprints import cache_folder, fingerprint
 from tasks.keys import digest
 from tasks.paths import temporary
 

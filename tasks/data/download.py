@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.settings import DatasetSettings
-from tasks.data.sources import Progress
+from tasks.data.source import Progress
 from tasks.errors import UsageError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.data.images import Splits, splits
 from tasks.data.settings import DatasetSettings
-from tasks.data.sources import source
+from tasks.data.source import source
 
 
 @functools.lru_cache(maxsize=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.data.settings import DatasetSettings
-from tasks.data.sources import Inspection, Progress, inspect, source
+from tasks.data.source import Inspection, Progress, inspect, source
 from tasks.errors import UsageError
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from tasks.data.sources import SOURCES
+from tasks.data.registry import SOURCES
 from tasks.errors import choices
 from tasks.settings import Count, Number, Settings, keyed, unkeyed
 

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 ARCHITECTURES = {
-    "alexnet": "tasks.models.torchvision_nets:alexnet",
-    "resnet8": "tasks.models.resnet8:resnet8",
-    "resnet18": "tasks.models.torchvision_nets:resnet18",
-    "resnet34": "tasks.models.torchvision_nets:resnet34",
-    "resnet50": "tasks.models.torchvision_nets:resnet50",
-    "vgg16": "tasks.models.torchvision_nets:vgg16",
-    "vgg16_bn": "tasks.models.torchvision_nets:vgg16_bn",
-    "wide_resnet28_10": "tasks.models.wide_resnet:wide_resnet28_10",
-    "wide_resnet50_2": "tasks.models.torchvision_nets:wide_resnet50_2",
+    "alexnet": "tasks.models.architectures.torchvision_nets:alexnet",
+    "resnet8": "tasks.models.architectures.resnet8:resnet8",
+    "resnet18": "tasks.models.architectures.torchvision_nets:resnet18",
+    "resnet34": "tasks.models.architectures.torchvision_nets:resnet34",
+    "resnet50": "tasks.models.architectures.torchvision_nets:resnet50",
+    "vgg16": "tasks.models.architectures.torchvision_nets:vgg16",
+    "vgg16_bn": "tasks.models.architectures.torchvision_nets:vgg16_bn",
+    "wide_resnet28_10": "tasks.models.architectures.wide_resnet:wide_resnet28_10",
+    "wide_resnet50_2": "tasks.models.architectures.torchvision_nets:wide_resnet50_2",
 }
 """Name in a search space -> `module:builder`; a builder takes `channels`, `classes` and `stem`."""
 

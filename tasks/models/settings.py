@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.data.fingerprint import file_digest
 from tasks.errors import choices
+from tasks.fingerprints import file_digest
 from tasks.models.registry import ARCHITECTURES, WITH_IMAGENET, WITHOUT_STEM
 from tasks.settings import Number, Settings, keyed, unkeyed
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from tasks.errors import CorruptArtifactError, UsageError
 from tasks.models.build import Description, Normalized, build_with_weights
 from tasks.paths import MODEL, STAGE_RECORD
-from tasks.store import StageStore
+from tasks.storage.stage_store import StageStore
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from tasks.data.fingerprint import file_digest
 from tasks.errors import StageError
+from tasks.fingerprints import file_digest
 from tasks.models.settings import ModelSettings
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")

@@ -11,19 +11,19 @@ from typing import Any, cast
 import pyarrow as pa
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from tasks.attacks.evaluate import Evaluation, evaluate
-from tasks.attacks.health import health
-from tasks.attacks.prepare import frozen
-from tasks.attacks.settings import AttackSettings
-from tasks.chain import Stage
+from tasks.attacks.engine.fast_model import frozen
 from tasks.data.images import Images, as_float
 from tasks.errors import StageError
+from tasks.evaluation.evaluate import Evaluation, evaluate
+from tasks.evaluation.gradient_check import health
+from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import Normalized
+from tasks.models.size import model_size
 from tasks.paths import EXAMPLES, PREVIEW
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
 from tasks.stages.context import Context, save_table
+from tasks.trial.chain import Stage
 
 TIMED_BATCH = 64
 
@@ -75,16 +75,3 @@ def inference_seconds(model: nn.Module, images: Images, repeats: int = 5) -> flo
             model(pixels).cpu()  # waits for the device
         times.append(time.perf_counter() - started)
     return statistics.median(times[1:]) / len(pixels)
-
-
-def model_size(model: Normalized, shape: tuple[int, ...]) -> dict[str, int]:
-    """Parameters, those that are not zero, and multiply-accumulates of one image [C, H, W]."""
-    weights = list(model.parameters())
-    model.eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(1, *shape, device=model.mean.device))
-    return {
-        "parameters": sum(weight.numel() for weight in weights),
-        "nonzero_parameters": sum(int(weight.count_nonzero()) for weight in weights),
-        "macs": counter.get_total_flops() // 2,
-    }

@@ -16,13 +16,15 @@ import pyarrow.parquet as pq
 import safetensors.torch
 import torch
 
-from tasks.chain import Stage
 from tasks.data.images import Images, Splits
 from tasks.data.loading import load_splits
-from tasks.models.build import Description, Normalized
+from tasks.models.build import Description, Normalized, build
 from tasks.models.stored import stored_model
+from tasks.models.weights import load_initial
 from tasks.paths import MODEL
-from tasks.store import StageStore
+from tasks.seeds import derived
+from tasks.storage.stage_store import StageStore
+from tasks.trial.chain import Stage
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,20 @@ def versions() -> dict[str, str]:
 def input_channels(images: Images) -> int:
     """Colours of the images."""
     return int(images.pixels.shape[1])
+
+
+Outcome = dict[str, Any]
+"""What `stage.json` gains: the model's description and metrics."""
+
+
+def initial_model(stage: Stage, context: Context) -> tuple[Description, Normalized]:
+    """The model that a stage starts from: its upstream's, or initial weights drawn from the trial's seed."""
+    if "model" in stage.upstream:
+        return context.upstream_model(stage)
+    images = context.data(stage).test
+    description = Description.of(stage.model, input_channels(images), len(images.classes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived(stage.seed, "weights"))
+        model = build(description)
+        load_initial(model.network, stage.model)
+    return description, model.to(context.torch_device())

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from tasks.chain import Stage
-from tasks.stages import models
+from tasks.stages import prune, train
 from tasks.stages.attack import attack, save_examples
 from tasks.stages.context import Context, versions
+from tasks.trial.chain import Stage
 
 Record = dict[str, Any]
 """The content of a `stage.json`."""
@@ -36,7 +36,7 @@ def run(stages: Sequence[Stage], context: Context) -> list[Record]:
             for stage, (result, metrics) in zip(stages, results, strict=True)
         ]
     (stage,) = stages
-    work = models.prune if stage.kind == "prune" else models.train
+    work = prune.prune if stage.kind == "prune" else train.train
     return [_publish(stage, context, clock, {}, partial(work, stage, context))]
 
 

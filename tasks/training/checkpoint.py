@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from tasks.storage import Storage
+from tasks.storage.storage import Storage
 
 
 @dataclass

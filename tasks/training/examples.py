@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.crafting import Job, crafter
-from tasks.attacks.methods import MethodSettings
-from tasks.attacks.prepare import Target, prepare
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.engine.fast_model import Target, prepare
+from tasks.attacks.engine.job import Job, crafter
 from tasks.data.images import Images, as_float
 
 BATCH = 256

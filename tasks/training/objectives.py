@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.attacks.methods import MethodSettings
-from tasks.attacks.prepare import Target, prepare
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.engine.fast_model import Target, prepare
 from tasks.training.examples import crafted
 from tasks.training.settings import AdversarialFinetuneSettings, EnsembleSettings
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.report.arrange import studies
 from orchestrator.report.study import Study
-from tasks.row import Row
+from tasks.trial.row import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

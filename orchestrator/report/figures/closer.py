@@ -29,8 +29,8 @@ from orchestrator.report.gather import Gathered
 from orchestrator.report.grouping import grouping
 from orchestrator.report.payload import stage_curves
 from orchestrator.report.study import STAGE_NAMES, Study
-from tasks.chain import MODEL_KINDS
-from tasks.preview import AMPLIFIED
+from tasks.evaluation.preview import AMPLIFIED
+from tasks.trial.chain import MODEL_KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

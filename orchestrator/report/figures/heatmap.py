@@ -8,7 +8,7 @@ from orchestrator.report.curves import Family, all_families, heat
 from orchestrator.report.figures.style import INK, headed, new_figure, plain, titled, wrapped
 from orchestrator.report.spotlight import spotlight
 from orchestrator.report.study import Configuration, Study
-from orchestrator.tradeoff import setting
+from orchestrator.results.tradeoff import setting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,76 @@
+"""The Ray that a sweep runs on: a private one on this machine, or one that is already there."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.cluster.address import LOCAL, check_answers, parse_address
+from orchestrator.cluster.capacity import usable_cpus
+from orchestrator.cluster.packages import runtime_environment
+from orchestrator.cluster.private_ray import QUIET, private_folder, private_ray, start_ray, variables
+from tasks.errors import UsageError
+
+ENVIRONMENT = {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Set in the driver of a submitted job, whose code is there already."""
+TOKEN_HINT = "if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH to the file that holds it"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Ray, and what it has."""
+
+    cpus: float
+    gpus: float
+    scratch: Path
+    """A private folder on the driver's machine, gone when the sweep ends."""
+
+
+@contextlib.contextmanager
+def connected(address: str, cpus: int | None = None) -> Iterator[Cluster]:
+    """Start a private Ray, or join the one at an address; on the way out it is shut down or left.
+
+    :param address: `local`, `auto`, or `host:port`.
+    :param cpus: CPUs of a private Ray; null: those that this process may use.
+    :raises UsageError: no Ray answers at the address.
+    """
+    with private_folder() as scratch, variables(ENVIRONMENT), _opened(address, cpus, scratch):
+        import ray
+
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        found = ray.cluster_resources()
+        yield Cluster(found.get("CPU", 0.0), found.get("GPU", 0.0), scratch)
+
+
+def _opened(address: str, cpus: int | None, scratch: Path) -> contextlib.AbstractContextManager[None]:
+    return private_ray(scratch, cpus or usable_cpus()) if address == LOCAL else _joined(address)
+
+
+@contextlib.contextmanager
+def _joined(address: str) -> Iterator[None]:
+    import ray
+
+    check_answers(parse_address(address))
+    options: dict[str, Any] = {} if JOB_CONFIG in os.environ else {"runtime_env": runtime_environment()}
+    try:
+        start_ray(address=address, **options, **QUIET)
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.AuthenticationError) as error:
+        raise UsageError(f"--address {address}: {joining_problem(error)}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def joining_problem(error: BaseException) -> str:
+    """Why a cluster could not be joined, and what to do about it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = f"{lines[0]} {lines[-1]}" if lines[0].endswith(":") else lines[0]  # between them is a traceback
+    hint = "" if os.environ.get("RAY_AUTH_MODE") == "token" else f"; {TOKEN_HINT}"
+    return f"no Ray cluster could be joined there: {reason}{hint}"

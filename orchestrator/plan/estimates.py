@@ -1,0 +1,75 @@
+"""How long stages take: work counted from the settings, speed taken from the seconds of earlier artifacts."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.plan.plan import Plan
+from tasks.data.source import Inspection
+from tasks.evaluation.settings import AttackSettings
+from tasks.training.settings import AdversarialFinetuneSettings, TrainSettings
+from tasks.trial.chain import Stage
+
+Group = tuple[str, str, str]
+"""Kind of stage, model, data set: stages of one group have one speed."""
+LEAST_WORK = 0.01
+
+
+def group(stage: Stage) -> Group:
+    """The group whose speed a stage shares."""
+    return (stage.kind, stage.model.name, stage.dataset.name)
+
+
+def work(stage: Stage, data: Inspection) -> float:
+    """Thousands of image passes, a backward pass counted as two."""
+    settings = stage.settings
+    if isinstance(settings, AttackSettings):
+        images = min(settings.examples or data.test_images, data.test_images)
+        return max(LEAST_WORK, (1 + settings.method.passes) * images / 1000)
+    if isinstance(settings, TrainSettings):
+        return max(LEAST_WORK, settings.epochs * _passes(settings) * data.train_images / 1000)
+    return LEAST_WORK
+
+
+def _passes(settings: TrainSettings) -> float:
+    if not isinstance(settings, AdversarialFinetuneSettings) or settings.attack is None:
+        return 3.0
+    return settings.attack.passes + 3.0 * ((settings.weight < 1) + (settings.weight > 0))
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds per unit of work, from what ran before."""
+
+    by_group: Mapping[Group, float]
+    by_kind: Mapping[str, float]
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was ever timed."""
+        return bool(self.by_kind)
+
+    def seconds(self, stage: Stage, data: Inspection) -> float:
+        """The expected duration of a stage; in units of work where nothing was ever timed."""
+        rate = self.by_group.get(group(stage)) or self.by_kind.get(stage.kind)
+        return work(stage, data) * (rate or statistics.median(self.by_kind.values() or [1.0]))
+
+    @classmethod
+    def measured(cls, plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> Speeds:
+        """Medians over the recorded stages of this plan."""
+        rates: dict[Group, list[float]] = defaultdict(list)
+        for key, record in records.items():
+            stage = plan.stages.get(key)
+            if stage is not None:
+                rates[group(stage)].append(record["seconds"] / work(stage, plan.data[stage.dataset]))
+        kinds: dict[str, list[float]] = defaultdict(list)
+        for (kind, _, _), values in rates.items():
+            kinds[kind] += values
+        return cls(
+            {key: statistics.median(values) for key, values in rates.items()},
+            {key: statistics.median(values) for key, values in kinds.items()},
+        )

@@ -1,0 +1,134 @@
+"""The plan of a sweep: its trials, and the graph of distinct stages that they share. A pure function of the space."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.space.space import Space
+from tasks.data.settings import DatasetSettings
+from tasks.data.source import Inspection, inspect
+from tasks.errors import UsageError
+from tasks.keys import canonical_json, digest, mapping_text
+from tasks.trial.chain import Kind, Stage, chain, shared_run
+from tasks.trial.trial import Trial
+
+PLAN_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial and the stages it walks, the attack last."""
+
+    trial: Trial
+    trial_id: str
+    chain: tuple[Stage, ...]
+
+
+@dataclass
+class Job:
+    """What one run computes: a stage, or attack stages that differ only in their number of steps."""
+
+    id: str
+    kind: Kind
+    stages: list[Stage] = field(default_factory=list)
+
+    @property
+    def upstream(self) -> list[str]:
+        """Keys of the stages that must be in the store first."""
+        return list(self.stages[0].upstream.values())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep before it runs."""
+
+    space: Space
+    sweep_id: str
+    trials: tuple[PlannedTrial, ...]
+    stages: Mapping[str, Stage]
+    """Every distinct stage by its key."""
+    data: Mapping[DatasetSettings, Inspection]
+
+    def jobs(self, done: Collection[str]) -> list[Job]:
+        """What has to run: jobs of the stages that are not done and that some unfinished stage needs."""
+        jobs: dict[str, Job] = {}
+        for stage in self.needed(done):
+            run = shared_run(stage)
+            jobs.setdefault(run, Job(run, stage.kind)).stages.append(stage)
+        return list(jobs.values())
+
+    def needed(self, done: Collection[str]) -> list[Stage]:
+        """Stages that are not done and lead to a final stage that is not done, upstream first.
+
+        A model that only finished attacks were built on is not computed again, were it ever lost.
+        """
+        wanted: set[str] = set()
+
+        def want(key: str) -> None:
+            if key in done or key in wanted:
+                return
+            wanted.add(key)
+            for upstream in self.stages[key].upstream.values():
+                want(upstream)
+
+        for planned in self.trials:
+            want(planned.chain[-1].key)
+        return [stage for key, stage in self.stages.items() if key in wanted]
+
+    def count(self, keys: Collection[str] | None = None) -> Counter[Kind]:
+        """Distinct stages by kind, of all or of these keys."""
+        return Counter(stage.kind for key, stage in self.stages.items() if keys is None or key in keys)
+
+    def unshared(self) -> Counter[Kind]:
+        """Stages by kind if every trial ran all of its own."""
+        return Counter(stage.kind for planned in self.trials for stage in planned.chain)
+
+
+def make_plan(space: Space, data_dir: Path | None) -> Plan:
+    """Plan a space on its data.
+
+    :raises UsageError: a data set is missing or cannot be read.
+    """
+    datasets = dict.fromkeys(trial.dataset for trial in space.trials)
+    data = {dataset: inspect(dataset, data_dir) for dataset in datasets}
+    _check_examples(space, data)
+    planned = [
+        PlannedTrial(trial, trial.trial_id, chain(trial, data[trial.dataset].fingerprint)) for trial in space.trials
+    ]
+    trials = tuple({entry.trial_id: entry for entry in planned}.values())
+    stages: dict[str, Stage] = {}
+    for entry in trials:
+        for stage in entry.chain:
+            stages.setdefault(stage.key, stage)
+    return Plan(space, sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data)
+
+
+def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) -> None:
+    """:raises UsageError: an attack asks for more images than the test split has."""
+    for trial in space.trials:
+        wanted, there = trial.attack.examples, data[trial.dataset].test_images
+        if wanted is not None and wanted > there:
+            raise UsageError(f"attack.examples = {wanted}: the test split of {trial.dataset.name} has {there} images")
+
+
+def sweep_id(name: str, trial_ids: list[str]) -> str:
+    """The space's name and a hash of its resolved content; safe as a folder name."""
+    safe = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")[:60] or "space"
+    return f"{safe}-{digest(sorted(trial_ids))[:10]}"
+
+
+def plan_text(plan: Plan) -> bytes:
+    """`plan.json` as bytes: enough for `status`, `explain` and `clean` without the space."""
+    trials = [{"trial_id": entry.trial_id, "stages": [stage.key for stage in entry.chain]} for entry in plan.trials]
+    parts = {
+        "format": str(PLAN_FORMAT),
+        "sweep_id": canonical_json(plan.sweep_id),
+        "space": canonical_json(plan.space.name),
+        "trials": canonical_json(trials),
+        "stages": mapping_text({key: stage.identity_text for key, stage in plan.stages.items()}),
+    }
+    return mapping_text(parts).encode()

@@ -1,0 +1,73 @@
+"""What a storage has of a plan, checked, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator.plan.estimates import Speeds
+from orchestrator.plan.plan import Job, Plan
+from orchestrator.plan.schedule import Schedule, job_seconds, list_schedule, remaining_path
+from orchestrator.space.resources import ResourceTable
+from orchestrator.space.timeouts import Timeouts
+from orchestrator.store.sweep_store import SweepStore, checked_records
+from orchestrator.text import say
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import Storage
+from tasks.trial.row import Row
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep that is about to run: what there is, and what is missing."""
+
+    plan: Plan
+    storage: Storage
+    sweep: SweepStore
+    resources: ResourceTable
+    records: Mapping[str, Mapping[str, Any]]
+    """Finished stages of the plan by key, every file checked."""
+    finished: Mapping[str, Row]
+    """Finished trials by id."""
+    speeds: Speeds
+    jobs: Sequence[Job]
+    timeouts: Timeouts = field(default_factory=dict)
+
+    def schedule(self, slots: int) -> Schedule:
+        """The ideal schedule of what is missing."""
+        return list_schedule(self.jobs, self.seconds, slots)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Expected seconds of each job."""
+        return job_seconds(self.plan, self.jobs, self.speeds)
+
+    @property
+    def priorities(self) -> dict[str, float]:
+        """Longest remaining path of each job."""
+        return remaining_path(self.jobs, self.seconds)
+
+
+def prepare(
+    plan: Plan, storage: Storage, resources: ResourceTable, console: Console, *, fresh: bool = False
+) -> Prepared:
+    """Look at what the storage has, check it, and list what is missing."""
+    store = StageStore(storage)
+    sweep = SweepStore(storage, plan.sweep_id)
+    known = set(store.keys())
+    records, notes = checked_records(store, [key for key in plan.stages if key in known])
+    for note in notes:
+        say(console, note)
+    speeds = Speeds.measured(plan, records)
+    if fresh:
+        return Prepared(plan, storage, sweep, resources, {}, {}, speeds, plan.jobs(()))
+    keys = {planned.trial_id: planned.chain[-1].key for planned in plan.trials}
+    finished = {
+        row["trial_id"]: row
+        for row in sweep.rows()
+        if row["status"] == "finished" and row["attack_key"] == keys.get(row["trial_id"]) in records
+    }
+    return Prepared(plan, storage, sweep, resources, records, finished, speeds, plan.jobs(records))

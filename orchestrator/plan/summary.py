@@ -1,0 +1,76 @@
+"""What a plan looks like to a user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.cluster.capacity import usable_cpus
+from orchestrator.plan.estimates import Speeds
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.schedule import job_seconds, list_schedule
+from orchestrator.store.sweep_store import stored_records
+from orchestrator.text import duration, text_table
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import Storage
+from tasks.trial.chain import KINDS
+
+
+def plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[str, Any]:
+    """The figures of a plan: trials, distinct stages, what is stored, what sharing saves, how long it may take."""
+    store = StageStore(storage)
+    known = set(store.keys())
+    records = stored_records(store, [key for key in plan.stages if key in known])
+    jobs = plan.jobs(records)
+    unshared, distinct = plan.unshared(), plan.count()
+    runs: dict[str, int] = dict.fromkeys(KINDS, 0)
+    for job in jobs:
+        runs[job.kind] += 1
+    speeds = Speeds.measured(plan, records)
+    slots = slots or usable_cpus()
+    facts: dict[str, Any] = {
+        "sweep_id": plan.sweep_id,
+        "trials": len(plan.trials),
+        "stages": {
+            kind: {
+                "in_trials": unshared[kind],
+                "distinct": distinct[kind],
+                "in_store": plan.count(records)[kind],
+                "runs": runs[kind],
+            }
+            for kind in KINDS
+        },
+        "shared": 1 - sum(distinct.values()) / max(1, sum(unshared.values())),
+        "slots": slots,
+        "seconds": None,
+        "critical_path_seconds": None,
+        "unshared_seconds": None,
+    }
+    if speeds.known:
+        schedule = list_schedule(jobs, job_seconds(plan, jobs, speeds), slots)
+        alone = sum(
+            speeds.seconds(stage, plan.data[stage.dataset]) for planned in plan.trials for stage in planned.chain
+        )
+        facts |= {"seconds": schedule.seconds, "critical_path_seconds": schedule.critical_path}
+        facts |= {"unshared_seconds": alone / slots}
+    return facts
+
+
+def plan_lines(plan: Plan, storage: Storage, slots: int | None = None) -> list[str]:
+    """The figures of a plan as text."""
+    facts = plan_facts(plan, storage, slots)
+    columns = ["stage", "in trials", "distinct", "in store", "runs to do"]
+    rows = [[kind, *map(str, counts.values())] for kind, counts in facts["stages"].items() if counts["in_trials"]]
+    lines = [
+        f"{facts['sweep_id']}: {facts['trials']} trials",
+        text_table(columns, rows),
+        f"sharing saves {100 * facts['shared']:.1f} % of all stages",
+    ]
+    if facts["seconds"] is None:
+        lines.append("no time estimate: nothing of this kind was ever timed in this storage")
+    else:
+        lines.append(
+            f"estimated time on {facts['slots']} slots: {duration(facts['seconds'])} "
+            f"(critical path {duration(facts['critical_path_seconds'])}; "
+            f"every trial on its own: {duration(facts['unshared_seconds'])})"
+        )
+    return lines

@@ -1,0 +1,127 @@
+"""A driver on the head for as long as this process is connected by Ray's client (`ray://`)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import tenacity
+from rich.console import Console
+
+from orchestrator.cluster.address import Address, check_answers
+from orchestrator.cluster.connect import joining_problem
+from orchestrator.cluster.private_ray import QUIET
+from orchestrator.cluster.survey import HEAD
+from orchestrator.remote.submission import Errand
+from tasks.errors import UsageError
+
+BESIDE = {HEAD: 0.001}
+"""The driver runs on the one node that a sweep cannot lose."""
+ATTEMPTS = 3
+"""The head starts a process for each client, and Ray gives a busy one half a minute for it and no second chance."""
+PATIENCE = 1.0
+"""Seconds that a question for new lines waits on the head."""
+
+
+class Driver:
+    """An actor on the head whose child is the same command line as anywhere else."""
+
+    def __init__(self, arguments: Sequence[str], gcs_address: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env=os.environ | {"RAY_ADDRESS": gcs_address, "PYTHONUNBUFFERED": "1"},
+        )
+        self._lines: list[str] = []
+        self._ended = False
+        self._news = threading.Condition()
+        threading.Thread(target=self._collect, daemon=True).start()
+        # the actor ends with the connection, at once and without a word: its child is then asked to end in order
+        watch = f"while kill -0 {os.getpid()} && kill -0 {self._process.pid}; do sleep 1; done; "
+        subprocess.Popen(
+            ["sh", "-c", f"{watch} kill -TERM {self._process.pid}"],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _collect(self) -> None:
+        assert self._process.stdout is not None, "it was opened as a pipe"
+        for line in self._process.stdout:
+            with self._news:
+                self._lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def read(self, seen: int) -> tuple[list[str], int | None]:
+        """The lines after those that were seen, and the exit code once there will be no more.
+
+        Whoever asks says what it has: an answer that Ctrl-C threw away is given again.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._ended or len(self._lines) > seen, PATIENCE)
+            return self._lines[seen:], self._process.wait() if self._ended else None
+
+    def interrupt(self) -> None:
+        """Ctrl-C, on the head."""
+        self._process.send_signal(signal.SIGTERM)
+
+
+def run_attached(errand: Errand, address: Address, console: Console) -> int:
+    """Run a sweep's driver on the head and show what it prints; Ctrl-C interrupts it. Returns its exit code.
+
+    :raises UsageError: no Ray client server answers at the address.
+    """
+    check_answers(address)
+    import ray
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    connecting = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(ConnectionAbortedError),
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        reraise=True,
+    )
+    try:
+        connecting(ray.init, address=address.text, runtime_env=errand.environment, **QUIET)
+    except Exception as error:  # Ray's client raises gRPC's own errors too
+        raise UsageError(f"--address {address.text}: {joining_problem(error)}") from error
+    try:
+        gcs_address = ray.get(ray.remote(num_cpus=0, resources=BESIDE)(_gcs_address).remote())
+        actor = ray.remote(num_cpus=0, resources=BESIDE, max_concurrency=2)(Driver)
+        return _relayed(actor.remote(errand.arguments, gcs_address), console)
+    finally:
+        ray.shutdown()
+
+
+def _relayed(driver: Any, console: Console) -> int:
+    import ray
+
+    code: int | None = None
+    seen = 0
+    while code is None:
+        try:
+            lines, code = ray.get(driver.read.remote(seen))
+        except KeyboardInterrupt:
+            driver.interrupt.remote()
+            continue
+        seen += len(lines)
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return code
+
+
+def _gcs_address() -> str:
+    import ray
+
+    address: str = ray.get_runtime_context().gcs_address
+    return address

@@ -1,0 +1,85 @@
+"""Watching sweeps that run as jobs: begun, left with Ctrl-C, joined again."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from orchestrator.cluster.address import Address
+from orchestrator.cluster.packages import code_bytes
+from orchestrator.remote.ray_jobs import OF_RAY, Jobs, SweepJob
+from orchestrator.remote.submission import Errand
+from orchestrator.text import duration
+
+INTERRUPTED = 130
+PROGRESS = re.compile(r"^\[.*\] trials \d|^\d+ trials, \d+ finished")
+
+
+def run_job(errand: Errand, address: Address, console: Console) -> int:
+    """Submit a sweep, or join the job that runs it already, and watch; returns the exit code."""
+    jobs = Jobs(address)
+    running = [job for job in jobs.all() if job.sweep_id == errand.sweep_id and not job.over]
+    if running:
+        _say(console, f"{errand.sweep_id}: runs already as job {running[0].id}; joined")
+        return watch(jobs, running[0].id, address, console)
+    job = jobs.submit(errand)
+    size = f"{code_bytes() / 1e6:.1f} MB of code"
+    _say(console, f"{errand.sweep_id}: {errand.trials} trials, submitted to {address.text} as job {job} with {size}")
+    return watch(jobs, job, address, console)
+
+
+def watch(jobs: Jobs, job: str, address: Address, console: Console) -> int:
+    """Show a job until it ends or Ctrl-C leaves it; its exit code, or 130."""
+    name = jobs.info(job).sweep_id
+    try:
+        jobs.follow(job, _Lines(console))
+        while not (ended := jobs.info(job)).over:
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        _say(console, "\n".join((f"left; the sweep goes on as job {job}", *_commands(name, address))))
+        return INTERRUPTED
+    if ended.status == "STOPPED":
+        _say(console, "stopped: nothing finished is lost, the same launch continues")
+        return INTERRUPTED
+    if ended.exit_code is None and ended.status == "FAILED":
+        _say(console, f"the job failed: {ended.message}")
+    return ended.exit_code if ended.exit_code is not None else int(ended.status != "SUCCEEDED")
+
+
+def last_line(log: str) -> str:
+    """The last line that says how far a sweep is."""
+    told = [line for line in log.splitlines() if PROGRESS.search(line)]
+    return told[-1] if told else "-"
+
+
+def since(job: SweepJob) -> str:
+    """For how long a job runs, or ran."""
+    if not job.started:
+        return "-"
+    return duration((job.ended or time.time()) - job.started)
+
+
+def _commands(name: str, address: Address) -> Sequence[str]:
+    rest = f"{name} --address {address.text}"
+    return [f"  advsweep {words} {rest}" for words in ("status", "logs --follow", "stop")]
+
+
+class _Lines:
+    """Prints whole lines of what comes in pieces, without those that Ray adds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._rest = ""
+
+    def __call__(self, text: str) -> None:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if not OF_RAY.search(line):
+                _say(self._console, line)
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

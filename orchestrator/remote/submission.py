@@ -1,0 +1,21 @@
+"""A launch as a command line for another machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What is to run on the head."""
+
+    sweep_id: str
+    trials: int
+    arguments: tuple[str, ...]
+    environment: dict[str, Any]
+    """Ray's runtime environment: advsweep's packages, and the space where it is a file."""
+    storage: str

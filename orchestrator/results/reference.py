@@ -1,0 +1,128 @@
+"""What a paper reports beside what was measured: its numbers, and the order that it found."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from orchestrator.space.matching import Matcher
+from orchestrator.space.paper import Claim, Measure, Paper
+from orchestrator.text import percent
+from tasks.metrics import difference_interval, wilson
+from tasks.trial.row import Row
+
+COLUMNS = ("what", "of", "paper", "measured", "95 % interval", "seeds", "images", "agree")
+CORRECT = {"clean_accuracy": "clean_correct", "robust_accuracy": "robust_correct"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line: what a paper says, what came out, and whether they agree."""
+
+    what: str
+    measure: Measure
+    paper: str
+    measured: float | None
+    """A rate over all images of all seeds, or for a claim the difference of two; null where no trial matches."""
+    interval: tuple[float | None, float | None]
+    """95 % interval from the number of images (Wilson; Newcombe for a difference)."""
+    seeds: str
+    images: int
+    agreement: str
+
+    def cells(self) -> list[str]:
+        """A line of the table."""
+        low, high = self.interval
+        shown = "-" if low is None or high is None else f"{percent(low)} .. {percent(high)}"
+        what = self.measure.replace("_", " ")
+        return [
+            self.what, what, self.paper, percent(self.measured), shown, self.seeds, str(self.images), self.agreement,
+        ]  # fmt: skip
+
+
+def compare(paper: Paper, rows: Sequence[Row]) -> list[Comparison]:
+    """Every number, then every claim of a paper, against the finished rows, pooled over seeds."""
+    matcher = Matcher(rows)
+    return [*_numbers(paper, matcher), *(_judged(claim, matcher) for claim in paper.claims)]
+
+
+def _numbers(paper: Paper, matcher: Matcher) -> Iterator[Comparison]:
+    for number in paper.numbers:
+        found = matcher.matching(number.match)
+        if number.clean_accuracy is not None:
+            yield _comparison(number.source, "clean_accuracy", number.clean_accuracy, found)
+        if number.robust_accuracy is not None:
+            yield _comparison(number.source, "robust_accuracy", number.robust_accuracy, found)
+
+
+def _comparison(source: str, measure: Measure, paper: float, rows: Sequence[Row]) -> Comparison:
+    correct, images = _counts(rows, measure)
+    interval = wilson(correct, images)
+    spread = prediction_interval([row[measure] for row in rows])
+    measured = correct / images if images else None
+    agreement = _agreement(paper, interval, spread)
+    return Comparison(source, measure, percent(paper), measured, interval, str(len(rows)), images, agreement)
+
+
+def _agreement(paper: float, interval: tuple[float | None, float | None], spread: tuple[float, float] | None) -> str:
+    """Whether the paper's number lies in the interval, or at least within what seeds alone change."""
+    low, high = interval
+    if low is None or high is None:
+        return "not measured"
+    if low <= paper <= high:
+        return "yes"
+    return "within seeds" if spread and spread[0] <= paper <= spread[1] else "no"
+
+
+def prediction_interval(rates: Sequence[float]) -> tuple[float, float] | None:
+    """Where a further run lies with 95 % probability if runs vary normally (Student's t); null below two runs."""
+    if len(rates) < 2:
+        return None
+    from scipy.stats import t
+
+    count = len(rates)
+    half = float(t.ppf(0.975, count - 1)) * statistics.stdev(rates) * sqrt(1 + 1 / count)
+    middle = statistics.fmean(rates)
+    return middle - half, middle + half
+
+
+def _judged(claim: Claim, matcher: Matcher) -> Comparison:
+    higher, lower = matcher.matching(claim.higher), matcher.matching(claim.lower)
+    above, below = _counts(higher, claim.of), _counts(lower, claim.of)
+    if not above[1] or not below[1]:
+        return Comparison(claim.says, claim.of, "above", None, (None, None), "0", 0, "not measured")
+    interval = difference_interval(*above, *below)
+    signs = _seeds_above(claim.of, higher, lower)
+    measured = above[0] / above[1] - below[0] / below[1]
+    seeds, images = f"{signs.count(True)} of {len(signs)}", min(above[1], below[1])
+    return Comparison(claim.says, claim.of, "above", measured, interval, seeds, images, _verdict(interval, signs))
+
+
+def _verdict(interval: tuple[float, float], signs: Sequence[bool]) -> str:
+    """Whether an order holds: beyond what the number of images leaves open, and in every seed that has both sides."""
+    if interval[1] < 0:
+        return "no"
+    if interval[0] <= 0:
+        return "cannot tell"
+    return "yes" if all(signs) else "not in every seed"
+
+
+def _seeds_above(measure: Measure, higher: Sequence[Row], lower: Sequence[Row]) -> list[bool]:
+    """For each seed of both groups, whether the first is above the second."""
+    first, second = _by_seed(measure, higher), _by_seed(measure, lower)
+    return [first[seed] > second[seed] for seed in sorted(first.keys() & second.keys())]
+
+
+def _by_seed(measure: Measure, rows: Sequence[Row]) -> dict[int, float]:
+    groups: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["seed"]].append(row)
+    counts = {seed: _counts(group, measure) for seed, group in groups.items()}
+    return {seed: correct / images for seed, (correct, images) in counts.items() if images}
+
+
+def _counts(rows: Sequence[Row], measure: Measure) -> tuple[int, int]:
+    return sum(row[CORRECT[measure]] for row in rows), sum(row["examples"] for row in rows)

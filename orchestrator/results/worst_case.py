@@ -1,0 +1,74 @@
+"""Robust against every attack of one norm and budget, image by image: what a real attacker, who tries all, would leave.
+
+The smallest robust accuracy of several attacks is an upper bound of it, since each fools other images.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.results.tradeoff import leaf_settings, sortable, telling_paths
+from tasks.metrics import wilson
+from tasks.trial.row import Row
+
+MODEL_KEYS = ("adversarial_finetune_key", "finetune_key", "prune_key", "train_key")
+"""The stage that made the attacked model is the first of these."""
+SURVIVORS = f"""
+with cells as (
+  select distinct coalesce({", ".join(MODEL_KEYS)}) as model_key, attack_norm, attack_eps, attack_eps_space, attack_key
+  from trials where status = 'finished' and attack_eps > 0
+), images as (
+  select c.* exclude (attack_key), e.index, bool_and(e.robust) as robust, count(*) as attacks
+  from cells c join examples e on e.stage_key = c.attack_key group by all
+), complete as (
+  select *, max(attacks) over (partition by model_key, attack_norm, attack_eps, attack_eps_space) as most from images
+)
+select model_key, attack_norm, attack_eps, attack_eps_space, max(attacks), count(*), count(*) filter (robust)
+from complete where attacks = most group by all order by all
+"""
+"""Per model, norm and budget: attacks, and of the images that all of them saw, how many there are and withstood all."""
+AXES = ("dataset", "model", "pruning_ratio", "lambda", "eps_train")
+MEASURED = (
+    "seeds", "attacks", "examples", "robust_correct",
+    "worst_case_robust_accuracy", "worst_case_low", "worst_case_high",
+)  # fmt: skip
+
+
+def worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and lines, one for each configuration of a model at each norm and budget; its seeds pooled.
+
+    :param rows: the trials.
+    :param survivors: what `SURVIVORS` answers.
+    """
+    models = {next(row[name] for name in MODEL_KEYS if row[name]): row for row in rows if row["status"] == "finished"}
+    groups: dict[tuple[Any, ...], list[tuple[Row, Sequence[Any]]]] = defaultdict(list)
+    for model_key, *attacked, attacks, examples, robust in survivors:
+        row = models[model_key]
+        configuration = (json.dumps(_settings(row), sort_keys=True), *attacked)
+        groups[configuration].append((row, (attacks, examples, robust)))
+    firsts = [group[0][0] for group in groups.values()]
+    labels = [tuple(row[axis] for axis in AXES) + key[1:] for key, row in zip(groups, firsts, strict=True)]
+    leaves = [leaf_settings(_settings(row)) for row in firsts]
+    more = telling_paths(labels, leaves)
+    lines = [
+        [*label[: len(AXES)], *(leaf.get(path) for path in more), *label[len(AXES) : -1], *_pooled(group)]
+        for label, leaf, group in zip(labels, leaves, groups.values(), strict=True)
+    ]
+    columns = [*AXES, *more, "attack_norm", "attack_eps", *MEASURED]
+    return columns, sorted(lines, key=lambda line: [sortable(value) for value in line])
+
+
+def _settings(row: Row) -> dict[str, Any]:
+    """What makes the model, without the seed."""
+    config: dict[str, Any] = json.loads(row["config"])
+    return {name: value for name, value in config.items() if name not in ("seed", "attack")}
+
+
+def _pooled(group: Sequence[tuple[Row, Sequence[Any]]]) -> list[Any]:
+    seeds = len({row["seed"] for row, _ in group})
+    attacks = max(found[0] for _, found in group)
+    examples, robust = (sum(found[place] for _, found in group) for place in (1, 2))
+    return [seeds, attacks, examples, robust, robust / examples, *wilson(robust, examples)]

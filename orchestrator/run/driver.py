@@ -1,0 +1,164 @@
+"""Run a prepared sweep: the executor in one thread, Ray Tune in the main one, rows and W&B on the way."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from rich.console import Console
+
+from orchestrator.cluster.address import LOCAL
+from orchestrator.cluster.capacity import Growth, check_fits
+from orchestrator.cluster.connect import Cluster, connected
+from orchestrator.cluster.head_watch import head_watched
+from orchestrator.cluster.survey import check_nodes, survey, versions
+from orchestrator.options import Launch
+from orchestrator.plan.prepare import Prepared
+from orchestrator.run import progress
+from orchestrator.run.ending import closing, end_without_head, how_it_ended
+from orchestrator.run.executor import Policy, StageExecutor
+from orchestrator.run.job_graph import JobGraph
+from orchestrator.run.sweep import Sweep, wandb_log
+from orchestrator.run.tune_grid import run_grid
+from orchestrator.run.worker import StageWorker, WorkerSettings
+from orchestrator.run.worker_pool import WorkerPool
+from tasks.errors import UsageError
+from tasks.trial.row import Row
+
+MOST_WORKERS = 4096
+"""On a cluster that grows by itself nothing else limits the actors that are asked for."""
+WARM_UP = 15.0
+"""Seconds that the coordinators wait for the first workers to come up; on two cores they would only slow them."""
+
+
+def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: type[StageWorker] = StageWorker) -> int:
+    """Run what is missing; returns the exit code.
+
+    :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
+    """
+    sweep = Sweep(prepared, options, console)
+    executor: StageExecutor | None = None
+    interrupted = False
+    sweep.heartbeat.start()
+    try:
+        with (
+            _interruptible(),
+            connected(options.address, options.cpus) as cluster,
+            head_watched(partial(end_without_head, sweep, console)),
+        ):
+            if options.address == LOCAL:
+                _check_fits(prepared, cluster)
+            else:
+                _check_cluster(prepared, options)
+            executor = make_executor(sweep, options, cluster, worker)
+            execute(sweep, executor, cluster, console)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        sweep.close(how_it_ended(sweep, executor, interrupted), hurried=interrupted)
+    return closing(sweep, executor, console, interrupted)
+
+
+def make_executor(sweep: Sweep, options: Launch, cluster: Cluster, worker: type[StageWorker]) -> StageExecutor:
+    prepared = sweep.prepared
+    graph = JobGraph(prepared.jobs, prepared.priorities, prepared.records)
+    data_dir = options.data_dir.absolute() if options.data_dir else None
+    driver = None if options.address == LOCAL else versions()
+    settings = WorkerSettings(
+        prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh, versions=driver
+    )
+    pool = WorkerPool(settings, options.max_concurrent or slots(prepared, options, cluster), worker)
+    policy = Policy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)
+    return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)
+
+
+def _check_fits(prepared: Prepared, cluster: Cluster) -> None:
+    """:raises UsageError: a kind of stage asks for more than this machine has, so that it would wait for ever."""
+    for kind in {job.kind: None for job in prepared.jobs}:
+        wanted = prepared.resources.of(kind)
+        if wanted.cpus > cluster.cpus or wanted.gpus > cluster.gpus:
+            asked = f"{wanted.cpus:g} CPUs and {wanted.gpus:g} GPUs"
+            raise UsageError(f"{kind} asks for {asked}; this machine has {cluster.cpus:g} and {cluster.gpus:g}")
+
+
+def _check_cluster(prepared: Prepared, options: Launch) -> None:
+    """:raises UsageError: a node differs from this process or does not see the storage, or a request fits nowhere."""
+    reports = survey(prepared.storage, options.data_dir)
+    check_nodes(reports, prepared.storage, options.data_dir)
+    growth = next((report.growth for report in reports if report.head), Growth(known=False))
+    wanted = {job.kind: prepared.resources.of(job.kind) for job in prepared.jobs}
+    check_fits(wanted, [report.shape for report in reports], growth)
+
+
+def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
+    """Actors that fit on this machine at once; on a cluster, which may grow, as many as there is work for."""
+    if options.address != LOCAL:
+        return MOST_WORKERS
+    smallest = min(prepared.resources.of(job.kind).cpus for job in prepared.jobs) if prepared.jobs else 1
+    return max(1, int(cluster.cpus / smallest))
+
+
+def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
+    executor.dispatch()  # before anything else, so that the processes Ray has warm become workers
+    board = sweep.open_board()
+    broken: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            executor.run()
+        except BaseException as error:
+            broken.append(error)
+        finally:
+            sweep.close_board()
+
+    thread = threading.Thread(target=run, name="executor", daemon=True)
+    with progress.shown(sweep.state, console):
+        thread.start()
+        executor.warm.wait(WARM_UP)
+        sweep.begin_wandb()
+        try:
+            run_grid(_in_order(sweep, cluster), board, cluster.scratch / "tune", sweep.trial_ended)
+        finally:
+            executor.stop()
+            thread.join(timeout=10)
+            executor.close()
+    for trial_id in sweep.trials:
+        sweep.trial_ended(trial_id)  # whatever Tune did not tell
+    if broken:
+        raise broken[0]
+
+
+def _in_order(sweep: Sweep, cluster: Cluster) -> list[str]:
+    """The trials that are to run, in the order in which their last stages are expected to end."""
+    ends = sweep.prepared.schedule(max(1, int(cluster.cpus))).finished_at
+    waiting = [trial_id for trial_id in sweep.trials if trial_id not in sweep.prepared.finished]
+    return sorted(waiting, key=lambda trial_id: ends.get(sweep.trials[trial_id].chain[-1].key, 0.0))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the sweep in order, once; a second Ctrl-C changes nothing."""
+
+    def interrupt(signum: int, frame: object) -> None:  # noqa: ARG001
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def log_rows(prepared: Prepared, options: Launch, rows: Sequence[Row], console: Console) -> None:
+    """Write, and online send, the W&B runs that earlier launches did not get to."""
+    log = wandb_log(prepared, options, console)
+    log.start()
+    for row in rows:
+        log.add(row)
+    log.close(rows)

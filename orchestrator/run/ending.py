@@ -1,0 +1,66 @@
+"""How a sweep ends: what is said, and with which exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from orchestrator.options import FINISHED, INTERRUPTED, SOME_FAILED
+from orchestrator.plan.prepare import Prepared
+from orchestrator.results.tradeoff import tradeoff_table
+from orchestrator.run.executor import StageExecutor
+from orchestrator.run.sweep import Sweep
+from orchestrator.text import say
+from tasks.trial.row import Row
+
+
+def how_it_ended(sweep: Sweep, executor: StageExecutor | None, interrupted: bool) -> str:
+    if interrupted:
+        return "interrupted"
+    if executor is not None and executor.stopped_by is not None:
+        return f"stopped early: {executor.stopped_by}"
+    finished, failed = sweep.state.counts()
+    return f"ended with {finished} finished and {failed} failed trials"
+
+
+def end_without_head(sweep: Sweep, console: Console, reason: str) -> None:
+    """Keep what came out, say why it ends here, and end the process: nothing that waits for Ray will return."""
+    console.show_cursor()
+    for trial_id in sweep.trials:
+        sweep.trial_ended(trial_id)
+    sweep.close(reason, hurried=True)
+    code = closing(sweep, None, console, interrupted=False)
+    say(console, f"{reason}; nothing finished is lost: with a head that answers, the same command continues")
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def closing(sweep: Sweep, executor: StageExecutor | None, console: Console, interrupted: bool) -> int:
+    finished, failed = sweep.state.counts()
+    total = len(sweep.trials)
+    summary(sweep.prepared, list(sweep.state.rows.values()), console)
+    say(console, f"{total} trials, {finished} finished, {failed} failed, {total - finished - failed} not run")
+    if interrupted:
+        say(console, "interrupted: nothing finished is lost, the same command continues")
+        return INTERRUPTED
+    log = sweep.prepared.storage.place(sweep.failures_log)
+    if executor is not None and executor.stopped_by is not None:
+        say(console, f"stopped early: {executor.stopped_by}\n  traceback in {log}")
+    elif failed:
+        errors = sorted({row["error"] for row in sweep.state.rows.values() if row["status"] == "failed"})
+        say(console, "\n".join([*(f"  {error}" for error in errors[:5]), f"  tracebacks in {log}"]))
+    return SOME_FAILED if failed or finished < total else FINISHED
+
+
+MOST_LINES = 150
+"""Configurations shown at the end of a sweep; `advsweep results` shows all."""
+
+
+def summary(prepared: Prepared, rows: Sequence[Row], console: Console) -> None:
+    """The table at the end, and where everything is."""
+    say(console, tradeoff_table(rows, MOST_LINES))
+    root = prepared.storage.place(prepared.sweep.path())
+    say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")

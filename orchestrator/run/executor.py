@@ -1,0 +1,185 @@
+"""The stage executor: every distinct job once, on a pool of actors, longest remaining path first.
+
+A job's own errors, losses of its worker, and memory that runs out have a budget each. A job that fails takes what
+depends on it along, and nothing else. The same error in the first few jobs of a kind stops all.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from orchestrator.run.failures import Ending, cause_of, message
+from orchestrator.run.job_graph import JobGraph, Node, State
+from orchestrator.run.job_run import Finished
+from orchestrator.run.worker_pool import WorkerPool
+from orchestrator.space.resources import Resources, ResourceTable
+from tasks.errors import StorageError
+from tasks.trial.chain import KINDS, Kind, Stage
+
+Record = Mapping[str, Any]
+POLL = 0.2
+"""Seconds after which the executor looks up even if nothing ended."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How often a job is tried again, by what ended its runs, and how long a run may take."""
+
+    max_failures: int = 1
+    """After errors of its own and time-outs."""
+    max_preemptions: int = 10
+    """After losses of its worker or its node."""
+    max_out_of_memory: int = 1
+    """After it ran out of memory: its neighbours may have taken it, but no more than once."""
+    timeouts: Mapping[Kind, float] = field(default_factory=dict)
+    """Seconds that one run of a kind may take; a kind that is not named may take any time."""
+    breaker: int = 3
+    """Jobs of a kind that fail alike before any of that kind succeeds: then the sweep is stopped."""
+
+    def again(self, node: Node, how: Ending) -> bool:
+        """Whether a job is tried again whose last run ended so."""
+        most = {
+            Ending.FAILED: self.max_failures,
+            Ending.PREEMPTED: self.max_preemptions,
+            Ending.NO_MEMORY: self.max_out_of_memory,
+        }
+        return node.ended[how] <= most[how]
+
+
+class Listener(Protocol):
+    """Told what happens, in the executor's thread."""
+
+    def started(self, stages: Sequence[Stage], where: str) -> None: ...
+
+    def finished(self, stages: Sequence[Stage], records: Sequence[Record]) -> None: ...
+
+    def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None: ...
+
+    def lost(self, stages: Sequence[Stage], error: str, again: bool) -> None: ...
+
+    def blocked(self, stages: Sequence[Stage], error: str) -> None: ...
+
+
+class StageExecutor:
+    """Runs a job graph to its end."""
+
+    def __init__(
+        self,
+        graph: JobGraph,
+        pool: WorkerPool,
+        resources: ResourceTable,
+        listener: Listener,
+        policy: Policy,
+        *,
+        eager: bool = False,
+    ) -> None:
+        """:param eager: start workers for jobs that are not ready yet; right where nobody else wants the machine."""
+        self._graph = graph
+        self._pool = pool
+        self._resources = resources
+        self._listener = listener
+        self._policy = policy
+        classes = {resources.of(node.job.kind) for node in graph.nodes.values()}
+        self._early = classes.pop() if eager and len(classes) == 1 else None
+        self._failures: dict[Kind, Counter[str]] = defaultdict(Counter)
+        self._succeeded: set[Kind] = set()
+        self._stop = threading.Event()
+        self.warm = threading.Event()
+        """Set once the first workers are up: until then nothing else should compete with their start."""
+        self.stopped_by: str | None = None
+        """Why the executor gave up before the end: a systematic failure, in one line."""
+
+    def stop(self) -> None:
+        """Start nothing more and return soon; runs in progress end with their workers."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End every worker."""
+        self._pool.close()
+
+    def run(self) -> None:
+        """Return when nothing is left to run, or after `stop`."""
+        while self._graph.open and not self._stop.is_set() and self.stopped_by is None:
+            self.dispatch()
+            if not self._pool.starting:
+                self.warm.set()
+            for ended in self._pool.wait(POLL):
+                self._settle(ended)
+            self.stopped_by = self.stopped_by or self._pool.cannot_start
+        if self.stopped_by is not None:
+            self._give_up(self.stopped_by)
+        self.warm.set()
+
+    def dispatch(self) -> None:
+        """Ask for the workers that the ready jobs need, and give jobs to those that are up."""
+        wanted: Counter[Resources] = Counter()
+        for kind, count in self._graph.ready().items():
+            wanted[self._resources.of(kind)] += count
+        if self._early and self.warm.is_set():  # the workers of the critical path first: the others would slow them
+            wanted = Counter({self._early: self._graph.waiting})
+        self._pool.resize(wanted)
+        while idle := self._pool.idle_resources():
+            node = self._graph.take([kind for kind in KINDS if self._resources.of(kind) in idle])
+            if node is None:
+                return
+            kind = node.job.kind
+            where = self._pool.submit(node, self._resources.of(kind), self._policy.timeouts.get(kind))
+            self._listener.started(node.job.stages, where)
+
+    def _settle(self, ended: Finished) -> None:
+        node = ended.node
+        if ended.error is None:
+            self._succeeded.add(node.job.kind)
+            self._graph.finish(node)
+            self._listener.finished(node.job.stages, ended.records)
+            return
+        node.ended[ended.ending] += 1
+        if ended.ending is Ending.PREEMPTED:
+            self._settle_loss(node, type(ended.error).__name__)
+        else:
+            self._settle_failure(node, ended.ending, ended.error)
+
+    def _settle_loss(self, node: Node, error: str) -> None:
+        again = self._policy.again(node, Ending.PREEMPTED)
+        self._listener.lost(node.job.stages, error, again)
+        if again:
+            self._graph.again(node)
+        else:
+            times = node.ended[Ending.PREEMPTED]
+            self._fail(node, f"its worker was lost {times} times, the last time by {error}")
+
+    def _settle_failure(self, node: Node, how: Ending, error: BaseException) -> None:
+        told, cause = message(error), cause_of(error)
+        full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
+        hopeless = full_disk or isinstance(cause, StorageError)
+        again = self._policy.again(node, how) and not hopeless
+        self._listener.failed(node.job.stages, told, str(error), again)
+        if again:
+            self._graph.again(node)
+            return
+        self._fail(node, told)
+        if hopeless:
+            self.stopped_by = f"the storage is {'full' if full_disk else 'out of reach'}: {told}"
+        self._trip(node.job.kind, told)
+
+    def _trip(self, kind: Kind, told: str) -> None:
+        """The circuit breaker: stop when the first jobs of a kind all fail alike."""
+        self._failures[kind][told] += 1
+        if kind not in self._succeeded and self._failures[kind][told] >= self._policy.breaker:
+            count = self._failures[kind][told]
+            self.stopped_by = f"the first {count} {kind} stages failed alike: {told}"
+
+    def _fail(self, node: Node, error: str) -> None:
+        for blocked in self._graph.fail(node, error):
+            self._listener.blocked(blocked.job.stages, str(blocked.error))
+
+    def _give_up(self, reason: str) -> None:
+        for node in self._graph.nodes.values():
+            if node.state in (State.WAITING, State.READY, State.RUNNING):
+                node.state, node.error = State.BLOCKED, f"not run: {reason}"
+                self._listener.blocked(node.job.stages, str(node.error))

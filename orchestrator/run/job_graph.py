@@ -1,0 +1,127 @@
+"""The state of every job: which may run, which comes first, which is lost with another. Plain data."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from orchestrator.plan.plan import Job
+from orchestrator.run.failures import Ending
+from tasks.trial.chain import Kind
+
+
+class State(Enum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """Something that it builds on failed."""
+
+
+@dataclass
+class Node:
+    """A job in the graph."""
+
+    job: Job
+    priority: float
+    missing: int
+    """Upstream jobs that are not done yet."""
+    state: State = State.WAITING
+    ended: Counter[Ending] = field(default_factory=Counter)
+    """How its runs ended that were no success."""
+    error: str | None = None
+
+
+class JobGraph:
+    """Jobs by state; ready ones come out by longest remaining path."""
+
+    def __init__(self, jobs: Sequence[Job], priorities: Mapping[str, float], have: Collection[str] = ()) -> None:
+        """:param have: keys of stages that are in the store already."""
+        producer = {stage.key: job.id for job in jobs for stage in job.stages}
+        self._after: dict[str, list[Node]] = defaultdict(list)
+        self._order = itertools.count()
+        self._ready: dict[Kind, list[tuple[float, int, Node]]] = defaultdict(list)
+        self._running = 0
+        self._unstarted = len(jobs)
+        self.nodes: dict[str, Node] = {}
+        for job in jobs:
+            lost = [key for key in job.upstream if key not in producer and key not in have]
+            assert not lost, f"job {job.id} builds on stages that nothing makes: {lost}"
+            sources = {producer[key] for key in job.upstream if key in producer}
+            node = self.nodes[job.id] = Node(job, priorities[job.id], len(sources))
+            for source in sources:
+                self._after[source].append(node)
+        for node in self.nodes.values():
+            if not node.missing:
+                self._make_ready(node)
+
+    def _make_ready(self, node: Node, *, first: bool = False) -> None:
+        node.state = State.READY
+        urgency = math.inf if first else node.priority
+        heapq.heappush(self._ready[node.job.kind], (-urgency, next(self._order), node))
+
+    def ready(self) -> dict[Kind, int]:
+        """How many jobs of each kind may run, the kind of the most urgent job first."""
+        heads = sorted((heap[0][:2], kind) for kind, heap in self._ready.items() if heap)
+        return {kind: len(self._ready[kind]) for _, kind in heads}
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that nothing has started yet, ready or not."""
+        return self._unstarted
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is ready or running."""
+        return self._running > 0 or any(self._ready.values())
+
+    def take(self, runnable: Collection[Kind]) -> Node | None:
+        """The most urgent ready job whose kind is among `runnable`; it runs from now on."""
+        heaps = [heap for kind in runnable if (heap := self._ready[kind])]
+        if not heaps:
+            return None
+        _, _, node = heapq.heappop(min(heaps, key=lambda heap: heap[0][:2]))
+        node.state = State.RUNNING
+        self._running += 1
+        self._unstarted -= 1
+        return node
+
+    def again(self, node: Node) -> None:
+        """Put a job that was running back among the ready ones, before all others."""
+        self._running -= 1
+        self._unstarted += 1
+        self._make_ready(node, first=True)
+
+    def finish(self, node: Node) -> None:
+        """Mark a job done; what waited for it alone becomes ready."""
+        node.state = State.DONE
+        self._running -= 1
+        for child in self._after[node.job.id]:
+            child.missing -= 1
+            if not child.missing and child.state is State.WAITING:
+                self._make_ready(child)
+
+    def fail(self, node: Node, error: str) -> list[Node]:
+        """Mark a job failed and everything behind it blocked; returns the blocked ones."""
+        node.state, node.error = State.FAILED, error
+        self._running -= 1
+        cause = f"{node.job.kind} {node.job.stages[0].key[:12]} failed: {error}"
+        blocked: list[Node] = []
+        pending = list(self._after[node.job.id])
+        while pending:
+            child = pending.pop()
+            if child.state is State.WAITING:
+                child.state, child.error = State.BLOCKED, cause
+                self._unstarted -= 1
+                blocked.append(child)
+                pending += self._after[child.job.id]
+        return blocked

@@ -1,0 +1,50 @@
+"""One live display on a terminal, plain lines elsewhere: of a sweep of this process, or of any in a storage."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.live import Live
+
+from orchestrator.run.state import SweepState
+from orchestrator.status.display import headline, panel
+from orchestrator.text import duration
+
+REFRESH = 0.25
+LINE_EVERY = 5.0
+"""Seconds between plain lines."""
+
+
+@contextlib.contextmanager
+def shown(state: SweepState, console: Console) -> Iterator[None]:
+    """Show the state of a sweep while it runs."""
+    closing = threading.Event()
+    watch = _live if console.is_terminal else _lines
+    thread = threading.Thread(target=watch, args=(state, console, closing), name="display", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        thread.join()
+
+
+def _live(state: SweepState, console: Console, closing: threading.Event) -> None:
+    with Live(panel(state.facts()), console=console, refresh_per_second=4, transient=True) as live:
+        while not closing.wait(REFRESH):
+            live.update(panel(state.facts()))
+
+
+def _lines(state: SweepState, console: Console, closing: threading.Event) -> None:
+    last, shown_at = "", 0.0
+    while not closing.wait(REFRESH):
+        if time.monotonic() - shown_at < LINE_EVERY:
+            continue
+        line = headline(state.facts())
+        if line != last:
+            console.print(f"[{duration(state.elapsed)}] {line}", markup=False, highlight=False, soft_wrap=True)
+            last, shown_at = line, time.monotonic()

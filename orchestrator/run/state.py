@@ -1,0 +1,152 @@
+"""What a running sweep knows of itself: the one place that the executor writes and every display reads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.results import tradeoff
+from orchestrator.run.outcome_board import FINISHED
+from tasks.trial.chain import Stage
+from tasks.trial.row import Row
+
+BEST_SHARE = 50
+"""The pause before the best trade-off is looked for again, in units of the time that it took: 2 % of the driver."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stage that runs now."""
+
+    stage: Stage
+    since: float
+    where: str
+
+
+@dataclass
+class SweepState:
+    """Counts and times of one sweep; every method may be called from any thread."""
+
+    trials: int
+    jobs: int
+    reused: int
+    """Distinct stages that were in the store already."""
+    expected: Mapping[str, float]
+    """Stage key -> seconds that it is expected to take, or units of work where nothing was ever timed."""
+    total_work: float = 0.0
+    """The sum over the jobs, in the same unit."""
+    forecast: float | None = None
+    """Seconds that all is expected to take, from the times of earlier stages; null where nothing was ever timed."""
+    rows: dict[str, Row] = field(default_factory=dict)
+    jobs_done: int = 0
+    failures: int = 0
+    """Runs that ended by an error of their own, by taking too long, or for want of memory."""
+    retries: int = 0
+    """Those of them whose stage was tried again."""
+    preemptions: int = 0
+    """Runs that ended with their worker or their node."""
+    running: dict[str, Running] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    _begun: float | None = None
+    _last_done: float = 0.0
+    _work_done: float = 0.0
+    _statuses: Counter[str] = field(default_factory=Counter)
+    _best: tradeoff.Cell | None = None
+    _best_at: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._statuses.update(row["status"] for row in self.rows.values())
+
+    def start(self, stages: Sequence[Stage], where: str) -> None:
+        """A job was given to a worker."""
+        now = time.monotonic()
+        with self._lock:
+            self._begun = self._begun or now
+            self.running[stages[0].key] = Running(stages[0], now, where)
+
+    def end(self, stages: Sequence[Stage], *, done: bool) -> None:
+        """A run of a job ended."""
+        with self._lock:
+            self.running.pop(stages[0].key, None)
+            if done:
+                self.jobs_done += 1
+                self._last_done = time.monotonic()
+                self._work_done += max(self.expected[stage.key] for stage in stages)
+
+    def row(self, row: Row) -> None:
+        """A trial ended."""
+        with self._lock:
+            self.rows[row["trial_id"]] = row
+            self._statuses[row["status"]] += 1
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the sweep began."""
+        return time.monotonic() - self.started
+
+    def counts(self) -> tuple[int, int]:
+        """Finished and failed trials, earlier launches included."""
+        with self._lock:
+            return self._statuses["finished"], self._statuses["failed"]
+
+    def remaining(self) -> float | None:
+        """Seconds until the end: at the speed so far, or before anything is done as forecast."""
+        begun = self._begun
+        if self._work_done and begun is not None:
+            spent = self._last_done - begun
+            left = spent * max(0.0, self.total_work - self._work_done) / self._work_done
+            return max(0.0, left - (time.monotonic() - self._last_done))
+        return None if self.forecast is None else max(0.0, self.forecast - self.elapsed)
+
+    def best(self) -> tradeoff.Cell | None:
+        """The best trade-off so far, as of a moment ago: with many trials it is looked for less often."""
+        if time.monotonic() >= self._best_at:
+            began = time.monotonic()
+            with self._lock:
+                rows = list(self.rows.values())
+            self._best = tradeoff.best(rows)
+            self._best_at = time.monotonic() + BEST_SHARE * (time.monotonic() - began)
+        return self._best
+
+    def facts(self) -> dict[str, Any]:
+        """All of it as plain data: what the display shows and a heartbeat publishes."""
+        finished, failed = self.counts()
+        best, now = self.best(), time.monotonic()
+        with self._lock:
+            running = list(self.running.values())
+        return {
+            "trials": self.trials,
+            "finished": finished,
+            "failed": failed,
+            "jobs": self.jobs,
+            "jobs_done": self.jobs_done,
+            "reused": self.reused,
+            "retries": self.retries,
+            "failures": self.failures,
+            "preemptions": self.preemptions,
+            "elapsed_seconds": self.elapsed,
+            "eta_seconds": self.remaining(),
+            "best": tradeoff.described(best) if best else None,
+            "running": [
+                {
+                    "stage": entry.stage.kind,
+                    "key": entry.stage.key,
+                    "model": entry.stage.model.name,
+                    "seed": entry.stage.seed,
+                    "where": entry.where,
+                    "seconds": now - entry.since,
+                }
+                for entry in running
+            ],
+        }
+
+
+def outcome(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What trials that wait are told of a finished stage."""
+    numbers = {name: value for name, value in record["metrics"].items() if isinstance(value, (int, float))}
+    return {"status": FINISHED, "metrics": numbers}

@@ -1,0 +1,84 @@
+"""Ray Tune owns the grid: one trial per grid point, a plain grid of coordinators without resources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.execution import class_cache
+
+from orchestrator.run.outcome_board import coordinate
+
+COORDINATORS = 2
+"""Trials that wait at the same time; each is a small process that does nothing else."""
+ON_HEAD = {"node:__internal_head__": 0.96 / COORDINATORS}
+"""What a coordinator holds: no CPU or GPU, a share of the one node that a sweep cannot lose.
+
+The share is what limits their number. Tune's own limit would not do: trials that end sooner than an actor starts
+make it start and kill a process for nearly every trial, unless the actors that start have to wait for a resource.
+"""
+QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_RESULT_DELIM": "/",
+}
+"""Tune's own output and loggers are off, and so is its restore: finished stages are what a sweep resumes from."""
+TRIALS_A_RUN = 2000
+"""Tune looks through all trials of a run for each that ends, so that a longer run would pay more for every trial."""
+COORDINATOR_LOSSES = 10
+"""How often Tune may lose a coordinator of one trial with its node; nothing is computed again because of it."""
+
+
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
+"""What Tune would hand to every coordinator, and Ray write into its logs; coordinators touch no storage."""
+
+
+class _Ended(tune.Callback):  # type: ignore[misc]
+    """Hands the end of each trial on. Tune pickles its callbacks, so what is told stays behind."""
+
+    def __init__(self, on_trial: Callable[[str, dict[str, Any]], None]) -> None:
+        self._on_trial = on_trial
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
+        self._on_trial(trial.config["trial"], trial.last_result or {})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+def run_grid(
+    trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]
+) -> None:
+    """Run one coordinator per trial, in this order; return when every trial has ended.
+
+    :param board: name of the `Board` actor.
+    :param folder: a local folder for Tune's own files; nothing in it is needed afterwards.
+    :param on_trial: told the trial id and the reported result when a trial ends.
+    """
+    os.environ.update(QUIET)
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
+    for first in range(0, len(trial_ids), TRIALS_A_RUN):
+        _run(trial_ids[first : first + TRIALS_A_RUN], board, folder / f"from-{first}", on_trial)
+
+
+def _run(trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]) -> None:
+    trainable = tune.with_resources(coordinate, tune.PlacementGroupFactory([ON_HEAD]))
+    tuner = tune.Tuner(
+        trainable,
+        param_space={"trial": tune.grid_search(list(trial_ids)), "board": board},
+        tune_config=tune.TuneConfig(reuse_actors=True),
+        run_config=tune.RunConfig(
+            name="grid",
+            storage_path=str(folder),
+            verbose=0,
+            callbacks=[_Ended(on_trial)],
+            failure_config=tune.FailureConfig(max_failures=COORDINATOR_LOSSES),
+        ),
+    )
+    tuner.fit()

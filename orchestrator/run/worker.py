@@ -1,0 +1,76 @@
+"""What runs inside a Ray actor of the pool: stages, one run after another, with torch and the data kept warm."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from orchestrator.cluster.node import Place, oom_kills
+from orchestrator.cluster.survey import difference, versions
+from tasks import paths
+from tasks.errors import UsageError
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
+from tasks.trial.chain import Stage
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """The same for every worker of a sweep."""
+
+    storage_uri: str
+    sweep_id: str
+    data_dir: Path | None
+    device: str = "auto"
+    fresh: bool = False
+    """Compute again and replace what is stored."""
+    versions: Mapping[str, str] | None = None
+    """What the driver runs, where a node may differ from it: one that comes in mid-sweep was not asked before."""
+
+
+class StageWorker:
+    """Runs stages and keeps a log of its own, which says what ran, not what was planned."""
+
+    def __init__(self, settings: WorkerSettings, threads: int) -> None:
+        """:raises UsageError: this node has other versions than the driver."""
+        if settings.versions and (other := difference(versions(), settings.versions)):
+            raise UsageError(f"node {platform.node()} {other}")
+        self._settings = settings
+        self._threads = threads
+        self._storage = open_storage(settings.storage_uri, established=True)
+        self._store = StageStore(self._storage, replace=settings.fresh)
+        self._node = ray.get_runtime_context().get_node_id()
+        name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
+        self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
+
+    def ready(self) -> Place:
+        """Where the actor is, once it is up."""
+        return Place(os.getpid(), self._node, oom_kills(), platform.node())
+
+    def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
+        """Compute and publish stages that share one run; their records."""
+        from tasks.stages.context import Context
+        from tasks.stages.run import run
+
+        settings = self._settings
+        context = Context(self._store, settings.data_dir, settings.device, self._threads, settings.sweep_id)
+        self._note("start", stages)
+        records = run(stages, context)
+        self._note("end", stages)
+        return records
+
+    def _note(self, event: str, stages: Sequence[Stage]) -> None:
+        """One line per stage; appended, so that a kill loses at most the line being written."""
+        for stage in stages:
+            entry = {"event": event, "kind": stage.kind, "key": stage.key, "time": time.time()}
+            entry |= {"node": self._node, "pid": os.getpid()}
+            self._storage.append(self._log, json.dumps(entry))

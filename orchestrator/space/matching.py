@@ -1,0 +1,61 @@
+"""Which trials a paper's number or claim is about: a mapping from columns or settings to the values they must have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tasks.errors import Problem, choices
+from tasks.schema import TRIALS
+from tasks.settings import parse_number
+from tasks.trial.row import Row
+
+SECTIONS = ("seed", "dataset", "model", "train", "prune", "finetune", "adversarial_finetune", "attack")
+
+ANY = "*"
+
+
+class Matcher:
+    """The finished rows of a sweep, their configurations read once."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = [(row, json.loads(row["config"])) for row in rows if row["status"] == "finished"]
+
+    def matching(self, match: Mapping[str, Any]) -> list[Row]:
+        """The rows that have every value of `match`.
+
+        A key is a column of the trials table, or a dotted path into the trial's configuration; null matches null,
+        and `*` whatever is not null.
+        """
+        wanted = match.items()
+        return [row for row, config in self._rows if all(_equal(_value(row, config, key), v) for key, v in wanted)]
+
+
+def match_problems(match: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    """Keys that no row can have."""
+    known = [*TRIALS.names, *SECTIONS]
+    for key in match:
+        if key.split(".")[0] not in known:
+            yield Problem(f"{path}.{key}", match[key], f"neither a column nor a setting; {choices(known, key)}")
+
+
+def _value(row: Row, config: dict[str, Any], path: str) -> Any:
+    """The value at a path: a column where there is one of that name, else a setting."""
+    if path in row:
+        return row[path]
+    node: Any = config
+    for name in path.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    if wanted == ANY:
+        return value is not None
+    if value is None or wanted is None or isinstance(value, (str, bool)):
+        return bool(value == wanted)
+    try:
+        return abs(float(value) - float(str(parse_number(wanted)))) < 1e-9
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,218 @@
+"""Search spaces: found by name or file, overridden, validated whole, and expanded into trials."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.space.grid import count, grid_problems, override, variants
+from orchestrator.space.paper import Paper, read_paper
+from orchestrator.space.resources import ResourceTable
+from orchestrator.space.timeouts import Timeouts, parse_timeouts
+from orchestrator.space.verification import with_verification
+from tasks.data.settings import DatasetSettings
+from tasks.errors import Problem, ProblemsError, UsageError, choices
+from tasks.evaluation.settings import AttackSettings
+from tasks.keys import canonical_json
+from tasks.models.settings import ModelSettings
+from tasks.pruning.settings import PruneSettings
+from tasks.settings import Count, Settings, problems
+from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.trial.trial import Trial, normalized
+from tasks.yaml_files import NOT_SETTINGS, parse_yaml, read_mapping
+
+SECTIONS: dict[str, type[Settings]] = {
+    "dataset": DatasetSettings,
+    "model": ModelSettings,
+    "train": TrainSettings,
+    "prune": PruneSettings,
+    "finetune": FinetuneSettings,
+    "adversarial_finetune": AdversarialFinetuneSettings,
+    "attack": AttackSettings,
+}
+PAPER = ("reference", "claims")
+"""Sections about a paper: no grid stands in them."""
+REQUIRED = ("dataset", "model", "attack")
+LARGEST = 1_000_000
+"""More trials than this are a mistake rather than a plan."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """A validated search space."""
+
+    name: str
+    description: str
+    content: dict[str, Any]
+    """The file with its overrides, as plain data."""
+    paper: Paper
+    """What a paper reports about these trials."""
+    resources: ResourceTable
+    timeouts: Timeouts
+    """Seconds that a run of a kind of stage may take."""
+    trials: tuple[Trial, ...]
+    """Distinct trials in canonical form, in the order of the grid."""
+
+
+def shipped() -> dict[str, Path]:
+    """Name -> file of the spaces that come with advsweep."""
+    folder = Path(str(resources.files("search_spaces")))
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def find(name: str) -> Path:
+    """The file of a space.
+
+    :param name: a shipped space, or the path of a YAML file.
+    :raises UsageError: there is none; the message lists the shipped ones.
+    """
+    known = shipped()
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.exists():
+        if not path.is_file():
+            raise UsageError(f"--space {name}: there is no such file")
+        return path
+    raise UsageError(f"--space {name}: no such file, and no space of that name; {choices(known, name)}")
+
+
+def load(name: str, overrides: Sequence[str] = (), *, verify: bool = False) -> Space:
+    """Read, override, validate and expand a space.
+
+    :param overrides: `path.to.setting=value` each; the value is YAML, so it may be a grid.
+    :param verify: add the cells that make more checks of the numbers possible.
+    :raises UsageError: with every mistake of the file and the overrides.
+    """
+    path = find(name)
+    content = read_mapping(path)
+    for text in overrides:
+        apply_override(content, text)
+    if verify:
+        content = with_verification(content)
+    return build(path.stem, str(path), content)
+
+
+def apply_override(content: dict[str, Any], text: str) -> None:
+    """Set one value.
+
+    :raises UsageError: the text is not `path=value`, or its path leads nowhere.
+    """
+    path, found, value = text.partition("=")
+    if not found or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", path.strip()):
+        raise UsageError(f"--set {text}: write it as path.to.setting=value, such as prune.ratio=0.3")
+    if not override(content, path.strip().split("."), parse_yaml(value, f"--set {text}")):
+        raise UsageError(f"--set {text}: there is nothing at {path.strip()}; items of a list count from 0")
+
+
+def build(name: str, source: str, content: dict[str, Any]) -> Space:
+    """Validate and expand the content of a space.
+
+    :raises ProblemsError: with every mistake, each with its path, its value and what is allowed.
+    """
+    found = list(grid_problems({key: content[key] for key in content if key not in PAPER}, ""))
+    if found:
+        raise ProblemsError(source, found)
+    _refuse_explosion(source, content)
+    found += _unknown_sections(content)
+    seeds, seed_problems = _seeds(content.get("seed", 0))
+    sections = {name: _section(name, content.get(name)) for name in SECTIONS}
+    resources, resource_problems = ResourceTable.parse(content.get("resources"))
+    timeouts, timeout_problems = parse_timeouts(content.get("timeouts"))
+    paper, paper_problems = read_paper(content)
+    found += [*seed_problems, *resource_problems, *timeout_problems, *paper_problems, *_texts(content)]
+    found += [problem for _, section_problems in sections.values() for problem in section_problems]
+    if not found:
+        found = list(_unvalidated(sections))
+    if found:
+        raise ProblemsError(source, found)
+    grids = [seeds, *(values for values, _ in sections.values())]
+    trials = tuple(
+        Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
+        for values in itertools.product(*grids)
+    )
+    return Space(name, str(content.get("description") or ""), content, paper, resources, timeouts, trials)
+
+
+def _refuse_explosion(source: str, content: dict[str, Any]) -> None:
+    total = count({key: value for key, value in content.items() if key not in NOT_SETTINGS})
+    if total > LARGEST:
+        raise UsageError(f"{source}: {total:,} trials; the most that a space may have is {LARGEST:,}")
+
+
+def _unknown_sections(content: dict[str, Any]) -> Iterator[Problem]:
+    known = {"seed", *SECTIONS, *NOT_SETTINGS}
+    for name in content:
+        if name not in known:
+            yield Problem(name, content[name], f"unknown section; {choices(known, name)}")
+
+
+def _texts(content: dict[str, Any]) -> Iterator[Problem]:
+    description = content.get("description")
+    if description is not None and not isinstance(description, str):
+        yield Problem("description", description, "is not a text")
+
+
+def _unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
+    """Settings that need a validation part, where some variant of the data set has none."""
+    share = min(dataset.split.validation for dataset in sections["dataset"][0])
+    for name in ("train", "finetune", "adversarial_finetune"):
+        for section in sections[name][0]:
+            if section is not None and (message := section.validation_problem(share)):
+                yield Problem(name, None, message)
+
+
+def _seeds(node: Any) -> tuple[list[int], list[Problem]]:
+    adapter, seeds, found = TypeAdapter(Count), [], []
+    for value in variants(node):
+        try:
+            seed = adapter.validate_python(value)
+        except ValidationError as error:
+            found.append(Problem("seed", value, error.errors()[0]["msg"]))
+            continue
+        if seed < 0:
+            found.append(Problem("seed", value, "should be 0 or more"))
+        seeds.append(seed)
+    return list(dict.fromkeys(seeds)), found
+
+
+def _section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
+    """The distinct canonical variants of a section, and its mistakes."""
+    distinct: dict[str, Any] = {}
+    found: list[Problem] = []
+    for raw in variants(node):
+        if raw is None:
+            if name in REQUIRED:
+                found.append(Problem(name, None, "is missing"))
+            distinct.setdefault("null", None)
+            continue
+        try:
+            section = normalized(SECTIONS[name].model_validate(raw))
+        except ValidationError as error:
+            found += problems(error, SECTIONS[name], name)
+            continue
+        distinct.setdefault("null" if section is None else canonical_json(section.canonical()), section)
+    return list(distinct.values()), found
+
+
+def first_sentence(description: str) -> str:
+    """What a list shows of a description: up to the first full stop or semicolon."""
+    text = " ".join(description.split())
+    return re.split(r"(?<=[.;])\s", text, maxsplit=1)[0].rstrip(".;")
+
+
+def resolved_text(space: Space) -> str:
+    """The space with its overrides as YAML, for `space.yaml`."""
+    import yaml
+
+    plain = json.loads(json.dumps(space.content, default=str))
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return text

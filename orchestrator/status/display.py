@@ -1,0 +1,58 @@
+"""What a running sweep looks like in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.text import duration
+
+MOST_RUNNING = 20
+"""Stages that a display lists; of the others it says how many there are."""
+
+
+def headline(facts: Mapping[str, Any]) -> str:
+    """`trials 12/240, jobs 40/84, ...` in one line."""
+    parts = [f"trials {facts['finished']}/{facts['trials']}", f"jobs {facts['jobs_done']}/{facts['jobs']}"]
+    parts.append(f"reused {facts['reused']}")
+    for name, words in (("failed", "failed"), ("failures", "failures"), ("preemptions", "preemptions")):
+        if facts[name]:
+            parts.append(f"{words} {facts[name]}")
+    left = facts["eta_seconds"]
+    parts.append(f"ETA {duration(left)}" if left is not None else "ETA -")
+    return ", ".join(parts)
+
+
+def running_lines(facts: Mapping[str, Any], older: float = 0.0) -> list[list[str]]:
+    """Cells for each stage that runs: kind, model and seed, key, where, for how long.
+
+    :param older: seconds since the facts were true.
+    """
+    return [
+        [
+            entry["stage"],
+            f"{entry['model']} seed {entry['seed']}",
+            entry["key"][:8],
+            entry["where"],
+            duration(entry["seconds"] + older),
+        ]
+        for entry in facts["running"]
+    ]
+
+
+def panel(facts: Mapping[str, Any], older: float = 0.0) -> Group:
+    """The live display of one sweep."""
+    bar = Padding(ProgressBar(total=max(1, facts["jobs"]), completed=facts["jobs_done"], width=40), 0)
+    running = Table.grid(padding=(0, 2))
+    lines = running_lines(facts, older)
+    for cells in lines[:MOST_RUNNING]:
+        running.add_row(f"  {cells[0]}", *map(Text, cells[1:]))
+    if len(lines) > MOST_RUNNING:
+        running.add_row(f"  and {len(lines) - MOST_RUNNING} more")
+    return Group(Text(headline(facts)), bar, running, Text(f"best so far: {facts['best'] or '-'}"))

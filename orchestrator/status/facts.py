@@ -1,0 +1,148 @@
+"""How far a sweep is, read from its storage alone: correct while it runs elsewhere."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.results import tradeoff
+from orchestrator.status.display import running_lines
+from orchestrator.store.fault_log import FAILURE, PREEMPTION, faults
+from orchestrator.store.heartbeat import RUNNING as BEATING
+from orchestrator.store.heartbeat import Driver, Pulse
+from orchestrator.store.sweep_store import SweepStore
+from orchestrator.text import duration, text_table
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import Storage
+from tasks.trial.chain import KINDS
+from tasks.trial.row import Row
+
+RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "some failed"
+COUNTED = ("jobs", "jobs_done")
+"""What the drivers that run now count since they began; several add up."""
+
+
+def status_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -> dict[str, Any]:
+    """Whether the sweep runs and what runs where, counts of trials and stages, and the best trade-off so far.
+
+    :param pulse: of a reader that has looked before; null: this is the first look.
+    """
+    sweep = SweepStore(storage, sweep_id)
+    plan, rows, gone_wrong = sweep.plan(), sweep.rows(), faults(sweep)
+    planned = {trial["trial_id"] for trial in plan["trials"]}
+    current = [row for row in rows if row["trial_id"] in planned]
+    finished = sum(row["status"] == "finished" for row in current)
+    failed = sum(row["status"] == "failed" for row in current)
+    stored = set(StageStore(storage).keys()) & plan["stages"].keys()
+    best, drivers = tradeoff.best(current), (pulse or Pulse()).drivers(sweep)
+    living = [driver for driver in drivers if driver.alive]
+    missing = len(planned) - finished - failed
+    return {
+        "sweep_id": sweep_id,
+        "space": plan["space"],
+        "state": RUNNING if living else _at_rest(failed, missing),
+        "detail": _detail(drivers, living),
+        "trials": len(planned),
+        "finished": finished,
+        "failed": failed,
+        "missing": missing,
+        "stages": len(plan["stages"]),
+        "stages_stored": len(stored),
+        "failures": sum(fault["what"] == FAILURE for fault in gone_wrong),
+        "retries": sum(fault["what"] == FAILURE and fault["again"] for fault in gone_wrong),
+        "preemptions": sum(fault["what"] == PREEMPTION for fault in gone_wrong),
+        "best": tradeoff.described(best) if best else None,
+        "errors": sorted({row["error"] for row in current if row["status"] == "failed"}),
+        "silent": bool(drivers) and not living and drivers[-1].facts["state"] == BEATING,
+        **_of_drivers(drivers, living),
+        "work_left_seconds": _work_left(plan["stages"], stored, current),
+    }
+
+
+def _at_rest(failed: int, missing: int) -> str:
+    if missing:
+        return STOPPED
+    return FAILED if failed else FINISHED
+
+
+def _detail(drivers: Sequence[Driver], living: Sequence[Driver]) -> str:
+    """Who runs it, or how the last driver ended; a sweep of an earlier release has left no sign."""
+    if living:
+        return ", ".join(f"{d.facts['host']} pid {d.facts['pid']}, sign of life {_ago(d.age)}" for d in living)
+    if not drivers:
+        return ""
+    last = drivers[-1]
+    return str(last.facts["outcome"] or f"no sign of life from {last.facts['host']} for {duration(last.age)}")
+
+
+def _ago(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
+
+
+def _of_drivers(drivers: Sequence[Driver], living: Sequence[Driver]) -> dict[str, Any]:
+    """What runs, and what was counted: by the drivers that live, else by the last one."""
+    told = [driver.facts for driver in living or drivers[-1:]]
+    remaining = [driver.facts["eta_seconds"] for driver in living if driver.facts["eta_seconds"] is not None]
+    return {
+        **{name: sum(facts[name] for facts in told) for name in COUNTED},
+        "reused": max((facts["reused"] for facts in told), default=0),
+        "running": [
+            {**entry, "seconds": entry["seconds"] + driver.age}
+            for driver in living
+            for entry in driver.facts["running"]
+        ],
+        "eta_seconds": max(remaining) if remaining else None,
+    }
+
+
+def _work_left(stages: Mapping[str, Any], stored: set[str], rows: Sequence[Row]) -> float | None:
+    """Seconds that the missing stages take one after another, by the recorded times of their kinds.
+
+    Null where a kind was never timed. Attacks that will share a run are counted one by one.
+    """
+    wanted = Counter(identity["kind"] for key, identity in stages.items() if key not in stored)
+    typical = {
+        kind: statistics.median(times)
+        for kind in KINDS
+        if (times := [row[f"{kind}_seconds"] for row in rows if row[f"{kind}_seconds"] is not None])
+    }
+    if not wanted.keys() <= typical.keys():
+        return None
+    return float(sum(count * typical[kind] for kind, count in wanted.items()))
+
+
+def status_lines(facts: Sequence[dict[str, Any]]) -> list[str]:
+    """A line per sweep, what runs where, and what went wrong."""
+    if not facts:
+        return []
+    columns = ["sweep", "state", "trials", "finished", "failed", "missing", "stages", "stored"]
+    names = ["sweep_id", "state", "trials", "finished", "failed", "missing", "stages", "stages_stored"]
+    lines = [text_table([*columns, "best trade-off so far"],
+                        [[*(str(fact[name]) for name in names), fact["best"] or "-"] for fact in facts])]  # fmt: skip
+    for fact in facts:
+        lines += sweep_lines(fact)
+    return lines
+
+
+def sweep_lines(fact: Mapping[str, Any]) -> list[str]:
+    """What a line of the table has no room for."""
+    lines = []
+    if fact["state"] in (RUNNING, STOPPED):
+        parts = [f"{fact['state']} ({fact['detail']})" if fact["detail"] else fact["state"], *_troubles(fact)]
+        lines.append(f"{fact['sweep_id']}: {', '.join(parts)}")
+        cells = running_lines(fact)
+        if cells:
+            table = text_table(["stage", "model", "key", "where", "for"], cells)
+            lines += [f"  {line}" for line in table.splitlines()]
+    return [*lines, *(f"  {fact['sweep_id']}: {error}" for error in fact["errors"][:5])]
+
+
+def _troubles(fact: Mapping[str, Any]) -> list[str]:
+    parts = [f"{name} {fact[name]}" for name in ("reused", "failures", "retries", "preemptions")]
+    if fact["eta_seconds"] is not None:
+        parts.append(f"ETA {duration(fact['eta_seconds'])}")
+    elif fact["work_left_seconds"]:
+        parts.append(f"{duration(fact['work_left_seconds'])} of work left by recorded times")
+    return parts

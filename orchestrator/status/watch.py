@@ -1,0 +1,99 @@
+"""`advsweep status`: once, or again and again until nothing runs any more."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from orchestrator.status.display import MOST_RUNNING, headline, panel
+from orchestrator.status.facts import RUNNING, status_facts, status_lines
+from orchestrator.store.heartbeat import BEAT, Pulse
+from orchestrator.store.sweep_store import find_sweep, sweep_ids
+from tasks.storage.storage import Storage
+
+EVERY = 2.0
+"""Seconds between two looks at the storage."""
+
+
+class Watch:
+    """Looks at one sweep or at all of a storage."""
+
+    def __init__(self, storage: Storage, name: str | None) -> None:
+        """:param name: a sweep; null: all of them."""
+        self._storage, self._name, self._pulse = storage, name, Pulse()
+        self._since = time.monotonic()
+
+    def look(self) -> list[dict[str, Any]]:
+        """The facts of each sweep now.
+
+        :raises UsageError: there is no sweep of that name.
+        """
+        names = [find_sweep(self._storage, self._name).sweep_id] if self._name else sweep_ids(self._storage)
+        return [status_facts(self._storage, name, self._pulse) for name in names]
+
+    def goes_on(self, facts: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether there is more to see: a sweep runs, or one that seems dead may yet show that only clocks differ."""
+        if time.monotonic() - self._since < 2 * BEAT and any(fact["silent"] for fact in facts):
+            return True
+        return any(fact["state"] == RUNNING for fact in facts)
+
+
+def once(storage: Storage, name: str | None, *, as_json: bool) -> str:
+    """What `advsweep status` prints."""
+    facts = Watch(storage, name).look()
+    return json.dumps(facts, indent=1) if as_json else "\n".join(status_lines(facts)) or "no sweeps yet"
+
+
+def follow(storage: Storage, name: str | None, console: Console, *, as_json: bool) -> None:
+    """Show what changes until no sweep runs: one live display on a terminal, lines of text or JSON elsewhere."""
+    watch = Watch(storage, name)
+    if as_json or not console.is_terminal:
+        _follow_in_lines(watch, as_json=as_json)
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while watch.goes_on(facts := watch.look()):
+            live.update(display(facts), refresh=True)
+            time.sleep(EVERY)
+    print("\n".join(status_lines(facts)) or "no sweeps yet", flush=True)  # noqa: T201
+
+
+def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
+    last = ""
+    while True:
+        facts = watch.look()
+        if as_json:
+            text = json.dumps(facts)
+        elif watch.goes_on(facts):
+            text = "\n".join(_line(fact) for fact in facts if fact["state"] == RUNNING)
+        else:
+            text = "\n".join(status_lines(facts)) or "no sweeps yet"
+        if text not in ("", last):
+            print(text, flush=True)  # noqa: T201
+        last = text
+        if not watch.goes_on(facts):
+            return
+        time.sleep(EVERY)
+
+
+def _line(fact: Mapping[str, Any]) -> str:
+    """One line of a sweep that runs: it stays the same while nothing but time passes."""
+    runs = [f"{entry['stage']} {entry['key'][:8]} on {entry['where']}" for entry in fact["running"][:MOST_RUNNING]]
+    counts = headline({**fact, "eta_seconds": fact["eta_seconds"] and round(fact["eta_seconds"], -1)})
+    return f"{fact['sweep_id']}: {counts}; {', '.join(runs) or 'nothing runs yet'}"
+
+
+def display(facts: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """The live display: a panel for each sweep that runs, a line for each that does not."""
+    parts: list[RenderableType] = []
+    for fact in facts:
+        state = f"{fact['state']} ({fact['detail']})" if fact["detail"] else fact["state"]
+        parts.append(Text(f"{fact['sweep_id']}: {state}, {fact['stages_stored']}/{fact['stages']} stages stored"))
+        if fact["state"] == RUNNING:
+            parts.append(panel(fact))
+    return Group(*parts)

@@ -1,0 +1,131 @@
+"""The sign of life that a driver leaves in the storage, and how others tell from it whether the driver lives.
+
+A reader judges by the age of the file, by the clock of the storage and its own, which may differ by 20 seconds. A
+reader that keeps looking needs no clock but its own: a heart that has beaten since the last look is alive, and one that
+has not for as long as `ALIVE_WITHIN` is dead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.store.sweep_store import SweepStore
+from tasks import paths
+
+FORMAT = 1
+BEAT = 5.0
+"""Seconds between two signs of life."""
+ALIVE_WITHIN = 30.0
+"""Seconds without one after which a driver counts as dead."""
+FORGOTTEN_AFTER = 3600.0
+"""Seconds after which the next driver removes what a dead one left."""
+RUNNING, ENDED = "running", "ended"
+
+
+class Heartbeat:
+    """Publishes what a driver knows, every few seconds until its end."""
+
+    def __init__(self, sweep: SweepStore, facts: Callable[[], dict[str, Any]], on_error: Callable[[OSError], None]):
+        self._sweep, self._facts, self._on_error = sweep, facts, on_error
+        launch = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
+        self._name = sweep.path(paths.DRIVERS, f"{launch}.json")
+        self._count = 0
+        self._said = False
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Beat for the first time, and go on."""
+        self._thread.start()
+
+    def end(self, outcome: str) -> None:
+        """Say in the last beat what became of the sweep."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._beat(ENDED, outcome)
+
+    def _run(self) -> None:
+        self._forget_the_dead()
+        self._beat(RUNNING)
+        while not self._closing.wait(BEAT):
+            self._beat(RUNNING)
+
+    def _beat(self, state: str, outcome: str | None = None) -> None:
+        self._count += 1
+        content = {
+            "format": FORMAT,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "beat": self._count,
+            "state": state,
+            "outcome": outcome,
+            "written_at": time.time(),
+            **self._facts(),
+        }
+        try:
+            self._sweep.storage.write(self._name, json.dumps(content).encode())
+        except OSError as error:
+            if not self._said:
+                self._said = True
+                self._on_error(error)
+
+    def _forget_the_dead(self) -> None:
+        for name, content, age in beats(self._sweep):
+            if content["state"] == ENDED or age > FORGOTTEN_AFTER:
+                self._sweep.storage.remove(self._sweep.path(paths.DRIVERS, name))
+
+
+def beats(sweep: SweepStore) -> list[tuple[str, dict[str, Any], float]]:
+    """The last beat of every driver: file, content, and age in seconds; the newest last."""
+    found = []
+    for name in sweep.storage.names(sweep.path(paths.DRIVERS)):
+        path = sweep.path(paths.DRIVERS, name)
+        try:
+            content = json.loads(sweep.storage.read(path))
+            changed = sweep.storage.filesystem.get_file_info(sweep.storage.path(path)).mtime_ns
+        except (OSError, ValueError):
+            continue  # removed by the next driver, or of a later format
+        found.append((name, content, time.time() - (changed / 1e9 if changed else content["written_at"])))
+    return sorted(found, key=lambda entry: -entry[2])
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver as it was when it last gave a sign of life."""
+
+    facts: dict[str, Any]
+    age: float
+    """Seconds since then."""
+    alive: bool
+
+
+class Pulse:
+    """Judges for one reader which drivers live; the longer it looks, the less it needs the clocks of others."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, float, bool]] = {}
+        """File -> the count of beats, when it was first seen by this reader's own clock, and whether it has changed."""
+
+    def drivers(self, sweep: SweepStore) -> list[Driver]:
+        """Every driver that the storage knows, the newest last."""
+        return [self._judged(f"{sweep.sweep_id}/{name}", content, age) for name, content, age in beats(sweep)]
+
+    def _judged(self, name: str, content: dict[str, Any], age: float) -> Driver:
+        now, count = time.monotonic(), int(content["beat"])
+        before = self._seen.get(name)
+        if before is None or before[0] != count:
+            self._seen[name] = (count, now, before is not None)
+        _, since, moved = self._seen[name]
+        watched = now - since
+        if moved or watched > ALIVE_WITHIN:
+            age = watched
+        return Driver(content, max(0.0, age), content["state"] == RUNNING and age < ALIVE_WITHIN)

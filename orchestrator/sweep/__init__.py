@@ -1,1 +1,0 @@
-"""The sweep itself: Ray Tune owns the grid, a stage executor owns the stage graph."""

@@ -1,0 +1,1 @@
+"""Auto-PGD: a step size that halves where progress stalls."""

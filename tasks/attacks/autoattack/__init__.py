@@ -1,0 +1,1 @@
+"""AutoAttack: four attacks, each on the survivors of those before."""

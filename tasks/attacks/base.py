@@ -1,0 +1,108 @@
+"""What all attacks have in common: a norm, a budget, perhaps a class to reach.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from typing_extensions import Self
+
+from tasks.settings import Count, Number, Settings, added, keyed
+
+TargetRule = Literal["next", "least_likely", "random"]
+"""next: label + 1, the first after the last; least_likely: what the model says least of the clean image, the label
+left out; random: any class but the label, drawn from the seed and the place of the image."""
+
+
+class MethodSettings(Settings):
+    """Base of all attacks: a norm and a budget."""
+
+    craft: ClassVar[str]
+    """`module:function` that crafts with these settings, imported when an attack stage runs."""
+    shares_steps: ClassVar[bool] = False
+    """Whether the state after k steps of a longer run is the run of k steps."""
+    bounded: ClassVar[bool] = True
+    """Whether examples are made for a budget. If not, the smallest perturbation found is returned: the evaluator
+    compares it with the budget, so that one run serves every budget."""
+    iterates: ClassVar[bool] = False
+    """Whether `stop_when_fooled` and `precision` matter: only to the attacks that walk the one attack loop."""
+    revision: ClassVar[int] = 1
+    """Raised when the same settings of this attack give other examples than before; part of the key from 2 on."""
+
+    name: str = keyed()
+    norm: Literal["linf", "l2", "l1", "l0"] = keyed("linf")
+    eps: Number | None = keyed(ge=0)
+    """Budget: the largest size of a perturbation in pixels of [0, 1], or the number of changed values for l0."""
+
+    @property
+    def label_steps(self) -> int:
+        """What the `attack_steps` column shows."""
+        return int(getattr(self, "steps", 1)) if self.eps != 0 else 0
+
+    @property
+    def passes(self) -> float:
+        """Image passes of a first estimate, a backward pass counted as two; who leaves early is not known."""
+        return 3.0 * self.label_steps
+
+    def _dump(self, keyed_only: bool) -> dict[str, Any]:
+        found = super()._dump(keyed_only)
+        return found | {"revision": self.revision} if keyed_only and self.revision > 1 else found
+
+    def normalized(self) -> Self:
+        """Without a budget every other setting is meaningless, and so is the rule of a target that is not sought."""
+        if self.eps == 0:
+            return type(self)(**{name: getattr(self, name) for name in ("name", "norm", "eps")})
+        if isinstance(self, TargetedSettings) and not self.targeted:
+            return self.model_copy(update={"target_rule": "next"})
+        return self
+
+    def shared(self) -> dict[str, Any]:
+        """The canonical settings without those that cells of one run may differ in."""
+        content = self.canonical()
+        if self.shares_steps:
+            content.pop("steps")
+        if not self.bounded and self.eps != 0:
+            content.pop("eps")
+        return content
+
+
+class TargetedSettings(MethodSettings):
+    """An attack that may be told which class to reach."""
+
+    targeted: bool = keyed(False)
+    """true: an image is finished when the model says the target; robust accuracy still counts the label."""
+    target_rule: TargetRule = keyed("next")
+
+
+class MinimalSettings(MethodSettings):
+    """An attack without a budget of its own, which looks for the smallest perturbation."""
+
+    bounded: ClassVar[bool] = False
+    eps: Number | None = keyed(None, ge=0)
+    """The budget of the verdict; null: a perturbation of any size counts."""
+
+
+class TargetedMinimalSettings(MinimalSettings, TargetedSettings):
+    """Both."""
+
+
+class ConstantSettings(TargetedMinimalSettings):
+    """Base of the attacks that weigh the size of the perturbation against being fooled, by a constant they look for."""
+
+    steps: Count = keyed(1000, ge=1, le=100_000)
+    """For each constant."""
+    binary_search_steps: Count = keyed(9, ge=1, le=100)
+    """Constants tried."""
+    step_size: Number = keyed(0.01, gt=0)
+    confidence: Number = keyed(0.0, ge=0)
+    """By how much the logit of the wrong class must lead."""
+    initial_const: Number = keyed(1e-3, gt=0)
+    abort_early: bool = added(False)
+    """Whether an image is done with a constant when a tenth of the steps brought neither a lower loss nor a smaller
+    success: faster, and perturbations a little larger."""
+
+    @property
+    def passes(self) -> float:
+        return super().passes * self.binary_search_steps

@@ -1,0 +1,1 @@
+"""DeepFool: steps to the nearest linearised boundary."""

@@ -1,0 +1,68 @@
+"""EAD: accelerated shrinkage and thresholding toward few and small changes (Chen et al. 2018, arXiv 1709.04114)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tasks.attacks.ead.settings import EadSettings
+from tasks.attacks.engine.constant_search import Best, Progress, reached, search, shortfall, squares
+from tasks.attacks.engine.job import Crafted, Job, smallest
+
+
+def ead(job: Job, settings: EadSettings) -> Crafted:
+    """The perturbation found that is smallest by the decision rule."""
+
+    def descend(job: Job, constants: Tensor, best: Best) -> None:
+        _descend(job, settings, constants, best)
+
+    return {job.counts[0]: smallest(job, lambda job: search(job, settings, descend))}
+
+
+def _descend(job: Job, settings: EadSettings, constants: Tensor, best: Best) -> None:
+    """One minimisation from the image itself; an image without progress leaves."""
+    places = torch.arange(len(constants), device=constants.device)
+    pixels, ahead = job.clean, job.clean
+    progress = Progress(settings, best)
+    for step in range(settings.steps):
+        ahead = ahead.detach().requires_grad_(True)
+        with torch.enable_grad():
+            missing = shortfall(job, job.target.judge(ahead), settings.confidence)
+            loss = constants * missing + squares(ahead - job.clean)
+            (gradient,) = torch.autograd.grad(loss.sum(), ahead)
+        rate = settings.step_size * (1 - step / settings.steps) ** 0.5
+        before, pixels = pixels, _shrunk(ahead.detach() - rate * gradient, job.clean, settings.regularization)
+        ahead = pixels + step / (step + 3) * (pixels - before)
+        _look(job, settings, places, pixels, best)
+        # what the threshold holds back at first it holds back for ever: the rate only falls
+        going = pixels.ne(job.clean).flatten(1).any(1) if step == 0 else progress.going(step, places, loss.detach())
+        if going is not None:
+            if not going.any():
+                return
+            job, places, constants = job.subset(going), places[going], constants[going]
+            pixels, ahead = pixels[going], ahead[going]
+
+
+def _look(job: Job, settings: EadSettings, places: Tensor, pixels: Tensor, best: Best) -> None:
+    """Ask the judge about the images whose answer matters."""
+    sizes = _size(pixels - job.clean, settings)
+    asked = best.worth(places, sizes).nonzero(as_tuple=True)[0]
+    if not len(asked):
+        return
+    job, pixels = job.subset(asked), pixels[asked]
+    with torch.no_grad():
+        logits = job.target.judge(pixels)
+    best.note(places[asked], pixels, sizes[asked], reached(job, pixels, logits, settings.confidence))
+
+
+def _shrunk(pixels: Tensor, clean: Tensor, threshold: float) -> Tensor:
+    """Changes up to the threshold become none, larger ones smaller by it; within [0, 1]."""
+    change = pixels - clean
+    larger = torch.where(change > threshold, (pixels - threshold).clamp_max(1), clean)
+    return torch.where(change < -threshold, (pixels + threshold).clamp_min(0), larger)
+
+
+def _size(delta: Tensor, settings: EadSettings) -> Tensor:
+    """What the smallest perturbation is the smallest in, [N]."""
+    total = delta.abs().sum((1, 2, 3))
+    return total if settings.decision_rule == "L1" else settings.regularization * total + squares(delta)

@@ -1,0 +1,1 @@
+"""FAB: steps to the linearised decision boundary that stay near the image."""

@@ -1,0 +1,85 @@
+"""Settings of the attacks of the one loop."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from typing_extensions import Self
+
+from tasks.attacks.base import TargetedSettings
+from tasks.settings import Count, Number, keyed
+
+GRADIENT = "tasks.attacks.gradient.craft:pgd"
+
+
+class FgsmSettings(TargetedSettings):
+    """One step of the size of the budget (Goodfellow et al. 2015, arXiv 1412.6572)."""
+
+    craft = "tasks.attacks.gradient.craft:fgsm"
+    iterates: ClassVar[bool] = True
+    name: Literal["fgsm"] = keyed("fgsm")
+    norm: Literal["linf", "l2"] = keyed("linf")
+    eps: Number = keyed(ge=0)
+
+
+class IterativeSettings(TargetedSettings):
+    """Base of the attacks that walk the one loop for a number of steps."""
+
+    craft = GRADIENT
+    iterates: ClassVar[bool] = True
+    shares_steps: ClassVar[bool] = True
+    eps: Number = keyed(ge=0)
+    steps: Count = keyed(10, ge=1, le=10_000)
+    step_size: Number | None = keyed(None, gt=0)
+    """In the unit of eps; null: a quarter of the budget, whatever the number of steps."""
+
+
+class IfgsmSettings(IterativeSettings):
+    """Iterated FGSM, also known as BIM, from the image itself (Kurakin et al. 2017, arXiv 1607.02533)."""
+
+    name: Literal["ifgsm"] = keyed("ifgsm")
+    norm: Literal["linf", "l2"] = keyed("linf")
+
+
+class MifgsmSettings(IterativeSettings):
+    """I-FGSM with momentum, MI-FGSM (Dong et al. 2018, arXiv 1710.06081)."""
+
+    name: Literal["mifgsm"] = keyed("mifgsm")
+    norm: Literal["linf", "l2"] = keyed("linf")
+    decay: Number = keyed(1.0, ge=0)
+    """Share of the accumulated gradient that a step keeps; each new gradient is divided by its mean magnitude."""
+
+
+class RestartedSettings(IterativeSettings):
+    """The loop from random points of the ball."""
+
+    random_start: bool = keyed(True)
+    restarts: Count = keyed(1, ge=1, le=1000)
+    """Independent runs; an image is robust only if it withstands every one."""
+
+    @property
+    def passes(self) -> float:
+        return super().passes * self.restarts
+
+    def normalized(self) -> Self:
+        """Without random starts every restart is the same run."""
+        found = super().normalized()
+        return found if found.random_start else found.model_copy(update={"restarts": 1})
+
+
+class PgdSettings(RestartedSettings):
+    """Projected gradient descent from random starts (Madry et al. 2018, arXiv 1706.06083)."""
+
+    name: Literal["pgd"] = keyed("pgd")
+    norm: Literal["linf", "l2"] = keyed("linf")
+
+
+class SparseL1Settings(RestartedSettings):
+    """Sparse L1 descent: steps along the steepest values alone (Tramer and Boneh 2019, arXiv 1904.13000)."""
+
+    name: Literal["sparse_l1"] = keyed("sparse_l1")
+    norm: Literal["l1"] = keyed("l1")
+    steps: Count = keyed(50, ge=1, le=10_000)
+    random_start: bool = keyed(False)
+    quantile: Number = keyed(0.99, ge=0, lt=1)
+    """A step moves the values whose gradient is at least this quantile of the image's gradients in magnitude."""

@@ -1,0 +1,1 @@
+"""JSMA: the values of the highest saliency are changed first."""

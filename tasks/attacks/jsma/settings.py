@@ -1,0 +1,50 @@
+"""Settings of JSMA."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from tasks.attacks.base import TargetedMinimalSettings
+from tasks.settings import Count, Number, keyed
+
+TYPICAL_PAIRS, TYPICAL_VALUES = 20, 20
+"""What is changed as a rule, targeted and untargeted, for estimates of time."""
+
+
+def refuse_zero(value: float) -> float:
+    if value == 0:
+        raise PydanticCustomError("zero", "must not be 0")
+    return value
+
+
+class JsmaSettings(TargetedMinimalSettings):
+    """Few values, each changed all the way: the Jacobian saliency map attack.
+
+    Targeted: pairs of values by the saliency map of Papernot et al. 2016 (arXiv 1511.07528), each raised by `theta`.
+    Untargeted: the values that lower the margin of the label most, each set to the bound that lowers it.
+    """
+
+    craft = "tasks.attacks.jsma.craft:jsma"
+    name: Literal["jsma"] = keyed("jsma")
+    norm: Literal["l0"] = keyed("l0")
+    theta: Annotated[Number, AfterValidator(refuse_zero)] = keyed(1.0, ge=-1, le=1)
+    """Targeted only: what a chosen value is changed by; 1: to white at once."""
+    gamma: Number = keyed(0.1, gt=0, le=1)
+    """The largest share of an image's values that may be changed."""
+    values_per_step: Count = keyed(2, ge=1, le=1000)
+    """Untargeted only: how many values a step changes; the targeted form changes pairs."""
+
+    @property
+    def label_steps(self) -> int:
+        """There is no number of steps: an image is changed until the model is fooled or gamma is used up."""
+        return 0 if self.eps == 0 else 1
+
+    @property
+    def passes(self) -> float:
+        """For as many steps as images of a few thousand values take as a rule; two backward passes if targeted."""
+        return (
+            5.0 * TYPICAL_PAIRS if self.targeted else 3.0 * TYPICAL_VALUES / self.values_per_step
+        ) * self.label_steps

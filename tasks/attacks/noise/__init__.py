@@ -1,0 +1,1 @@
+"""Noise drawn from the ball: what an attack without knowledge reaches."""

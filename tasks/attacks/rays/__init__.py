@@ -1,0 +1,1 @@
+"""RayS: the shortest ray to a wrong decision, from labels alone."""

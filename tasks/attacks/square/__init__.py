@@ -1,0 +1,1 @@
+"""Square Attack: random search with squares, from logits alone."""

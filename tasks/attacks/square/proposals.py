@@ -1,0 +1,141 @@
+"""The proposals of Square Attack: where squares lie and what stands in them, drawn for each image alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tasks.attacks.engine.job import Job
+from tasks.attacks.engine.norms import NORMS
+from tasks.seeds import generator
+
+CHUNK = 250
+"""Proposals whose random numbers are drawn at once."""
+
+
+class Draws:
+    """Random numbers of each image, the same whatever the batch."""
+
+    def __init__(self, job: Job) -> None:
+        self._generators = [generator(job.seed, "square", place) for place in job.index.tolist()]
+        self._device = job.clean.device
+        self._waiting = torch.empty(len(self._generators), 0, 0)
+
+    def keep(self, chosen: Tensor) -> None:
+        """Go on with some of the images."""
+        kept = chosen.tolist()
+        self._generators = [each for each, wanted in zip(self._generators, kept, strict=True) if wanted]
+        self._waiting = self._waiting[chosen.to(self._waiting.device)]
+
+    def once(self, count: int) -> Tensor:
+        """float [N, count] in [0, 1)."""
+        return torch.stack([torch.rand(count, generator=each) for each in self._generators]).to(self._device)
+
+    def uniform(self, count: int) -> Tensor:
+        """The same, drawn ahead: always with the same count."""
+        if self._waiting.shape[1] == 0:
+            self._waiting = torch.stack([torch.rand(CHUNK, count, generator=each) for each in self._generators])
+        taken, self._waiting = self._waiting[:, 0], self._waiting[:, 1:]
+        return taken.to(self._device)
+
+
+def start_linf(clean: Tensor, eps: float, draws: Draws) -> Tensor:
+    """Vertical stripes, each colour and column at +eps or -eps."""
+    images, channels, _, width = clean.shape
+    stripes = _signs(draws.once(channels * width)).view(images, channels, 1, width)
+    return (clean + eps * stripes).clamp_(0, 1)
+
+
+def propose_linf(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draws) -> Tensor:
+    """One square in which every colour is moved by +2 eps or -2 eps, and brought back into the ball."""
+    channels = clean.shape[1]
+    drawn = draws.uniform(2 + channels)
+    inside = _inside(*_corner(drawn[:, 0], drawn[:, 1], side, clean), side, clean)
+    moved = pixels + 2 * eps * _signs(drawn[:, 2:])[:, :, None, None] * inside
+    return (clean + (moved - clean).clamp(-eps, eps)).clamp_(0, 1)
+
+
+def start_l2(clean: Tensor, eps: float, draws: Draws) -> Tensor:
+    """A tiling of five by five bumps, each colour up or down, of length eps together."""
+    images, channels, height, width = clean.shape
+    side = max(min(height, width) // 5, 1)
+    rows, columns = height // side, width // side
+    signs = _signs(draws.once(channels * rows * columns)).view(images, channels, rows, 1, columns, 1)
+    tiles = (signs * _bump(side).to(clean)[None, None, None, :, None, :]).reshape(
+        images, channels, rows * side, columns * side
+    )
+    delta = torch.zeros_like(clean)
+    top, left = (height - rows * side) // 2, (width - columns * side) // 2
+    delta[:, :, top : top + rows * side, left : left + columns * side] = tiles
+    return _on_sphere(clean, delta, eps)
+
+
+def propose_l2(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draws) -> Tensor:
+    """Empty one square and spend what it held, and what is left of the budget, on a bump in another."""
+    channels, delta = clean.shape[1], pixels - clean
+    drawn = draws.uniform(5 + channels)
+    row, column = _corner(drawn[:, 0], drawn[:, 1], side, clean)
+    inside = _inside(row, column, side, clean)
+    emptied = _inside(*_corner(drawn[:, 2], drawn[:, 3], side, clean), side, clean)
+    held = (delta * (inside | emptied)).square().sum((1, 2, 3), keepdim=True)
+    spare = (eps - delta.square().sum((1, 2, 3), keepdim=True).sqrt()).clamp_min(0)
+    before = delta * inside
+    before = before / before.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+    bump = _placed(_bump(side).to(clean), row, column, drawn[:, 4] > 0.5, clean) * inside
+    fresh = _signs(drawn[:, 5:])[:, :, None, None] * bump + before
+    fresh = fresh / fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+    fresh = fresh * (spare.square() / channels + held).sqrt()
+    return _on_sphere(clean, torch.where(inside, fresh, torch.where(emptied, 0.0, delta)), eps)
+
+
+def _on_sphere(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
+    length = delta.square().sum((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+    return (clean + NORMS["l2"].project(delta * (eps / length), eps)).clamp_(0, 1)
+
+
+def _signs(uniform: Tensor) -> Tensor:
+    return torch.where(uniform < 0.5, -1.0, 1.0)
+
+
+def _corner(first: Tensor, second: Tensor, side: int, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """The upper left corner of a square that lies within the image, int64 [N] each."""
+    height, width = clean.shape[-2:]
+    return (first * (height - side + 1)).long(), (second * (width - side + 1)).long()
+
+
+def _inside(row: Tensor, column: Tensor, side: int, clean: Tensor) -> Tensor:
+    """bool [N, 1, H, W]: the square of each image."""
+    rows = torch.arange(clean.shape[2], device=clean.device) - row[:, None]
+    columns = torch.arange(clean.shape[3], device=clean.device) - column[:, None]
+    down, across = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)
+    return (down[:, :, None] & across[:, None, :])[:, None]
+
+
+def _placed(bump: Tensor, row: Tensor, column: Tensor, turned: Tensor, clean: Tensor) -> Tensor:
+    """The bump [S, S] at each image's corner, transposed where `turned` [N]; meaningless outside the square."""
+    last = bump.shape[0] - 1
+    rows = (torch.arange(clean.shape[2], device=clean.device) - row[:, None]).clamp(0, last)[:, :, None]
+    columns = (torch.arange(clean.shape[3], device=clean.device) - column[:, None]).clamp(0, last)[:, None, :]
+    upright, lying = bump[rows, columns], bump.T[rows, columns]
+    return torch.where(turned[:, None, None], lying, upright)[:, None]
+
+
+def _bump(side: int) -> Tensor:
+    """float [side, side] of length 1: nested rectangles that rise toward their centre, the lower half negative."""
+    half = side // 2
+    bump = torch.zeros(side, side)
+    bump[:half] = _rectangles(half, side)
+    bump[half:] = -_rectangles(side - half, side)
+    scaled: Tensor = bump / torch.linalg.vector_norm(bump).clamp_min(1e-12)
+    return scaled
+
+
+def _rectangles(height: int, width: int) -> Tensor:
+    """float [height, width] of length 1: ring r around the centre adds 1 / (r + 1)^2."""
+    bump = torch.zeros(height, width)
+    middle_row, middle_column = height // 2, width // 2
+    for ring in range(max(height // 2 + 1, width // 2 + 1)):
+        top, left = max(middle_row - ring, 0), max(middle_column - ring, 0)
+        bump[top : middle_row + ring + 1, left : middle_column + ring + 1] += 1 / (ring + 1) ** 2
+    scaled: Tensor = bump / torch.linalg.vector_norm(bump).clamp_min(1e-12)
+    return scaled

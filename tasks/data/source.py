@@ -1,0 +1,94 @@
+"""The known data sets. To add one: write a `Source` in a module and name it here.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from tasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from tasks.data.images import Images
+    from tasks.data.settings import DatasetSettings
+from tasks.data.registry import SOURCES
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is finished, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What can be known of a data set without decoding it."""
+
+    fingerprint: str
+    """sha256 of the content, the same wherever the files lie."""
+    classes: tuple[str, ...]
+    train_images: int
+    test_images: int
+    channels: int
+
+
+class Source(Protocol):
+    """One data set on disk."""
+
+    def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
+        """Fingerprint and count the files.
+
+        :raises UsageError: files are missing or cannot be read; the message says what to put where.
+        """
+
+    def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
+        """Decode everything at the size of the settings: training and test images."""
+
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Download what can be downloaded.
+
+        :raises UsageError: it cannot be had from here; the message says what to put where.
+        """
+
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Decode what is slow to decode into a file that all trials share.
+
+        :raises UsageError: images are corrupt, or the file cannot be written.
+        """
+
+
+def source(name: str) -> Source:
+    """The source of that name; its module is imported now."""
+    module, attribute = SOURCES[name].split(":")
+    return cast(Source, getattr(importlib.import_module(module), attribute))
+
+
+def inspect(settings: DatasetSettings, data_dir: Path | None) -> Inspection:
+    """Inspect the data set that the settings name, at its own root or below the data folder.
+
+    :raises UsageError: it cannot be read, or does not have as many images as the settings ask for.
+    """
+    found = source(settings.name).inspect(settings, settings.root or data_dir)
+    total = found.train_images + found.test_images
+    if settings.examples and settings.examples > total:
+        raise UsageError(f"dataset.examples = {settings.examples}: {settings.name} has only {total} images")
+    if settings.examples and settings.examples < total:
+        raise UsageError(
+            f"dataset.examples = {settings.examples}: these images come divided into training and test images; "
+            "limit them with dataset.train_examples and attack.examples"
+        )
+    return found
+
+
+def needed_folder(settings: DatasetSettings, folder: Path | None, what: str) -> Path:
+    """The folder of a data set that lives on disk.
+
+    :raises UsageError: none was given, or it does not exist.
+    """
+    if folder is None:
+        raise UsageError(f"dataset.name = {settings.name!r} needs a folder: give --data-dir DIR with {what}")
+    if not folder.is_dir():
+        raise UsageError(f"the data folder {str(folder)!r} does not exist: {settings.name} needs {what}")
+    return folder

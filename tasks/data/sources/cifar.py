@@ -1,0 +1,163 @@
+"""CIFAR-10 and CIFAR-100: 50,000 training and 10,000 test images of 32x32 colour pixels.
+
+Source: A. Krizhevsky, Learning multiple layers of features from tiny images, 2009. The authors publish two forms.
+The binary one is read where it is there. The Python one, which torchvision downloads, is a pickle: a pickle can run
+any code, so it is read by an unpickler that knows three names of numpy and refuses every other, which leaves plain
+data as the only thing that such a file can hold.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.download import download
+from tasks.data.settings import DatasetSettings
+from tasks.data.source import Inspection, Progress, needed_folder
+from tasks.errors import UsageError
+from tasks.fingerprints import fingerprint
+
+if TYPE_CHECKING:
+    from tasks.data.images import Images
+
+TRAIN, TEST = 50_000, 10_000
+PIXELS = 3 * 32 * 32
+
+
+@dataclass(frozen=True)
+class Form:
+    """One published form: a folder, and the files of the two parts."""
+
+    folder: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    classes: str
+    """The file that names the classes."""
+
+
+@dataclass(frozen=True)
+class Cifar:
+    """One of the two data sets, in either form below the data folder."""
+
+    title: str
+    binary: Form
+    python: Form
+    label_bytes: int
+    """Labels before the pixels of a binary record; the last is the one that counts."""
+    label_key: bytes
+    names_key: str
+
+    def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
+        root, form = self._form(settings, folder)
+        found = fingerprint(root, [*form.train, *form.test])
+        return Inspection(found, self._classes(root, form), TRAIN, TEST, channels=3)
+
+    def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
+        import torch
+
+        from tasks.data.images import Images, resized
+
+        root, form = self._form(settings, folder)
+        classes = self._classes(root, form)
+
+        def split(names: tuple[str, ...]) -> Images:
+            parts = [self._read(root / name) for name in names]
+            pixels = torch.from_numpy(np.concatenate([part[0] for part in parts]))
+            labels = torch.from_numpy(np.concatenate([part[1] for part in parts]))
+            return Images(resized(pixels, settings), labels, classes)
+
+        return split(form.train), split(form.test)
+
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        archive = self.binary.folder.replace("batches-bin", "binary") + ".tar.gz"
+        where = f"the folder {self.binary.folder} of {archive} from https://www.cs.toronto.edu/~kriz/cifar.html"
+        download(self.title, settings, folder, ({"train": True},), where, progress)
+
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Nothing to do: pixels are stored as they are."""
+
+    def _form(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, Form]:
+        """The folder of the form that is there, and the form; the binary one first."""
+        what = f"{self.binary.folder}/ or {self.python.folder}/ (torchvision's layout)"
+        base = needed_folder(settings, folder, what)
+        for form in (self.binary, self.python):
+            if (base / form.folder).is_dir():
+                missing = [name for name in (*form.train, *form.test) if not (base / form.folder / name).is_file()]
+                if missing:
+                    raise UsageError(f"{base / form.folder}: {', '.join(missing)} is missing")
+                return base / form.folder, form
+        raise UsageError(f"{base} holds neither of {what}: {settings.name} needs one")
+
+    def _classes(self, root: Path, form: Form) -> tuple[str, ...]:
+        if form is self.binary:
+            return tuple((root / form.classes).read_text().split())
+        return tuple(_restricted(root / form.classes, "utf-8")[self.names_key])
+
+    def _read(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """uint8 [N, 3, 32, 32] and int64 [N] of one file of either form."""
+        try:
+            pixels, labels = self._binary(path) if path.suffix == ".bin" else self._python(path)
+            return pixels.reshape(-1, 3, 32, 32), labels.astype(np.int64)
+        except (ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
+            raise UsageError(f"{path} cannot be read as a part of {self.title}: {error}") from error
+
+    def _binary(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        records = np.fromfile(path, np.uint8).reshape(-1, self.label_bytes + PIXELS)
+        return records[:, self.label_bytes :], records[:, self.label_bytes - 1]
+
+    def _python(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        content = _restricted(path, "bytes")
+        return np.asarray(content[b"data"], np.uint8), np.asarray(content[self.label_key], np.int64)
+
+
+class _DataOnly(pickle.Unpickler):
+    """Admits numpy arrays beside plain data; nothing that a file names is called otherwise."""
+
+    ADMITTED = frozenset({"_reconstruct", "ndarray", "dtype"})
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] != "numpy" or name not in self.ADMITTED:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which no copy of the data set does: refused")
+        return np.empty(0).__reduce__()[0] if name == "_reconstruct" else getattr(np, name)
+
+
+def _restricted(path: Path, encoding: str) -> dict[Any, Any]:
+    try:
+        content = _DataOnly(io.BytesIO(path.read_bytes()), encoding=encoding).load()
+    except (pickle.UnpicklingError, ValueError, EOFError, IndexError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    return cast("dict[Any, Any]", content)
+
+
+CIFAR10 = Cifar(
+    "CIFAR10",
+    Form(
+        "cifar-10-batches-bin",
+        tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+        ("test_batch.bin",),
+        "batches.meta.txt",
+    ),
+    Form(
+        "cifar-10-batches-py",
+        tuple(f"data_batch_{number}" for number in range(1, 6)),
+        ("test_batch",),
+        "batches.meta",
+    ),
+    label_bytes=1,
+    label_key=b"labels",
+    names_key="label_names",
+)
+CIFAR100 = Cifar(
+    "CIFAR100",
+    Form("cifar-100-binary", ("train.bin",), ("test.bin",), "fine_label_names.txt"),
+    Form("cifar-100-python", ("train",), ("test",), "meta"),
+    label_bytes=2,
+    label_key=b"fine_labels",
+    names_key="fine_label_names",
+)

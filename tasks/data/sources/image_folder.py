@@ -1,0 +1,78 @@
+"""A folder per class, as torchvision's ImageFolder reads it; `train/` and `test/` folders where they exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.data.listing import Listing, divide, list_classes, sizes
+from tasks.data.settings import DatasetSettings
+from tasks.data.source import Inspection, Progress, needed_folder
+from tasks.errors import UsageError
+from tasks.fingerprints import fingerprint
+
+if TYPE_CHECKING:
+    from tasks.data.images import Images
+
+LAYOUT = "one folder of images per class, or train/ and test/ folders of these"
+
+
+class ImageFolder:
+    """Without a `test/` folder the split is made by `split.test` and `split.seed`."""
+
+    layout = LAYOUT
+
+    def listings(self, settings: DatasetSettings, folder: Path | None) -> list[Listing]:
+        """One listing, or the training and the test listing where the folder is divided."""
+        return list_images(needed_folder(settings, folder, self.layout))
+
+    def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
+        if settings.image_size is None:
+            name = settings.name
+            raise UsageError(f"dataset.image_size is missing: {name} needs the size to which images are resized")
+        found = self.listings(settings, folder)
+        root = found[0].folder if len(found) == 1 else found[0].folder.parent
+        names = [str((part.folder / name).relative_to(root)) for part in found for name in part.files]
+        train, test = sizes(found[0], settings) if len(found) == 1 else (len(part.files) for part in found)
+        return Inspection(fingerprint(root, names), found[0].classes, train, test, settings.channels or 3)
+
+    def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
+        return self._decoded(settings, folder, None)
+
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Nothing can be downloaded: what `inspect` raises says what to put where."""
+
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        self._decoded(settings, folder, progress)
+
+    def _decoded(
+        self, settings: DatasetSettings, folder: Path | None, progress: Progress | None
+    ) -> tuple[Images, Images]:
+        from tasks.data.decoded import decoded
+
+        found = self.listings(settings, folder)
+        parts = divide(found[0], settings) if len(found) == 1 else found
+        train, test = decoded(parts, settings, progress)
+        return train, test
+
+
+def list_images(root: Path) -> list[Listing]:
+    """One listing, or the training and the test listing where the folder is divided.
+
+    :raises UsageError: no image is there, a class is empty, or the two parts have other classes.
+    """
+    if not (root / "train").is_dir() or not (root / "test").is_dir():
+        return [_list(root)]
+    listings = [_list(root / "train"), _list(root / "test")]
+    if listings[0].classes != listings[1].classes:
+        odd = sorted(set(listings[0].classes) ^ set(listings[1].classes))
+        raise UsageError(f"{root}: train/ and test/ have different classes: {', '.join(odd)}")
+    return listings
+
+
+def _list(folder: Path) -> Listing:
+    names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    return list_classes(folder, dict(zip(names, names, strict=True)), LAYOUT)
+
+
+IMAGE_FOLDER = ImageFolder()

@@ -1,0 +1,108 @@
+"""MNIST and Fashion-MNIST in torchvision's layout: 60,000 training and 10,000 test images of 28x28 grey pixels.
+
+Sources: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition, 1998;
+H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017 (arXiv 1708.07747).
+"""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.data.download import download
+from tasks.data.settings import DatasetSettings
+from tasks.data.source import Inspection, Progress, needed_folder
+from tasks.errors import UsageError
+from tasks.fingerprints import fingerprint
+
+if TYPE_CHECKING:
+    from tasks.data.images import Images
+
+PARTS = {"train": "train", "test": "t10k"}
+
+
+@dataclass(frozen=True)
+class IdxSource:
+    """A data set of four IDX files below `<folder>/<title>/raw`, gzipped or not."""
+
+    title: str
+    """Its name in torchvision, which is that of its folder."""
+    classes: tuple[str, ...]
+    site: str
+    """Where the four files can be had."""
+
+    def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
+        raw, names = self._files(settings, folder)
+        counts = {part: _shape(raw / names[f"{part}-labels-idx1-ubyte"])[0] for part in PARTS.values()}
+        return Inspection(fingerprint(raw, names.values()), self.classes, counts["train"], counts["t10k"], channels=1)
+
+    def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
+        import torch
+
+        from tasks.data.images import Images, resized
+
+        raw, names = self._files(settings, folder)
+
+        def split(part: str) -> Images:
+            pixels = torch.from_numpy(_read(raw / names[f"{part}-images-idx3-ubyte"]))[:, None]
+            labels = torch.from_numpy(_read(raw / names[f"{part}-labels-idx1-ubyte"])).long()
+            return Images(resized(pixels, settings), labels, self.classes)
+
+        return split(PARTS["train"]), split(PARTS["test"])
+
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        download(self.title, settings, folder, ({"train": True},), f"{self._layout()} from {self.site}", progress)
+
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+        """Nothing to do: pixels are stored as they are."""
+
+    def _layout(self) -> str:
+        return f"{self.title}/raw/{{train,t10k}}-{{images-idx3,labels-idx1}}-ubyte.gz"
+
+    def _files(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, dict[str, str]]:
+        """The raw folder, and for each of the four files the name under which it is there."""
+        what = f"{self._layout()} (or unzipped), torchvision's layout"
+        raw = needed_folder(settings, folder, what) / self.title / "raw"
+        names: dict[str, str] = {}
+        for part in PARTS.values():
+            for stem in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
+                found = [name for name in (stem, f"{stem}.gz") if (raw / name).is_file()]
+                if not found:
+                    raise UsageError(f"{raw / stem}(.gz) is missing: {settings.name} needs {what} in {folder}")
+                names[stem] = found[0]
+        return raw, names
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _shape(path: Path) -> tuple[int, ...]:
+    """The sizes in the header of an IDX file of bytes."""
+    with _open(path) as stream:
+        magic = stream.read(4)
+        if len(magic) < 4 or magic[:3] != b"\0\0\x08":
+            raise UsageError(f"{path} is not an IDX file of bytes")
+        return tuple(int.from_bytes(stream.read(4), "big") for _ in range(magic[3]))
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    """An IDX file of bytes as a writable array."""
+    shape = _shape(path)
+    with _open(path) as stream:
+        content = np.frombuffer(stream.read()[4 + 4 * len(shape) :], dtype=np.uint8)
+    if content.size != int(np.prod(shape)):
+        raise UsageError(f"{path} is cut short: {content.size} bytes of {int(np.prod(shape))}")
+    array: NDArray[np.uint8] = content.reshape(shape).copy()
+    return array
+
+
+GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+MNIST = IdxSource("MNIST", tuple("0123456789"), "https://ossci-datasets.s3.amazonaws.com/mnist/")
+FASHION_MNIST = IdxSource("FashionMNIST", GARMENTS, "https://github.com/zalandoresearch/fashion-mnist")

@@ -1,0 +1,1 @@
+"""Who judges an attack: predictions, audits and robust accuracy. The attack itself never does."""

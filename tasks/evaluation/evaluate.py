@@ -1,0 +1,178 @@
+"""The evaluator: it, not the attack, audits the perturbations and decides who is fooled.
+
+The judge is the trial's own model in fp32, unfolded and unprepared.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from tasks.attacks.engine.fast_model import Target, frozen, prepare
+from tasks.attacks.engine.job import Crafted, Job, aimed, crafter
+from tasks.attacks.engine.norms import sizes
+from tasks.data.images import Images, as_float
+from tasks.errors import StageError
+from tasks.evaluation.audit import audit, beyond
+from tasks.evaluation.predict import choose, predict
+from tasks.evaluation.preview import Preview, spread
+from tasks.evaluation.settings import AttackSettings
+from tasks.schema import EXAMPLES
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One attack on the test images: a row per image, and a few of the images."""
+
+    table: pa.Table
+    """`schema.EXAMPLES`, without the stage key."""
+    preview: Preview
+
+    def counts(self) -> dict[str, int]:
+        """Examples, and how many are classified correctly before and after."""
+        label = self.table["label"].to_numpy()
+        clean = self.table["clean_prediction"].to_numpy() == label
+        robust = self.table["robust"].to_numpy()
+        return {"examples": len(label), "clean_correct": int(clean.sum()), "robust_correct": int(robust.sum())}
+
+
+def evaluate(
+    model: nn.Module,
+    images: Images,
+    cells: Sequence[AttackSettings],
+    seed: int,
+    std: float,
+    surrogate: nn.Module | None = None,
+) -> list[Evaluation]:
+    """Attack the test images once; judge the outcome for each cell, in their order.
+
+    :param cells: settings that one run serves: they differ in steps, or in the budget of the verdict.
+    :param std: the model's normalisation, for a budget in normalised units.
+    :param surrogate: the model that examples are made against; null: the model itself.
+    :raises StageError: the audit found a violation, or the split is smaller than `examples`.
+    """
+    judge = frozen(model)
+    target = prepare(model if surrogate is None else surrogate, cells[0].precision)
+    chosen = choose(judge, images, cells[0], seed)
+    shown = chosen[spread(len(chosen), images.pixels[0].numel())]
+    run = _Run(target, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
+    batches = list(_in_memory(run, chosen, cells[0].batch_size))
+    return [_joined(parts) for parts in zip(*batches, strict=True)]
+
+
+def _joined(parts: Sequence[Evaluation]) -> Evaluation:
+    return Evaluation(
+        pa.concat_tables([part.table for part in parts]), Preview.joined([part.preview for part in parts])
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all batches share."""
+
+    target: Target
+    judge: nn.Module
+    images: Images
+    cells: Sequence[AttackSettings]
+    seed: int
+    std: float
+    transfer: bool
+    shown: Tensor
+    """int64: the places of the images that are kept to be looked at."""
+
+    def cells_of(self, index: Tensor) -> list[Evaluation]:
+        """Attack the images at these places; what came out for each cell."""
+        job, found = self.crafted(index)
+        return [self._judged(job, found[cell.method.label_steps], cell) for cell in self.cells]
+
+    def crafted(self, index: Tensor) -> tuple[Job, Crafted]:
+        """What is asked of the attack for the images at these places, and what it made."""
+        first = self.cells[0]
+        clean, labels = as_float(self.images.pixels[index]), self.images.labels[index]
+        counts = tuple(sorted({cell.method.label_steps for cell in self.cells}))
+        # nobody tells who attacks by transfer whether the judge is fooled: its examples are made to the end
+        stop = first.stop_when_fooled and not self.transfer
+        job = Job(self.target, clean, labels, counts, index, self.seed, stop, self._scale(first))
+        job = aimed(job, first.method)
+        return job, craft(job, first)
+
+    def _scale(self, cell: AttackSettings) -> float:
+        return self.std if cell.eps_space == "normalized" else 1.0
+
+    def _judged(self, job: Job, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
+        delta, scale = adversarial - job.clean, self._scale(cell)
+        audit(job.clean, adversarial, cell.method, scale)
+        before, after = predict(self.judge, job.clean), predict(self.judge, adversarial)
+        # what is beyond the budget does not count: such an image stays as the model sees it unperturbed
+        unreached = beyond(delta, cell.method, scale) & before.classes.eq(job.labels)
+        columns: dict[str, Any] = {
+            "index": job.index,
+            "label": job.labels,
+            "target": job.targets,
+            "clean_prediction": before.classes,
+            "clean_confidence": before.confidence,
+            "adversarial_prediction": after.classes,
+            "adversarial_confidence": after.confidence,
+            **sizes(delta),
+            "robust": after.classes.eq(job.labels) | unreached,
+        }
+        schema = pa.schema([field for field in EXAMPLES if field.name != "stage_key"])
+        table = pa.table({name: _column(columns[name], schema.field(name), len(delta)) for name in schema.names})
+        return Evaluation(table, self._preview(job, delta))
+
+    def _preview(self, job: Job, delta: Tensor) -> Preview:
+        kept = torch.isin(job.index, self.shown)
+        index = job.index[kept]
+        perturbation = delta[kept.to(delta.device)].cpu().numpy().astype(np.float16)
+        return Preview(index.cpu().numpy(), self.images.pixels[index].cpu().contiguous().numpy(), perturbation)
+
+
+def _column(values: Tensor | None, field: pa.Field, length: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(length, field.type)
+    return pa.array(values.cpu().numpy()).cast(field.type)
+
+
+def _in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Evaluation]]:
+    """Attack batch by batch; where one does not fit in memory it is halved, and so are all that follow.
+
+    :raises StageError: not even one image fits.
+    """
+    place = 0
+    while place < len(chosen):
+        try:
+            cells = run.cells_of(chosen[place : place + size])
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            cells = []
+        if cells:
+            yield cells
+            place += size
+        elif size == 1:
+            raise StageError("out of memory: not even one image fits")
+        else:
+            size = min(size, len(chosen) - place) // 2 or 1
+            LOG.warning("out of memory: attacking %d images at a time from now on", size)
+            torch.cuda.empty_cache()
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+def craft(job: Job, settings: AttackSettings) -> Crafted:
+    """Adversarial images per number of steps; a budget of zero leaves every image as it is."""
+    method = settings.method
+    if method.eps == 0:
+        return dict.fromkeys(job.counts, job.clean)
+    return crafter(method)(job, method)

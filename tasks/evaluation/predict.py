@@ -1,0 +1,57 @@
+"""What the judge says, and which images it is asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tasks.data.images import Images, as_float
+from tasks.errors import StageError
+from tasks.evaluation.settings import AttackSettings
+from tasks.seeds import generator
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model says of a batch."""
+
+    classes: Tensor
+    """int64 [N]."""
+    confidence: Tensor
+    """float [N]: softmax of the predicted class."""
+
+
+def predict(model: nn.Module, pixels: Tensor) -> Predictions:
+    """Classes and confidences of float images in [0, 1].
+
+    :raises StageError: the model answers NaN or infinity.
+    """
+    with torch.no_grad():
+        logits = model(pixels)
+    if not torch.isfinite(logits).all():
+        raise StageError("the model's logits are NaN or infinite: its weights cannot be trusted")
+    confidence, classes = logits.softmax(1).max(1)
+    return Predictions(classes, confidence)
+
+
+def choose(judge: nn.Module, images: Images, settings: AttackSettings, seed: int) -> Tensor:
+    """The places of the test images to attack, ascending: all, or a choice by the seed.
+
+    :raises StageError: the split has fewer images than are asked for.
+    """
+    order = torch.randperm(len(images), generator=generator(seed, "examples"))
+    if settings.only_correct:
+        order = order[torch.cat(list(_correct(judge, images, order, settings.batch_size)))]
+    wanted = settings.examples or len(order)
+    if wanted > len(order):
+        which = "correctly classified test images" if settings.only_correct else "test images"
+        raise StageError(f"attack.examples = {wanted}: there are only {len(order)} {which}")
+    return order[:wanted].sort().values
+
+
+def _correct(judge: nn.Module, images: Images, order: Tensor, batch_size: int) -> Iterator[Tensor]:
+    for index in order.split(batch_size):
+        yield predict(judge, as_float(images.pixels[index])).classes.eq(images.labels[index]).cpu()

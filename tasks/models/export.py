@@ -1,0 +1,165 @@
+"""Write a model so that plain torch loads it: weights, architecture as code, preprocessing and an example.
+
+The code is generated from the network's own graph, so it holds for every architecture, pruned or not, and needs
+nothing of this package.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import warnings
+from pathlib import Path
+
+from torch import fx, nn
+
+from tasks.data.settings import DatasetSettings
+from tasks.models.build import Description, Normalized
+from tasks.models.stored import stored_model
+from tasks.paths import temporary
+from tasks.storage.stage_store import StageStore
+
+WEIGHTS, CODE, PREPROCESSING, EXAMPLE = "weights.safetensors", "model.py", "preprocessing.json", "example.py"
+
+HEADER = '''"""{name}: float images [N, {channels}, H, W] with pixels in [0, 1] -> logits [N, {classes}]."""
+
+import torch
+from torch import nn
+
+
+def place(parent: nn.Module, path: str, layer: nn.Module) -> None:
+    """Put a layer at a dotted path, with empty modules between."""
+    *between, last = path.split(".")
+    for name in between:
+        if not hasattr(parent, name):
+            parent.add_module(name, nn.Module())
+        parent = getattr(parent, name)
+    parent.add_module(last, layer)
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+{layers}
+
+{forward}
+
+
+class Model(nn.Module):
+    """The network behind its normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = Network()
+        self.register_buffer("mean", torch.zeros({mean}))
+        self.register_buffer("std", torch.ones({std}))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.network((pixels - self.mean) / self.std)
+'''
+
+EXAMPLE_CODE = '''"""Load the model and classify an image; needs torch and safetensors, and pillow for an image file."""
+import json
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+here = Path(__file__).parent
+sys.path.insert(0, str(here))
+from model import Model
+
+model, about = Model(), json.loads((here / "preprocessing.json").read_text())
+model.load_state_dict(load_file(here / "weights.safetensors"))
+model.eval()
+pixels = torch.rand(1, about["channels"], about["height"], about["width"])
+if len(sys.argv) > 1:
+    import numpy as np
+    from PIL import Image
+
+    image = Image.open(sys.argv[1]).convert("L" if about["channels"] == 1 else "RGB")
+    array = np.array(image.resize((about["width"], about["height"]), Image.Resampling.BILINEAR), dtype=np.float32)
+    pixels = torch.from_numpy(array / 255).reshape(1, about["height"], about["width"], -1).permute(0, 3, 1, 2)
+with torch.no_grad():
+    confidence, place = model(pixels).softmax(1)[0].max(0)
+print(about["classes"][int(place)], round(float(confidence), 4))
+'''
+
+
+def export(
+    store: StageStore,
+    key: str,
+    folder: Path,
+    *,
+    dataset: DatasetSettings,
+    classes: tuple[str, ...],
+    size: tuple[int, int],
+) -> Path:
+    """Write the model of a stage to a folder, whole or not at all.
+
+    :param key: of a stage that makes a model.
+    :param classes: their names, in the order of the logits.
+    :param size: height and width of the images that it was trained on.
+    :returns: the folder.
+    :raises FileNotFoundError: there is no such stage.
+    :raises CorruptArtifactError: its weights have changed since they were published.
+    """
+    found = stored_model(store, key)
+    description, model = found.description, found.model.eval()
+    about = {
+        "classes": list(classes),
+        "channels": description.channels,
+        "height": size[0],
+        "width": size[1],
+        "pixels": "float in [0, 1]; images are resized bilinearly with antialiasing; the model normalises them itself",
+        "mean": description.mean,
+        "std": description.std,
+        "dataset": dataset.document(),
+        "stage_key": key,
+        "metrics": found.record["metrics"],
+    }
+    files = {CODE: source_code(model, description), EXAMPLE: EXAMPLE_CODE, PREPROCESSING: json.dumps(about, indent=1)}
+    draft = folder.with_name(temporary(folder.name, key[:8]))
+    draft.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (draft / name).write_text(text)
+    (draft / WEIGHTS).write_bytes(found.content)
+    draft.rename(folder)
+    return folder
+
+
+def source_code(model: Normalized, description: Description) -> str:
+    """Python code of the same model that imports torch alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = fx.Tracer().trace(model.network)
+    used = {str(node.target) for node in graph.nodes if node.op == "call_module"}
+    layers = [
+        f'place(self, "{name}", {_constructor(layer)})' for name, layer in model.network.named_modules() if name in used
+    ]
+    return HEADER.format(
+        name=description.name,
+        classes=description.classes,
+        channels=description.channels,
+        layers=textwrap.indent("\n".join(layers), " " * 8),
+        forward=textwrap.indent(_forward(graph), " " * 4),
+        mean=tuple(model.mean.shape),
+        std=tuple(model.std.shape),
+    )
+
+
+def _constructor(layer: nn.Module) -> str:
+    """The call that makes the layer; batch norm's newer arguments are left out where they are the default."""
+    text = repr(layer)
+    return "nn." + (text.replace(", bias=True", "") if isinstance(layer, nn.BatchNorm2d) else text)
+
+
+def _forward(graph: fx.Graph) -> str:
+    """The traced forward method, without the annotations and deletions that fx adds."""
+    signature, *body = graph.python_code("self").src.strip().splitlines()
+    names = [node.name for node in graph.nodes if node.op == "placeholder"]
+    assert signature.startswith("def forward("), "fx writes one method"
+    lines = [re.sub(r";  [\w = ]+ = None", "", line) for line in body]
+    return "\n".join([f"def forward(self, {', '.join(names)}):", *lines])

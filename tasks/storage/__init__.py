@@ -1,0 +1,1 @@
+"""Files under names that appear when whole: on a disk or on an object store."""

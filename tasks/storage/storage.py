@@ -1,0 +1,174 @@
+"""A storage folder: bytes by name, on a local disk or on any filesystem that Arrow knows.
+
+Whatever is written appears whole or not at all: locally under a temporary name that is renamed, on an object store
+because a put is atomic. A folder of files on an object store is whole once its last file, the record, is there.
+What fails and may pass, such as a lost connection, is tried again for a bounded time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from tasks.errors import StorageError, UsageError
+from tasks.paths import CORRUPT, is_temporary
+from tasks.storage.local_folder import LocalFolder
+from tasks.storage.object_store import ObjectStore
+from tasks.storage.retrying import AT_THE_START, patiently, reason_of, timeout_setting
+from tasks.storage.uri import is_uri, opened, shown
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One storage folder. Names are relative, with `/` between parts, and never lead out of it."""
+
+    uri: str
+    """As the user wrote it, an absolute path where it is local; it holds no secret."""
+    files: LocalFolder | ObjectStore
+    timeout: float
+    """Seconds for which an operation is tried again."""
+
+    @property
+    def filesystem(self) -> fs.FileSystem:
+        """For Arrow's readers, together with `path`."""
+        return self.files.filesystem
+
+    @property
+    def local(self) -> Path | None:
+        """The folder on this machine; null on an object store."""
+        return Path(self.files.root) if isinstance(self.files, LocalFolder) else None
+
+    def path(self, name: str) -> str:
+        """The full path of a name, for Arrow's readers."""
+        return f"{self.files.root}/{_inside(name)}"
+
+    def place(self, name: str) -> str:
+        """Where something is, for people: a path, or a URI without its options."""
+        return self.path(name) if self.local else f"{shown(self.uri).rstrip('/')}/{_inside(name)}"
+
+    def read(self, name: str) -> bytes:
+        """The content of a file.
+
+        :raises FileNotFoundError: it is not there.
+        """
+        content: bytes = self._do(self.files.read, _inside(name))
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole, replacing what had this name."""
+        self._do(self.files.write, _inside(name), content)
+
+    def append(self, name: str, line: str) -> None:
+        """Add a line to a file that this process alone writes."""
+        self._do(self.files.append, _inside(name), line)
+
+    def exists(self, name: str) -> bool:
+        """Whether a file or folder has this name."""
+        return bool(self._do(self.files.exists, _inside(name)))
+
+    def size(self, name: str) -> int | None:
+        """The bytes of a file; null where there is none."""
+        found: int | None = self._do(self.files.size, _inside(name))
+        return found
+
+    def sizes(self, name: str) -> dict[str, int]:
+        """The bytes of each file below a folder by its name inside; of a file, its own under an empty name."""
+        found: dict[str, int] = self._do(self.files.sizes, _inside(name))
+        return found
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, sorted, without what is still being written; none where there is no folder."""
+        return sorted(name for name in self._do(self.files.names, _inside(folder)) if not is_temporary(name))
+
+    def scratch(self) -> Path:
+        """A new folder on this machine, in which files are written before `publish` shows them."""
+        return Path(tempfile.mkdtemp(prefix="advsweep-"))
+
+    def publish(self, draft: Path, folder: str, last: str, *, replace: bool = False) -> bool:
+        """Show the files of a scratch folder under a name; false where another process was first, whose files stay.
+
+        :param last: the file whose presence says that the folder is whole; on an object store it is sent last.
+        :param replace: put aside what has this name, rather than keep it.
+        """
+        try:
+            return bool(self._do(partial(self.files.publish, replace=replace), draft, _inside(folder), last))
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def set_aside(self, folder: str, name: str) -> str:
+        """Move a folder to the corrupt ones; returns its new name.
+
+        :raises FileNotFoundError: it is not there, perhaps because another process moved it.
+        """
+        aside = f"{CORRUPT}/{name}-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:4]}"
+        self._do(self.files.move, _inside(folder), _inside(aside))
+        return aside
+
+    def remove(self, name: str) -> None:
+        """Remove a file or a whole folder, if it is there."""
+        if not _inside(name):
+            raise UsageError(f"{self.uri}: a storage is not removed as a whole")
+        self._do(self.files.remove, name)
+
+    def _do(self, call: Any, *arguments: Any) -> Any:
+        """Call, again where it may help."""
+        return patiently(call, *arguments, seconds=self.timeout, where=shown(self.uri))
+
+
+def _inside(name: str) -> str:
+    """The name itself; empty is the storage.
+
+    :raises UsageError: it would lead out of the storage.
+    """
+    parts = name.split("/") if name else []
+    if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
+        raise UsageError(f"{name!r} is no name in a storage: it would lead out of it")
+    return name
+
+
+def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
+    """The storage at a path or URI; nothing is created or asked.
+
+    :param established: it was there before: should a local folder be missing now, it is away, and waited for.
+    :raises UsageError: no filesystem goes with the URI, it holds a secret, or a file stands where a folder is meant.
+    """
+    text, seconds = str(uri), timeout_setting()
+    if is_uri(text) and not text.startswith("file://"):
+        filesystem, root = opened(text)
+        return Storage(text, ObjectStore(filesystem, root), seconds)
+    folder = Path(opened(text)[1] if is_uri(text) else text).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--storage {text}: is a file, not a folder")
+    return Storage(str(folder), LocalFolder(folder, established=established), seconds)
+
+
+def check_writable(storage: Storage) -> None:
+    """Write and remove a small file.
+
+    :raises UsageError: the storage cannot be written; the message names it and the reason.
+    """
+    quick = replace(storage, timeout=min(storage.timeout, AT_THE_START))
+    probe = f".probe-{uuid.uuid4().hex[:8]}"
+    try:
+        quick.write(probe, b"advsweep")
+        quick.remove(probe)
+    except OSError as error:
+        cause = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
+        raise UsageError(f"--storage {shown(storage.uri)}: cannot be written: {reason_of(cause)}") from error
+
+
+def establish(storage: Storage) -> None:
+    """Make a storage that can be written, so that its absence is noticed later.
+
+    :raises UsageError: it cannot be written.
+    """
+    check_writable(storage)
+    storage.files.establish()

@@ -1,0 +1,192 @@
+"""The stages of one trial: what runs, on what it builds, and the key that names its outcome."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+from tasks.data.settings import DatasetSettings
+from tasks.evaluation.settings import AttackSettings
+from tasks.keys import mapping_text, text_digest
+from tasks.models.settings import ModelSettings
+from tasks.settings import Settings
+from tasks.training.basic import SgdSettings
+from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.training.surrogate import SurrogateSettings
+from tasks.trial.trial import Trial, normalized
+
+Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]
+
+MODEL_KINDS: tuple[Kind, ...] = ("train", "prune", "finetune", "adversarial_finetune")
+KINDS: tuple[Kind, ...] = (*MODEL_KINDS, "attack")
+"""In the order in which a trial walks them."""
+
+VERSIONS: dict[Kind, int] = {"train": 1, "prune": 1, "finetune": 1, "adversarial_finetune": 1, "attack": 1}
+"""Raised when the same settings would give another outcome than before, so that nothing stale is reused."""
+
+UNTRAINED = TrainSettings(epochs=0, optimizer=SgdSettings())
+"""What a chain starts with where no model stage is asked for: the initial weights."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One unit of work that is computed once: equal key, same outcome."""
+
+    kind: Kind
+    key: str
+    """sha256 of `identity`."""
+    seed: int
+    dataset: DatasetSettings
+    fingerprint: str
+    """sha256 of the content of the data set."""
+    model: ModelSettings
+    settings: Settings
+    upstream: dict[str, str] = field(default_factory=dict)
+    """Role -> key of a stage that it builds on. `model`: what it starts from; without it, initial weights.
+    `surrogate_0` and so on: other models, against which it makes examples."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the key is computed from: no paths, devices or worker counts."""
+        found: dict[str, Any] = json.loads(self.identity_text)
+        return found
+
+    @property
+    def identity_text(self) -> str:
+        """`identity` as canonical JSON."""
+        return self._text(self.settings.canonical_text)
+
+    @property
+    def shared_text(self) -> str:
+        """The same for stages that one run computes together."""
+        settings = self.settings
+        return self._text(settings.shared_text if isinstance(settings, AttackSettings) else settings.canonical_text)
+
+    def _text(self, settings: str) -> str:
+        return identity_text(self.kind, self.seed, self.dataset, self.fingerprint, self.model, settings, self.upstream)
+
+
+def identity_text(
+    kind: Kind,
+    seed: int,
+    dataset: DatasetSettings,
+    fingerprint: str,
+    model: ModelSettings,
+    settings: str,
+    upstream: dict[str, str],
+) -> str:
+    """The content of a stage key. The model stands in the first stage only: the others inherit it."""
+    return mapping_text(
+        {
+            "kind": f'"{kind}"',
+            "version": str(VERSIONS[kind]),
+            "seed": str(seed),
+            "dataset": dataset.canonical_text,
+            "data": f'"{fingerprint}"',
+            "model": "null" if "model" in upstream else model.canonical_text,
+            "settings": settings,
+            "upstream": mapping_text({role: f'"{key}"' for role, key in upstream.items()}),
+        }
+    )
+
+
+def _stage(
+    kind: Kind,
+    seed: int,
+    dataset: DatasetSettings,
+    fingerprint: str,
+    model: ModelSettings,
+    settings: Settings,
+    on: tuple[tuple[str, str], ...],
+) -> Stage:
+    upstream = dict(on)
+    key = text_digest(identity_text(kind, seed, dataset, fingerprint, model, settings.canonical_text, upstream))
+    return Stage(kind, key, seed, dataset, fingerprint, model, settings, upstream)
+
+
+def chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
+    """The stages of a trial in its canonical form, each after those that it builds on, the attack last.
+
+    Surrogates, which settings name by a property `surrogates`, come first: `main_line` leaves them out.
+    """
+    sections = tuple((kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None)
+    origin = _Origin(trial.seed, trial.dataset, fingerprint, trial.model)
+    surrogates, stages = _extended(origin, _line(origin, sections or (("train", UNTRAINED),)), "attack", trial.attack)
+    if not surrogates:
+        return stages
+    main = {stage.key for stage in stages}
+    return (*(stage for key, stage in {found.key: found for found in surrogates}.items() if key not in main), *stages)
+
+
+class _Origin(NamedTuple):
+    """What all stages of a trial have in common."""
+
+    seed: int
+    dataset: DatasetSettings
+    fingerprint: str
+    model: ModelSettings
+
+
+_Line = tuple[tuple[Stage, ...], tuple[Stage, ...]]
+"""The stages of surrogates, and those that make the trial's own model."""
+
+
+@lru_cache(maxsize=65536)
+def _line(origin: _Origin, sections: tuple[tuple[Kind, Settings], ...]) -> _Line:
+    """The model stages of a trial; what its first sections have made is shared with every trial that begins so."""
+    if not sections:
+        return (), ()
+    return _extended(origin, _line(origin, sections[:-1]), *sections[-1])
+
+
+def _extended(origin: _Origin, line: _Line, kind: Kind, section: Settings) -> _Line:
+    """A line with one more stage, and with the surrogates that this takes."""
+    surrogates, stages = line
+    others = tuple(_surrogate(origin, asked) for asked in getattr(section, "surrogates", ()))
+    on = tuple((f"surrogate_{number}", made[-1].key) for number, made in enumerate(others))
+    if stages:
+        on = (("model", stages[-1].key), *on)
+    found = tuple(stage for made in others for stage in made)
+    return surrogates + found, (*stages, _stage(kind, *origin, section, on))
+
+
+WHOLE: dict[Kind, type[TrainSettings]] = {
+    "train": TrainSettings,
+    "finetune": FinetuneSettings,
+    "adversarial_finetune": AdversarialFinetuneSettings,
+}
+"""What a surrogate's section becomes: the settings of the same stage of a trial."""
+
+
+@lru_cache(maxsize=4096)
+def _surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, ...]:
+    """The stages that make a surrogate: those of a trial that makes this model so, which then shares them."""
+    sections: list[tuple[Kind, Settings]] = []
+    for kind in MODEL_KINDS:
+        section = getattr(asked, kind)
+        if section is not None and kind in WHOLE:
+            section = normalized(WHOLE[kind].model_validate(section.document()))
+        if section is not None:
+            sections.append((kind, section))
+    seed = origin.seed if asked.seed is None else asked.seed
+    _, stages = _line(origin._replace(seed=seed, model=asked.model), tuple(sections) or (("train", UNTRAINED),))
+    return stages
+
+
+def main_line(chain: Sequence[Stage]) -> list[Stage]:
+    """The stages of a chain that make and attack the trial's own model, the attack last."""
+    by_key = {stage.key: stage for stage in chain}
+    line = [chain[-1]]
+    while on := line[-1].upstream.get("model"):
+        line.append(by_key[on])
+    return line[::-1]
+
+
+def shared_run(stage: Stage) -> str:
+    """The same for stages that one run computes together: attacks that differ in steps or in the verdict alone."""
+    if not isinstance(stage.settings, AttackSettings):
+        return stage.key
+    return text_digest(stage.shared_text)

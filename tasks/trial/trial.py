@@ -1,0 +1,70 @@
+"""One trial: a fully resolved configuration, and its canonical form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
+from tasks.data.settings import DatasetSettings
+from tasks.evaluation.settings import AttackSettings
+from tasks.keys import canonical_json, mapping_text, text_digest
+from tasks.models.settings import ModelSettings
+from tasks.pruning.settings import PruneSettings
+from tasks.settings import Count, Settings, keyed
+from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+
+
+class Trial(Settings):
+    """One point of a search space. A stage whose section is null is skipped."""
+
+    seed: Count = keyed(0, ge=0)
+    dataset: DatasetSettings = keyed()
+    model: ModelSettings = keyed()
+    train: TrainSettings | None = keyed(None)
+    prune: PruneSettings | None = keyed(None)
+    finetune: FinetuneSettings | None = keyed(None)
+    adversarial_finetune: AdversarialFinetuneSettings | None = keyed(None)
+    attack: AttackSettings = keyed()
+
+    @model_validator(mode="after")
+    def _validation_part_where_it_is_needed(self) -> Self:
+        for kind in ("train", "finetune", "adversarial_finetune"):
+            section: TrainSettings | None = getattr(self, kind)
+            problem = section.validation_problem(self.dataset.split.validation) if section else None
+            if problem:
+                raise PydanticCustomError("validation", "{text}", {"text": f"{kind}.{problem}"})
+        return self
+
+    @property
+    def trial_id(self) -> str:
+        """The first 16 hex digits of the sha256 of the canonical configuration."""
+        return text_digest(mapping_text(self._parts()))[:16]
+
+    @property
+    def replicate_id(self) -> str:
+        """The same for all trials that differ only in their seed."""
+        return text_digest(mapping_text({**self._parts(), "seed": "null"}))[:16]
+
+    def _parts(self) -> dict[str, str]:
+        """`canonical` as canonical JSON, by section."""
+        values = {name: getattr(self, name) for name in _NAMES}
+        return {
+            name: value.canonical_text if isinstance(value, Settings) else canonical_json(value)
+            for name, value in values.items()
+        }
+
+
+_NAMES = tuple(Trial.model_fields)
+
+
+def normalized(section: Any) -> Any:
+    """A section without the settings that cannot matter; null where the stage would do nothing."""
+    return section.normalized() if hasattr(section, "normalized") else section
+
+
+def normalized_trial(trial: Trial) -> Trial:
+    """The trial with every section in its canonical form."""
+    return Trial.model_construct(**{name: normalized(getattr(trial, name)) for name in Trial.model_fields})

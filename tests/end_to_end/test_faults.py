@@ -1,0 +1,100 @@
+"""A real sweep that is ended in every way, and goes on: nothing finished is lost, the result is the same to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.disturbed import cluster_of, undisturbed_sweep
+from tests.support.harness import advsweep, executions, kill, nothing_ran_after_it_was_finished, same, start, wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
+
+SMALLER = ["--set", "seed=0", "--set", "train.epochs=4", "--set", "finetune.epochs=2"]
+"""A part of the space, where the whole of it would only take longer."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """The space, and the storage of a sweep that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    yield undisturbed_sweep(folder, *SMALLER)
+    shutil.rmtree(folder)
+
+
+def test_a_stage_continues_from_its_last_epoch(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
+    driver = start(*command)
+    assert wait_until(lambda: bool(list(storage.glob("checkpoints/*.safetensors"))))
+    kill(cluster_of(driver))
+    driver.wait(timeout=30)
+    begun = {file.stem for file in storage.glob("checkpoints/[!.]*.safetensors")}
+    assert begun
+    advsweep(*command)
+    same(storage, reference)
+    resumed = [json.loads((storage / "stages" / key / "stage.json").read_text())["resumed_from"] for key in begun]
+    assert all(epoch >= 1 for epoch in resumed)
+
+
+def test_ctrl_c_once_ends_the_sweep_in_order(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
+    driver = start(*command)
+    assert wait_until(lambda: bool(executions(storage)))
+    family = cluster_of(driver)
+    os.kill(driver.pid, signal.SIGINT)
+    assert driver.wait(timeout=60) == 130
+    assert wait_until(lambda: not any(map(psutil.pid_exists, family)), 30), "everything that was started has ended"
+    advsweep(*command)
+    nothing_ran_after_it_was_finished(storage)
+    same(storage, reference)
+
+
+def test_two_drivers_on_one_storage_both_finish(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
+    drivers = [start(*command), start(*command)]
+    assert [driver.wait(timeout=240) for driver in drivers] == [0, 0]
+    same(storage, reference)
+    assert "4 finished, nothing to do" in advsweep(*command).stdout
+
+
+def test_a_full_disk_ends_the_sweep_and_harms_nothing(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], check=False)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here: that takes root")
+    try:
+        command: list[str | Path] = [
+            "launch",
+            "--space",
+            space,
+            "--storage",
+            disk / "storage",
+            "--wandb",
+            "disabled",
+            *SMALLER,
+        ]
+        shown = advsweep(*command, code=None)
+        assert shown.returncode == 1, shown.stdout + shown.stderr
+        assert "the storage is full" in shown.stdout
+        assert "Traceback" not in shown.stderr
+        subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+        advsweep(*command)
+        same(disk / "storage", reference)
+    finally:
+        subprocess.run(["umount", disk], check=True)

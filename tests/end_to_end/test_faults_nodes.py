@@ -1,0 +1,206 @@
+"""Nodes that die, come, and are taken away under a real sweep on a cluster of several nodes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.harness import (
+    COMMAND,
+    advsweep,
+    artifacts,
+    ended,
+    executions,
+    kill,
+    nothing_ran_after_it_was_finished,
+    same,
+    start,
+    wait_until,
+)
+from tests.support.nodes import Nodes, nodes_on_loopback
+
+pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
+
+SPACE = """
+description: enough epochs to lose a node in
+seed: {grid_search: [0, 1]}
+dataset: {name: digits, image_size: 16, train_examples: 400, split: {test: 0.1}}
+model: {name: resnet8}
+train: {epochs: 8, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
+prune: {ratio: {grid_search: [0.2, 0.5]}}
+finetune: {epochs: 4, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
+attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
+"""
+AWAY = 20.0
+"""Seconds for which the storage is gone."""
+DEADLINE = 3.0
+"""Seconds between the word that a node will be taken away and its end."""
+NOTICE = 2.0
+"""Seconds in which a sweep may still place something on such a node."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Nodes]:
+    with nodes_on_loopback() as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The space, and the storage of a sweep that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    space = folder / "nodes.yaml"
+    space.write_text(SPACE)
+    advsweep("launch", "--space", space, "--storage", folder / "storage", "--wandb", "disabled")
+    return space, folder / "storage"
+
+
+def command(space: Path, storage: Path, nodes: Nodes) -> list[str | Path]:
+    where: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--address", nodes.address]
+    return [*where, "--wandb", "disabled"]
+
+
+def shown(arguments: Sequence[str | Path]) -> subprocess.Popen[str]:
+    """Start a command whose output is kept, with little patience for a lost head."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "ADVSWEEP_HEAD_TIMEOUT": "3"},
+    )
+
+
+def nodes_used(storage: Path, since: float = 0.0) -> set[str]:
+    """Ids of the nodes on which something was started after a moment."""
+    return {entry["node"] for entry in executions(storage) if entry["event"] == "start" and entry["time"] > since}
+
+
+def in_mid_stage(storage: Path, node: str) -> bool:
+    """Whether a stage runs on a node that has written a checkpoint."""
+    mine = [entry for entry in executions(storage) if entry["node"] == node]
+    running = {entry["key"] for entry in mine if entry["event"] == "start"}
+    running -= {entry["key"] for entry in mine if entry["event"] == "end"}
+    return any((storage / "checkpoints" / f"{key}.safetensors").exists() for key in running)
+
+
+def whole(storage: Path, reference: Path) -> None:
+    """Everything is there once, and is what an undisturbed sweep finds."""
+    nothing_ran_after_it_was_finished(storage)
+    assert set(ended(storage).values()) == {1}, "every finished stage ran once"
+    same(storage, reference)
+    assert artifacts(storage).keys() == artifacts(reference).keys()
+    assert not list((storage / "checkpoints").iterdir())
+
+
+def status(storage: Path) -> dict[str, int]:
+    """What `advsweep status` says of the one sweep of a storage."""
+    (facts,) = json.loads(advsweep("status", "--storage", storage, "--json").stdout)
+    return {name: facts[name] for name in ("trials", "finished", "failures", "preemptions")}
+
+
+def test_a_node_that_dies_in_mid_epoch_loses_nothing(
+    cluster: Nodes, undisturbed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    doomed = cluster.add()
+    driver = start(*command(space, storage, cluster))
+    assert wait_until(lambda: in_mid_stage(storage, doomed.node_id))
+    cluster.kill(doomed)
+    other = cluster.add()
+    assert driver.wait(timeout=240) == 0
+    whole(storage, reference)
+    assert other.node_id in nodes_used(storage)
+    assert status(storage) == {"trials": 8, "finished": 8, "failures": 0, "preemptions": 1}
+    cluster.kill(other)
+
+
+def test_a_new_node_gets_work_and_one_that_is_drained_gets_none(
+    cluster: Nodes, undisturbed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    first = cluster.add()
+    driver = start(*command(space, storage, cluster))
+    assert wait_until(lambda: len(executions(storage)) > 1)
+    second = cluster.add()
+    assert wait_until(lambda: second.node_id in nodes_used(storage)), "the node that came got work"
+    assert wait_until(lambda: in_mid_stage(storage, first.node_id))
+    drained = time.time()
+    cluster.drain(first, DEADLINE)
+    time.sleep(DEADLINE)
+    cluster.kill(first)
+    assert driver.wait(timeout=240) == 0
+    whole(storage, reference)
+    assert nodes_used(storage, drained + NOTICE) <= {second.node_id}
+    found = status(storage)
+    assert (found["finished"], found["failures"]) == (8, 0)
+    assert found["preemptions"] <= 1
+    cluster.kill(second)
+
+
+def test_a_storage_that_is_gone_for_a_while_is_waited_for(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    storage, away = tmp_path / "storage", tmp_path / "away"
+    driver = start("launch", "--space", space, "--storage", storage, "--wandb", "disabled")
+    assert wait_until(lambda: bool(list(storage.glob("checkpoints/[!.]*"))))
+    storage.rename(away)
+    time.sleep(AWAY)
+    assert driver.poll() is None, "it waits"
+    assert not storage.exists(), "nothing is written where the storage is missing"
+    away.rename(storage)
+    assert driver.wait(timeout=240) == 0
+    whole(storage, reference)
+    found = status(storage)
+    assert (found["finished"], found["failures"], found["preemptions"]) == (8, 0, 0)
+
+
+def test_a_killed_driver_and_a_lost_head_lose_nothing(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    with nodes_on_loopback() as nodes:
+        nodes.add()
+        driver = shown(command(space, storage, nodes))
+        assert wait_until(lambda: bool(executions(storage)))
+        kill([driver.pid])
+        _, err = driver.communicate(timeout=10)
+        assert "nothing finished is lost: the same command continues" in err
+        before = len(executions(storage))
+        driver = shown(command(space, storage, nodes))
+        assert wait_until(lambda: len(executions(storage)) > before)
+        nodes.kill_head()
+        killed = time.monotonic()
+        out, err = driver.communicate(timeout=40)
+        assert time.monotonic() - killed < 20, "it did not wait until Ray gave up"
+    assert driver.returncode == 1, out + err
+    assert "the head of the cluster" in out
+    assert "nothing finished is lost" in out
+    assert not err, "no traceback, nothing of Ray, no second message"
+    with nodes_on_loopback() as nodes:
+        nodes.add()
+        advsweep(*command(space, storage, nodes))
+    whole(storage, reference)
+
+
+def test_a_head_that_restarts_loses_nothing(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+    space, reference = undisturbed
+    storage = tmp_path / "storage"
+    with nodes_on_loopback() as nodes:
+        nodes.add()
+        driver = shown(command(space, storage, nodes))
+        assert wait_until(lambda: bool(ended(storage)))
+        nodes.restart_head()
+        out, err = driver.communicate(timeout=40)
+    assert driver.returncode != 0, out + err
+    assert "nothing finished is lost" in out + err
+    with nodes_on_loopback() as nodes:
+        nodes.add()
+        advsweep(*command(space, storage, nodes))
+    whole(storage, reference)

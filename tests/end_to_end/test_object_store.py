@@ -1,0 +1,352 @@
+"""A whole sweep on a real S3 API on loopback, through kills, throttling and a network that drops."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan.plan import make_plan
+from orchestrator.space.space import load
+from orchestrator.store.clean import leftovers
+from orchestrator.store.sweep_store import SweepStore
+from tasks.errors import CorruptArtifactError, StorageRefusedError, UsageError
+from tasks.stages.context import Context
+from tasks.stages.run import run_chain
+from tasks.storage.node_cache import NodeCache
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import Storage, check_writable, open_storage
+from tests.support.disturbed import cluster_of
+from tests.support.harness import advsweep, kill, start, wait_until
+from tests.support.object_servers import SECRET, Faulty, environment, gcs, s3
+
+SPACE = """
+description: a chain that is long enough to be killed in
+dataset: {name: digits, image_size: 16, train_examples: 600, split: {test: 0.1}}
+model: {name: resnet8}
+train: {epochs: 9, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
+prune: {ratio: {grid_search: [0.0, 0.5]}}
+attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
+"""
+URI = "s3://bucket/team/results"
+WANDB_KEY = "wandbkey0123456789012345678901234567890123"
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep on S3 that was killed once and launched again while the service failed."""
+
+    server: Faulty
+    storage: Storage
+    space: Path
+    folder: Path
+    """Where the commands ran, and where their temporary files went."""
+    epochs_before: int
+    """Checkpoints that were put before the kill."""
+    shown: str
+
+
+def run(command: str, *arguments: str | Path, code: int = 0) -> str:
+    """The output of a command on the storage."""
+    ended = advsweep(command, *arguments, "--storage", URI, code=code)
+    return ended.stdout + ended.stderr
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Faulty]:
+    """The S3 of this module, and the environment of its user; all in a folder whose name leaves room for sockets."""
+    with (
+        tempfile.TemporaryDirectory(prefix="s3-", dir="/tmp") as folder,
+        s3() as (application, endpoint),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in environment(endpoint).items():
+            patch.setenv(name, value)
+        patch.setenv("WANDB_API_KEY", WANDB_KEY)
+        patch.setenv("TMPDIR", folder)
+        patch.setenv("ADVSWEEP_CACHE", f"{folder}/cache")
+        patch.chdir(folder)
+        yield application
+
+
+@pytest.fixture(scope="module")
+def swept(server: Faulty) -> Swept:
+    folder = Path.cwd()
+    space = folder / "remote.yaml"
+    space.write_text(SPACE)
+    command: list[str | Path] = ["launch", "--space", space, "--storage", URI]
+    driver = start(*command)
+    assert wait_until(lambda: len(server.puts("/checkpoints/")) >= 2 or driver.poll() is not None, 60)
+    kill(cluster_of(driver))
+    driver.wait(timeout=30)
+    before = len(server.puts("/checkpoints/"))
+
+    def disturb() -> None:
+        wait_until(lambda: len(server.puts("/checkpoints/")) > before + 1, 60)
+        server.fail("slow down", 3)
+        time.sleep(4)
+        server.fail("drop", 3)
+
+    disturbance = threading.Thread(target=disturb)
+    disturbance.start()
+    shown = advsweep(*command).stdout
+    disturbance.join()
+    return Swept(server, open_storage(URI), space, folder, before, shown)
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+class TestSweep:
+    def test_it_finished_although_the_service_failed(self, swept: Swept) -> None:
+        assert "4 trials, 4 finished, 0 failed" in swept.shown
+        assert f"results in {URI}/sweeps/remote-" in swept.shown
+        assert swept.server.failed > 3
+
+    def test_a_killed_stage_went_on_from_its_checkpoint(self, swept: Swept) -> None:
+        store = StageStore(swept.storage)
+        (trained,) = [
+            record
+            for key in sorted(StageStore(swept.storage).keys())
+            if (record := store.record(key))["kind"] == "train"
+        ]
+        assert swept.epochs_before - 1 <= trained["resumed_from"] <= swept.epochs_before
+        assert swept.storage.names("checkpoints") == []
+
+    def test_every_stage_was_published_once_and_its_record_last(self, swept: Swept) -> None:
+        records = swept.server.puts(r"/stages/\w+/stage\.json")
+        assert len(records) == len(set(records)) == len(StageStore(swept.storage).keys()) == 6
+        order = swept.server.puts(r"/stages/\w+/\w")
+        for record in records:
+            of_stage = [path for path in order if path.startswith(record.removesuffix("stage.json"))]
+            assert of_stage[-1] == record
+
+    def test_the_result_is_that_of_an_undisturbed_local_run(self, swept: Swept, tmp_path: Path) -> None:
+        plan = make_plan(load(str(swept.space)), None)
+        local = StageStore(open_storage(tmp_path / "local"))
+        for planned in plan.trials:
+            run_chain(planned.chain, Context(local, device="cpu"))
+        remote = StageStore(swept.storage)
+        for key, stage in plan.stages.items():
+            name = "examples.parquet" if stage.kind == "attack" else "model.safetensors"
+            assert remote.read(remote.record(key), name) == local.read(local.record(key), name), stage.kind
+
+    def test_no_model_was_fetched_twice(self, swept: Swept) -> None:
+        """Four trials attack two models, which this node itself has made."""
+        assert max(swept.server.count("GET", r"model\.safetensors").values(), default=0) <= 1
+
+    def test_the_same_command_again_has_nothing_to_do(self, swept: Swept) -> None:
+        assert "4 trials, 4 finished, nothing to do" in run("launch", "--space", swept.space)
+
+    def test_everything_that_reads_a_sweep_reads_it_here(self, swept: Swept, tmp_path: Path) -> None:
+        (facts,) = json.loads(run("status", "remote", "--json"))
+        assert (facts["finished"], facts["stages_stored"]) == (4, 6)
+        sql = "select t.trial_id, count(*) n from trials t join stages using (trial_id) join examples using (stage_key)"
+        asked = json.loads(run("results", "remote", "--sql", f"{sql} group by all", "--format", "json"))
+        assert [row["n"] for row in asked] == [180] * 4
+        trial = asked[0]["trial_id"]
+        assert "computed by this sweep" in run("explain", trial)
+        run("export", trial, "--out", tmp_path / "model")
+        example = subprocess.run([sys.executable, tmp_path / "model" / "example.py"], capture_output=True, check=True)
+        assert example.stdout
+        run("report", "remote", "--formats", "svg")
+        assert any(name.endswith(".html") for name in swept.storage.sizes(f"sweeps/{facts['sweep_id']}/report"))
+        assert "runs to do" in run("launch", "--space", swept.space, "--dry-run")
+
+    def test_a_trial_that_fails_says_so_and_no_secret_is_anywhere(self, swept: Swept) -> None:
+        shown = run("launch", "--space", swept.space, "--set", "prune={ratio: 0.5, scope: nowhere}", code=1)
+        assert "traceback" in shown
+        assert f"{URI}/sweeps/remote-" in shown
+        written = {name: swept.storage.read(name) for name in swept.storage.sizes("")}
+        assert any(name.endswith("failures.log") for name in written)
+        assert any(name.endswith("plan.json") for name in written)
+        written |= {str(file): file.read_bytes() for file in swept.folder.rglob("*") if file.is_file()}
+        assert any(name.endswith(".wandb") for name in written)
+        written["output"] = (swept.shown + shown).encode()
+        secrets = (SECRET.encode(), WANDB_KEY.encode())
+        assert not [name for name, content in written.items() if any(secret in content for secret in secrets)]
+
+    def test_what_is_forgotten_is_removed(self, swept: Swept) -> None:
+        sweeps = swept.storage.names("sweeps")
+        swept.storage.write("stages/stray/model.safetensors", b"x")
+        assert {item.name for item in leftovers(swept.storage)} == {"stages/stray"}
+        removed = run("clean", "--yes", *(part for sweep in sweeps for part in ("--forget", sweep)))
+        assert "removed" in removed
+        assert swept.storage.sizes("") == {}
+        assert "no sweeps yet" in run("status")
+
+
+@pytest.fixture
+def storage(server: Faulty) -> Storage:  # noqa: ARG001 (it sets the environment)
+    """A prefix of its own."""
+    return open_storage(f"s3://bucket/{time.monotonic_ns()}")
+
+
+def finished_stage(storage: Storage, key: str, content: bytes = b"weights") -> StageStore:
+    """A store with one model stage that somebody has published: nothing of it is in this node's cache."""
+    store = StageStore(storage)
+    draft = store.draft()
+    (draft / "model.safetensors").write_bytes(content)
+    store.publish(key, draft, {"kind": "train", "metrics": {}})
+    for file in NodeCache.of_this_node().folder.glob("?" * 64):
+        file.unlink()
+    return store
+
+
+KEY = "k" * 64
+FETCH = """
+import sys
+from tasks.storage import open_storage
+from tasks.store import StageStore
+store = StageStore(open_storage(sys.argv[1]))
+for _ in range(3):
+    print(len(store.model_bytes(sys.argv[2])[1]))
+"""
+
+
+def test_workers_of_a_node_fetch_a_model_once(server: Faulty, storage: Storage) -> None:
+    finished_stage(storage, KEY, b"w" * 1_000_000)
+    server.requests.clear()
+    command = [sys.executable, "-c", FETCH, storage.uri, KEY]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) for _ in range(3)]
+    assert [worker.communicate(timeout=60)[0].split() for worker in workers] == [["1000000"] * 3] * 3
+    assert list(server.count("GET", r"model\.safetensors").values()) == [1]
+    assert len(server.count("GET", r"stage\.json")) == 1
+
+
+def test_the_cache_is_bounded_and_trusts_no_file(tmp_path: Path) -> None:
+    import hashlib
+
+    cache = NodeCache(tmp_path, limit=25)
+    contents = [bytes([number]) * 10 for number in range(4)]
+    sums = [hashlib.sha256(content).hexdigest() for content in contents]
+    for place, (checksum, content) in enumerate(zip(sums, contents, strict=True)):
+        cache.keep(checksum, content)
+        os.utime(tmp_path / checksum, (place, place))
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(sums[2:])
+    cache.keep("x" * 64, b"larger than the whole cache")
+    assert not (tmp_path / ("x" * 64)).exists()
+    (tmp_path / sums[3]).write_bytes(b"planted")
+    assert cache.fetch(sums[3], lambda: contents[3]) == contents[3]
+    assert (tmp_path / sums[3]).read_bytes() == contents[3]
+    unusable = NodeCache(tmp_path / sums[3] / "below a file", limit=100)
+    assert unusable.fetch(sums[0], lambda: contents[0]) == contents[0]
+
+
+def test_a_model_that_changed_is_set_aside(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.storage.stage_store.SETTLE", 0.0)
+    store = finished_stage(storage, KEY)
+    storage.write(f"stages/{KEY}/model.safetensors", b"changed")
+    assert store.verified(KEY), "of the same size: a launch does not read it"
+    with pytest.raises(CorruptArtifactError, match=r"model.safetensors has changed.*set aside as corrupt/.*the next"):
+        store.model_bytes(KEY)
+    assert not store.has(KEY)
+    assert len(storage.names("corrupt")) == 1
+    storage.write(f"stages/{KEY}/model.safetensors", b"half")
+    with pytest.raises(CorruptArtifactError, match=r"stage.json is missing"):
+        store.verified(KEY)
+    finished_stage(storage, KEY)
+    storage.write(f"stages/{KEY}/model.safetensors", b"cut")
+    with pytest.raises(CorruptArtifactError, match="has 3 bytes instead of 7"):
+        store.verified(KEY)
+
+
+def test_the_first_artifact_of_a_key_stays(storage: Storage) -> None:
+    store = finished_stage(storage, KEY, b"first")
+    finished_stage(storage, KEY, b"other")
+    assert store.model_bytes(KEY)[1] == b"first"
+
+
+def test_lines_are_appended_by_several_processes_in_turn(storage: Storage) -> None:
+    other = open_storage(storage.uri)
+    for number, writer in enumerate((storage, storage, other, storage, other, other)):
+        writer.append("sweeps/a/logs/failures.log", f"line {number}")
+    assert storage.read("sweeps/a/logs/failures.log").split(b"\n") == [*(b"line %d" % n for n in range(6)), b""]
+
+
+@pytest.mark.parametrize("fault", ["slow down", "drop"])
+def test_a_service_that_fails_for_a_while_is_waited_for(server: Faulty, storage: Storage, fault: str) -> None:
+    failed = server.failed
+    server.fail(fault, 1.5)
+    storage.write("a/b", b"written")
+    server.fail(fault, 1.5)
+    assert storage.read("a/b") == b"written"
+    assert server.failed >= failed + 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "uri", "message"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "other"}, "s3://bucket/x", "the credentials were not accepted"),
+        ({}, "s3://no-such-bucket/x", "there is no such bucket"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "s3://bucket/x", "no connection"),
+    ],
+    ids=["credentials", "bucket", "address"],
+)
+def test_a_storage_that_cannot_be_had_is_said_before_anything_starts(
+    server: Faulty, settings: dict[str, str], uri: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**settings, "ADVSWEEP_STORAGE_TIMEOUT": "1", "AWS_MAX_ATTEMPTS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    before = len(server.puts("/bucket/"))
+    with pytest.raises(UsageError, match=rf"^--storage {uri}: cannot be written: {message} \("):
+        check_writable(open_storage(uri))
+    with pytest.raises((StorageRefusedError, OSError), match=message):
+        open_storage(uri).names("sweeps")
+    assert len(server.puts("/bucket/")) == before
+
+
+def test_such_a_storage_is_one_line_and_exit_code_2(server: Faulty) -> None:  # noqa: ARG001
+    for command in (["launch", "--space", "smoke"], ["status"]):
+        shown = advsweep(*command, "--storage", "s3://no-such-bucket/x", code=2).stderr
+        assert re.fullmatch(r"error: .*s3://no-such-bucket/x: .*there is no such bucket.*\n", shown), shown
+
+
+def test_the_endpoint_may_stand_in_the_uri(server: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    storage = open_storage(f"s3://bucket/queried?endpoint_override={endpoint}&scheme=http&region=eu-west-3")
+    storage.write("a", b"content")
+    assert storage.read("a") == b"content"
+    assert storage.place("sweeps/x") == "s3://bucket/queried/sweeps/x"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{endpoint}")
+    assert open_storage("s3://bucket/queried").read("a") == b"content"
+    assert not SweepStore(storage, "none").exists
+
+
+def test_google_cloud_storage_keeps_stages_logs_and_sweeps() -> None:
+    with gcs() as uri:
+        storage = open_storage(uri)
+        check_writable(storage)
+        store = finished_stage(storage, KEY)
+        assert (store.keys(), store.has(KEY), store.has("l" * 64)) == ([KEY], True, False)
+        assert store.verified(KEY)
+        assert store.model_bytes(KEY)[1] == b"weights"
+        assert store.verified("l" * 64) is None
+        finished_stage(storage, KEY, b"other")
+        assert store.model_bytes(KEY)[1] == b"weights"
+        storage.write(f"checkpoints/{KEY}.safetensors", b"1")
+        storage.write(f"checkpoints/{KEY}.safetensors", b"22")
+        assert storage.size(f"checkpoints/{KEY}.safetensors") == 2
+        for line in ("one", "two"):
+            storage.append("sweeps/a/logs/failures.log", line)
+        assert storage.read("sweeps/a/logs/failures.log") == b"one\ntwo\n"
+        assert storage.place("sweeps/a") == "gs://bucket/team/sweeps/a"
+        assert store.set_aside(KEY).startswith("corrupt/")
+        assert (store.keys(), len(storage.names("corrupt"))) == ([], 1)
+        assert {item.name.partition("/")[0] for item in leftovers(storage)} == {"checkpoints", "corrupt"}
+        for name in ("checkpoints", "corrupt", "sweeps"):
+            storage.remove(name)
+        assert storage.sizes("") == {}
+        with pytest.raises(UsageError, match=r"no-such-bucket.*cannot be written"):
+            check_writable(open_storage(uri.replace("@bucket", "@no-such-bucket")))

@@ -1,0 +1,83 @@
+"""Stages of different kinds hold different resources, on a real cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import sleeping
+from benchmarks.sleepers import SECONDS, SleepingWorker
+from orchestrator.space.resources import Resources, ResourceTable
+from tasks.errors import UsageError
+from tests.conftest import SMALL_SPACE
+from tests.support.harness import advsweep, ended, executions
+
+
+def test_kinds_have_their_own_resources_and_the_rest_the_default() -> None:
+    table, found = ResourceTable.parse({"train": {"gpus": 1}, "attack": {"gpus": "1/4"}})
+    assert not found
+    assert table.of("attack") == Resources(cpus=1, gpus=0.25)
+    assert table.with_default(2, None).of("prune") == Resources(cpus=2)
+    assert table.of("train").threads == 1
+
+
+def test_mistakes_are_named() -> None:
+    _, found = ResourceTable.parse({"atack": {}, "train": {"gpu": 1}, "prune": {"cpus": 0}})
+    text = "\n".join(map(str, found))
+    assert "did you mean 'attack'?" in text
+    assert "did you mean 'gpus'?" in text
+    assert "resources.prune.cpus = 0" in text
+    with pytest.raises(UsageError, match="cpus"):
+        ResourceTable().with_default(-1, None)
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_what_no_machine_here_can_give_is_refused(tmp_path: Path) -> None:
+    refused = advsweep("launch", "--space", "smoke", "--storage", tmp_path, "--cpus-per-trial", "4096", code=2)
+    assert "train asks for 4096 CPUs and 0 GPUs; this machine has" in refused.stderr
+    assert not executions(tmp_path)
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_a_sweep_whose_kinds_differ_uses_a_worker_class_each(tmp_path: Path) -> None:
+    space = tmp_path / "classes.yaml"
+    space.write_text(SMALL_SPACE + "resources: {train: {cpus: 2}, attack: {cpus: 0.5}}\n")
+    storage = tmp_path / "storage"
+    shown = advsweep("launch", "--space", space, "--storage", storage, "--wandb", "disabled").stdout
+    assert "8 trials, 8 finished" in shown
+    assert set(ended(storage).values()) == {1}
+    kinds = {entry["pid"]: {other["kind"] for other in executions(storage) if other["pid"] == entry["pid"]}
+             for entry in executions(storage)}  # fmt: skip
+    assert {"train"} in kinds.values(), "a worker of two CPUs does nothing else"
+    assert {"attack"} in kinds.values()
+
+
+LONG_ATTACKS = {**dict.fromkeys(SECONDS, 0.3), "attack": 2.0}
+"""Seconds by kind: all attacks that fit are under way together."""
+
+
+class PackedWorker(SleepingWorker):
+    """Sleeps longer than a worker takes to come up."""
+
+    seconds = LONG_ATTACKS
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_four_attacks_share_what_training_has_alone(tmp_path: Path) -> None:
+    plan = sleeping.grid(2, 1, 1, 4)
+    table, _ = ResourceTable.parse({"train": {"cpus": 4}, "attack": {"cpus": 1}, "prune": {"cpus": 2}})
+    plan = replace(plan, space=replace(plan.space, resources=table))
+    sleeping.run(plan, tmp_path, 4, PackedWorker)
+    running: dict[str, int] = {"train": 0, "attack": 0}
+    most = dict(running)
+    for entry in executions(tmp_path):
+        if entry["kind"] in running:
+            running[entry["kind"]] += 1 if entry["event"] == "start" else -1
+            most = {kind: max(most[kind], running[kind]) for kind in most}
+            assert not (running["train"] and running["attack"]), "training has all of it"
+    assert most == {"train": 1, "attack": 4}

@@ -1,0 +1,73 @@
+"""Why a stage has to run: what the nearest stored stage of its kind differs in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.plan.plan import make_plan, plan_text
+from orchestrator.results.explain import explain
+from orchestrator.space import space as spaces
+from orchestrator.store.sweep_store import SweepStore
+from tasks.errors import UsageError
+from tasks.stages.context import Context
+from tasks.stages.run import run
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import Storage, open_storage
+from tasks.trial import chain
+from tests.conftest import CONFIG
+
+
+def planned(storage: Storage, **changes: Any) -> str:
+    """Write the plan of a sweep of one trial; the trial's id."""
+    plan = make_plan(spaces.build("test", "test", {**CONFIG, **changes}), None)
+    storage.write(SweepStore(storage, plan.sweep_id).path("plan.json"), plan_text(plan))
+    return plan.trials[0].trial_id
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """A storage in which the training stage of CONFIG is finished."""
+    opened = open_storage(tmp_path / "storage")
+    plan = make_plan(spaces.build("test", "test", CONFIG), None)
+    run([plan.trials[0].chain[0]], Context(StageStore(opened), sweep_id="earlier"))
+    return opened
+
+
+def reasons(storage: Storage, **changes: Any) -> dict[str, str]:
+    return {line.kind: line.reason for line in explain(storage, planned(storage, **changes))}
+
+
+def test_a_stored_stage_says_where_it_is_from(storage: Storage) -> None:
+    found = reasons(storage)
+    assert found["train"].startswith("reused from sweep earlier")
+    assert found["prune"] == "must run: no prune stage is stored"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"seed": 3}, "seed: 0 -> 3"),
+        ({"train": {**CONFIG["train"], "epochs": 9}}, "settings.epochs: 2 -> 9"),  # type: ignore[dict-item]
+        ({"model": {"name": "resnet18"}}, "model.name: resnet8 -> resnet18"),
+    ],
+)
+def test_other_settings_are_named(storage: Storage, changes: dict[str, Any], expected: str) -> None:
+    assert expected in reasons(storage, **changes)["train"]
+
+
+def test_another_version_and_other_data_are_named(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(chain.VERSIONS, "train", 99)
+    chain._line.cache_clear()
+    try:
+        assert "its version: 1 -> 99" in reasons(storage)["train"]
+    finally:
+        chain._line.cache_clear()
+
+
+def test_an_unknown_trial_is_said(storage: Storage) -> None:
+    planned(storage)
+    with pytest.raises(UsageError, match=r"no sweep in .* has a trial 'zz'"):
+        explain(storage, "zz")

@@ -1,0 +1,182 @@
+"""Verdicts catch planted faults, speak for sound numbers, and keep silent where nothing was tested."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from orchestrator.results.tradeoff import tradeoff_table
+from orchestrator.results.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotated, verdicts
+from orchestrator.results.worst_case import worst_cases
+from orchestrator.space import space as spaces
+from tasks.attacks.engine.fast_model import frozen
+from tasks.data.images import Images
+from tasks.errors import UsageError
+from tasks.evaluation.gradient_check import health
+from tasks.trial.chain import chain
+from tests.conftest import CONFIG
+from tests.support.rows import ifgsm, row
+
+
+def of(check: str, found: list[Verdict]) -> set[str]:
+    return {verdict.verdict for verdict in found if verdict.check == check}
+
+
+SURROGATE = {"seed": 7, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}
+
+
+@pytest.mark.parametrize(
+    ("check", "strong", "weak"),
+    [
+        ("iterative >= single step", ("8/255", 10), {"name": "fgsm", "eps": "8/255"}),
+        ("white-box >= noise", ("8/255", 10), {"name": "uniform", "eps": "8/255"}),
+        ("gradient >= gradient-free", ("8/255", 10), {"name": "square", "eps": "8/255"}),
+        (
+            "white-box >= transfer",
+            ("8/255", 10),
+            {"name": "ifgsm", "eps": "8/255", "steps": 10, "surrogate": SURROGATE},
+        ),
+    ],
+)
+def test_what_should_be_weaker_is_not_stronger(check: str, strong: tuple[str, int], weak: dict[str, Any]) -> None:
+    sound = verdicts([ifgsm(*strong, 200), row(weak, 600)])
+    assert of(check, sound) == {OK}
+    masked = verdicts([ifgsm(*strong, 600), row(weak, 200)])
+    assert of(check, masked) == {SUSPICIOUS}
+    assert of(check, verdicts([ifgsm(*strong, 200)])) == {NOT_TESTED}
+
+
+def test_more_budget_is_at_least_as_strong() -> None:
+    assert of("more budget >= less", verdicts([ifgsm("2/255", 10, 500), ifgsm("8/255", 10, 200)])) == {OK}
+    assert of("more budget >= less", verdicts([ifgsm("2/255", 10, 200), ifgsm("8/255", 10, 500)])) == {SUSPICIOUS}
+
+
+def test_a_large_budget_reaches_chance() -> None:
+    assert of("chance at a large budget", verdicts([ifgsm(0.5, 20, 20)])) == {OK}
+    assert of("chance at a large budget", verdicts([ifgsm(0.5, 20, 500)])) == {SUSPICIOUS}
+    assert of("chance at a large budget", verdicts([ifgsm("8/255", 20, 500)])) == {NOT_TESTED}
+
+
+def test_an_attack_that_still_gains_has_not_converged() -> None:
+    assert of("converged in steps", verdicts([ifgsm("8/255", 10, 205), ifgsm("8/255", 20, 200)])) == {OK}
+    assert of("converged in steps", verdicts([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200)])) == {SUSPICIOUS}
+
+
+def test_masked_and_random_models_are_noticed() -> None:
+    assert of("gradients present", verdicts([ifgsm("8/255", 10, 200, zero_gradients=200)])) == {SUSPICIOUS}
+    assert of("deterministic", verdicts([ifgsm("8/255", 10, 200, deterministic=False)])) == {SUSPICIOUS}
+
+
+def test_a_targeted_attack_is_no_measure_of_an_untargeted_one() -> None:
+    aimed = row({"name": "ifgsm", "eps": "16/255", "steps": 10, "targeted": True}, 700)
+    assert of("more budget >= less", verdicts([ifgsm("8/255", 10, 200), aimed])) == {NOT_TESTED}
+
+
+class Saturated(nn.Module):
+    """A planted fault: logits so large that the softmax has no gradient left."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return 1e6 * pixels.flatten(1)[:, :4]
+
+
+class Shattered(nn.Module):
+    """A planted fault: rounding, whose gradient is zero nearly everywhere."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.round(pixels * 16).flatten(1)[:, :4]
+
+
+class Noisy(nn.Module):
+    """A planted fault: another answer each time."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        clean = pixels.flatten(1)[:, :4]
+        return clean + 0.1 * torch.randn_like(clean)
+
+
+class Sound(nn.Module):
+    """Nothing wrong with it."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.flatten(1)[:, :4]
+
+
+@pytest.mark.parametrize(
+    ("model", "masked", "deterministic"),
+    [(Saturated(), True, True), (Shattered(), True, True), (Noisy(), False, False), (Sound(), False, True)],
+    ids=lambda value: type(value).__name__,
+)
+def test_planted_faults_show_in_the_health_of_a_model(model: nn.Module, masked: bool, deterministic: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (64, 1, 8, 8), generator=draw, dtype=torch.uint8)
+    labels = model(pixels.float() / 255).argmax(1) if deterministic else torch.zeros(64, dtype=torch.int64)
+    found = health(frozen(model), Images(pixels, labels, tuple("abcd")))
+    assert (found["zero_gradients"] > 0.5 * found["gradient_images"]) is masked
+    assert found["deterministic"] is deterministic
+
+
+def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
+    rows = annotated([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200), ifgsm("2/255", 20, 900)])
+    by_steps = {(entry["attack_eps"], entry["attack_steps"]): entry for entry in rows}
+    assert by_steps[8 / 255, 20]["verdict"] == SUSPICIOUS
+    assert by_steps[2 / 255, 20]["verdict"] == OK
+    assert json.loads(by_steps[8 / 255, 20]["verdicts"])["converged in steps"] == SUSPICIOUS
+    assert "suspicious" in tradeoff_table(rows)
+
+
+def test_transfer_is_held_against_whatever_knows_the_model() -> None:
+    """FGSM is enough: where a step on another model does better than one on the model itself, gradients are masked."""
+    transferred = row({"name": "fgsm", "eps": "8/255", "surrogate": SURROGATE}, 200)
+    assert of("white-box >= transfer", verdicts([row({"name": "fgsm", "eps": "8/255"}, 100), transferred])) == {OK}
+    masked = verdicts([row({"name": "fgsm", "eps": "8/255"}, 600), transferred])
+    assert of("white-box >= transfer", masked) == {SUSPICIOUS}
+    noise = row({"name": "uniform", "eps": "8/255"}, 900)
+    assert of("white-box >= transfer", verdicts([noise, transferred])) == {NOT_TESTED}
+
+
+def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> None:
+    plain, longer = row({"name": "fgsm", "eps": "8/255"}, 500), row({"name": "fgsm", "eps": "8/255"}, 300)
+    settings = json.loads(longer["config"])
+    settings["train"]["epochs"] = 99
+    longer |= {"config": json.dumps(settings), "adversarial_finetune_key": "f" * 64}
+    found = [
+        [entry["adversarial_finetune_key"], "linf", 8 / 255, "pixels", 1, 1000, entry["robust_correct"]]
+        for entry in (plain, longer)
+    ]
+    columns, lines = worst_cases([plain, longer], found)
+    named = [dict(zip(columns, line, strict=True)) for line in lines]
+    assert {(entry["train.epochs"], entry["examples"], entry["robust_correct"]) for entry in named} == {
+        (json.loads(plain["config"])["train"]["epochs"], 1000, 500),
+        (99, 1000, 300),
+    }
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    rows = [ifgsm(f"{eps}/255", 10, 400) for eps in range(1, 6)]
+    assert len(tradeoff_table(rows, 3).splitlines()) == len(tradeoff_table(rows).splitlines()) - 1
+    assert tradeoff_table(rows, 3).endswith("... and 2 more configurations")
+    assert "more configurations" not in tradeoff_table(rows, 5)
+
+
+def test_models_are_never_mixed() -> None:
+    other = spaces.build("test", "test", {**CONFIG, "seed": 5, "attack": {"name": "fgsm", "eps": "8/255"}})
+    stages = chain(other.trials[0], "0" * 64)
+    weak = row({"name": "fgsm", "eps": "8/255"}, 100)
+    weak |= {f"{stage.kind}_key": stage.key for stage in stages}
+    assert SUSPICIOUS not in of("iterative >= single step", verdicts([ifgsm("8/255", 10, 600), weak]))
+
+
+def test_verify_adds_the_cells_that_make_every_check_possible() -> None:
+    plain = spaces.load("smoke", ["prune=null"])
+    more = spaces.load("smoke", ["prune=null"], verify=True)
+    added = {trial.attack.method.name for trial in more.trials} - {trial.attack.method.name for trial in plain.trials}
+    assert added == {"uniform", "square"}
+    assert any(trial.attack.surrogate for trial in more.trials)
+    assert any((trial.attack.method.eps or 0) >= 0.5 for trial in more.trials)
+    assert {trial.trial_id for trial in plain.trials} < {trial.trial_id for trial in more.trials}
+    with pytest.raises(UsageError, match="needs an iterative attack"):
+        spaces.load("smoke", ["attack={name: fgsm, eps: 8/255}"], verify=True)

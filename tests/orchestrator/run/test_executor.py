@@ -1,0 +1,302 @@
+"""The executor's policies, on a pool that is a script: no Ray, no time."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+
+from orchestrator.plan.estimates import Speeds
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.schedule import job_seconds, list_schedule, remaining_path
+from orchestrator.run.executor import Policy, StageExecutor
+from orchestrator.run.failures import Ending, KilledForMemoryError, StageTimeoutError, ending
+from orchestrator.run.job_graph import JobGraph, Node, State
+from orchestrator.run.job_run import Finished, Worker
+from orchestrator.space import space as spaces
+from orchestrator.space.resources import Resources, ResourceTable
+from tasks.errors import StorageGoneError, StorageRefusedError
+from tasks.trial.chain import Stage
+from tests.conftest import CONFIG
+
+Behaviour = Callable[[Node], BaseException | None]
+
+
+class ScriptedPool:
+    """Runs one job at a time; a behaviour decides how each run ends."""
+
+    def __init__(self, behaviour: Behaviour, classes: Sequence[Resources]) -> None:
+        self.behaviour = behaviour
+        self.ran: list[str] = []
+        self.wanted: list[Mapping[Resources, int]] = []
+        self.starting = False
+        self.cannot_start: str | None = None
+        self.limits: dict[str, float | None] = {}
+        self._idle = {resources: Worker(None, resources) for resources in classes}
+        self._busy: list[Worker] = []
+
+    def resize(self, wanted: Mapping[Resources, int]) -> None:
+        self.wanted.append(dict(wanted))
+
+    def idle_resources(self) -> set[Resources]:
+        return set() if self._busy else set(self._idle)
+
+    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> str:
+        self.limits[node.job.kind] = limit
+        worker = self._idle[resources]
+        worker.node = node
+        self._busy.append(worker)
+        return "here"
+
+    def wait(self, timeout: float) -> list[Finished]:  # noqa: ARG002
+        ended = []
+        for worker in self._busy:
+            node = worker.node
+            assert node is not None
+            self.ran.append(node.job.stages[0].key)
+            error = self.behaviour(node)
+            records: list[dict[str, Any]] = [{"metrics": {}} for _ in node.job.stages] if error is None else []
+            ended.append(Finished(worker, node, records, error))
+        self._busy = []
+        return ended
+
+    def close(self) -> None:
+        self._busy = []
+
+
+class Heard:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.failures: list[tuple[str, bool]] = []
+        self.losses: list[bool] = []
+        self.blocks: list[str] = []
+
+    def started(self, stages: Sequence[Stage], where: str) -> None: ...
+
+    def finished(self, stages: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
+        self.done += [stage.key for stage in stages]
+
+    def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None:  # noqa: ARG002
+        self.failures.append((error, again))
+
+    def lost(self, stages: Sequence[Stage], error: str, again: bool) -> None:  # noqa: ARG002
+        self.losses.append(again)
+
+    def blocked(self, stages: Sequence[Stage], error: str) -> None:
+        self.blocks += [error] * len(stages)
+
+
+def plan(**changes: Any) -> Plan:
+    content: dict[str, Any] = {
+        **CONFIG,
+        "seed": {"grid_search": [0, 1]},
+        "prune": {"ratio": {"grid_search": [0.2, 0.5]}},
+        "attack": {"name": "ifgsm", "eps": {"grid_search": ["4/255", "8/255"]}, "steps": {"grid_search": [1, 3]}},
+        **changes,
+    }
+    return make_plan(spaces.build("test", "test", content), None)
+
+
+def executed(planned: Plan, behaviour: Behaviour, **policy: Any) -> tuple[StageExecutor, JobGraph, Heard, ScriptedPool]:
+    jobs = planned.jobs(())
+    seconds = job_seconds(planned, jobs, Speeds({}, {}))
+    graph = JobGraph(jobs, remaining_path(jobs, seconds))
+    pool, heard, table = ScriptedPool(behaviour, [Resources()]), Heard(), ResourceTable()
+    executor = StageExecutor(graph, pool, table, heard, Policy(**policy))  # type: ignore[arg-type]
+    executor.run()
+    return executor, graph, heard, pool
+
+
+def states(graph: JobGraph, kind: str) -> list[State]:
+    return [node.state for node in graph.nodes.values() if node.job.kind == kind]
+
+
+def test_every_distinct_stage_is_done_once_and_upstream_first() -> None:
+    planned = plan()
+    _, _, heard, pool = executed(planned, lambda _: None)
+    assert sorted(heard.done) == sorted(planned.stages)
+    assert len(pool.ran) == len(set(pool.ran)) == len(planned.jobs(()))
+    for key, stage in planned.stages.items():
+        assert all(heard.done.index(upstream) < heard.done.index(key) for upstream in stage.upstream.values())
+
+
+def test_a_stage_that_raises_once_is_tried_again() -> None:
+    failed: set[str] = set()
+
+    def once(node: Node) -> BaseException | None:
+        first = node.job.kind == "prune" and node.job.id not in failed
+        failed.add(node.job.id)
+        return ValueError("a passing trouble") if first else None
+
+    _, graph, heard, _ = executed(plan(), once)
+    assert set(states(graph, "attack")) == {State.DONE}
+    assert heard.failures == [("ValueError: a passing trouble", True)] * 4
+
+
+def test_a_stage_that_fails_for_good_takes_only_what_builds_on_it() -> None:
+    planned = plan()
+    victim = next(stage.key for stage in planned.stages.values() if stage.kind == "prune")
+
+    def broken(node: Node) -> BaseException | None:
+        return ValueError("broken") if node.job.stages[0].key == victim else None
+
+    _, graph, heard, pool = executed(planned, broken)
+    assert states(graph, "prune").count(State.FAILED) == 1
+    assert states(graph, "attack").count(State.BLOCKED) == 2
+    assert states(graph, "attack").count(State.DONE) == 6
+    assert pool.ran.count(victim) == 2
+    assert all(f"prune {victim[:12]} failed: ValueError: broken" in error for error in heard.blocks)
+
+
+def test_a_lost_worker_is_no_failure_and_has_its_own_budget() -> None:
+    lost: list[str] = []
+
+    def flaky(node: Node) -> BaseException | None:
+        lost.append(node.job.id)
+        return RayActorError() if lost.count(node.job.id) <= 4 else None
+
+    executor, graph, heard, _ = executed(plan(), flaky, max_preemptions=4)
+    assert {node.state for node in graph.nodes.values()} == {State.DONE}
+    assert not heard.failures
+    assert executor.stopped_by is None
+    _, graph, heard, _ = executed(plan(), lambda _: RayActorError(), max_preemptions=2)
+    assert states(graph, "train") == [State.FAILED] * 2
+    assert heard.losses == [True, True, False] * 2 or sorted(heard.losses) == [False] * 2 + [True] * 4
+
+
+OUT_OF_MEMORY = [
+    OutOfMemoryError("Task was killed due to the node running low on memory.\nMemory on the node was 31GB / 32GB"),
+    RayTaskError("run", "trace", MemoryError()),
+    RayTaskError("run", "trace", RuntimeError("DefaultCPUAllocator: can't allocate memory")),
+    RayTaskError("run", "trace", torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")),
+    KilledForMemoryError("its node's kernel killed its worker"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(getattr(error, "cause", error)).__name__)
+def test_memory_that_runs_out_has_a_budget_of_its_own_and_fails_that_stage_alone(error: BaseException) -> None:
+    planned = plan()
+    victim = next(stage.key for stage in planned.stages.values() if stage.kind == "prune")
+
+    def large(node: Node) -> BaseException | None:
+        return error if node.job.stages[0].key == victim else None
+
+    _, graph, heard, pool = executed(planned, large, max_failures=5, max_preemptions=5)
+    assert pool.ran.count(victim) == 2
+    assert [again for _, again in heard.failures] == [True, False]
+    assert all(told.startswith("out of memory: ") and len(told.splitlines()) == 1 for told, _ in heard.failures)
+    assert not heard.losses
+    assert states(graph, "attack").count(State.DONE) == 6
+
+
+def test_an_error_that_speaks_of_something_else_is_a_failure() -> None:
+    assert ending(RayTaskError("run", "trace", ValueError("bad_alloc"))) is Ending.FAILED
+    assert ending(RayTaskError("run", "trace", RuntimeError("size mismatch"))) is Ending.FAILED
+    assert ending(RayActorError()) is Ending.PREEMPTED
+
+
+def test_failures_and_preemptions_of_one_stage_do_not_use_up_each_other() -> None:
+    ways: list[BaseException] = [RayActorError(), ValueError("once"), RayActorError()]
+    left: dict[str, list[BaseException]] = {}
+
+    def unlucky(node: Node) -> BaseException | None:
+        mine = left.setdefault(node.job.id, list(ways))
+        return mine.pop() if mine else None
+
+    _, graph, heard, _ = executed(plan(), unlucky, max_failures=1, max_preemptions=2)
+    assert {node.state for node in graph.nodes.values()} == {State.DONE}
+    assert len(heard.losses) == 2 * len(heard.failures) == 2 * len(graph.nodes)
+
+
+def test_each_kind_runs_for_as_long_as_it_may() -> None:
+    late = StageTimeoutError("timed out after 5 s")
+    _, _, heard, pool = executed(
+        plan(), lambda node: late if node.job.kind == "train" else None, timeouts={"train": 5.0}, breaker=99
+    )
+    assert set(heard.failures) == {("timed out after 5 s", True), ("timed out after 5 s", False)}
+    assert pool.limits == {"train": 5.0}
+    _, _, _, pool = executed(plan(), lambda _: None, timeouts={"train": 5.0})
+    assert pool.limits["attack"] is None
+
+
+def test_workers_that_never_come_up_stop_the_sweep() -> None:
+    planned = plan()
+    jobs = planned.jobs(())
+    graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
+    pool, heard = ScriptedPool(lambda _: None, [Resources()]), Heard()
+    pool.cannot_start = "no worker can start: ImportError: no module"
+    executor = StageExecutor(graph, pool, ResourceTable(), heard, Policy())  # type: ignore[arg-type]
+    executor.run()
+    assert executor.stopped_by == "no worker can start: ImportError: no module"
+
+
+def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:
+    planned = plan(seed={"grid_search": list(range(8))})
+    executor, graph, heard, pool = executed(planned, lambda _: ValueError("no such device"), breaker=3)
+    assert executor.stopped_by == "the first 3 train stages failed alike: ValueError: no such device"
+    assert len(set(pool.ran)) == 3
+    assert State.DONE not in {node.state for node in graph.nodes.values()}
+    assert any("not run" in error for error in heard.blocks)
+
+
+def test_different_errors_do_not_stop_the_sweep() -> None:
+    planned = plan(seed={"grid_search": list(range(8))})
+    executor, _, _, pool = executed(planned, lambda node: ValueError(node.job.id), breaker=3)
+    assert executor.stopped_by is None
+    assert len(set(pool.ran)) == 8
+
+
+@pytest.mark.parametrize("error", [StorageGoneError("s3://b did not answer"), StorageRefusedError("s3://b: access")])
+def test_a_storage_that_stays_away_stops_the_sweep_at_once(error: OSError) -> None:
+    executor, _, _, pool = executed(plan(), lambda _: error)
+    assert executor.stopped_by == f"the storage is out of reach: {type(error).__name__}: {error}"
+    assert len(pool.ran) == 1
+
+
+def test_a_full_disk_stops_the_sweep_at_once() -> None:
+    executor, _, _, pool = executed(plan(), lambda _: OSError(errno.ENOSPC, "No space left on device"))
+    assert executor.stopped_by is not None
+    assert "the storage is full" in executor.stopped_by
+    assert len(pool.ran) == 1
+
+
+def test_the_longest_chain_comes_first() -> None:
+    planned = plan(
+        adversarial_finetune={
+            "grid_search": [None, {**CONFIG["adversarial_finetune"], "epochs": 50}]  # type: ignore[dict-item]
+        }
+    )
+    _, _, _, pool = executed(planned, lambda _: None)
+    kinds = [planned.stages[key].kind for key in pool.ran]
+    assert kinds.index("adversarial_finetune") < kinds.index("attack")
+
+
+def test_a_class_of_resources_without_a_worker_does_not_hold_up_the_others() -> None:
+    planned = plan()
+    jobs = planned.jobs(())
+    graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
+    big = Resources(cpus=4)
+    table = ResourceTable({"attack": big})
+    pool, heard = ScriptedPool(lambda _: None, [Resources(), big]), Heard()
+    StageExecutor(graph, pool, table, heard, Policy()).run()  # type: ignore[arg-type]
+    assert any(big in wanted for wanted in pool.wanted)
+    assert len(heard.done) == len(planned.stages)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4, 1000])
+def test_the_list_schedule_is_between_its_bounds(slots: int) -> None:
+    planned = plan()
+    jobs = planned.jobs(())
+    seconds = job_seconds(planned, jobs, Speeds({}, {}))
+    schedule = list_schedule(jobs, seconds, slots)
+    assert schedule.seconds >= max(schedule.critical_path, schedule.total / slots) - 1e-9
+    assert schedule.seconds <= schedule.total / slots + schedule.critical_path + 1e-9
+    if slots == 1:
+        assert schedule.seconds == pytest.approx(schedule.total)
+    assert schedule.finished_at.keys() == planned.stages.keys()

@@ -1,0 +1,56 @@
+"""The grid as Ray Tune sees it, and the workers on a private Ray."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import sleeping
+from benchmarks.sleepers import BriefWorker
+from orchestrator.cluster.connect import connected
+from orchestrator.cluster.survey import versions
+from orchestrator.run import tune_grid
+from orchestrator.run.worker import WorkerSettings
+from orchestrator.run.worker_pool import WorkerPool
+from orchestrator.space.resources import Resources
+from tests.support.harness import rows
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+
+def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tune_grid, "TRIALS_A_RUN", 3)
+    begun: list[int] = []
+    run = tune_grid._run
+
+    def counted(trials: Sequence[str], *more: Any) -> None:
+        begun.append(len(trials))
+        run(trials, *more)
+
+    monkeypatch.setattr(tune_grid, "_run", counted)
+    plan = sleeping.grid(1, 1, 2, 4)
+    measured = sleeping.run(plan, tmp_path, 2, BriefWorker)
+    assert begun == [3, 3, 2]
+    assert {row["trial_id"] for row in rows(tmp_path)} == {planned.trial_id for planned in plan.trials}
+    assert set(measured.executions.values()) == {1}
+    assert measured.executions.keys() == plan.stages.keys()
+
+
+def test_a_node_that_came_later_and_differs_gets_no_work(tmp_path: Path) -> None:
+    """Only those that are there at the start can be asked before it."""
+    driver = versions() | {"torch": "1.0"}
+    with connected("local", 1):
+        pool = WorkerPool(WorkerSettings(str(tmp_path), "x", None, versions=driver), 1)
+        until = time.monotonic() + 60
+        while pool.cannot_start is None and time.monotonic() < until:
+            pool.resize({Resources(): 1})
+            assert not pool.wait(0.1)
+            assert not pool.idle_resources()
+        pool.close()
+    assert pool.cannot_start is not None
+    assert pool.cannot_start.startswith("no worker can start: ")
+    assert f"has torch {versions()['torch']}, the driver has 1.0: they must be the same" in pool.cannot_start

@@ -1,0 +1,167 @@
+"""Search spaces: grids, fractions, overrides, canonical trials, and every mistake at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.plan.plan import make_plan
+from orchestrator.space import grid
+from orchestrator.space import space as spaces
+from tasks.errors import ProblemsError, UsageError
+from tests.conftest import CONFIG
+
+
+def built(**changes: Any) -> spaces.Space:
+    return spaces.build("test", "test.yaml", {**CONFIG, **changes})
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (3, [3]),
+        ({"grid_search": [1, 2]}, [1, 2]),
+        ({"a": {"grid_search": [1, 2]}, "b": 3}, [{"a": 1, "b": 3}, {"a": 2, "b": 3}]),
+        ({"grid_search": [None, {"a": {"grid_search": [1, 2]}}]}, [None, {"a": 1}, {"a": 2}]),
+        ({"grid_search": [{"grid_search": [1, 2]}, 3]}, [1, 2, 3]),
+        ([{"grid_search": [1, 2]}, 5], [[1, 5], [2, 5]]),
+    ],
+)
+def test_grids_nest_anywhere(node: Any, expected: list[Any]) -> None:
+    assert grid.variants(node) == expected
+    assert grid.count(node) == len(expected)
+
+
+def test_fractions_are_exact_and_equal_to_their_decimals() -> None:
+    fraction = built(attack={"name": "fgsm", "eps": "8/255"}).trials[0]
+    decimal = built(attack={"name": "fgsm", "eps": 8 / 255}).trials[0]
+    assert fraction.attack.method.eps == 8 / 255
+    assert fraction.trial_id == decimal.trial_id
+
+
+@pytest.mark.parametrize("text", ["__import__('os')", "1/0", "8//255", "nan", "inf", "1e999", "", "true"])
+def test_numbers_are_never_evaluated(text: str) -> None:
+    with pytest.raises(ProblemsError, match=r"attack\.eps"):
+        built(attack={"name": "fgsm", "eps": text})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"prune": {"ratio": 0.0}}, {"prune": None}),
+        ({"prune": {"ratio": 0, "scope": "layer1"}}, {"prune": {"ratio": 0, "importance": "l2"}}),
+        ({"finetune": {"epochs": 0, "optimizer": {"name": "sgd"}}}, {"finetune": None}),
+        (
+            {"adversarial_finetune": {**CONFIG["adversarial_finetune"], "lambda": 0}},  # type: ignore[dict-item]
+            {"adversarial_finetune": {**CONFIG["adversarial_finetune"], "lambda": 0, "attack": None}},  # type: ignore[dict-item]
+        ),
+        ({"attack": {"name": "ifgsm", "eps": 0, "steps": 5}}, {"attack": {"name": "ifgsm", "eps": 0, "steps": 9}}),
+        ({"model": {"name": "resnet8", "stem": "imagenet"}}, {"model": {"name": "resnet8", "stem": "cifar"}}),
+    ],
+)
+def test_settings_that_cannot_matter_make_no_difference(left: dict[str, Any], right: dict[str, Any]) -> None:
+    assert built(**left).trials[0].trial_id == built(**right).trials[0].trial_id
+
+
+def test_trials_that_become_equal_are_one() -> None:
+    attack = {"name": "ifgsm", "eps": {"grid_search": [0, "8/255"]}, "steps": {"grid_search": [1, 5, 10]}}
+    assert len(built(attack=attack).trials) == 1 + 3
+
+
+def test_an_override_reaches_every_section_of_a_grid_of_sections() -> None:
+    content: dict[str, Any] = {"attack": {"grid_search": [{"name": "fgsm", "eps": 0.1}, {"name": "pgd", "eps": 0.1}]}}
+    spaces.apply_override(content, "attack.eps={grid_search: [2/255, 8/255]}")
+    assert [entry["eps"] for entry in content["attack"]["grid_search"]] == [{"grid_search": ["2/255", "8/255"]}] * 2
+
+
+def test_an_override_makes_missing_sections() -> None:
+    content: dict[str, Any] = {}
+    spaces.apply_override(content, "dataset.split.seed=3")
+    assert content == {"dataset": {"split": {"seed": 3}}}
+
+
+def test_an_override_chooses_an_item_of_a_list_and_makes_nothing() -> None:
+    content: dict[str, Any] = {"train": {"grid_search": [{"epochs": 1}, {"ensemble": {"surrogates": [{"seed": 1}]}}]}}
+    spaces.apply_override(content, "train.ensemble.surrogates.0.seed=2")
+    assert content["train"]["grid_search"] == [{"epochs": 1}, {"ensemble": {"surrogates": [{"seed": 2}]}}]
+    with pytest.raises(UsageError, match=r"nothing at train\.ensemble\.surrogates\.1\.seed"):
+        spaces.apply_override(content, "train.ensemble.surrogates.1.seed=2")
+
+
+def test_all_mistakes_are_reported_at_once_with_path_value_and_choices() -> None:
+    with pytest.raises(ProblemsError) as caught:
+        built(
+            model={"name": "resnet9"},
+            prune={"ratio": {"grid_search": [0.5, 1.5]}, "scop": "all"},
+            attack={"name": "igfsm", "eps": 1},
+            train={"epochs": 2.5, "optimizer": {"name": "sgd", "lr": -1}},
+            seed=-1,
+            fine_tune={},
+        )
+    text = str(caught.value)
+    for expected in (
+        "8 problems",
+        "model.name = 'resnet9': unknown model; choose from",
+        "did you mean 'resnet8'?",
+        "prune.ratio = 1.5: should be less than 1",
+        "prune.scop = 'all': unknown setting; choose from importance, mode, ratio, scope; did you mean 'scope'?",
+        "attack.name = 'igfsm': unknown attack;",
+        "did you mean 'ifgsm'?",
+        "train.epochs = 2.5: is not a whole number",
+        "train.optimizer.lr = -1: should be greater than 0",
+        "seed = -1",
+        "fine_tune = {}: unknown section;",
+    ):
+        assert expected in text
+    assert "sgd.lr" not in text, "the tag of a union is no part of the path"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- 1\n- 2\n", "holds a list"),
+        (b"", "is empty"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"a: 1\na: 2\n", "stands twice"),
+        (b"a: [1\n", "not valid YAML"),
+        (b"a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+    ],
+)
+def test_files_that_are_no_space(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        spaces.load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({"grid_search": []}, "takes a list of at least one value"),
+        ({"grid_search": 3}, "takes a list of at least one value"),
+        ({"grid_search": [1], "extra": 2}, "stands beside extra"),
+    ],
+)
+def test_malformed_grids(node: Any, message: str) -> None:
+    with pytest.raises(ProblemsError, match=message):
+        built(seed=node)
+
+
+def test_an_explosion_is_refused_before_it_happens() -> None:
+    with pytest.raises(UsageError, match="1,200,000 trials"):
+        built(seed={"grid_search": list(range(1_200_000))})
+
+
+@pytest.mark.parametrize("name", sorted(spaces.shipped()))
+def test_every_shipped_space_is_valid_and_described(name: str) -> None:
+    space = spaces.load(name)
+    assert space.trials
+    assert space.description
+
+
+def test_the_digits_space_is_the_embedded_default() -> None:
+    plan = make_plan(spaces.load("digits"), None)
+    assert len(plan.trials) >= 96
+    assert len({trial.trial.seed for trial in plan.trials}) >= 2

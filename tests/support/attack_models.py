@@ -1,0 +1,105 @@
+"""Models whose smallest perturbations are known in closed form, and images for them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tasks.attacks.engine.fast_model import prepare
+from tasks.attacks.engine.job import Job
+from tasks.data.images import Images, Splits, as_float
+from tasks.data.loading import load_splits
+from tasks.data.settings import DatasetSettings
+from tasks.evaluation.settings import AttackSettings
+from tasks.models.build import Description, build
+from tasks.models.settings import ModelSettings
+
+torch.set_num_threads(1)  # more are slower for models of this size
+
+SIDE = 4
+CLASSES = tuple("abcd")
+
+
+class Linear(nn.Module):
+    """Class a against class b by a hyperplane; classes c and d are never said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        drawn = torch.Generator().manual_seed(3)
+        weight = torch.rand(SIDE * SIDE, generator=drawn) + 0.2
+        signs = torch.randint(0, 2, weight.shape, generator=drawn) * 2 - 1
+        self.weight = nn.Parameter(weight * signs)
+        self.offset = nn.Parameter(0.5 * self.weight.detach().sum())
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        score = (pixels.flatten(1) * self.weight).sum(1) - self.offset
+        return torch.stack([score, -score, score * 0 - 50, score * 0 - 60], 1)
+
+    def distances(self, pixels: Tensor, norm: str) -> Tensor:
+        """The size of the smallest perturbation that changes the class of each image [N, 1, 4, 4]; [N]."""
+        score = ((pixels.flatten(1) * self.weight).sum(1) - self.offset).detach().abs()
+        dual = {"linf": self.weight.abs().sum(), "l2": self.weight.norm(), "l1": self.weight.abs().max()}
+        distance: Tensor = score / dual[norm].detach()
+        return distance
+
+    def fewest(self, pixels: Tensor) -> Tensor:
+        """The smallest number of values whose change within [0, 1] changes the class; int [N]."""
+        flat = pixels.flatten(1)
+        score = (flat * self.weight).sum(1) - self.offset
+        push = -score.sign()[:, None] * self.weight
+        gain = push.abs() * torch.where(push > 0, 1 - flat, flat)
+        gained = gain.sort(dim=1, descending=True).values.cumsum(1)
+        count: Tensor = (gained <= score.abs()[:, None]).sum(1) + 1
+        return count
+
+
+def linear_images(count: int = 12) -> Images:
+    """Images around grey, labelled as the linear model says."""
+    pixels = torch.randint(95, 160, (count, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(5))
+    pixels = pixels.to(torch.uint8)
+    return Images(pixels, Linear()(as_float(pixels)).argmax(1), CLASSES)
+
+
+@lru_cache
+def digits() -> Splits:
+    """scikit-learn's digits at 8 x 8 pixels."""
+    return load_splits(DatasetSettings(name="digits"), None)
+
+
+@lru_cache
+def network(seed: int = 0) -> nn.Module:
+    """A small residual network, trained on digits for a second or two."""
+    torch.manual_seed(seed)
+    model, images = build(Description.of(ModelSettings(name="resnet8"), 1, 10)), digits().train
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(5):
+        for index in torch.randperm(len(images)).split(64):
+            loss = F.cross_entropy(model(as_float(images.pixels[index])), images.labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return model.eval()
+
+
+def network_images(model: nn.Module, count: int = 24) -> Images:
+    """Test images, labelled as the network says."""
+    pixels = digits().test.pixels[:count]
+    with torch.no_grad():
+        labels = model(as_float(pixels)).argmax(1)
+    return Images(pixels, labels, digits().test.classes)
+
+
+def settings(**raw: object) -> AttackSettings:
+    """As they would be read from a file, in their canonical form."""
+    return AttackSettings.model_validate(raw).normalized()
+
+
+def job_of(
+    model: nn.Module, images: Images, counts: tuple[int, ...], *, stop: bool = True, precision: str = "fp32"
+) -> Job:
+    """All images as one batch."""
+    index = torch.arange(len(images))
+    return Job(prepare(model, precision), as_float(images.pixels), images.labels, counts, index, stop_when_fooled=stop)

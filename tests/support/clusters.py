@@ -1,0 +1,146 @@
+"""Real Ray clusters on loopback, of processes that belong to the test and of no others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.support.harness import wait_until
+
+RAY = str(Path(sys.executable).parent / "ray")
+STARTED = "Ray runtime started"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head node: where it listens, and what a command needs to talk to it."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    gcs: int
+    dashboard: int
+    client: int
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.gcs}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**environment(self.folder / "token")}
+
+    def family(self) -> set[int]:
+        """Every process of the cluster."""
+        return family(self.process.pid)
+
+
+def environment(token: Path) -> dict[str, str]:
+    """The variables of a cluster that stays on loopback and asks for a token."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return kept | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the switch that keeps Ray on loopback
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def family(pid: int) -> set[int]:
+    """A process and everything below it."""
+    try:
+        return {pid} | {child.pid for child in psutil.Process(pid).children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def listening(pids: set[int]) -> dict[tuple[str, int], str]:
+    """Address and port -> name of the process, of everything that these processes listen on."""
+    found = {}
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            for socket_ in process.net_connections("inet"):
+                if socket_.status == psutil.CONN_LISTEN:
+                    found[socket_.laddr.ip.removeprefix("::ffff:"), socket_.laddr.port] = process.name()
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those that run; a process that has ended and was not waited for yet does not."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.add(pid)
+    return found
+
+
+@contextlib.contextmanager
+def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterator[Head]:
+    """Start a head and end it, with everything it started."""
+    folder = Path(tempfile.mkdtemp(prefix="head-"))
+    token = folder / "token"
+    token.touch(mode=0o600)
+    token.write_text("7" * 64)
+    gcs, dashboard, client = free_port(), free_port(), free_port()
+    words = ["--node-ip-address=127.0.0.1", f"--port={gcs}", f"--num-cpus={cpus}", f"--temp-dir={folder / 'ray'}"]
+    words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}"]
+    words += ["--dashboard-agent-listen-port=0", "--object-store-memory=100000000"]
+    variables = environment(token)
+    if autoscaling is not None:
+        config = folder / "autoscaling.yaml"
+        provider = dict(autoscaling["provider"]) | {"gcs_address": f"127.0.0.1:{gcs}"}
+        from ray.autoscaler._private.monitor import BASE_READONLY_CONFIG
+
+        config.write_text(json.dumps(BASE_READONLY_CONFIG | dict(autoscaling) | {"provider": provider}))
+        words.append(f"--autoscaling-config={config}")
+        variables |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [RAY, "start", "--head", "--block", *words],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=variables,
+            start_new_session=True,
+        )
+    try:
+        assert wait_until(lambda: STARTED in log.read_text() or process.poll() is not None, 90), log.read_text()
+        assert process.poll() is None, log.read_text()
+        yield Head(process, folder, gcs, dashboard, client)
+    finally:
+        end(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and kill what is left of its family after a while."""
+    found = family(process.pid)
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=20)
+    wait_until(lambda: not alive(found), 5)
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=20)

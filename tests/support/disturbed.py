@@ -1,0 +1,52 @@
+"""A space that leaves time to be disturbed in, and the processes of the sweep that runs it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from tests.support.harness import advsweep, executions
+
+SPACE = """
+description: enough epochs to be killed in
+seed: {grid_search: [0, 1, 2]}
+dataset: {name: digits, image_size: 16, split: {test: 0.1}, augment: {crop: 1}}
+model: {name: resnet8}
+train: {epochs: 8, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}, schedule: {name: cosine}}
+prune: {ratio: {grid_search: [0.2, 0.5]}}
+finetune: {epochs: 4, batch_size: 16, optimizer: {name: adam, lr: 0.001}}
+adversarial_finetune:
+  lambda: 0.5
+  epochs: 3
+  batch_size: 16
+  optimizer: {name: sgd, lr: 0.02, momentum: 0.9}
+  attack: {name: pgd, eps: 16/255, steps: 2}
+attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
+"""
+
+
+def undisturbed_sweep(folder: Path, *more: str) -> tuple[Path, Path]:
+    """The space as a file, and the storage of a sweep that nothing happened to."""
+    space = folder / "killed.yaml"
+    space.write_text(SPACE)
+    advsweep("launch", "--space", space, "--storage", folder / "storage", "--wandb", "disabled", *more)
+    return space, folder / "storage"
+
+
+def workers_of(driver: subprocess.Popen[bytes], storage: Path) -> list[int]:
+    """Worker processes of this driver that have a stage now."""
+    alive = {child.pid for child in psutil.Process(driver.pid).children(recursive=True)} | cluster_of(driver)
+    started = {entry["pid"] for entry in executions(storage)}
+    return sorted(alive & started)
+
+
+def cluster_of(driver: subprocess.Popen[bytes]) -> set[int]:
+    """Every process of the driver's private Ray: its descendants, and what runs in their sessions."""
+    family = {driver.pid} | {child.pid for child in psutil.Process(driver.pid).children(recursive=True)}
+    found = set()
+    for process in psutil.process_iter(["pid", "ppid"]):
+        if process.info["ppid"] in family:
+            found.add(process.info["pid"])
+    return family | found

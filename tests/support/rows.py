@@ -1,0 +1,36 @@
+"""Rows of finished trials, made without running anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.space import space as spaces
+from tasks.trial.chain import chain
+from tasks.trial.row import finished_row
+from tasks.trial.trial import normalized_trial
+from tests.conftest import CONFIG
+
+
+def row(attack: dict[str, Any], robust: int, **metrics: Any) -> dict[str, Any]:
+    """The finished row of an attack on one model, 1,000 images of which 950 are classified correctly."""
+    space = spaces.build("test", "test", {**CONFIG, "attack": attack})
+    trial = normalized_trial(space.trials[0])
+    stages = chain(trial, "0" * 64)
+    found = {"examples": 1000, "clean_correct": 950, "robust_correct": robust, "classes": 10}
+    found |= {"parameters": 1, "nonzero_parameters": 1, "macs": 1}
+    found |= {"gradient_images": 256, "zero_gradients": 0, "deterministic": True, **metrics}
+    time = "2026-01-01T00:00:00+00:00"
+    record = {
+        "metrics": found,
+        "device": "cpu",
+        "versions": {},
+        "seconds": 1.0,
+        "started_at": time,
+        "finished_at": time,
+    }
+    made = finished_row(trial, stages, {stage.key: record for stage in stages})
+    return made | {"sweep_id": "s", "space": "test"}
+
+
+def ifgsm(eps: float | str, steps: int, robust: int, **metrics: Any) -> dict[str, Any]:
+    return row({"name": "ifgsm", "eps": eps, "steps": steps}, robust, **metrics)

@@ -1,0 +1,52 @@
+"""The attacked images that are kept to be looked at: they are those of the table, whatever the batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.errors import CorruptArtifactError
+from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.preview import MOST_IMAGES, MOST_VALUES, Preview, spread
+from tests.support.attack_models import network, network_images, settings
+
+
+@pytest.mark.parametrize(("eps", "steps"), [(0.1, (1, 3)), (0.0, (1, 3))])
+def test_the_preview_shows_what_the_table_says(eps: float, steps: tuple[int, ...]) -> None:
+    model = network()
+    images = network_images(model, 20)
+    cells = [settings(name="ifgsm", eps=eps, steps=count, batch_size=7) for count in steps]
+    for found in evaluate(model, images, cells, 0, 0.5):
+        preview = Preview.from_bytes(found.preview.to_bytes())
+        rows = {row["index"]: row for row in found.table.to_pylist()}
+        assert preview.index.tolist() == [number * 20 // 8 for number in range(8)]
+        assert np.array_equal(preview.original, images.pixels[torch.from_numpy(preview.index)].numpy())
+        with torch.no_grad():
+            said = model(torch.from_numpy(preview.adversarial)).argmax(1).tolist()
+        for place, prediction, perturbation in zip(preview.index, said, preview.perturbation, strict=True):
+            assert rows[place]["adversarial_prediction"] == prediction
+            assert np.abs(perturbation).max() == pytest.approx(rows[place]["linf"], rel=1e-3)
+
+
+def test_the_preview_is_the_same_whatever_the_batch() -> None:
+    model = network()
+    images = network_images(model, 13)
+    whole, parts = (
+        evaluate(model, images, [settings(name="pgd", eps=0.1, batch_size=size)], 0, 0.5)[0].preview for size in (13, 4)
+    )
+    assert np.array_equal(whole.index, parts.index)
+    np.testing.assert_allclose(whole.perturbation, parts.perturbation, atol=1e-4)
+
+
+@pytest.mark.parametrize(("count", "values", "shown"), [(3, 64, 3), (1000, 3072, 8), (1000, 150528, 3), (5, 10**7, 1)])
+def test_a_preview_is_small_and_spread(count: int, values: int, shown: int) -> None:
+    places = spread(count, values)
+    assert len(set(places)) == shown <= MOST_IMAGES
+    assert max(places) < count
+    assert shown * values <= max(MOST_VALUES, values)
+
+
+def test_other_bytes_are_no_preview() -> None:
+    with pytest.raises(CorruptArtifactError, match="preview"):
+        Preview.from_bytes(b"not a preview")

@@ -1,0 +1,63 @@
+"""An exported model is loaded by plain torch, in a process that cannot import this package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.data.loading import load_splits
+from tasks.models.build import Description, build
+from tasks.models.export import export, source_code
+from tasks.models.registry import ARCHITECTURES
+from tasks.models.settings import ModelSettings
+from tests.support.small import context, model_of, run, trial
+
+LOGITS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+sys.modules["tasks"] = None
+import torch
+from safetensors.torch import load_file
+from model import Model
+model = Model()
+model.load_state_dict(load_file(sys.argv[1] + "/weights.safetensors"), strict=True)
+pixels = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+print(json.dumps(model.eval()(pixels).tolist()))
+"""
+
+
+@pytest.mark.parametrize("mode", ["mask", "remove"])
+def test_a_fresh_process_gets_the_same_logits(tmp_path: Path, mode: str) -> None:
+    at, asked = context(tmp_path), trial(prune={"ratio": 0.5, "mode": mode})
+    record = run(asked, at)[1]
+    classes = load_splits(asked.dataset, None).test.classes
+    folder = export(at.store, record["key"], tmp_path / "out", dataset=asked.dataset, classes=classes, size=(8, 8))
+    plain = [sys.executable, "-I"]
+    done = subprocess.run([*plain, "-c", LOGITS, str(folder)], check=True, capture_output=True, text=True, cwd=tmp_path)
+    pixels = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = model_of(record, at)(pixels)
+    torch.testing.assert_close(torch.tensor(json.loads(done.stdout)), expected, atol=1e-5, rtol=1e-5)
+    example = [*plain, str(folder / "example.py")]
+    shown = subprocess.run(example, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+    assert shown.split()[0] in classes
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_the_code_of_every_architecture_is_the_architecture(name: str) -> None:
+    settings = ModelSettings.model_validate({"name": name, "mean": [0.1, 0.2, 0.3]})
+    description = Description.of(settings, channels=3, classes=4)
+    model = build(description).eval()
+    space: dict[str, type[torch.nn.Module]] = {}
+    exec(source_code(model, description), space)
+    again = space["Model"]()
+    again.load_state_dict(model.state_dict(), strict=True)
+    pixels = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(again.eval()(pixels), model(pixels), atol=1e-4, rtol=1e-4)

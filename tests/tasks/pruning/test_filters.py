@@ -1,0 +1,104 @@
+"""Properties of pruning: how much, which, and for how long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tasks.errors import StageError
+from tasks.models.build import Description, Normalized, build
+from tasks.models.settings import ModelSettings
+from tasks.pruning.filters import Mask, choose_filters, merged, norm_behind
+from tasks.pruning.settings import PruneSettings
+from tests.support.small import SGD, context, model_of, run, trial
+
+
+@pytest.fixture
+def model() -> Normalized:
+    torch.manual_seed(0)
+    return build(Description.of(ModelSettings(name="resnet8"), channels=1, classes=10)).eval()
+
+
+def asked(ratio: float, **fields: object) -> PruneSettings:
+    return PruneSettings.model_validate({"ratio": ratio, **fields})
+
+
+def draw() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def filters(network: nn.Module, convolution: str) -> nn.Parameter:
+    return network.get_parameter(f"{convolution}.weight")
+
+
+@pytest.mark.parametrize("ratio", [0.125, 0.5, 0.75])
+def test_the_exact_share_of_every_convolution_goes(model: Normalized, ratio: float) -> None:
+    chosen = choose_filters(model, asked(ratio), draw())
+    sizes = {n: m.out_channels for n, m in model.network.named_modules() if isinstance(m, nn.Conv2d)}
+    assert {name: len(places) for name, places in chosen.items()} == {n: round(ratio * s) for n, s in sizes.items()}
+
+
+@pytest.mark.parametrize("importance", ["l1", "l2", "random"])
+def test_a_larger_ratio_prunes_what_a_smaller_one_prunes_and_more(model: Normalized, importance: str) -> None:
+    few, many = (choose_filters(model, asked(ratio, importance=importance), draw()) for ratio in (0.25, 0.5))
+    assert all(set(few[name]) < set(many[name]) for name in few)
+
+
+def test_the_smallest_filters_go_first(model: Normalized) -> None:
+    with torch.no_grad():
+        filters(model.network, "layer3.conv1")[[3, 7, 11, 30]] *= 1e-3
+    assert choose_filters(model, asked(0.125), draw())["layer3.conv1"] == [3, 7, 11, 30]
+
+
+def test_the_scope_limits_what_is_pruned(model: Normalized) -> None:
+    assert set(choose_filters(model, asked(0.5, scope="layer1"), draw())) == {"layer1.conv1", "layer1.conv2"}
+    with pytest.raises(StageError, match=r"prune\.scope = 'layer9'.*choose from all, conv1"):
+        choose_filters(model, asked(0.5, scope="layer9"), draw())
+
+
+def test_masks_add_up() -> None:
+    assert merged({"a": [1, 3]}, {"a": [2, 3], "b": [0]}) == {"a": [1, 2, 3], "b": [0]}
+
+
+def test_batch_norm_is_pruned_with_its_convolution(model: Normalized) -> None:
+    Mask.of(model, {"layer2.conv1": [0, 5]}).apply()
+    norm = norm_behind(model.network)["layer2.conv1"]
+    assert norm is model.network.get_submodule("layer2.bn1")
+    assert not norm.weight[[0, 5]].any()
+    assert not norm.bias[[0, 5]].any()
+    assert norm.weight[[1, 2, 3, 4]].all()
+
+
+def test_logits_stay_when_only_dead_filters_are_pruned(model: Normalized) -> None:
+    with torch.no_grad():
+        for convolution, norm in norm_behind(model.network).items():
+            filters(model.network, convolution)[:2] = 0
+            norm.weight[:2], norm.bias[:2] = 0, 0
+    pixels = torch.rand(4, 1, 16, 16)
+    with torch.no_grad():
+        before = model(pixels)
+        chosen = choose_filters(model, asked(0.0625), draw())
+        Mask.of(model, chosen).apply()
+        assert all(set(places) <= {0, 1} for places in chosen.values())
+        assert torch.equal(model(pixels), before)
+
+
+@pytest.mark.parametrize("optimizer", [SGD, {"name": "adam", "lr": 0.01, "weight_decay": 1e-3}])
+def test_pruned_filters_stay_zero_through_every_later_stage(tmp_path: Path, optimizer: dict[str, object]) -> None:
+    finetune = {"epochs": 2, "batch_size": 50, "optimizer": optimizer}
+    attack = {"name": "ifgsm", "eps": 0.05, "steps": 2}
+    hardened = {"epochs": 1, "batch_size": 50, "optimizer": optimizer, "lambda": 0.5, "attack": attack}
+    at = context(tmp_path)
+    records = run(trial(prune={"ratio": 0.25}, finetune=finetune, adversarial_finetune=hardened), at)
+    pruned = records[1]["model"]["pruned"]
+    assert records[1]["metrics"]["pruned_filters"] == sum(map(len, pruned.values())) > 0
+    for record in records[1:4]:
+        network = model_of(record, at).network
+        norms = norm_behind(network)
+        for name, places in pruned.items():
+            assert not filters(network, name)[places].any()
+            assert not norms[name].weight[places].any()
+            assert not norms[name].bias[places].any()

@@ -1,0 +1,105 @@
+"""Removing filters: what goes, what stays, and that a smaller model is what its artifact says."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tasks.errors import StageError
+from tasks.models.build import Description, Normalized, build, build_with_weights
+from tasks.models.settings import ModelSettings
+from tasks.pruning.filters import Mask, choose_filters
+from tasks.pruning.removal import remove_filters
+from tasks.pruning.settings import PruneSettings
+from tests.support.small import SGD, context, model_of, run, trial
+
+IMAGE = (3, 32, 32)
+
+
+def fresh(name: str) -> Normalized:
+    """A model whose batch norms have seen images, so that no channel is like another."""
+    torch.manual_seed(0)
+    model = build(Description.of(ModelSettings.model_validate({"name": name}), channels=3, classes=10))
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            torch.nn.init.normal_(layer.bias)
+            layer.running_mean = torch.randn(layer.num_features) * 0.1
+    return model.eval()
+
+
+def asked(**fields: object) -> PruneSettings:
+    return PruneSettings.model_validate({"ratio": 0.5, "mode": "remove", **fields})
+
+
+def draw() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def logits(model: Normalized) -> Tensor:
+    with torch.no_grad():
+        found: Tensor = model(torch.rand(2, *IMAGE, generator=draw()))
+    return found
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet18", "resnet50", "vgg16_bn"])
+@pytest.mark.parametrize("training", [False, True])
+def test_removing_channels_is_masking_them_in_every_layer_they_share(name: str, training: bool) -> None:
+    masked = fresh(name)
+    smaller = copy.deepcopy(masked)
+    _, removed = remove_filters(smaller, asked(ratio=0.25), draw(), IMAGE)
+    Mask.of(masked, removed).apply()
+    for model in (masked, smaller):
+        model.train(training and name != "vgg16_bn")  # its dropout would draw other numbers
+    torch.testing.assert_close(logits(smaller), logits(masked), atol=2e-4, rtol=1e-4)
+
+
+def test_filters_that_share_no_channels_are_the_same_in_both_modes() -> None:
+    model = fresh("resnet18")
+    expected = choose_filters(model, asked(mode="mask", scope="layer4.0.conv1"), draw())
+    _, removed = remove_filters(model, asked(scope="layer4.0.conv1"), draw(), IMAGE)
+    assert removed == expected
+
+
+@pytest.mark.parametrize("ratio", [0.25, 0.4, 0.99])
+def test_the_exact_share_of_every_convolution_goes(ratio: float) -> None:
+    model = fresh("resnet18")
+    shapes, removed = remove_filters(model, asked(ratio=ratio, scope="layer4"), draw(), IMAGE)
+    count = round(ratio * 512)
+    assert {name: len(places) for name, places in removed.items()} == dict.fromkeys(
+        ["layer4.0.conv1", "layer4.0.conv2", "layer4.0.downsample.0", "layer4.1.conv1", "layer4.1.conv2"], count
+    )
+    assert shapes["fc"] == [10, 512 - count]
+    assert shapes["layer4.0.conv1"] == [512 - count, 256, 3, 3]
+
+
+def test_a_scope_that_cuts_through_shared_channels_is_refused() -> None:
+    with pytest.raises(StageError, match=r"layer1\.conv2 shares its channels with conv1, which is outside"):
+        remove_filters(fresh("resnet8"), asked(scope="layer1"), draw(), IMAGE)
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet50", "alexnet", "vgg16", "wide_resnet28_10"])
+def test_a_smaller_model_is_rebuilt_from_json_and_tensors(name: str) -> None:
+    model = fresh(name)
+    description = Description.of(ModelSettings.model_validate({"name": name}), channels=3, classes=10)
+    shapes, _ = remove_filters(model, asked(), draw(), IMAGE)
+    written = json.loads(json.dumps({**description.to_json(), "shapes": shapes}))
+    again = build_with_weights(Description(**written), model.state_dict()).eval()
+    assert torch.equal(logits(again), logits(model))
+
+
+@pytest.mark.slow
+def test_a_trial_with_removed_filters_is_smaller_in_every_later_stage(tmp_path: Path) -> None:
+    at, finetune = context(tmp_path), {"epochs": 1, "batch_size": 50, "optimizer": SGD}
+    records = run(trial(prune={"ratio": 0.5, "mode": "remove"}, finetune=finetune), at)
+    pruned = records[1]["metrics"]
+    assert pruned["parameters"] < 0.3 * pruned["parameters_before"]
+    assert pruned["macs"] < 0.3 * pruned["macs_before"]
+    assert records[-1]["metrics"]["macs"] == pruned["macs"]
+    assert records[-1]["metrics"]["parameters"] == records[-1]["metrics"]["nonzero_parameters"]
+    assert model_of(records[2], at).network.get_parameter("fc.weight").shape == (10, 16)
