@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-
 SOURCES = {
-    "animals10": "tasks.data.source.animals10:ANIMALS10",
+    "animals10": "tasks.data.sources.animals10:ANIMALS10",
     "cifar10": "tasks.data.sources.cifar:CIFAR10",
     "cifar100": "tasks.data.sources.cifar:CIFAR100",
     "digits": "tasks.data.sources.digits:DIGITS",
     "fashion_mnist": "tasks.data.sources.mnist:FASHION_MNIST",
-    "image_folder": "tasks.data.source.image_folder:IMAGE_FOLDER",
+    "image_folder": "tasks.data.sources.image_folder:IMAGE_FOLDER",
     "mnist": "tasks.data.sources.mnist:MNIST",
     "svhn": "tasks.data.sources.svhn:SVHN",
 }
