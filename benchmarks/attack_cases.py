@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from benchmarks.attack_models import Subject
 from tasks.attacks.engine.fast_model import prepare
-from tasks.attacks.engine.job import Job, crafter
+from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.attacks.engine.loop import attack_loss
-from tasks.attacks.engine.norms import per_image
+from tasks.attacks.engine.norms import shape_per_image
 from tasks.evaluation.settings import AttackSettings
 
 STEPS = 10
@@ -62,15 +62,15 @@ class Bench:
         """Prepare the model and attack; images after each number of steps."""
         method = AttackSettings.model_validate(raw).normalized().method
         index = torch.arange(len(self.labels))
-        job = Job(prepare(self.model, precision), self.clean, self.labels, counts, index)
-        found = crafter(method)(job, method)
+        job = AttackJob(prepare(self.model, precision), self.clean, self.labels, counts, index)
+        found = load_attack(method)(job, method)
         return [found[count] for count in counts]
 
     def fb(self, attack: Any, eps: float | None) -> Tensor:
         """Foolbox returns a black image where it found nothing: as it was, then."""
         found: Tensor = attack(self.foolbox, self.plain, self.labels, epsilons=eps)[1]
         black = found.detach().flatten(1).amax(1) == 0
-        return torch.where(per_image(black), self.plain, found)
+        return torch.where(shape_per_image(black), self.plain, found)
 
     def ta(self, attack: Any) -> Tensor:
         found: Tensor = attack(self.plain, self.labels)

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from benchmarks.attack_cases import Case, cases
 from benchmarks.attack_models import Subject, cifar, digits, mnist
-from tasks.attacks.engine.fast_model import frozen
-from tasks.attacks.engine.norms import sizes
+from tasks.attacks.engine.fast_model import freeze_copy
+from tasks.attacks.engine.norms import measure_sizes
 
 ALLOWED = 0.5
 """Points by which our robust accuracy may be above a peer's."""
@@ -50,7 +50,7 @@ def report(subject: Subject, case: Case, repeats: int) -> bool:
     """Print a row for each peer; whether our attack is weaker than one of them."""
     runs = {"ours": case.ours, **case.peers}
     found, seconds = alternate(runs, repeats)
-    judge = frozen(subject.model)
+    judge = freeze_copy(subject.model)
     clean, labels = subject.batch(case.images)
     robust = {name: [accuracy(judge, images, labels) for images in cells] for name, cells in found.items()}
     weaker = False
@@ -96,4 +96,4 @@ def median_size(judge: torch.nn.Module, clean: Tensor, labels: Tensor, images: T
         changed = judge(clean).argmax(1).eq(labels) & judge(images.detach()).argmax(1).ne(labels)
     if not changed.any():
         return "-"
-    return f"{float(sizes(images.detach() - clean)[norm][changed].float().median()):.3g}"
+    return f"{float(measure_sizes(images.detach() - clean)[norm][changed].float().median()):.3g}"

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.data.images import Images, as_float
+from tasks.data.images import Images, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings, SplitSettings
 from tasks.models.build import Description, Normalized, build
@@ -49,7 +49,7 @@ class Subject:
 
     def batch(self, count: int) -> tuple[Tensor, Tensor]:
         """The first images as float [N, C, H, W] in [0, 1], and their labels."""
-        return as_float(self.test.pixels[:count]), self.test.labels[:count]
+        return convert_to_float(self.test.pixels[:count]), self.test.labels[:count]
 
 
 def digits(work: Path) -> Subject:
@@ -111,7 +111,7 @@ def trained(file: Path, name: str, images: Images, epochs: int, lr: float, stem:
     for _ in range(epochs):
         for index in torch.randperm(len(images))[: len(images) // 64 * 64].split(64):
             with torch.autocast("cpu", torch.bfloat16):
-                loss = F.cross_entropy(model(as_float(images.pixels[index])), images.labels[index])
+                loss = F.cross_entropy(model(convert_to_float(images.pixels[index])), images.labels[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -15,14 +15,14 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from orchestrator.cluster.capacity import usable_cpus
+from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.launch import launch
-from orchestrator.options import Launch
+from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import Job, make_plan
 from orchestrator.plan.schedule import list_schedule
 from orchestrator.space import space as spaces
-from orchestrator.store.sweep_store import stored_records
-from orchestrator.text import text_table
+from orchestrator.store.sweep_store import load_records
+from orchestrator.text import format_table
 from tasks.evaluation.settings import AttackSettings
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
@@ -33,14 +33,14 @@ Records = Mapping[str, Mapping[str, Any]]
 
 def table() -> str:
     """Run the grid in a storage of its own and compare."""
-    slots = usable_cpus()
+    slots = count_usable_cpus()
     plan = make_plan(spaces.load("digits"), None)
     with tempfile.TemporaryDirectory(prefix="digits-") as folder:
         started = time.perf_counter()
-        code = launch(Launch("digits", storage=folder, wandb="disabled"), Console(file=io.StringIO()))
+        code = launch(LaunchOptions("digits", storage=folder, wandb="disabled"), Console(file=io.StringIO()))
         wall = time.perf_counter() - started
         assert code == 0, f"the digits sweep ended with exit code {code}"
-        records = stored_records(StageStore(open_storage(Path(folder))), plan.stages)
+        records = load_records(StageStore(open_storage(Path(folder))), plan.stages)
     jobs = plan.jobs(())
     ideal = list_schedule(jobs, {job.id: _run_seconds(job, records) for job in jobs}, slots).seconds
     alone = sum(_alone(stage, jobs, records) for planned in plan.trials for stage in planned.chain) / slots
@@ -50,7 +50,7 @@ def table() -> str:
         ["every trial on its own, computed from recorded seconds", f"{alone:.0f}", f"{alone / ideal:.2f}"],
     ]
     size = f"\ndigits: {len(plan.trials)} trials, {len(plan.stages)} distinct stages, {slots} slots\n"
-    return size + text_table(["how", "wall s", "over ideal"], rows)
+    return size + format_table(["how", "wall s", "over ideal"], rows)
 
 
 def _run_seconds(job: Job, records: Records) -> float:

@@ -15,7 +15,7 @@ from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.schema import EXAMPLES
 from tasks.storage.storage import establish, open_storage
-from tasks.trial.row import finished_row
+from tasks.trial.row import make_finished_row
 
 QUERIES = {
     "mean over all": ["--sql", "select count(*), avg(robust::int), avg(linf) from examples"],
@@ -59,7 +59,7 @@ def write(folder: Path, stages: int, images: int) -> str:
             "started_at": "2026-01-01T00:00:00+00:00",
             "finished_at": "2026-01-01T00:00:00+00:00",
         }
-        row = finished_row(planned.trial, planned.chain, {key: record})
+        row = make_finished_row(planned.trial, planned.chain, {key: record})
         rows.append(row | {"sweep_id": plan.sweep_id, "space": plan.space.name})
         target = folder / paths.STAGES / key
         target.mkdir(parents=True)

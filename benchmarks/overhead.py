@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import plain_tune, sleeping
 from benchmarks.sleepers import IdleWorker
-from orchestrator.text import text_table
+from orchestrator.text import format_table
 
 
 def main(arguments: list[str]) -> None:
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     rows = [_measured(trials, options.slots, options.repeat) for trials in options.trials]
     print(f"{options.slots} slots, medians of {options.repeat}, alternating; every trial has one stage of its own")
-    print(text_table(["trials", "advsweep ms a trial", "plain Tune ms a trial", "ratio"], rows))
+    print(format_table(["trials", "advsweep ms a trial", "plain Tune ms a trial", "ratio"], rows))
 
 
 def _measured(trials: int, slots: int, repeat: int) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import example_rows, sleeping
 from benchmarks.sleepers import BriefWorker
-from orchestrator.text import text_table
+from orchestrator.text import format_table
 
 LOOPBACK = "127.0.0.1"
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -74,7 +74,7 @@ def _sweeps(sizes: list[int], nodes: int) -> str:
     columns = ["trials", "distinct stages", "most runs of one", "wall s", "wall ms a trial", "driver CPU ms a trial",
                "driver peak MB"]  # fmt: skip
     title = f"\nsweeps on {nodes} Ray nodes of one CPU each, stages of 10 ms\n"
-    return title + text_table(columns, rows)
+    return title + format_table(columns, rows)
 
 
 def _sweep(trials: int, nodes: int) -> dict[str, str]:
@@ -127,7 +127,7 @@ def _plans(sizes: list[int]) -> str:
             space.write_text(BIG.format(seeds=list(range(size // 1000))))
             wall, cpu, _ = _timed(["plan", "--space", str(space), "--storage", f"{folder}/none"])
             rows.append([str(size), f"{wall:.1f}", f"{cpu:.1f}"])
-    return "\n`advsweep plan`, the start of Python included\n" + text_table(["trials", "wall s", "CPU s"], rows)
+    return "\n`advsweep plan`, the start of Python included\n" + format_table(["trials", "wall s", "CPU s"], rows)
 
 
 def _queries(stages: list[int], images: int) -> str:
@@ -139,7 +139,7 @@ def _queries(stages: list[int], images: int) -> str:
                 wall, cpu, _ = _timed(["results", sweep, "--storage", folder, *query])
                 rows.append([f"{count * images:,}", str(count), name, f"{wall:.1f}", f"{cpu:.1f}"])
     title = "\n`advsweep results` over example rows, the start of Python included\n"
-    return title + text_table(["example rows", "files", "query", "wall s", "CPU s"], rows)
+    return title + format_table(["example rows", "files", "query", "wall s", "CPU s"], rows)
 
 
 def _timed(arguments: list[str]) -> tuple[float, float, str]:

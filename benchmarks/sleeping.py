@@ -14,14 +14,14 @@ from rich.console import Console
 
 from benchmarks.sleepers import SECONDS, SleepingWorker
 from orchestrator.cluster.address import LOCAL
-from orchestrator.cluster.connect import connected
-from orchestrator.options import Launch
-from orchestrator.plan.estimates import Speeds, work
+from orchestrator.cluster.connect import connect_cluster
+from orchestrator.options import LaunchOptions
+from orchestrator.plan.estimates import Speeds, estimate_work
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.plan.prepare import Prepared
+from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.plan.schedule import Schedule, list_schedule
-from orchestrator.run.driver import execute, make_executor
-from orchestrator.run.sweep import Sweep
+from orchestrator.run.driver import make_executor, run_executor
+from orchestrator.run.sweep import RunningSweep
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
@@ -66,13 +66,13 @@ def run(
     establish(storage)
     sweep_store = SweepStore(storage, plan.sweep_id)
     speeds = _speeds(plan, worker.seconds)
-    prepared = Prepared(plan, storage, sweep_store, plan.space.resources, {}, {}, speeds, plan.jobs(()))
-    options = Launch("benchmark", storage=str(folder), wandb="disabled", max_concurrent=slots, address=address)
+    prepared = PreparedSweep(plan, storage, sweep_store, plan.space.resources, {}, {}, speeds, plan.jobs(()))
+    options = LaunchOptions("benchmark", storage=str(folder), wandb="disabled", max_concurrent=slots, address=address)
     console = Console(file=io.StringIO())
-    with connected(address, slots) as cluster:
+    with connect_cluster(address, slots) as cluster:
         started = time.perf_counter()
-        sweep = Sweep(prepared, options, console)
-        execute(sweep, make_executor(sweep, options, cluster, worker), cluster, console)
+        sweep = RunningSweep(prepared, options, console)
+        run_executor(sweep, make_executor(sweep, options, cluster, worker), cluster, console)
         sweep.recorder.close()
         seconds = time.perf_counter() - started
     finished, _ = sweep.state.counts()
@@ -83,7 +83,8 @@ def run(
 def _speeds(plan: Plan, seconds: Mapping[str, float]) -> Speeds:
     """Speeds under which every stage is expected to take what it takes."""
     kinds: dict[str, float] = {
-        stage.kind: seconds[stage.kind] / work(stage, plan.data[stage.dataset]) for stage in plan.stages.values()
+        stage.kind: seconds[stage.kind] / estimate_work(stage, plan.data[stage.dataset])
+        for stage in plan.stages.values()
     }
     return Speeds({}, kinds)
 

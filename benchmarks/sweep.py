@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import digits, plain_tune, sleeping
 from benchmarks.sleepers import SECONDS
 from orchestrator.plan.plan import Plan
-from orchestrator.text import text_table
+from orchestrator.text import format_table
 
 
 def main(arguments: list[str]) -> None:
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
         rows.append(["plain Tune grid", f"{peer:.1f}", f"{peer / ideal.seconds:.2f}", slower, "every trial its own"])
     size = f"{len(plan.trials)} trials, {len(plan.stages)} distinct stages, {options.slots} slots"
     print(f"{size}; advsweep: median of {options.repeat}")
-    print(text_table(["how", "wall s", "over ideal", "slower than advsweep", "most runs of one stage"], rows))
+    print(format_table(["how", "wall s", "over ideal", "slower than advsweep", "most runs of one stage"], rows))
     if options.digits:
         print(digits.table())
 

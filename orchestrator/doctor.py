@@ -26,27 +26,27 @@ class Finding:
     detail: str
 
 
-def examine(storage: str, data_dir: Path | None, address: str | None = None) -> list[Finding]:
+def examine_machine(storage: str, data_dir: Path | None, address: str | None = None) -> list[Finding]:
     """Look at packages, processors, disk, storage and data folder, and at a cluster where its address is given."""
     findings = [Finding("python", True, platform.python_version())]
-    findings += [_package(name) for name in PACKAGES]
-    findings += [_processors(), _matching_torchvision(), _free(cache_folder()), _storage(storage)]
+    findings += [_check_package(name) for name in PACKAGES]
+    findings += [_check_processors(), _check_torchvision(), _check_free_space(cache_folder()), _check_storage(storage)]
     if data_dir is not None:
         findings.append(Finding("data folder", data_dir.is_dir(), str(data_dir)))
-    findings.append(_jobs())
+    findings.append(_check_job_submission())
     if address is not None:
-        findings += _cluster(address)
+        findings += _check_cluster(address)
     return findings
 
 
-def _package(name: str) -> Finding:
+def _check_package(name: str) -> Finding:
     try:
         return Finding(name, True, version(name))
     except PackageNotFoundError:
         return Finding(name, False, "not installed")
 
 
-def _processors() -> Finding:
+def _check_processors() -> Finding:
     import torch
 
     count = torch.cuda.device_count()
@@ -54,7 +54,7 @@ def _processors() -> Finding:
     return Finding("processors", True, f"{os.cpu_count()} CPUs, {names}")
 
 
-def _matching_torchvision() -> Finding:
+def _check_torchvision() -> Finding:
     try:
         import torchvision.ops
 
@@ -64,13 +64,13 @@ def _matching_torchvision() -> Finding:
     return Finding("torch and torchvision fit", True, "yes")
 
 
-def _free(folder: Path) -> Finding:
+def _check_free_space(folder: Path) -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     return Finding("cache", free > LEAST_FREE, f"{folder}, {free / 1e9:.0f} GB free")
 
 
-def _storage(uri: str) -> Finding:
+def _check_storage(uri: str) -> Finding:
     try:
         opened = open_storage(uri)
         existed = opened.exists("")
@@ -82,7 +82,7 @@ def _storage(uri: str) -> Finding:
     return Finding("storage", True, f"{opened.uri} can be written")
 
 
-def _jobs() -> Finding:
+def _check_job_submission() -> Finding:
     """Whether sweeps can be submitted as jobs from here, and whether a token is kept safe."""
     from importlib.util import find_spec
 
@@ -95,31 +95,31 @@ def _jobs() -> Finding:
     return Finding("jobs", True, f"http://HEAD:8265 can be used; token: {mode}")
 
 
-def _cluster(address: str) -> list[Finding]:
+def _check_cluster(address: str) -> list[Finding]:
     """What is at an address: the jobs of a dashboard, or the nodes of a cluster that this machine can join."""
-    from orchestrator.cluster.address import Place, check_answers, parse_address
+    from orchestrator.cluster.address import AddressKind, check_answers, parse_address
 
     try:
         place = parse_address(address)
         check_answers(place)
-        if place.place is Place.job:
-            from orchestrator.remote.ray_jobs import Jobs
+        if place.place is AddressKind.job:
+            from orchestrator.remote.ray_jobs import RayJobs
 
-            found = Jobs(place).all()
+            found = RayJobs(place).all()
             return [Finding("cluster", True, f"{address}: {sum(not job.over for job in found)} sweeps run as jobs")]
-        if place.place is Place.client:
+        if place.place is AddressKind.client:
             return [Finding("cluster", True, f"{address}: answers")]
-        return _nodes(address)
+        return _check_nodes(address)
     except UsageError as error:
         return [Finding("cluster", False, str(error))]
 
 
-def _nodes(address: str) -> list[Finding]:
-    from orchestrator.cluster.connect import connected
-    from orchestrator.cluster.survey import survey, versions
+def _check_nodes(address: str) -> list[Finding]:
+    from orchestrator.cluster.connect import connect_cluster
+    from orchestrator.cluster.survey import collect_versions, survey
 
-    here = versions()
-    with connected(address):
+    here = collect_versions()
+    with connect_cluster(address):
         reports = survey()
     findings = []
     for report in reports:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from rich.console import Console
 
 from orchestrator.cluster.address import parse_address
-from orchestrator.options import FINISHED, Launch
+from orchestrator.options import FINISHED, LaunchOptions
 from orchestrator.plan.plan import make_plan, plan_text
-from orchestrator.plan.prepare import Prepared, prepare
+from orchestrator.plan.prepare import PreparedSweep, prepare_sweep
 from orchestrator.plan.summary import plan_lines
-from orchestrator.space.space import load, resolved_text
+from orchestrator.space.space import format_resolved, load
 from orchestrator.space.timeouts import with_options
 from orchestrator.text import say
 from orchestrator.tracking.folder import check_project
@@ -19,7 +19,7 @@ from tasks import paths
 from tasks.storage.storage import establish, open_storage
 
 
-def launch(options: Launch, console: Console) -> int:
+def launch(options: LaunchOptions, console: Console) -> int:
     """Run a sweep; returns the exit code.
 
     :raises UsageError: something about the request, before anything is started or written.
@@ -39,19 +39,19 @@ def launch(options: Launch, console: Console) -> int:
         console.print("\n".join(plan_lines(plan, storage)), markup=False, highlight=False)
         return FINISHED
     establish(storage)
-    prepared = replace(prepare(plan, storage, resources, console, fresh=options.fresh), timeouts=timeouts)
+    prepared = replace(prepare_sweep(plan, storage, resources, console, fresh=options.fresh), timeouts=timeouts)
     total, finished = len(plan.trials), len(prepared.finished)
-    say(console, f"{plan.sweep_id}: {total} trials, {finished} finished, {_to_do(prepared)}")
+    say(console, f"{plan.sweep_id}: {total} trials, {finished} finished, {_describe_work(prepared)}")
     if finished == total and not options.fresh:
-        return _nothing_to_do(prepared, options, console)
-    prepared.sweep.storage.write(prepared.sweep.path(paths.SPACE), resolved_text(space).encode())
+        return _finish_without_work(prepared, options, console)
+    prepared.sweep.storage.write(prepared.sweep.path(paths.SPACE), format_resolved(space).encode())
     prepared.sweep.storage.write(prepared.sweep.path(paths.PLAN), plan_text(plan))
     from orchestrator.run.driver import run_sweep
 
     return run_sweep(prepared, options, console)
 
 
-def _to_do(prepared: Prepared) -> str:
+def _describe_work(prepared: PreparedSweep) -> str:
     if len(prepared.finished) == len(prepared.plan.trials):
         return "nothing to do"
     runs = sum(len(job.stages) for job in prepared.jobs)
@@ -59,11 +59,11 @@ def _to_do(prepared: Prepared) -> str:
     return f"{missing} to do: {runs} stages in {len(prepared.jobs)} runs, {len(prepared.records)} stages reused"
 
 
-def _nothing_to_do(prepared: Prepared, options: Launch, console: Console) -> int:
+def _finish_without_work(prepared: PreparedSweep, options: LaunchOptions, console: Console) -> int:
     if options.wandb != "disabled":
-        from orchestrator.tracking.log import pending
+        from orchestrator.tracking.log import has_pending
 
-        if pending(prepared.sweep, prepared.finished, options.wandb):
+        if has_pending(prepared.sweep, prepared.finished, options.wandb):
             from orchestrator.run.driver import log_rows
 
             log_rows(prepared, options, list(prepared.finished.values()), console)

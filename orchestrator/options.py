@@ -11,7 +11,7 @@ FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 
 @dataclass(frozen=True)
-class Launch:
+class LaunchOptions:
     """The options of one launch."""
 
     space: str

@@ -12,22 +12,22 @@ from typing import Any
 from rich.console import Console
 
 
-def rendered(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
+def render_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
     """The rows as `table`, `csv` or `json`, without a final newline."""
     if form == "json":
-        return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_plain, indent=1)
+        return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=_make_plain, indent=1)
     if form == "csv":
         sink = io.StringIO()
         writer = csv.writer(sink, lineterminator="\n")
         writer.writerows([columns, *rows])
         return sink.getvalue().rstrip("\n")
-    return text_table(columns, [[shown(value) for value in row] for row in rows])
+    return format_table(columns, [[format_value(value) for value in row] for row in rows])
 
 
-def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligned columns: text to the left, numbers to the right."""
     widths = [max(len(line[place]) for line in [columns, *rows]) for place in range(len(columns))]
-    right = [all(_numeric(row[place]) for row in rows) for place in range(len(columns))]
+    right = [all(_is_numeric(row[place]) for row in rows) for place in range(len(columns))]
 
     def line(cells: Sequence[str]) -> str:
         padded = [
@@ -39,7 +39,7 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(columns), "  ".join("-" * width for width in widths), *map(line, rows)])
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value for people: four significant digits, `-` for null."""
     if value is None:
         return "-"
@@ -48,16 +48,16 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """A rate for people."""
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
-def _numeric(cell: str) -> bool:
+def _is_numeric(cell: str) -> bool:
     return cell in ("-", "") or cell.lstrip("+-").replace("±", " ").split(" ")[0].replace(".", "").isdigit()
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -65,7 +65,7 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`45 s`, `3 min 20 s`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:

@@ -11,14 +11,14 @@ import json
 import sys
 from pathlib import Path
 
-from tasks.data.source import inspect
+from tasks.data.source import inspect_dataset
 from tasks.errors import StageError, StorageError, UsageError
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import establish, open_storage
-from tasks.trial.chain import chain
+from tasks.trial.chain import build_chain
 from tasks.trial.read import read_trial
-from tasks.trial.row import Row, finished_row
-from tasks.trial.trial import normalized_trial
+from tasks.trial.row import Row, make_finished_row
+from tasks.trial.trial import normalize_trial
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,15 +48,15 @@ def run_trial(config: Path, storage_uri: str, data_dir: Path | None, device: str
     :raises UsageError: the file, the data or the storage cannot be used as they are.
     :raises StageError: a stage cannot give an honest result.
     """
-    trial = normalized_trial(read_trial(config))
-    stages = chain(trial, inspect(trial.dataset, data_dir).fingerprint)
+    trial = normalize_trial(read_trial(config))
+    stages = build_chain(trial, inspect_dataset(trial.dataset, data_dir).fingerprint)
     storage = open_storage(storage_uri)
     establish(storage)
     from tasks.stages.context import Context
     from tasks.stages.run import run_chain
 
     context = Context(StageStore(storage), data_dir, device, threads)
-    return finished_row(trial, stages, run_chain(stages, context))
+    return make_finished_row(trial, stages, run_chain(stages, context))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        shown = "" if self.value is None else f" = {_shortened(self.value)}"
+        shown = "" if self.value is None else f" = {_shorten(self.value)}"
         return f"{self.path}{shown}: {self.message}"
 
 
@@ -55,7 +55,7 @@ class ProblemsError(UsageError):
         super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
 
 
-def choices(known: Iterable[str], name: object) -> str:
+def list_choices(known: Iterable[str], name: object) -> str:
     """`choose from a, b, c; did you mean b?`: the tail of every message about an unknown name."""
     names = sorted(known)
     nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
@@ -63,6 +63,6 @@ def choices(known: Iterable[str], name: object) -> str:
     return f"choose from {', '.join(names)}{hint}"
 
 
-def _shortened(value: object, limit: int = 80) -> str:
+def _shorten(value: object, limit: int = 80) -> str:
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

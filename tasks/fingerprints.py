@@ -19,7 +19,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "advsweep"
 
 
-def content_digest(path: Path) -> str:
+def hash_content(path: Path) -> str:
     """sha256 of a file; of what is inside it where the file is gzipped."""
     digest = hashlib.sha256()
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
@@ -28,34 +28,34 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def file_digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """sha256 of a file that depends on its content alone, remembered as fingerprints are.
 
     :raises OSError: it cannot be read.
     """
     stat = path.stat()
-    memory = _memory([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    memory = _locate_memory([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
     if memory.is_file():
         return memory.read_text()
-    found = content_digest(path)
+    found = hash_content(path)
     _remember(memory, found)
     return found
 
 
-def fingerprint(folder: Path, names: Iterable[str], digest: Callable[[Path], str] = content_digest) -> str:
+def hash_folder(folder: Path, names: Iterable[str], digest: Callable[[Path], str] = hash_content) -> str:
     """sha256 over the names and contents of files below a folder; the folder's own path does not matter."""
     names = sorted(names)
     state = [(name, (stat := (folder / name).stat()).st_size, stat.st_mtime_ns) for name in names]
-    memory = _memory([str(folder.resolve()), state])
+    memory = _locate_memory([str(folder.resolve()), state])
     if memory.is_file():
         return memory.read_text()
-    found = _sha256(json.dumps([(name.removesuffix(".gz"), digest(folder / name)) for name in names]))
+    found = _hash_text(json.dumps([(name.removesuffix(".gz"), digest(folder / name)) for name in names]))
     _remember(memory, found)
     return found
 
 
-def _memory(state: object) -> Path:
-    return cache_folder() / "fingerprints" / f"{_sha256(json.dumps(state))}.txt"
+def _locate_memory(state: object) -> Path:
+    return cache_folder() / "fingerprints" / f"{_hash_text(json.dumps(state))}.txt"
 
 
 def _remember(path: Path, text: str) -> None:
@@ -69,5 +69,5 @@ def _remember(path: Path, text: str) -> None:
         return
 
 
-def _sha256(text: str) -> str:
+def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,17 +8,17 @@ Z = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: intervals are at 95 %."""
 
 
-def rate(count: int, total: int) -> float | None:
+def compute_rate(count: int, total: int) -> float | None:
     """count / total; null where there is nothing to divide by."""
     return count / total if total else None
 
 
-def wilson(count: int, total: int, z: float = Z) -> tuple[float | None, float | None]:
+def compute_wilson(count: int, total: int, z: float = Z) -> tuple[float | None, float | None]:
     """The Wilson score interval of a rate (Wilson 1927); nulls where there is nothing to divide by."""
-    return _wilson(count, total, z) if total else (None, None)
+    return _compute_wilson(count, total, z) if total else (None, None)
 
 
-def _wilson(count: int, total: int, z: float = Z) -> tuple[float, float]:
+def _compute_wilson(count: int, total: int, z: float = Z) -> tuple[float, float]:
     share = count / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
@@ -27,10 +27,10 @@ def _wilson(count: int, total: int, z: float = Z) -> tuple[float, float]:
     return low, high
 
 
-def difference_interval(count: int, total: int, other: int, other_total: int) -> tuple[float, float]:
+def compute_difference_interval(count: int, total: int, other: int, other_total: int) -> tuple[float, float]:
     """95 % interval of count / total - other / other_total, both of some images (Newcombe 1998, method 10)."""
     first, second = count / total, other / other_total
-    (low, high), (other_low, other_high) = _wilson(count, total), _wilson(other, other_total)
+    (low, high), (other_low, other_high) = _compute_wilson(count, total), _compute_wilson(other, other_total)
     middle = first - second
     return (
         middle - sqrt((first - low) ** 2 + (other_high - second) ** 2),

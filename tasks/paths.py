@@ -35,6 +35,6 @@ def is_temporary(name: str) -> bool:
     return name.startswith(".")
 
 
-def temporary(name: str, unique: str) -> str:
+def make_temporary_name(name: str, unique: str) -> str:
     """The name under which something is written before it is renamed."""
     return f".{name}.{unique}.tmp"

@@ -11,11 +11,11 @@ KIND_NAMES = ("train", "prune", "finetune", "adversarial_finetune", "attack")
 RATES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
 
 
-def _table(*columns: tuple[str, pa.DataType]) -> pa.Schema:
+def _document_table(*columns: tuple[str, pa.DataType]) -> pa.Schema:
     return pa.schema([pa.field(name, kind) for name, kind in columns], metadata={"advsweep_schema": str(VERSION)})
 
 
-TRIALS = _table(
+TRIALS = _document_table(
     ("sweep_id", pa.string()),
     ("space", pa.string()),
     ("trial_id", pa.string()),
@@ -66,7 +66,7 @@ examples were made against, null where it is the trial's own; `*_low` and `*_hig
 `versions` and `verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished; a failed
 trial has nulls where there is no result. `inference_seconds` is the measured time of one image in a batch of 64."""
 
-HISTORY = _table(
+HISTORY = _document_table(
     ("stage_key", pa.string()),
     ("stage", pa.string()),
     ("epoch", pa.int64()),
@@ -81,7 +81,7 @@ HISTORY = _table(
 """One row per epoch of a stage that trains; validation columns are null where no validation part is held out,
 the robust one where there is no `validation_attack`."""
 
-EXAMPLES = _table(
+EXAMPLES = _document_table(
     ("stage_key", pa.string()),
     ("index", pa.int64()),
     ("label", pa.int32()),

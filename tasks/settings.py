@@ -25,8 +25,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 from typing_extensions import Self
 
-from tasks.errors import Problem, choices
-from tasks.keys import canonical_json
+from tasks.errors import Problem, list_choices
+from tasks.keys import format_canonical_json
 
 
 def keyed(default: Any = ..., **constraints: Any) -> Any:
@@ -71,7 +71,7 @@ class Settings(BaseModel):
     @cached_property
     def canonical_text(self) -> str:
         """`canonical` as canonical JSON; kept for the same reason."""
-        return canonical_json(self.canonical())
+        return format_canonical_json(self.canonical())
 
     def __copy__(self) -> Self:
         """A copy is about to be changed: nothing that was computed from the original may stay with it."""
@@ -102,7 +102,7 @@ class Settings(BaseModel):
                 continue
             if keyed_only and extra.get("added") and getattr(self, name) == field.default:
                 continue
-            value = _plain(getattr(self, name), keyed_only)
+            value = _make_plain(getattr(self, name), keyed_only)
             if name == FLATTENED:
                 out.update(value)
             else:
@@ -110,12 +110,12 @@ class Settings(BaseModel):
         return out
 
 
-def _plain(value: Any, keyed_only: bool) -> Any:
+def _make_plain(value: Any, keyed_only: bool) -> Any:
     """A value as JSON has it."""
     if isinstance(value, Settings):
         return value._dump(keyed_only)
     if isinstance(value, tuple):
-        return [_plain(part, keyed_only) for part in value]
+        return [_make_plain(part, keyed_only) for part in value]
     return str(value) if isinstance(value, Path) else value
 
 
@@ -166,7 +166,7 @@ class ByName:
 
     def _known(self, value: object) -> object:
         if isinstance(value, dict) and _name_of(value) not in self.classes:
-            text = f"unknown {self.what}; {choices(self.classes, value.get('name'))}"
+            text = f"unknown {self.what}; {list_choices(self.classes, value.get('name'))}"
             raise PydanticCustomError("unknown_name", "{text}", {"text": text})
         return value
 
@@ -176,28 +176,28 @@ def _name_of(value: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def problems(error: ValidationError, root: type[Settings], prefix: str) -> list[Problem]:
+def describe_problems(error: ValidationError, root: type[Settings], prefix: str) -> list[Problem]:
     """Turn pydantic's report into ours: the path in the file, the value, what is allowed, the nearest name."""
-    return [_problem(detail, root, prefix) for detail in error.errors()]
+    return [_describe_problem(detail, root, prefix) for detail in error.errors()]
 
 
-def _problem(detail: ErrorDetails, root: type[Settings], prefix: str) -> Problem:
+def _describe_problem(detail: ErrorDetails, root: type[Settings], prefix: str) -> Problem:
     path, owners = _walk(root, detail["loc"])
     where = ".".join([prefix, *path]) if prefix else ".".join(path)
     value, kind = detail["input"], detail["type"]
     if kind == "extra_forbidden":
-        known = {name for owner in owners for name in _written_names(owner)}
-        return Problem(where, value, f"unknown setting; {choices(known, path[-1])}")
+        known = {name for owner in owners for name in _list_written_names(owner)}
+        return Problem(where, value, f"unknown setting; {list_choices(known, path[-1])}")
     if kind == "missing":
         return Problem(where, None, "is missing")
     if kind == "unknown_name":
         return Problem(f"{where}.name", value.get("name"), str(detail["ctx"]["text"]))
     if kind == "literal_error":
-        return Problem(where, value, choices(_literals(detail), value))
+        return Problem(where, value, list_choices(_list_literals(detail), value))
     return Problem(where, value, detail["msg"].replace("Input should", "should"))
 
 
-def _literals(detail: ErrorDetails) -> list[str]:
+def _list_literals(detail: ErrorDetails) -> list[str]:
     expected = str(detail.get("ctx", {}).get("expected", ""))
     return [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
 
@@ -219,8 +219,8 @@ def _walk(root: type[Settings], loc: tuple[int | str, ...]) -> tuple[list[str], 
             owners = [*(owner for owner in owners if FLATTENED in owner.model_fields), tags[step]]
             tags = {}
             continue
-        field = next((found for owner in owners if (found := _field(owner, step))), None)
-        tags = _members(field) if field else {}
+        field = next((found for owner in owners if (found := _find_field(owner, step))), None)
+        tags = _list_members(field) if field else {}
         if step == FLATTENED:
             continue
         path.append(step)
@@ -229,25 +229,25 @@ def _walk(root: type[Settings], loc: tuple[int | str, ...]) -> tuple[list[str], 
     return path, owners
 
 
-def _field(owner: type[Settings], step: str) -> Any:
+def _find_field(owner: type[Settings], step: str) -> Any:
     return next((f for name, f in owner.model_fields.items() if step in (name, f.alias)), None)
 
 
-def _members(field: Any) -> dict[str | None, type[Settings]]:
+def _list_members(field: Any) -> dict[str | None, type[Settings]]:
     """The settings classes that a field may hold, by their union tag; a plain class stands under None."""
-    return _classes_in((field.annotation, *field.metadata))
+    return _collect_classes((field.annotation, *field.metadata))
 
 
-def _classes_in(parts: tuple[Any, ...]) -> dict[str | None, type[Settings]]:
+def _collect_classes(parts: tuple[Any, ...]) -> dict[str | None, type[Settings]]:
     found: dict[str | None, type[Settings]] = {}
     for part in parts:
         if isinstance(part, ByName):
             return {name: cls for name, cls in part.classes.items()}  # noqa: C416 (widens the key type)
         if isinstance(part, type) and issubclass(part, Settings):
             found[None] = part
-        found |= _classes_in(get_args(part))
+        found |= _collect_classes(get_args(part))
     return found
 
 
-def _written_names(cls: type[Settings]) -> list[str]:
+def _list_written_names(cls: type[Settings]) -> list[str]:
     return [field.alias or name for name, field in cls.model_fields.items() if name != FLATTENED]

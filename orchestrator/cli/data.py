@@ -21,9 +21,9 @@ def prepare(
     overrides: SetOption = None,
 ) -> None:
     """Download a data set where it is missing, and decode what would be slow to decode in a trial."""
-    from orchestrator.cli.prepare_data import prepared
+    from orchestrator.cli.prepare_data import prepare_dataset
 
-    found = prepared(name, data_dir, overrides or (), typer.echo)
+    found = prepare_dataset(name, data_dir, overrides or (), typer.echo)
     typer.echo(
         f"{name}: {found.train_images} training and {found.test_images} test images in {len(found.classes)} classes"
     )

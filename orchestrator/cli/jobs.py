@@ -19,23 +19,23 @@ def logs(
 ) -> None:
     """Show what the job of a sweep printed, or the failures that a storage keeps of it."""
     if address is None:
-        typer.echo(_failures(sweep, storage, follow=follow), nl=False)
+        typer.echo(_read_failures_log(sweep, storage, follow=follow), nl=False)
         return
     from rich.console import Console
 
     from orchestrator.cluster.address import parse_address
     from orchestrator.remote.follow_job import watch
-    from orchestrator.remote.ray_jobs import Jobs
+    from orchestrator.remote.ray_jobs import RayJobs
 
     place = parse_address(address)
-    jobs = Jobs(place)
+    jobs = RayJobs(place)
     job = jobs.find(sweep)
     if follow:
         raise typer.Exit(watch(jobs, job.id, place, Console()))
     typer.echo(jobs.log(job.id), nl=False)
 
 
-def _failures(sweep: str, storage: str, *, follow: bool) -> str:
+def _read_failures_log(sweep: str, storage: str, *, follow: bool) -> str:
     from orchestrator.store.sweep_store import find_sweep
     from tasks import paths
     from tasks.errors import UsageError
@@ -56,9 +56,9 @@ def stop(
 ) -> None:
     """End the job of a sweep in order; the same launch continues it."""
     from orchestrator.cluster.address import parse_address
-    from orchestrator.remote.ray_jobs import Jobs
+    from orchestrator.remote.ray_jobs import RayJobs
 
-    jobs = Jobs(parse_address(address))
+    jobs = RayJobs(parse_address(address))
     job = jobs.find(sweep)
     if job.over:
         typer.echo(f"{job.sweep_id}: job {job.id} has ended already: {job.status.lower()}")
@@ -67,18 +67,21 @@ def stop(
     typer.echo(f"{job.sweep_id}: job {jobs.ended(job.id).id} is stopped; nothing finished is lost")
 
 
-def job_table(address: str, sweep: str | None, *, as_json: bool) -> str:
+def render_job_table(address: str, sweep: str | None, *, as_json: bool) -> str:
     """The newest job of each sweep of a cluster, or of one sweep."""
     from orchestrator.cluster.address import parse_address
-    from orchestrator.remote.follow_job import last_line, since
-    from orchestrator.remote.ray_jobs import Jobs
-    from orchestrator.text import text_table
+    from orchestrator.remote.follow_job import describe_age, find_last_line
+    from orchestrator.remote.ray_jobs import RayJobs
+    from orchestrator.text import format_table
 
-    jobs = Jobs(parse_address(address))
+    jobs = RayJobs(parse_address(address))
     found = [jobs.find(sweep)] if sweep else jobs.all()
     if as_json:
-        return json.dumps([asdict(job) | {"progress": last_line(jobs.log(job.id))} for job in found], indent=1)
+        return json.dumps([asdict(job) | {"progress": find_last_line(jobs.log(job.id))} for job in found], indent=1)
     if not found:
         return "no sweeps yet"
-    rows = [[job.sweep_id, job.status.lower(), since(job), last_line(jobs.log(job.id)), job.storage] for job in found]
-    return text_table(["sweep", "job", "time", "progress", "storage"], rows)
+    rows = [
+        [job.sweep_id, job.status.lower(), describe_age(job), find_last_line(jobs.log(job.id)), job.storage]
+        for job in found
+    ]
+    return format_table(["sweep", "job", "time", "progress", "storage"], rows)

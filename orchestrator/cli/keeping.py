@@ -16,15 +16,15 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say for each stage of a trial whether it was reused and from where, or why it has to run."""
-    from orchestrator.results.explain import explain as explained
-    from orchestrator.text import text_table
+    from orchestrator.results.explain import explain_trial as explained
+    from orchestrator.text import format_table
     from tasks.storage.storage import open_storage
 
     found = explained(open_storage(storage), trial)
     if as_json:
         typer.echo(json.dumps([asdict(line) for line in found], indent=1))
         return
-    typer.echo(text_table(["stage", "key", "why"], [[line.kind, line.key[:12], line.reason] for line in found]))
+    typer.echo(format_table(["stage", "key", "why"], [[line.kind, line.key[:12], line.reason] for line in found]))
 
 
 def clean(
@@ -33,18 +33,20 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Show what no sweep refers to and its size, and remove it once confirmed."""
-    from orchestrator.store.clean import in_bytes, leftovers, remove
+    from orchestrator.store.clean import find_leftovers, format_bytes, remove
     from orchestrator.store.sweep_store import find_sweep
-    from orchestrator.text import text_table
+    from orchestrator.text import format_table
     from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)
-    found = leftovers(opened, [find_sweep(opened, name).sweep_id for name in forget or ()])
+    found = find_leftovers(opened, [find_sweep(opened, name).sweep_id for name in forget or ()])
     if not found:
         typer.echo("nothing to remove")
         return
-    typer.echo(text_table(["what", "size", "why"], [[item.name, in_bytes(item.size), item.reason] for item in found]))
-    total = in_bytes(sum(item.size for item in found))
+    typer.echo(
+        format_table(["what", "size", "why"], [[item.name, format_bytes(item.size), item.reason] for item in found])
+    )
+    total = format_bytes(sum(item.size for item in found))
     if not yes and not typer.confirm(f"remove {len(found)} entries, {total}?", default=False):
         typer.echo("nothing was removed")
         return
@@ -73,10 +75,10 @@ def doctor(
     ] = None,
 ) -> None:
     """Look at what a sweep depends on: packages, processors, disk, storage, and a cluster."""
-    from orchestrator.doctor import examine
-    from orchestrator.text import text_table
+    from orchestrator.doctor import examine_machine
+    from orchestrator.text import format_table
 
-    found = examine(storage, data_dir, None if address == "local" else address)
-    typer.echo(text_table(["what", "", "detail"], [[f.what, "ok" if f.fine else "NOT OK", f.detail] for f in found]))
+    found = examine_machine(storage, data_dir, None if address == "local" else address)
+    typer.echo(format_table(["what", "", "detail"], [[f.what, "ok" if f.fine else "NOT OK", f.detail] for f in found]))
     if not all(finding.fine for finding in found):
         raise typer.Exit(1)

@@ -44,9 +44,9 @@ def launch(
     from rich.console import Console
 
     from orchestrator.launch import launch as run
-    from orchestrator.options import Launch
+    from orchestrator.options import LaunchOptions
 
-    options = Launch(
+    options = LaunchOptions(
         space=space,
         overrides=overrides or (),
         storage=storage,
@@ -92,13 +92,13 @@ def plan(
 
 def spaces(as_json: JsonOption = False) -> None:
     """List the search spaces that come with advsweep."""
-    from orchestrator.space.space import first_sentence, load, shipped
-    from orchestrator.text import text_table
+    from orchestrator.space.space import extract_first_sentence, list_shipped, load
+    from orchestrator.text import format_table
 
-    found = [load(name) for name in shipped()]
+    found = [load(name) for name in list_shipped()]
     if as_json:
         rows = [{"name": s.name, "trials": len(s.trials), "description": s.description} for s in found]
         typer.echo(json.dumps(rows, indent=1))
         return
-    table = [[space.name, str(len(space.trials)), first_sentence(space.description)] for space in found]
-    typer.echo(text_table(["space", "trials", "description"], table))
+    table = [[space.name, str(len(space.trials)), extract_first_sentence(space.description)] for space in found]
+    typer.echo(format_table(["space", "trials", "description"], table))

@@ -13,13 +13,15 @@ from tasks.data.prepare import prepare
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection
 from tasks.errors import ProblemsError
-from tasks.settings import problems
+from tasks.settings import describe_problems
 
 REPORTS = 20
 """Lines of progress per step at the most."""
 
 
-def prepared(name: str, data_dir: Path | None, overrides: Sequence[str], say: Callable[[str], None]) -> Inspection:
+def prepare_dataset(
+    name: str, data_dir: Path | None, overrides: Sequence[str], say: Callable[[str], None]
+) -> Inspection:
     """Prepare a data set and say how it goes.
 
     :param overrides: settings such as `dataset.image_size=64`; the prefix may be left out.
@@ -31,11 +33,11 @@ def prepared(name: str, data_dir: Path | None, overrides: Sequence[str], say: Ca
     try:
         settings = DatasetSettings.model_validate(content["dataset"])
     except ValidationError as error:
-        raise ProblemsError("data prepare", problems(error, DatasetSettings, "dataset")) from error
-    return prepare(settings, data_dir, _Reporter(say))
+        raise ProblemsError("data prepare", describe_problems(error, DatasetSettings, "dataset")) from error
+    return prepare(settings, data_dir, _ProgressReporter(say))
 
 
-class _Reporter:
+class _ProgressReporter:
     """Says every so many per cent what is being done."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

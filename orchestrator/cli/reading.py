@@ -16,20 +16,20 @@ def status(
 ) -> None:
     """Show how far sweeps are and what runs where, from their storage alone; with --address, the jobs of a cluster."""
     if address is not None:
-        from orchestrator.cli.jobs import job_table
+        from orchestrator.cli.jobs import render_job_table
 
-        typer.echo(job_table(address, sweep, as_json=as_json))
+        typer.echo(render_job_table(address, sweep, as_json=as_json))
         return
     from rich.console import Console
 
-    from orchestrator.status.watch import follow, once
+    from orchestrator.status.watch import follow, show_once
     from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)
     if watch:
         follow(opened, sweep, Console(), as_json=as_json)
     else:
-        typer.echo(once(opened, sweep, as_json=as_json))
+        typer.echo(show_once(opened, sweep, as_json=as_json))
 
 
 def results(
@@ -41,7 +41,7 @@ def results(
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
 ) -> None:
     """Show the trade-off table of a sweep and its verdicts, its rows as CSV or JSON, or ask DuckDB."""
-    from orchestrator.results.query import answer
+    from orchestrator.results.query import render_results
     from orchestrator.store.sweep_store import find_sweep
     from tasks.errors import UsageError
     from tasks.storage.storage import open_storage
@@ -49,4 +49,4 @@ def results(
     if sum([sql is not None, reference, worst_case]) > 1:
         raise UsageError("--sql, --reference and --worst-case are three questions: ask one at a time")
     found = find_sweep(open_storage(storage), sweep)
-    typer.echo(answer(found, form.value, sql=sql, reference=reference, worst_case=worst_case))
+    typer.echo(render_results(found, form.value, sql=sql, reference=reference, worst_case=worst_case))

@@ -26,13 +26,13 @@ def report(
     from orchestrator.report.figures import FORMATS
     from orchestrator.report.write import write_report
     from orchestrator.store.sweep_store import find_sweep
-    from tasks.errors import UsageError, choices
+    from tasks.errors import UsageError, list_choices
     from tasks.storage.storage import open_storage
 
     wanted = list(dict.fromkeys(part.strip().lower() for part in formats.split(",") if part.strip()))
     for form in wanted:
         if form not in FORMATS:
-            raise UsageError(f"--formats {form}: {choices(FORMATS, form)}")
+            raise UsageError(f"--formats {form}: {list_choices(FORMATS, form)}")
     opened = open_storage(storage)
     found = {sweep.sweep_id: sweep for sweep in (find_sweep(opened, name) for name in sweeps)}
     written = write_report(list(found.values()), out, wanted, data_dir)
@@ -49,8 +49,8 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two trials image by image: who is right where the other is not, and could it be chance?"""
-    from orchestrator.results.compare_trials import compared, compared_lines
+    from orchestrator.results.compare_trials import compare_trials, describe_comparison
     from tasks.storage.storage import open_storage
 
-    found = compared(open_storage(storage), first, second)
-    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(compared_lines(found)))
+    found = compare_trials(open_storage(storage), first, second)
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(describe_comparison(found)))

@@ -16,7 +16,7 @@ TIMEOUT = 5.0
 """Seconds after which a port that does not answer is one that nobody listens on."""
 
 
-class Place(Enum):
+class AddressKind(Enum):
     """Who runs the driver, and on which Ray."""
 
     private = "a Ray of its own on this machine"
@@ -30,12 +30,12 @@ class Address:
     """One `--address`, read."""
 
     text: str
-    place: Place
+    place: AddressKind
 
     @property
     def remote(self) -> bool:
         """Whether the driver runs on another machine, so that local paths mean nothing to it."""
-        return self.place in (Place.client, Place.job)
+        return self.place in (AddressKind.client, AddressKind.job)
 
 
 def parse_address(text: str) -> Address:
@@ -44,12 +44,12 @@ def parse_address(text: str) -> Address:
     :raises UsageError: it has none of the forms, or holds a user name or password.
     """
     if text == LOCAL:
-        return Address(text, Place.private)
+        return Address(text, AddressKind.private)
     if text == AUTO:
-        return Address(text, Place.joined)
+        return Address(text, AddressKind.joined)
     if re.fullmatch(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+", text):
-        return Address(text, Place.joined)
-    places = {"ray": Place.client, "http": Place.job, "https": Place.job}
+        return Address(text, AddressKind.joined)
+    places = {"ray": AddressKind.client, "http": AddressKind.job, "https": AddressKind.job}
     parts = urlsplit(text)
     if parts.scheme not in places or not parts.hostname:
         raise UsageError(f"--address {text}: write it as {FORMS}")

@@ -40,7 +40,7 @@ class Growth:
     """False where something may add nodes and does not say which: then nothing can be ruled out."""
 
 
-def node_types(config: Mapping[str, Any]) -> Growth:
+def read_node_types(config: Mapping[str, Any]) -> Growth:
     """The types that a cluster launcher file may start beside its head."""
     shapes, known = [], True
     for name, node_type in (config.get("available_node_types") or {}).items():
@@ -53,7 +53,7 @@ def node_types(config: Mapping[str, Any]) -> Growth:
     return Growth(tuple(shapes), known)
 
 
-def growth_of(command: Sequence[str] | None) -> Growth:
+def read_growth(command: Sequence[str] | None) -> Growth:
     """What the autoscaler that runs with this command line may add.
 
     :param command: of Ray's monitor process; null: none was found, as on Kubernetes, where it runs elsewhere.
@@ -66,7 +66,7 @@ def growth_of(command: Sequence[str] | None) -> Growth:
     from tasks.yaml_files import read_mapping
 
     try:
-        return node_types(read_mapping(Path(name).expanduser()))
+        return read_node_types(read_mapping(Path(name).expanduser()))
     except (OSError, UsageError):
         return Growth(known=False)
 
@@ -79,10 +79,10 @@ def check_fits(wanted: Mapping[Kind, Resources], nodes: Sequence[Shape], growth:
     for kind, asked in wanted.items():
         if not any(shape.holds(asked) for shape in there):
             asks = f"{kind} asks for {asked.cpus:g} CPUs and {asked.gpus:g} GPUs"
-            raise UsageError(f"{asks}; no node of the cluster has that. There is: {described(nodes, growth)}")
+            raise UsageError(f"{asks}; no node of the cluster has that. There is: {describe_capacity(nodes, growth)}")
 
 
-def described(nodes: Sequence[Shape], growth: Growth) -> str:
+def describe_capacity(nodes: Sequence[Shape], growth: Growth) -> str:
     """`2 x node of 8 CPUs and 1 GPUs, and may start type gpu of ...`."""
     counted = [f"{count} x {shape}" for shape, count in Counter(nodes).items()]
     may = [f"may start {shape}" for shape in growth.types]
@@ -90,7 +90,7 @@ def described(nodes: Sequence[Shape], growth: Growth) -> str:
     return ", ".join([*counted, *may, *unknown]) or "no node"
 
 
-def usable_cpus() -> int:
+def count_usable_cpus() -> int:
     """CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cluster.address import LOCAL, check_answers, parse_address
-from orchestrator.cluster.capacity import usable_cpus
-from orchestrator.cluster.packages import runtime_environment
-from orchestrator.cluster.private_ray import QUIET, private_folder, private_ray, start_ray, variables
+from orchestrator.cluster.capacity import count_usable_cpus
+from orchestrator.cluster.packages import build_runtime_environment
+from orchestrator.cluster.private_ray import QUIET, make_private_folder, set_variables, start_private_ray, start_ray
 from tasks.errors import UsageError
 
 ENVIRONMENT = {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -33,14 +33,14 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def connected(address: str, cpus: int | None = None) -> Iterator[Cluster]:
+def connect_cluster(address: str, cpus: int | None = None) -> Iterator[Cluster]:
     """Start a private Ray, or join the one at an address; on the way out it is shut down or left.
 
     :param address: `local`, `auto`, or `host:port`.
     :param cpus: CPUs of a private Ray; null: those that this process may use.
     :raises UsageError: no Ray answers at the address.
     """
-    with private_folder() as scratch, variables(ENVIRONMENT), _opened(address, cpus, scratch):
+    with make_private_folder() as scratch, set_variables(ENVIRONMENT), _open_ray(address, cpus, scratch):
         import ray
 
         logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -48,27 +48,27 @@ def connected(address: str, cpus: int | None = None) -> Iterator[Cluster]:
         yield Cluster(found.get("CPU", 0.0), found.get("GPU", 0.0), scratch)
 
 
-def _opened(address: str, cpus: int | None, scratch: Path) -> contextlib.AbstractContextManager[None]:
-    return private_ray(scratch, cpus or usable_cpus()) if address == LOCAL else _joined(address)
+def _open_ray(address: str, cpus: int | None, scratch: Path) -> contextlib.AbstractContextManager[None]:
+    return start_private_ray(scratch, cpus or count_usable_cpus()) if address == LOCAL else _join_ray(address)
 
 
 @contextlib.contextmanager
-def _joined(address: str) -> Iterator[None]:
+def _join_ray(address: str) -> Iterator[None]:
     import ray
 
     check_answers(parse_address(address))
-    options: dict[str, Any] = {} if JOB_CONFIG in os.environ else {"runtime_env": runtime_environment()}
+    options: dict[str, Any] = {} if JOB_CONFIG in os.environ else {"runtime_env": build_runtime_environment()}
     try:
         start_ray(address=address, **options, **QUIET)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.AuthenticationError) as error:
-        raise UsageError(f"--address {address}: {joining_problem(error)}") from error
+        raise UsageError(f"--address {address}: {explain_joining_problem(error)}") from error
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def joining_problem(error: BaseException) -> str:
+def explain_joining_problem(error: BaseException) -> str:
     """Why a cluster could not be joined, and what to do about it."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     reason = f"{lines[0]} {lines[-1]}" if lines[0].endswith(":") else lines[0]  # between them is a traceback

@@ -78,8 +78,8 @@ def head_watched(on_lost: Callable[[str], None]) -> Iterator[None]:
     :param on_lost: told in one line that the head is gone, in a thread of the watch.
     :raises UsageError: the environment variable is not a number of seconds.
     """
-    address, timeout = ray.get_runtime_context().gcs_address, timeout_setting()
-    with _last_words(LAST_WORDS) as unsaid:
+    address, timeout = ray.get_runtime_context().gcs_address, get_head_timeout()
+    with _write_if_killed(LAST_WORDS) as unsaid:
 
         def lost(reason: str) -> None:
             unsaid()
@@ -94,7 +94,7 @@ def head_watched(on_lost: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _last_words(text: str) -> Iterator[Callable[[], None]]:
+def _write_if_killed(text: str) -> Iterator[Callable[[], None]]:
     """Have a text written to stderr if this process dies inside; yields what makes it unsaid."""
     shell = subprocess.Popen(
         ["sh", "-c", 'read word || printf "%s\\n" "$0" >&2', text], stdin=subprocess.PIPE, start_new_session=True
@@ -110,7 +110,7 @@ def _last_words(text: str) -> Iterator[Callable[[], None]]:
         unsaid()
 
 
-def timeout_setting() -> float:
+def get_head_timeout() -> float:
     """Seconds for which the head may be out of reach.
 
     :raises UsageError: the environment variable is no such number.

@@ -14,7 +14,7 @@ OOM_COUNTERS = (
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerPlace:
     """Where a worker runs."""
 
     pid: int
@@ -24,7 +24,7 @@ class Place:
     host: str = ""
 
 
-def oom_kills() -> int | None:
+def count_oom_kills() -> int | None:
     """How many processes the kernel has killed for memory so far; null where it does not say."""
     for name in OOM_COUNTERS:
         try:

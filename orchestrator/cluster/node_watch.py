@@ -9,14 +9,14 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from orchestrator.cluster.node import oom_kills
+from orchestrator.cluster.node import count_oom_kills
 
 PATIENCE = 5.0
 """Seconds that a node has to answer; one that is gone itself will not."""
 Subject = TypeVar("Subject")
 
 
-def draining_nodes() -> set[str]:
+def list_draining_nodes() -> set[str]:
     """Nodes that a spot market or an autoscaler is about to take away: nothing new should be started there."""
     from ray._private.state import state  # Ray's own libraries ask here too: there is no public way
 
@@ -35,7 +35,7 @@ class MemoryInquiries(Generic[Subject]):
 
     def __init__(self) -> None:
         self._home = ray.get_runtime_context().get_node_id()
-        self._ask = ray.remote(num_cpus=0, max_retries=0)(oom_kills)
+        self._ask = ray.remote(num_cpus=0, max_retries=0)(count_oom_kills)
         self._open: dict[Any, tuple[str, int, Subject, float]] = {}
         self._seen: dict[str, int] = {}
 
@@ -47,7 +47,7 @@ class MemoryInquiries(Generic[Subject]):
     def ask(self, node_id: str, before: int, subject: Subject) -> bool | None:
         """Whether the counter has risen above `before`; null where the answer comes later, by `answers`."""
         if node_id == self._home:
-            return self._risen(node_id, before, oom_kills())
+            return self._risen(node_id, before, count_oom_kills())
         strategy = NodeAffinitySchedulingStrategy(node_id, soft=False)
         ref = self._ask.options(scheduling_strategy=strategy).remote()
         self._open[ref] = (node_id, before, subject, time.monotonic() + PATIENCE)

@@ -35,7 +35,7 @@ YOUNG = 60.0
 
 
 @contextlib.contextmanager
-def private_ray(scratch: Path, cpus: int) -> Iterator[None]:
+def start_private_ray(scratch: Path, cpus: int) -> Iterator[None]:
     """A Ray of our own: loopback only, no dashboard, its token in a folder that nobody else can read."""
     import ray
 
@@ -45,7 +45,7 @@ def private_ray(scratch: Path, cpus: int) -> Iterator[None]:
     guarded = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     if "RAY_AUTH_MODE" in os.environ:
         guarded = {}  # somebody has decided how Ray authenticates here
-    with variables(PRIVATE | guarded), _alone():
+    with set_variables(PRIVATE | guarded), _isolate_ray():
         _read_variables()
         try:
             start_ray(
@@ -56,7 +56,7 @@ def private_ray(scratch: Path, cpus: int) -> Iterator[None]:
                 _temp_dir=str(scratch / "ray"),
                 **QUIET,
             )
-            with _undertaker(scratch):
+            with _guard_private_ray(scratch):
                 yield
         finally:
             ray.shutdown()
@@ -78,7 +78,7 @@ def start_ray(**options: Any) -> None:
 
 
 @contextlib.contextmanager
-def _undertaker(scratch: Path) -> Iterator[None]:
+def _guard_private_ray(scratch: Path) -> Iterator[None]:
     """A process that buries the private Ray of a driver that was killed: Ray's agents would live on for a minute.
 
     It waits on a pipe, which the system closes when the driver ends, in whatever way.
@@ -96,7 +96,7 @@ def _undertaker(scratch: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def _isolate_ray() -> Iterator[None]:
     """Have Ray start nothing that other machines or a dashboard would talk to.
 
     What is imported before the variables are set has read them already, so the constant is set too. And where Ray's
@@ -114,7 +114,7 @@ def _alone() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def private_folder() -> Iterator[Path]:
+def make_private_folder() -> Iterator[Path]:
     """A private folder for a while. Those of drivers that were killed are removed: nobody holds their lock."""
     import fcntl
 
@@ -151,7 +151,7 @@ def _read_variables() -> None:
 
 
 @contextlib.contextmanager
-def variables(values: Mapping[str, str]) -> Iterator[None]:
+def set_variables(values: Mapping[str, str]) -> Iterator[None]:
     """Environment variables for a while."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

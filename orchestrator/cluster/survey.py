@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cluster.capacity import Growth, Shape, growth_of
-from orchestrator.cluster.packages import package_folders
+from orchestrator.cluster.capacity import Growth, Shape, read_growth
+from orchestrator.cluster.packages import list_package_folders
 from tasks.errors import UsageError
 from tasks.storage.storage import Storage, open_storage
 
@@ -42,9 +42,9 @@ class NodeReport:
         return self.shape.cpus > 0 or self.shape.gpus > 0
 
 
-def versions() -> dict[str, str]:
+def collect_versions() -> dict[str, str]:
     """What must be the same on every node. Builds of one release (`+cpu`, `+cu130`) count as the same."""
-    found = {"python": ".".join(platform.python_version_tuple()[:2]), "advsweep code": code_digest()}
+    found = {"python": ".".join(platform.python_version_tuple()[:2]), "advsweep code": hash_code()}
     for name in SAME:
         try:
             found[name] = version(name).split("+")[0]
@@ -53,7 +53,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def difference(there: Mapping[str, str], driver: Mapping[str, str]) -> str | None:
+def find_difference(there: Mapping[str, str], driver: Mapping[str, str]) -> str | None:
     """The first thing in which a node is not as the driver, in words."""
     for name, told in there.items():
         if told != driver[name]:
@@ -61,10 +61,10 @@ def difference(there: Mapping[str, str], driver: Mapping[str, str]) -> str | Non
     return None
 
 
-def code_digest() -> str:
+def hash_code() -> str:
     """A hash of the modules that this process imports, wherever they lie."""
     content = hashlib.sha256()
-    for folder in package_folders():
+    for folder in list_package_folders():
         for file in sorted(folder.rglob("*.py")):
             content.update(file.relative_to(folder.parent).as_posix().encode() + file.read_bytes())
     return content.hexdigest()[:12]
@@ -86,7 +86,7 @@ def survey(storage: Storage | None = None, data_dir: Path | None = None) -> list
         alive = [node for node in ray.nodes() if node["Alive"]]
         asked = {_ask(node, uri, probe, data_dir): node for node in alive}
         ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER)
-        return [_answer(ref, asked[ref]) for ref in ready]
+        return [_await_report(ref, asked[ref]) for ref in ready]
     finally:
         if storage is not None:
             storage.remove(probe)
@@ -101,7 +101,7 @@ def _ask(node: Mapping[str, Any], uri: str | None, probe: str, data_dir: Path | 
     return task.remote(HEAD in node["Resources"], ray.get_runtime_context().gcs_address, uri, probe, data_dir)
 
 
-def _answer(ref: Any, node: Mapping[str, Any]) -> NodeReport:
+def _await_report(ref: Any, node: Mapping[str, Any]) -> NodeReport:
     import ray
 
     name, found = node["NodeManagerAddress"], node["Resources"]
@@ -118,17 +118,17 @@ def _answer(ref: Any, node: Mapping[str, Any]) -> NodeReport:
 
 def _report(head: bool, gcs_address: str, uri: str | None, probe: str, data_dir: Path | None) -> dict[str, Any]:
     """Runs on the node."""
-    told: dict[str, Any] = {"versions": versions()}
+    told: dict[str, Any] = {"versions": collect_versions()}
     if uri is not None:
         told["sees_storage"] = open_storage(uri).exists(probe)
     if data_dir is not None:
         told["sees_data"] = data_dir.is_dir()
     if head:
-        told["growth"] = growth_of(_monitor(gcs_address))
+        told["growth"] = read_growth(_find_autoscaler(gcs_address))
     return told
 
 
-def _monitor(gcs_address: str) -> list[str] | None:
+def _find_autoscaler(gcs_address: str) -> list[str] | None:
     """The command line of this cluster's autoscaler, if it runs on this node."""
     import psutil  # Ray brings its own
 
@@ -141,11 +141,11 @@ def _monitor(gcs_address: str) -> list[str] | None:
 
 def check_nodes(reports: Sequence[NodeReport], storage: Storage, data_dir: Path | None) -> None:
     """:raises UsageError: a node that may run stages differs from this process, or does not see storage or data."""
-    here = versions()
+    here = collect_versions()
     for report in reports:
         if not report.works:
             continue
-        if other := difference(report.versions, here):
+        if other := find_difference(report.versions, here):
             raise UsageError(f"node {report.name} {other}")
         if not report.sees_storage:
             raise UsageError(

@@ -24,18 +24,18 @@ def group(stage: Stage) -> Group:
     return (stage.kind, stage.model.name, stage.dataset.name)
 
 
-def work(stage: Stage, data: Inspection) -> float:
+def estimate_work(stage: Stage, data: Inspection) -> float:
     """Thousands of image passes, a backward pass counted as two."""
     settings = stage.settings
     if isinstance(settings, AttackSettings):
         images = min(settings.examples or data.test_images, data.test_images)
         return max(LEAST_WORK, (1 + settings.method.passes) * images / 1000)
     if isinstance(settings, TrainSettings):
-        return max(LEAST_WORK, settings.epochs * _passes(settings) * data.train_images / 1000)
+        return max(LEAST_WORK, settings.epochs * _count_passes(settings) * data.train_images / 1000)
     return LEAST_WORK
 
 
-def _passes(settings: TrainSettings) -> float:
+def _count_passes(settings: TrainSettings) -> float:
     if not isinstance(settings, AdversarialFinetuneSettings) or settings.attack is None:
         return 3.0
     return settings.attack.passes + 3.0 * ((settings.weight < 1) + (settings.weight > 0))
@@ -56,7 +56,7 @@ class Speeds:
     def seconds(self, stage: Stage, data: Inspection) -> float:
         """The expected duration of a stage; in units of work where nothing was ever timed."""
         rate = self.by_group.get(group(stage)) or self.by_kind.get(stage.kind)
-        return work(stage, data) * (rate or statistics.median(self.by_kind.values() or [1.0]))
+        return estimate_work(stage, data) * (rate or statistics.median(self.by_kind.values() or [1.0]))
 
     @classmethod
     def measured(cls, plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> Speeds:
@@ -65,7 +65,7 @@ class Speeds:
         for key, record in records.items():
             stage = plan.stages.get(key)
             if stage is not None:
-                rates[group(stage)].append(record["seconds"] / work(stage, plan.data[stage.dataset]))
+                rates[group(stage)].append(record["seconds"] / estimate_work(stage, plan.data[stage.dataset]))
         kinds: dict[str, list[float]] = defaultdict(list)
         for (kind, _, _), values in rates.items():
             kinds[kind] += values

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from orchestrator.space.space import Space
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, inspect
+from tasks.data.source import Inspection, inspect_dataset
 from tasks.errors import UsageError
-from tasks.keys import canonical_json, digest, mapping_text
-from tasks.trial.chain import Kind, Stage, chain, shared_run
+from tasks.keys import format_canonical_json, format_mapping, hash_json
+from tasks.trial.chain import Kind, Stage, build_chain, make_run_key
 from tasks.trial.trial import Trial
 
 PLAN_FORMAT = 1
@@ -57,7 +57,7 @@ class Plan:
         """What has to run: jobs of the stages that are not done and that some unfinished stage needs."""
         jobs: dict[str, Job] = {}
         for stage in self.needed(done):
-            run = shared_run(stage)
+            run = make_run_key(stage)
             jobs.setdefault(run, Job(run, stage.kind)).stages.append(stage)
         return list(jobs.values())
 
@@ -94,17 +94,18 @@ def make_plan(space: Space, data_dir: Path | None) -> Plan:
     :raises UsageError: a data set is missing or cannot be read.
     """
     datasets = dict.fromkeys(trial.dataset for trial in space.trials)
-    data = {dataset: inspect(dataset, data_dir) for dataset in datasets}
+    data = {dataset: inspect_dataset(dataset, data_dir) for dataset in datasets}
     _check_examples(space, data)
     planned = [
-        PlannedTrial(trial, trial.trial_id, chain(trial, data[trial.dataset].fingerprint)) for trial in space.trials
+        PlannedTrial(trial, trial.trial_id, build_chain(trial, data[trial.dataset].fingerprint))
+        for trial in space.trials
     ]
     trials = tuple({entry.trial_id: entry for entry in planned}.values())
     stages: dict[str, Stage] = {}
     for entry in trials:
         for stage in entry.chain:
             stages.setdefault(stage.key, stage)
-    return Plan(space, sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data)
+    return Plan(space, make_sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data)
 
 
 def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) -> None:
@@ -115,10 +116,10 @@ def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) ->
             raise UsageError(f"attack.examples = {wanted}: the test split of {trial.dataset.name} has {there} images")
 
 
-def sweep_id(name: str, trial_ids: list[str]) -> str:
+def make_sweep_id(name: str, trial_ids: list[str]) -> str:
     """The space's name and a hash of its resolved content; safe as a folder name."""
     safe = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")[:60] or "space"
-    return f"{safe}-{digest(sorted(trial_ids))[:10]}"
+    return f"{safe}-{hash_json(sorted(trial_ids))[:10]}"
 
 
 def plan_text(plan: Plan) -> bytes:
@@ -126,9 +127,9 @@ def plan_text(plan: Plan) -> bytes:
     trials = [{"trial_id": entry.trial_id, "stages": [stage.key for stage in entry.chain]} for entry in plan.trials]
     parts = {
         "format": str(PLAN_FORMAT),
-        "sweep_id": canonical_json(plan.sweep_id),
-        "space": canonical_json(plan.space.name),
-        "trials": canonical_json(trials),
-        "stages": mapping_text({key: stage.identity_text for key, stage in plan.stages.items()}),
+        "sweep_id": format_canonical_json(plan.sweep_id),
+        "space": format_canonical_json(plan.space.name),
+        "trials": format_canonical_json(trials),
+        "stages": format_mapping({key: stage.identity_text for key, stage in plan.stages.items()}),
     }
-    return mapping_text(parts).encode()
+    return format_mapping(parts).encode()

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Job, Plan
-from orchestrator.plan.schedule import Schedule, job_seconds, list_schedule, remaining_path
+from orchestrator.plan.schedule import Schedule, estimate_job_seconds, list_schedule, measure_remaining_paths
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts
-from orchestrator.store.sweep_store import SweepStore, checked_records
+from orchestrator.store.sweep_store import SweepStore, check_records
 from orchestrator.text import say
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
@@ -21,7 +21,7 @@ from tasks.trial.row import Row
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedSweep:
     """A sweep that is about to run: what there is, and what is missing."""
 
     plan: Plan
@@ -43,31 +43,31 @@ class Prepared:
     @property
     def seconds(self) -> dict[str, float]:
         """Expected seconds of each job."""
-        return job_seconds(self.plan, self.jobs, self.speeds)
+        return estimate_job_seconds(self.plan, self.jobs, self.speeds)
 
     @property
     def priorities(self) -> dict[str, float]:
         """Longest remaining path of each job."""
-        return remaining_path(self.jobs, self.seconds)
+        return measure_remaining_paths(self.jobs, self.seconds)
 
 
-def prepare(
+def prepare_sweep(
     plan: Plan, storage: Storage, resources: ResourceTable, console: Console, *, fresh: bool = False
-) -> Prepared:
+) -> PreparedSweep:
     """Look at what the storage has, check it, and list what is missing."""
     store = StageStore(storage)
     sweep = SweepStore(storage, plan.sweep_id)
     known = set(store.keys())
-    records, notes = checked_records(store, [key for key in plan.stages if key in known])
+    records, notes = check_records(store, [key for key in plan.stages if key in known])
     for note in notes:
         say(console, note)
     speeds = Speeds.measured(plan, records)
     if fresh:
-        return Prepared(plan, storage, sweep, resources, {}, {}, speeds, plan.jobs(()))
+        return PreparedSweep(plan, storage, sweep, resources, {}, {}, speeds, plan.jobs(()))
     keys = {planned.trial_id: planned.chain[-1].key for planned in plan.trials}
     finished = {
         row["trial_id"]: row
         for row in sweep.rows()
         if row["status"] == "finished" and row["attack_key"] == keys.get(row["trial_id"]) in records
     }
-    return Prepared(plan, storage, sweep, resources, records, finished, speeds, plan.jobs(records))
+    return PreparedSweep(plan, storage, sweep, resources, records, finished, speeds, plan.jobs(records))

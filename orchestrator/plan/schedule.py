@@ -25,12 +25,12 @@ class Schedule:
     """Seconds of all jobs together."""
 
 
-def job_seconds(plan: Plan, jobs: Sequence[Job], speeds: Speeds) -> dict[str, float]:
+def estimate_job_seconds(plan: Plan, jobs: Sequence[Job], speeds: Speeds) -> dict[str, float]:
     """Job -> expected seconds: the longest of its stages, since they share one run."""
     return {job.id: max(speeds.seconds(stage, plan.data[stage.dataset]) for stage in job.stages) for job in jobs}
 
 
-def remaining_path(jobs: Sequence[Job], seconds: Mapping[str, float]) -> dict[str, float]:
+def measure_remaining_paths(jobs: Sequence[Job], seconds: Mapping[str, float]) -> dict[str, float]:
     """Job -> seconds of the longest chain that starts with it: the priority of critical-path scheduling."""
     producer = {stage.key: job.id for job in jobs for stage in job.stages}
     after: dict[str, list[str]] = defaultdict(list)
@@ -46,7 +46,7 @@ def remaining_path(jobs: Sequence[Job], seconds: Mapping[str, float]) -> dict[st
 
 def list_schedule(jobs: Sequence[Job], seconds: Mapping[str, float], slots: int) -> Schedule:
     """Run the jobs on so many slots, longest remaining path first."""
-    paths = remaining_path(jobs, seconds)
+    paths = measure_remaining_paths(jobs, seconds)
     producer = {stage.key: job.id for job in jobs for stage in job.stages}
     waiting = {job.id: sum(key in producer for key in job.upstream) for job in jobs}
     after: dict[str, list[Job]] = defaultdict(list)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.cluster.capacity import usable_cpus
+from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.schedule import job_seconds, list_schedule
-from orchestrator.store.sweep_store import stored_records
-from orchestrator.text import duration, text_table
+from orchestrator.plan.schedule import estimate_job_seconds, list_schedule
+from orchestrator.store.sweep_store import load_records
+from orchestrator.text import format_duration, format_table
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.chain import KINDS
@@ -19,14 +19,14 @@ def plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[s
     """The figures of a plan: trials, distinct stages, what is stored, what sharing saves, how long it may take."""
     store = StageStore(storage)
     known = set(store.keys())
-    records = stored_records(store, [key for key in plan.stages if key in known])
+    records = load_records(store, [key for key in plan.stages if key in known])
     jobs = plan.jobs(records)
     unshared, distinct = plan.unshared(), plan.count()
     runs: dict[str, int] = dict.fromkeys(KINDS, 0)
     for job in jobs:
         runs[job.kind] += 1
     speeds = Speeds.measured(plan, records)
-    slots = slots or usable_cpus()
+    slots = slots or count_usable_cpus()
     facts: dict[str, Any] = {
         "sweep_id": plan.sweep_id,
         "trials": len(plan.trials),
@@ -46,7 +46,7 @@ def plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[s
         "unshared_seconds": None,
     }
     if speeds.known:
-        schedule = list_schedule(jobs, job_seconds(plan, jobs, speeds), slots)
+        schedule = list_schedule(jobs, estimate_job_seconds(plan, jobs, speeds), slots)
         alone = sum(
             speeds.seconds(stage, plan.data[stage.dataset]) for planned in plan.trials for stage in planned.chain
         )
@@ -62,15 +62,15 @@ def plan_lines(plan: Plan, storage: Storage, slots: int | None = None) -> list[s
     rows = [[kind, *map(str, counts.values())] for kind, counts in facts["stages"].items() if counts["in_trials"]]
     lines = [
         f"{facts['sweep_id']}: {facts['trials']} trials",
-        text_table(columns, rows),
+        format_table(columns, rows),
         f"sharing saves {100 * facts['shared']:.1f} % of all stages",
     ]
     if facts["seconds"] is None:
         lines.append("no time estimate: nothing of this kind was ever timed in this storage")
     else:
         lines.append(
-            f"estimated time on {facts['slots']} slots: {duration(facts['seconds'])} "
-            f"(critical path {duration(facts['critical_path_seconds'])}; "
-            f"every trial on its own: {duration(facts['unshared_seconds'])})"
+            f"estimated time on {facts['slots']} slots: {format_duration(facts['seconds'])} "
+            f"(critical path {format_duration(facts['critical_path_seconds'])}; "
+            f"every trial on its own: {format_duration(facts['unshared_seconds'])})"
         )
     return lines

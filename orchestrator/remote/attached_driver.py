@@ -14,10 +14,10 @@ import tenacity
 from rich.console import Console
 
 from orchestrator.cluster.address import Address, check_answers
-from orchestrator.cluster.connect import joining_problem
+from orchestrator.cluster.connect import explain_joining_problem
 from orchestrator.cluster.private_ray import QUIET
 from orchestrator.cluster.survey import HEAD
-from orchestrator.remote.submission import Errand
+from orchestrator.remote.submission import JobSubmission
 from tasks.errors import UsageError
 
 BESIDE = {HEAD: 0.001}
@@ -28,7 +28,7 @@ PATIENCE = 1.0
 """Seconds that a question for new lines waits on the head."""
 
 
-class Driver:
+class AttachedDriver:
     """An actor on the head whose child is the same command line as anywhere else."""
 
     def __init__(self, arguments: Sequence[str], gcs_address: str) -> None:
@@ -77,7 +77,7 @@ class Driver:
         self._process.send_signal(signal.SIGTERM)
 
 
-def run_attached(errand: Errand, address: Address, console: Console) -> int:
+def run_attached(errand: JobSubmission, address: Address, console: Console) -> int:
     """Run a sweep's driver on the head and show what it prints; Ctrl-C interrupts it. Returns its exit code.
 
     :raises UsageError: no Ray client server answers at the address.
@@ -94,16 +94,16 @@ def run_attached(errand: Errand, address: Address, console: Console) -> int:
     try:
         connecting(ray.init, address=address.text, runtime_env=errand.environment, **QUIET)
     except Exception as error:  # Ray's client raises gRPC's own errors too
-        raise UsageError(f"--address {address.text}: {joining_problem(error)}") from error
+        raise UsageError(f"--address {address.text}: {explain_joining_problem(error)}") from error
     try:
-        gcs_address = ray.get(ray.remote(num_cpus=0, resources=BESIDE)(_gcs_address).remote())
-        actor = ray.remote(num_cpus=0, resources=BESIDE, max_concurrency=2)(Driver)
-        return _relayed(actor.remote(errand.arguments, gcs_address), console)
+        gcs_address = ray.get(ray.remote(num_cpus=0, resources=BESIDE)(_find_gcs_address).remote())
+        actor = ray.remote(num_cpus=0, resources=BESIDE, max_concurrency=2)(AttachedDriver)
+        return _relay_output(actor.remote(errand.arguments, gcs_address), console)
     finally:
         ray.shutdown()
 
 
-def _relayed(driver: Any, console: Console) -> int:
+def _relay_output(driver: Any, console: Console) -> int:
     import ray
 
     code: int | None = None
@@ -120,7 +120,7 @@ def _relayed(driver: Any, console: Console) -> int:
     return code
 
 
-def _gcs_address() -> str:
+def _find_gcs_address() -> str:
     import ray
 
     address: str = ray.get_runtime_context().gcs_address

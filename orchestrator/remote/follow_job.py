@@ -9,29 +9,29 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from orchestrator.cluster.address import Address
-from orchestrator.cluster.packages import code_bytes
-from orchestrator.remote.ray_jobs import OF_RAY, Jobs, SweepJob
-from orchestrator.remote.submission import Errand
-from orchestrator.text import duration
+from orchestrator.cluster.packages import count_code_bytes
+from orchestrator.remote.ray_jobs import OF_RAY, RayJobs, SweepJob
+from orchestrator.remote.submission import JobSubmission
+from orchestrator.text import format_duration
 
 INTERRUPTED = 130
 PROGRESS = re.compile(r"^\[.*\] trials \d|^\d+ trials, \d+ finished")
 
 
-def run_job(errand: Errand, address: Address, console: Console) -> int:
+def run_job(errand: JobSubmission, address: Address, console: Console) -> int:
     """Submit a sweep, or join the job that runs it already, and watch; returns the exit code."""
-    jobs = Jobs(address)
+    jobs = RayJobs(address)
     running = [job for job in jobs.all() if job.sweep_id == errand.sweep_id and not job.over]
     if running:
         _say(console, f"{errand.sweep_id}: runs already as job {running[0].id}; joined")
         return watch(jobs, running[0].id, address, console)
     job = jobs.submit(errand)
-    size = f"{code_bytes() / 1e6:.1f} MB of code"
+    size = f"{count_code_bytes() / 1e6:.1f} MB of code"
     _say(console, f"{errand.sweep_id}: {errand.trials} trials, submitted to {address.text} as job {job} with {size}")
     return watch(jobs, job, address, console)
 
 
-def watch(jobs: Jobs, job: str, address: Address, console: Console) -> int:
+def watch(jobs: RayJobs, job: str, address: Address, console: Console) -> int:
     """Show a job until it ends or Ctrl-C leaves it; its exit code, or 130."""
     name = jobs.info(job).sweep_id
     try:
@@ -39,7 +39,7 @@ def watch(jobs: Jobs, job: str, address: Address, console: Console) -> int:
         while not (ended := jobs.info(job)).over:
             time.sleep(0.2)
     except KeyboardInterrupt:
-        _say(console, "\n".join((f"left; the sweep goes on as job {job}", *_commands(name, address))))
+        _say(console, "\n".join((f"left; the sweep goes on as job {job}", *_list_commands(name, address))))
         return INTERRUPTED
     if ended.status == "STOPPED":
         _say(console, "stopped: nothing finished is lost, the same launch continues")
@@ -49,20 +49,20 @@ def watch(jobs: Jobs, job: str, address: Address, console: Console) -> int:
     return ended.exit_code if ended.exit_code is not None else int(ended.status != "SUCCEEDED")
 
 
-def last_line(log: str) -> str:
+def find_last_line(log: str) -> str:
     """The last line that says how far a sweep is."""
     told = [line for line in log.splitlines() if PROGRESS.search(line)]
     return told[-1] if told else "-"
 
 
-def since(job: SweepJob) -> str:
+def describe_age(job: SweepJob) -> str:
     """For how long a job runs, or ran."""
     if not job.started:
         return "-"
-    return duration((job.ended or time.time()) - job.started)
+    return format_duration((job.ended or time.time()) - job.started)
 
 
-def _commands(name: str, address: Address) -> Sequence[str]:
+def _list_commands(name: str, address: Address) -> Sequence[str]:
     rest = f"{name} --address {address.text}"
     return [f"  advsweep {words} {rest}" for words in ("status", "logs --follow", "stop")]
 

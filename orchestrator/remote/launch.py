@@ -17,15 +17,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from rich.console import Console
 
-from orchestrator.cluster.address import AUTO, Address, Place
-from orchestrator.cluster.packages import runtime_environment
-from orchestrator.plan.plan import sweep_id
-from orchestrator.space.space import Space, find, shipped
+from orchestrator.cluster.address import AUTO, Address, AddressKind
+from orchestrator.cluster.packages import build_runtime_environment
+from orchestrator.plan.plan import make_sweep_id
+from orchestrator.space.space import Space, find, list_shipped
 from tasks.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.options import Launch
-from orchestrator.remote.submission import Errand
+    from orchestrator.options import LaunchOptions
+from orchestrator.remote.submission import JobSubmission
 
 TRANSLATED = ("space", "address", "dry_run", "cpus")
 """Options that mean something else on the head, or nothing."""
@@ -33,7 +33,7 @@ REPEATED = {"overrides": "set", "timeouts": "timeout"}
 """Options that may be given often, and what they are called on the command line."""
 
 
-def launch_there(options: Launch, address: Address, space: Space, console: Console) -> int:
+def launch_there(options: LaunchOptions, address: Address, space: Space, console: Console) -> int:
     """Have a sweep run on a cluster and show how it goes; returns the exit code.
 
     :raises UsageError: the cluster does not answer, or something means nothing on another machine.
@@ -41,8 +41,8 @@ def launch_there(options: Launch, address: Address, space: Space, console: Conso
     _check_storage(options.storage, address)
     if options.data_dir is not None and not options.data_dir.is_absolute():
         raise UsageError(f"--data-dir {options.data_dir}: give a full path, as it is on the nodes of the cluster")
-    with _errand(options, space) as errand:
-        if address.place is Place.job:
+    with _make_submission(options, space) as errand:
+        if address.place is AddressKind.job:
             from orchestrator.remote.follow_job import run_job
 
             return run_job(errand, address, console)
@@ -52,23 +52,23 @@ def launch_there(options: Launch, address: Address, space: Space, console: Conso
 
 
 @contextlib.contextmanager
-def _errand(options: Launch, space: Space) -> Iterator[Errand]:
+def _make_submission(options: LaunchOptions, space: Space) -> Iterator[JobSubmission]:
     trial_ids = list(dict.fromkeys(trial.trial_id for trial in space.trials))
-    environment, name = runtime_environment(), options.space
+    environment, name = build_runtime_environment(), options.space
     folder = Path(tempfile.mkdtemp(prefix="advsweep-"))
     try:
-        if name not in shipped():
+        if name not in list_shipped():
             file = find(name)
             shutil.copyfile(file, folder / file.name)
             name = file.name
         environment["working_dir"] = str(folder)
-        found = sweep_id(space.name, trial_ids)
-        yield Errand(found, len(trial_ids), arguments(options, name), environment, options.storage)
+        found = make_sweep_id(space.name, trial_ids)
+        yield JobSubmission(found, len(trial_ids), build_arguments(options, name), environment, options.storage)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def arguments(options: Launch, space: str) -> tuple[str, ...]:
+def build_arguments(options: LaunchOptions, space: str) -> tuple[str, ...]:
     """The command line of `launch` that says on the head what these options say here."""
     words = ["launch", "--space", space, f"--address={AUTO}"]
     for option in fields(options):

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cluster.address import Address, Place, check_answers
-from orchestrator.remote.submission import Errand
-from tasks.errors import UsageError, choices
+from orchestrator.cluster.address import Address, AddressKind, check_answers
+from orchestrator.remote.submission import JobSubmission
+from tasks.errors import UsageError, list_choices
 
 SWEEP, STORAGE = "advsweep_sweep", "advsweep_storage"
 """What a job's metadata tell of it."""
@@ -50,27 +50,27 @@ class SweepJob:
         return self.status in ("SUCCEEDED", "FAILED", "STOPPED")
 
 
-class Jobs:
+class RayJobs:
     """The jobs of one cluster."""
 
     def __init__(self, address: Address) -> None:
         """:raises UsageError: no dashboard answers there, it wants a token, or Ray's own extra is not installed."""
-        if address.place is not Place.job:
+        if address.place is not AddressKind.job:
             raise UsageError(f"--address {address.text}: jobs are kept by the dashboard; write http://HEAD:8265")
         check_answers(address)
         from ray.job_submission import JobSubmissionClient
 
         for name in NOISY:
             logging.getLogger(name).setLevel(logging.ERROR)
-        with _explained(address), _without(OVERRIDING):
+        with _explain_errors(address), _unset_variables(OVERRIDING):
             self._client = JobSubmissionClient(address.text)
         self._address = address
 
-    def submit(self, errand: Errand) -> str:
+    def submit(self, errand: JobSubmission) -> str:
         """Submit a sweep; returns the id of the job."""
         # no variable but this one, and no secret: whoever sees the dashboard reads all of it
         environment = errand.environment | {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}}
-        with _explained(self._address):
+        with _explain_errors(self._address):
             job: str = self._client.submit_job(
                 entrypoint=f"python -m orchestrator {shlex.join(errand.arguments)}",
                 submission_id=f"{errand.sweep_id}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}",
@@ -81,8 +81,8 @@ class Jobs:
 
     def all(self) -> list[SweepJob]:
         """The newest job of every sweep, the newest first."""
-        with _explained(self._address):
-            found = [_sweep_job(job) for job in self._client.list_jobs() if SWEEP in (job.metadata or {})]
+        with _explain_errors(self._address):
+            found = [_parse_job(job) for job in self._client.list_jobs() if SWEEP in (job.metadata or {})]
         newest: dict[str, SweepJob] = {}
         for job in sorted(found, key=lambda job: (job.over, -job.started)):
             newest.setdefault(job.sweep_id, job)
@@ -100,17 +100,17 @@ class Jobs:
         names = [job.sweep_id for job in (found or known)]
         if found:
             raise UsageError(f"several sweeps at {self._address.text} begin with {name!r}: {', '.join(names)}")
-        there = choices(names, name) if names else "it has run none"
+        there = list_choices(names, name) if names else "it has run none"
         raise UsageError(f"{self._address.text} has no job of a sweep {name!r}; {there}")
 
     def info(self, job: str) -> SweepJob:
         """How a job is now."""
-        with _explained(self._address):
-            return _sweep_job(self._client.get_job_info(job))
+        with _explain_errors(self._address):
+            return _parse_job(self._client.get_job_info(job))
 
     def stop(self, job: str) -> None:
         """Ask a job to end in order."""
-        with _explained(self._address):
+        with _explain_errors(self._address):
             self._client.stop_job(job)
 
     def ended(self, job: str) -> SweepJob:
@@ -126,7 +126,7 @@ class Jobs:
 
     def log(self, job: str) -> str:
         """Everything that a job has printed."""
-        with _explained(self._address):
+        with _explain_errors(self._address):
             text: str = self._client.get_job_logs(job)
         return "".join(line for line in text.splitlines(keepends=True) if not OF_RAY.search(line))
 
@@ -156,7 +156,7 @@ class Jobs:
                 time.sleep(min(2**lost / 4, 10.0))
 
 
-def _sweep_job(job: Any) -> SweepJob:
+def _parse_job(job: Any) -> SweepJob:
     metadata = job.metadata or {}
     ended = job.end_time / 1000 if job.end_time else None
     return SweepJob(
@@ -172,7 +172,7 @@ def _sweep_job(job: Any) -> SweepJob:
 
 
 @contextlib.contextmanager
-def _explained(address: Address) -> Iterator[None]:
+def _explain_errors(address: Address) -> Iterator[None]:
     from ray.exceptions import AuthenticationError
 
     try:
@@ -188,7 +188,7 @@ def _explained(address: Address) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without(names: Sequence[str]) -> Iterator[None]:
+def _unset_variables(names: Sequence[str]) -> Iterator[None]:
     before = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
         yield

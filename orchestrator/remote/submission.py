@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Errand:
+class JobSubmission:
     """What is to run on the head."""
 
     sweep_id: str

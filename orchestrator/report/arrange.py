@@ -7,41 +7,49 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.report.study import TUNING, Axis, Configuration, Measured, Study, Threat, sortable
-from orchestrator.results.tradeoff import cells, leaf_settings, setting, telling_paths, varying_axes
-from tasks.keys import digest
+from orchestrator.report.study import TUNING, Axis, Configuration, Measured, Study, Threat, make_sort_key
+from orchestrator.results.tradeoff import (
+    find_distinguishing_paths,
+    find_varying_axes,
+    format_setting,
+    group_cells,
+    list_leaf_settings,
+)
+from tasks.keys import hash_json
 from tasks.trial.row import Row
 
 
-def studies(rows: Sequence[Row]) -> list[Study]:
+def group_studies(rows: Sequence[Row]) -> list[Study]:
     """One study for each data set that has finished trials, by name."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "finished":
             groups[row["dataset"]].append(row)
-    return [_study(dataset, groups[dataset]) for dataset in sorted(groups)]
+    return [_build_study(dataset, groups[dataset]) for dataset in sorted(groups)]
 
 
-def _study(dataset: str, rows: Sequence[Row]) -> Study:
+def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
     configs = {row["trial_id"]: json.loads(row["config"]) for row in rows}
-    axes = _axes(rows, configs)
+    axes = _find_axes(rows, configs)
     values = {}
     for row in rows:
-        leaves = leaf_settings(configs[row["trial_id"]])
+        leaves = list_leaf_settings(configs[row["trial_id"]])
         values[row["trial_id"]] = {axis: row[axis] if axis in row else leaves.get(axis) for axis in axes}
-    ordered = sorted(rows, key=lambda row: [sortable(values[row["trial_id"]][axis]) for axis in axes] + [row["seed"]])
-    known = tuple(Axis(name) for name in axes if not _implied(name, axes, values.values()))
+    ordered = sorted(
+        rows, key=lambda row: [make_sort_key(values[row["trial_id"]][axis]) for axis in axes] + [row["seed"]]
+    )
+    known = tuple(Axis(name) for name in axes if not _is_implied(name, axes, values.values()))
     models: dict[str, Configuration] = {}
     threats: dict[str, Threat] = {}
     together: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in ordered:
         config, value = configs[row["trial_id"]], values[row["trial_id"]]
-        model, threat = digest(_model_part(config))[:16], digest(_attack_part(config))[:16]
+        model, threat = hash_json(_extract_model_part(config))[:16], hash_json(_attack_part(config))[:16]
         if model not in models:
             made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
             models[model] = Configuration(model, _label(known, made) or row["model"], made, row)
         if threat not in threats:
-            threats[threat] = Threat(threat, _threat_label(row, known, value), row)
+            threats[threat] = Threat(threat, _label_threat(row, known, value), row)
         together[model, threat].append(row)
     measured = {
         (model, threat): Measured(models[model], threats[threat], tuple(group))
@@ -50,19 +58,21 @@ def _study(dataset: str, rows: Sequence[Row]) -> Study:
     return Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
 
 
-def _axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
+def _find_axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
     """Columns along which trials differ, and the settings that it takes to tell all models and all attacks apart."""
-    axes = varying_axes(cells(rows))
-    for part in (_model_part, _attack_part):
+    axes = find_varying_axes(group_cells(rows))
+    for part in (_extract_model_part, _attack_part):
         of_attack = part is _attack_part
-        distinct = {digest(part(configs[row["trial_id"]])): row for row in rows}.values()
+        distinct = {hash_json(part(configs[row["trial_id"]])): row for row in rows}.values()
         labels = [tuple(row[axis] for axis in axes if axis.startswith("attack") is of_attack) for row in distinct]
         prefix = "attack" if of_attack else ""
-        axes += telling_paths(labels, [leaf_settings(part(configs[row["trial_id"]]), prefix) for row in distinct])
+        axes += find_distinguishing_paths(
+            labels, [list_leaf_settings(part(configs[row["trial_id"]]), prefix) for row in distinct]
+        )
     return axes
 
 
-def _model_part(config: Mapping[str, Any]) -> dict[str, Any]:
+def _extract_model_part(config: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the model, without the seed and without the place of its data."""
     made = {name: part for name, part in config.items() if name not in ("seed", "attack")}
     return made | {"dataset": {name: value for name, value in config["dataset"].items() if name != "root"}}
@@ -72,7 +82,7 @@ def _attack_part(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part for name, part in config["attack"].items() if name != "batch_size"}
 
 
-def _implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, Any]]) -> bool:
+def _is_implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, Any]]) -> bool:
     """Whether an axis says no more than that a trial has adversarial fine-tuning, which lambda says already."""
     if name == "lambda" or "lambda" not in axes or not (name in TUNING or name.startswith("adversarial_finetune")):
         return False
@@ -93,10 +103,10 @@ def _label(axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _threat_label(row: Row, axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
+def _label_threat(row: Row, axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
     parts = [row["attack"]]
     if row["attack_eps"] is not None:
-        parts.append(f"eps {setting('attack_eps', row['attack_eps'])}")
+        parts.append(f"eps {format_setting('attack_eps', row['attack_eps'])}")
     else:
         parts.append("no bound")
     if row["attack_steps"]:

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from orchestrator.report.spotlight import spotlight
+from orchestrator.report.spotlight import select_configurations
 from orchestrator.report.study import Configuration, Study
 from orchestrator.results.compare_trials import split_of
-from orchestrator.results.statistics import Interval, bootstrap_interval
+from orchestrator.results.statistics import Interval, bootstrap
 from tasks import paths
-from tasks.data.source import inspect
+from tasks.data.source import inspect_dataset
 from tasks.errors import UsageError
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
@@ -29,7 +29,7 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Closeup:
+class ImageResults:
     """One configuration under the headline attack, all seeds together."""
 
     configuration: Configuration
@@ -52,7 +52,7 @@ class Closeup:
     @property
     def confidence(self) -> tuple[Interval, Interval]:
         """Mean confidence before and after, with bootstrap intervals over images."""
-        return bootstrap_interval(self.clean_confidence), bootstrap_interval(self.adversarial_confidence)
+        return bootstrap(self.clean_confidence), bootstrap(self.adversarial_confidence)
 
 
 class ImageRecords:
@@ -89,20 +89,20 @@ class ImageRecords:
         }
 
 
-def closeups(study: Study, records: ImageRecords) -> list[Closeup]:
+def collect_image_results(study: Study, records: ImageRecords) -> list[ImageResults]:
     """The configurations of the spotlight, those whose images are stored."""
     found = []
-    for configuration in spotlight(study):
+    for configuration in select_configurations(study):
         entry = study.measured[configuration.key, study.headline.key]
         parts = [columns for row in entry.rows if (columns := records.columns(row["attack_key"]))]
         if parts:
             whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            found.append(_closeup(configuration, whole))
+            found.append(_collect_images(configuration, whole))
     return found
 
 
-def _closeup(configuration: Configuration, columns: Columns) -> Closeup:
-    return Closeup(
+def _collect_images(configuration: Configuration, columns: Columns) -> ImageResults:
+    return ImageResults(
         configuration,
         columns["label"].astype(np.int64),
         columns["clean_prediction"].astype(np.int64),
@@ -112,14 +112,14 @@ def _closeup(configuration: Configuration, columns: Columns) -> Closeup:
     )
 
 
-def class_names(study: Study, data: Mapping[str, str], data_dir: Path | None) -> list[str]:
+def load_class_names(study: Study, data: Mapping[str, str], data_dir: Path | None) -> list[str]:
     """The names of the classes where the data set that was attacked is here, else their numbers.
 
     :param data: key of an attack stage -> fingerprint of its data set.
     """
     row = study.rows[0]
     try:
-        found = inspect(Trial.model_validate(json.loads(row["config"])).dataset, data_dir)
+        found = inspect_dataset(Trial.model_validate(json.loads(row["config"])).dataset, data_dir)
     except UsageError:
         found = None
     if found and found.fingerprint == data[row["attack_key"]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.store.sweep_store import SweepStore, stored_records
+from orchestrator.store.sweep_store import SweepStore, load_records
 from tasks.storage.stage_store import StageStore
 from tasks.trial.chain import KINDS
 
@@ -30,9 +30,9 @@ class Cost:
     """Seconds that sharing within the sweep and reuse from others saved."""
 
 
-def sweep_costs(sweep: SweepStore, plan: dict[str, Any]) -> list[Cost]:
+def sum_costs(sweep: SweepStore, plan: dict[str, Any]) -> list[Cost]:
     """What each kind of stage cost this sweep; stages that are not finished have no time yet."""
-    records = stored_records(StageStore(sweep.storage), plan["stages"])
+    records = load_records(StageStore(sweep.storage), plan["stages"])
     used = [key for trial in plan["trials"] for key in trial["stages"]]
     found = []
     for kind in KINDS:
@@ -42,8 +42,8 @@ def sweep_costs(sweep: SweepStore, plan: dict[str, Any]) -> list[Cost]:
         known = {key: records[key] for key in keys if key in records}
         own = [record for record in known.values() if record.get("sweep_id") == sweep.sweep_id]
         in_trials = [key for key in used if plan["stages"][key]["kind"] == kind]
-        alone = _alone(known)
-        spent = sum(max(seconds) for seconds in _by_run(own).values())
+        alone = _estimate_alone(known)
+        spent = sum(max(seconds) for seconds in _group_by_run(own).values())
         saved = sum(alone[key] for key in in_trials if key in alone) - spent
         found.append(Cost(kind, len(in_trials), len(keys), len(own), len(known) - len(own), spent, max(0.0, saved)))
     return found
@@ -54,24 +54,24 @@ def _run(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return (record["started_at"], *sorted(record["upstream"].items()))
 
 
-def _by_run(records: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[float]]:
+def _group_by_run(records: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], list[float]]:
     found: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     for record in records:
         found[_run(record)].append(record["seconds"])
     return found
 
 
-def _alone(known: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def _estimate_alone(known: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Key -> seconds that a stage would take by itself: of a shared run, the part that its own steps need."""
     most: dict[tuple[Any, ...], int] = defaultdict(int)
     for record in known.values():
-        most[_run(record)] = max(most[_run(record)], _steps(record))
+        most[_run(record)] = max(most[_run(record)], _count_steps(record))
     return {
-        key: record["seconds"] * (1 + 3 * _steps(record)) / (1 + 3 * most[_run(record)])
+        key: record["seconds"] * (1 + 3 * _count_steps(record)) / (1 + 3 * most[_run(record)])
         for key, record in known.items()
     }
 
 
-def _steps(record: Mapping[str, Any]) -> int:
+def _count_steps(record: Mapping[str, Any]) -> int:
     """Iterations of an attack; a step is three image passes, its verdict one."""
     return int(record["settings"].get("steps") or 0) if record["kind"] == "attack" else 0

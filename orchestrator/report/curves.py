@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.report.grouping import grouping
+from orchestrator.report.grouping import choose_groups
 from orchestrator.report.study import Measured, Study, Threat
 
 MOST_CURVES = 40
@@ -55,7 +55,7 @@ class Curve:
     seeds: int
 
 
-def all_families(study: Study) -> list[Family]:
+def list_families(study: Study) -> list[Family]:
     """The attacks of a study by family, those with the most budgets first."""
     groups: dict[tuple[str, ...], list[Threat]] = defaultdict(list)
     for threat in study.threats:
@@ -65,9 +65,9 @@ def all_families(study: Study) -> list[Family]:
     return sorted(found, key=lambda family: (-len(family.budgets), family.label))
 
 
-def families(study: Study) -> list[Family]:
+def list_curve_families(study: Study) -> list[Family]:
     """Those that were run at two budgets at least: they have a security curve."""
-    return [family for family in all_families(study) if len(family.budgets) > 1]
+    return [family for family in list_families(study) if len(family.budgets) > 1]
 
 
 def _label(threats: Sequence[Threat], families: int) -> str:
@@ -83,7 +83,7 @@ def _label(threats: Sequence[Threat], families: int) -> str:
 _STEPS = (" step", " steps")
 
 
-def at_most_steps(family: Family) -> dict[float, Threat]:
+def select_most_steps(family: Family) -> dict[float, Threat]:
     """Budget -> the attack of the family with the most iterations there."""
     found: dict[float, Threat] = {}
     for threat in sorted(family.threats, key=lambda threat: threat.steps):
@@ -92,10 +92,10 @@ def at_most_steps(family: Family) -> dict[float, Threat]:
     return found
 
 
-def security_curves(study: Study, family: Family) -> list[Curve]:
+def build_security_curves(study: Study, family: Family) -> list[Curve]:
     """A curve for each configuration; where there are too many, one for each colour and shape."""
-    colour, shape = grouping(study)
-    ladder = at_most_steps(family)
+    colour, shape = choose_groups(study)
+    ladder = select_most_steps(family)
     groups: dict[tuple[str, str, str], list[list[Measured]]] = defaultdict(list)
     single = len(study.configurations) <= MOST_CURVES
     for configuration in study.configurations:
@@ -104,14 +104,14 @@ def security_curves(study: Study, family: Family) -> list[Curve]:
         if len(known) == len(along):
             hue, form = colour.of(known[0]), shape.of(known[0])
             groups[hue, form, configuration.label if single else f"{hue}, {form}"].append(known)
-    return [_curve(hue, form, label, members) for (hue, form, label), members in groups.items()]
+    return [_build_curve(hue, form, label, members) for (hue, form, label), members in groups.items()]
 
 
-def _curve(colour: str, shape: str, label: str, members: list[list[Measured]]) -> Curve:
+def _build_curve(colour: str, shape: str, label: str, members: list[list[Measured]]) -> Curve:
     """The mean over configurations of a group within each seed, then over seeds."""
     budgets = (0.0, *(float(entry.threat.eps or 0) for entry in members[0]))
-    columns = [_by_seed(members, 0, clean=True)]
-    columns += [_by_seed(members, place, clean=False) for place in range(len(members[0]))]
+    columns = [_average_by_seed(members, 0, clean=True)]
+    columns += [_average_by_seed(members, place, clean=False) for place in range(len(members[0]))]
     return Curve(
         label,
         colour,
@@ -124,7 +124,7 @@ def _curve(colour: str, shape: str, label: str, members: list[list[Measured]]) -
     )
 
 
-def _by_seed(members: list[list[Measured]], place: int, *, clean: bool) -> list[float]:
+def _average_by_seed(members: list[list[Measured]], place: int, *, clean: bool) -> list[float]:
     seeds: dict[int, list[float]] = defaultdict(list)
     for along in members:
         entry = along[place]
@@ -133,7 +133,7 @@ def _by_seed(members: list[list[Measured]], place: int, *, clean: bool) -> list[
     return [statistics.fmean(values) for values in seeds.values()]
 
 
-def heat(study: Study, family: Family, chosen: Sequence[str]) -> dict[tuple[float, int], float]:
+def compute_heat_map(study: Study, family: Family, chosen: Sequence[str]) -> dict[tuple[float, int], float]:
     """Budget and iterations -> robust accuracy, the mean over seeds and over these configurations."""
     found: dict[tuple[float, int], float] = {}
     for threat in family.threats:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.report.study import Axis, Study, sortable
-from orchestrator.results.statistics import Paired, corrected, paired_difference
+from orchestrator.report.study import Axis, Study, make_sort_key
+from orchestrator.results.statistics import Paired, correct_p_values, estimate_paired_difference
 from tasks.trial.row import Row
 
 ALL_PAIRS = 4
@@ -75,7 +75,7 @@ class _Unit:
     row: Row
 
 
-def effects(study: Study) -> list[Effect]:
+def estimate_effects(study: Study) -> list[Effect]:
     """Every axis of the study, with the correction of Benjamini and Hochberg over all of them.
 
     Axes of the training are judged under the headline attack, one difference for each pair of models. Axes of the
@@ -88,18 +88,18 @@ def effects(study: Study) -> list[Effect]:
     ]
     found: list[Effect] = []
     for measure in ("clean accuracy", "robust accuracy"):
-        found += _along(_bundles(study.training_axes, models), models, measure, lambda _: None)
+        found += _compare_along(_bundle_axes(study.training_axes, models), models, measure, lambda _: None)
     attacks = [axis for axis in study.axes if axis.of_attack]
     others = [axis.name for axis in study.training_axes]
-    found += _along(
-        _bundles(attacks, everything), everything, "robust accuracy",
+    found += _compare_along(
+        _bundle_axes(attacks, everything), everything, "robust accuracy",
         lambda unit: (unit.seed, *(str(unit.values[name]) for name in others)),
     )  # fmt: skip
-    adjusted = corrected([effect.paired.p if effect.paired else None for effect in found])
+    adjusted = correct_p_values([effect.paired.p if effect.paired else None for effect in found])
     return [replace(effect, adjusted=p) for effect, p in zip(found, adjusted, strict=True)]
 
 
-def _bundles(axes: Sequence[Axis], units: Sequence[_Unit]) -> list[Bundle]:
+def _bundle_axes(axes: Sequence[Axis], units: Sequence[_Unit]) -> list[Bundle]:
     """The axes, those together of which each value of one goes with one value of the other."""
     by_partition: dict[tuple[int, ...], list[Axis]] = defaultdict(list)
     for axis in axes:
@@ -110,7 +110,7 @@ def _bundles(axes: Sequence[Axis], units: Sequence[_Unit]) -> list[Bundle]:
     return [Bundle(tuple(together)) for together in by_partition.values()]
 
 
-def _along(
+def _compare_along(
     bundles: Sequence[Bundle],
     units: Sequence[_Unit],
     measure: str,
@@ -121,16 +121,16 @@ def _along(
         by_level: dict[tuple[Any, ...], list[_Unit]] = defaultdict(list)
         for unit in units:
             by_level[bundle.level(unit.values)].append(unit)
-        ordered = sorted(by_level, key=lambda level: [sortable(value) for value in level])
+        ordered = sorted(by_level, key=lambda level: [make_sort_key(value) for value in level])
         pairs = itertools.combinations(ordered, 2) if len(ordered) <= ALL_PAIRS else itertools.pairwise(ordered)
         for before, after in pairs:
-            differences = _differences(by_level[before], by_level[after], others, measure, independent)
-            paired = paired_difference(differences) if differences else None
+            differences = _pair_differences(by_level[before], by_level[after], others, measure, independent)
+            paired = estimate_paired_difference(differences) if differences else None
             of_attack = bundle.axes[0].of_attack
             yield Effect(bundle.label, bundle.shown(before), bundle.shown(after), measure, of_attack, paired)
 
 
-def _differences(
+def _pair_differences(
     before: Sequence[_Unit],
     after: Sequence[_Unit],
     others: Sequence[Bundle],
@@ -142,19 +142,19 @@ def _differences(
     An axis that one side lacks altogether, as trials without adversarial fine-tuning lack eps_train, cannot be alike:
     the other side is averaged over it.
     """
-    shared = [bundle for bundle in others if all(_present(bundle, side) for side in (before, after))]
-    sides = [_by_key(side, shared, measure, independent) for side in (before, after)]
+    shared = [bundle for bundle in others if all(_is_present(bundle, side) for side in (before, after))]
+    sides = [_average_by_key(side, shared, measure, independent) for side in (before, after)]
     replicates: dict[Any, list[float]] = defaultdict(list)
     for key in sides[0].keys() & sides[1].keys():
         replicates[key if key[0] is None else key[0]].append(sides[1][key] - sides[0][key])
     return [statistics.fmean(values) for values in replicates.values()]
 
 
-def _present(bundle: Bundle, side: Sequence[_Unit]) -> bool:
+def _is_present(bundle: Bundle, side: Sequence[_Unit]) -> bool:
     return any(value is not None for unit in side for value in bundle.level(unit.values))
 
 
-def _by_key(
+def _average_by_key(
     side: Sequence[_Unit],
     shared: Sequence[Bundle],
     measure: str,

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.report.closeup import Columns, ImageRecords
-from orchestrator.report.spotlight import spotlight
+from orchestrator.report.spotlight import select_configurations
 from orchestrator.report.study import Configuration, Measured, Study
 from orchestrator.results.compare_trials import split_of
-from tasks.evaluation.preview import Preview, stored_preview
+from tasks.evaluation.preview import Preview, load_preview
 from tasks.trial.row import Row
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackedImages:
     """The images of a gallery under attack on one model."""
 
     configuration: Configuration
@@ -36,16 +36,18 @@ class Gallery:
 
     index: tuple[int, ...]
     """Places in the test split, ascending."""
-    attacked: tuple[Attacked, ...]
+    attacked: tuple[AttackedImages, ...]
     note: str
     """Why there are no images, or not of every model; empty where all is well."""
 
 
-def gallery(study: Study, records: ImageRecords) -> Gallery:
+def collect_gallery(study: Study, records: ImageRecords) -> Gallery:
     """The images that the first seeds of the spotlight all keep, as the headline attack left them."""
-    entries = [study.measured[configuration.key, study.headline.key] for configuration in spotlight(study)]
+    entries = [study.measured[configuration.key, study.headline.key] for configuration in select_configurations(study)]
     alike = [entry for entry in entries if split_of(entry.rows[0]) == split_of(entries[0].rows[0])]
-    kept = [(entry.configuration, *found) for entry in alike if (found := _stored(_first_seed(entry), records))]
+    kept = [
+        (entry.configuration, *found) for entry in alike if (found := _load_stored(_pick_first_seed(entry), records))
+    ]
     if not kept:
         return Gallery(
             (), (), "No images: the storage keeps none of these trials. Attacks of older versions have none."
@@ -53,25 +55,27 @@ def gallery(study: Study, records: ImageRecords) -> Gallery:
     index: NDArray[np.int64] = functools.reduce(np.intersect1d, [preview.index for _, preview, _ in kept])
     if not len(index):
         return Gallery((), (), "No images: those that the storage keeps of these trials have none in common.")
-    shown = tuple(_attacked(configuration, preview, columns, index) for configuration, preview, columns in kept)
-    return Gallery(tuple(index.tolist()), shown, _missing(entries, alike, kept))
+    shown = tuple(_collect_attacked(configuration, preview, columns, index) for configuration, preview, columns in kept)
+    return Gallery(tuple(index.tolist()), shown, _explain_missing(entries, alike, kept))
 
 
-def _first_seed(entry: Measured) -> Row:
+def _pick_first_seed(entry: Measured) -> Row:
     return min(entry.rows, key=lambda row: int(row["seed"]))
 
 
-def _stored(row: Row, records: ImageRecords) -> tuple[Preview, Columns] | None:
+def _load_stored(row: Row, records: ImageRecords) -> tuple[Preview, Columns] | None:
     columns = records.columns(row["attack_key"])
-    preview = stored_preview(records.store, row["attack_key"])
+    preview = load_preview(records.store, row["attack_key"])
     return (preview, columns) if columns and preview else None
 
 
-def _attacked(configuration: Configuration, preview: Preview, columns: Columns, index: NDArray[np.int64]) -> Attacked:
+def _collect_attacked(
+    configuration: Configuration, preview: Preview, columns: Columns, index: NDArray[np.int64]
+) -> AttackedImages:
     """:param index: places in the split, ascending, all of which the preview has."""
     at = np.intersect1d(preview.index, index, return_indices=True)[1]
     rows = np.intersect1d(columns["index"], index, return_indices=True)[1]
-    return Attacked(
+    return AttackedImages(
         configuration,
         Preview(preview.index[at], preview.original[at], preview.perturbation[at]),
         columns["label"][rows].astype(np.int64),
@@ -80,7 +84,7 @@ def _attacked(configuration: Configuration, preview: Preview, columns: Columns, 
     )
 
 
-def _missing(entries: Sequence[Measured], alike: Sequence[Measured], kept: Sequence[object]) -> str:
+def _explain_missing(entries: Sequence[Measured], alike: Sequence[Measured], kept: Sequence[object]) -> str:
     """Which of the models are not shown, and why."""
     absent, elsewhere = len(alike) - len(kept), len(entries) - len(alike)
     reasons = [

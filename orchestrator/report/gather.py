@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.report.arrange import studies
-from orchestrator.report.cost import Cost, sweep_costs
+from orchestrator.report.arrange import group_studies
+from orchestrator.report.cost import Cost, sum_costs
 from orchestrator.report.study import Study
 from orchestrator.results import verdicts
-from orchestrator.results.query import tables
+from orchestrator.results.query import open_tables
 from orchestrator.results.reference import COLUMNS as REFERENCE_COLUMNS
 from orchestrator.results.reference import compare
 from orchestrator.space.paper import read_paper
@@ -50,7 +50,7 @@ class SweepFacts:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class ReportData:
     """All sweeps of a report."""
 
     sweeps: tuple[SweepFacts, ...]
@@ -68,9 +68,9 @@ class Gathered:
         return StageStore(self.sweeps[0].sweep.storage)
 
 
-def gather(sweeps: Sequence[SweepStore]) -> Gathered:
+def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
     """Read the sweeps. A trial that several of them have counts once."""
-    labels = _labels(sweeps)
+    labels = _label_sweeps(sweeps)
     distinct: dict[str, Row] = {}
     owners: dict[str, list[str]] = defaultdict(list)
     data: dict[str, str] = {}
@@ -80,26 +80,26 @@ def gather(sweeps: Sequence[SweepStore]) -> Gathered:
         plan = sweep.plan()
         planned = {trial["trial_id"] for trial in plan["trials"]}
         rows = [row for row in sweep.rows() if row["trial_id"] in planned]
-        facts.append(_facts(sweep, label, plan, rows))
+        facts.append(_collect_facts(sweep, label, plan, rows))
         for row in rows:
             if row["status"] == "finished":
                 distinct.setdefault(row["attack_key"], row)
                 owners[row["attack_key"]].append(label)
                 data[row["attack_key"]] = plan["stages"][row["attack_key"]]["data"]
-        for entry in _history(sweep):
+        for entry in _read_history(sweep):
             history[entry["stage_key"], entry["epoch"]] = entry
-    rows = _told_apart(list(distinct.values()), data)
+    rows = _distinguish_data_sets(list(distinct.values()), data)
     owned = {key: tuple(found) for key, found in owners.items()}
-    return Gathered(tuple(facts), tuple(studies(rows)), owned, data, tuple(history.values()))
+    return ReportData(tuple(facts), tuple(group_studies(rows)), owned, data, tuple(history.values()))
 
 
-def _labels(sweeps: Sequence[SweepStore]) -> list[str]:
+def _label_sweeps(sweeps: Sequence[SweepStore]) -> list[str]:
     """The names of the spaces where they differ, else the ids."""
     spaces = [str(sweep.plan()["space"]) for sweep in sweeps]
     return spaces if len(set(spaces)) == len(spaces) else [sweep.sweep_id for sweep in sweeps]
 
 
-def _told_apart(rows: Sequence[Row], data: Mapping[str, str]) -> list[Row]:
+def _distinguish_data_sets(rows: Sequence[Row], data: Mapping[str, str]) -> list[Row]:
     """Data sets of one name and other content get names of their own: numbers on them cannot be compared."""
     contents: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -112,7 +112,7 @@ def _told_apart(rows: Sequence[Row], data: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def _facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row]) -> SweepFacts:
+def _collect_facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row]) -> SweepFacts:
     try:
         space = parse_yaml(sweep.storage.read(sweep.path(paths.SPACE)).decode(), paths.SPACE)
     except FileNotFoundError:
@@ -129,17 +129,17 @@ def _facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[R
         len(finished),
         len(failed),
         tuple(sorted({str(row["error"]) for row in failed})[:ERRORS]),
-        tuple(sweep_costs(sweep, plan)),
-        tuple(verdicts.summary_lines(verdicts.verdicts(finished))),
+        tuple(sum_costs(sweep, plan)),
+        tuple(verdicts.summarize_verdicts(verdicts.check_rows(finished))),
         tuple(entry.cells() for entry in compare(paper, finished)),
     )
 
 
-def _history(sweep: SweepStore) -> list[dict[str, Any]]:
-    found = tables(sweep)["history"]
+def _read_history(sweep: SweepStore) -> list[dict[str, Any]]:
+    found = open_tables(sweep)["history"]
     table = found if not hasattr(found, "to_table") else found.to_table()
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 
-__all__ = ["REFERENCE_COLUMNS", "Gathered", "SweepFacts", "gather"]
+__all__ = ["REFERENCE_COLUMNS", "ReportData", "SweepFacts", "load_report_data"]

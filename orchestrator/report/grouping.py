@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.report.study import Axis, Configuration, Measured, Study, sortable
+from orchestrator.report.study import Axis, Configuration, Measured, Study, make_sort_key
 
 MOST = 10
 """More colours than these are not told apart."""
@@ -25,28 +25,28 @@ class Groups:
         return self.by_configuration[entry.configuration.key]
 
 
-def grouping(study: Study) -> tuple[Groups, Groups]:
+def choose_groups(study: Study) -> tuple[Groups, Groups]:
     """Groups for colour and for shape: the pruning ratio by shape where it varies, all else by colour.
 
     Where all else has too many levels, the axis with the most levels that can still be told apart.
     """
     axes = study.training_axes
-    shape = [axis for axis in axes if axis.name == SHAPED and len(_levels(study, [axis])) <= 7]
+    shape = [axis for axis in axes if axis.name == SHAPED and len(_list_levels(study, [axis])) <= 7]
     rest = [axis for axis in axes if axis not in shape] or shape
-    if len(_levels(study, rest)) > MOST:
-        few = [axis for axis in rest if len(_levels(study, [axis])) <= MOST]
-        rest = [max(few, key=lambda axis: len(_levels(study, [axis])))] if few else []
-    return groups(study, rest), groups(study, shape if rest != shape else [])
+    if len(_list_levels(study, rest)) > MOST:
+        few = [axis for axis in rest if len(_list_levels(study, [axis])) <= MOST]
+        rest = [max(few, key=lambda axis: len(_list_levels(study, [axis])))] if few else []
+    return group_configurations(study, rest), group_configurations(study, shape if rest != shape else [])
 
 
-def groups(study: Study, axes: Sequence[Axis]) -> Groups:
+def group_configurations(study: Study, axes: Sequence[Axis]) -> Groups:
     """The configurations by their values along these axes."""
-    names = {configuration.key: level_name(configuration, axes) for configuration in study.configurations}
-    levels = [level_name(configuration, axes) for configuration in _levels(study, axes).values()]
+    names = {configuration.key: name_level(configuration, axes) for configuration in study.configurations}
+    levels = [name_level(configuration, axes) for configuration in _list_levels(study, axes).values()]
     return Groups(", ".join(axis.label for axis in axes), tuple(dict.fromkeys(levels)), names)
 
 
-def level_name(configuration: Configuration, axes: Sequence[Axis]) -> str:
+def name_level(configuration: Configuration, axes: Sequence[Axis]) -> str:
     """The values along these axes; several stand beside each other."""
     shown = [axis.shown(configuration.values[axis.name]) for axis in axes]
     if shown and all(text == "none" for text in shown):
@@ -54,10 +54,11 @@ def level_name(configuration: Configuration, axes: Sequence[Axis]) -> str:
     return ", ".join(shown) or "all trials"
 
 
-def _levels(study: Study, axes: Sequence[Axis]) -> dict[tuple[object, ...], Configuration]:
+def _list_levels(study: Study, axes: Sequence[Axis]) -> dict[tuple[object, ...], Configuration]:
     """The distinct values along the axes in ascending order, with a configuration that has them."""
     ordered = sorted(
-        study.configurations, key=lambda configuration: [sortable(configuration.values[axis.name]) for axis in axes]
+        study.configurations,
+        key=lambda configuration: [make_sort_key(configuration.values[axis.name]) for axis in axes],
     )
     found: dict[tuple[object, ...], Configuration] = {}
     for configuration in ordered:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.report.study import Axis, Study, sortable
-from orchestrator.results.statistics import Interval, mean_interval
+from orchestrator.report.study import Axis, Study, make_sort_key
+from orchestrator.results.statistics import Interval, estimate_mean
 
 FIRST = ("pruning_ratio", "lambda", "eps_train")
 MOST_LEVELS = 24
@@ -24,14 +24,14 @@ class Level:
     robust: Interval
 
 
-def shown_axes(study: Study) -> list[Axis]:
+def choose_axes(study: Study) -> list[Axis]:
     """Axes of the training, those that people ask about first; without those that have too many values."""
     found = [axis for axis in study.training_axes if axis.name != "dataset"]
     ordered = sorted(found, key=lambda axis: FIRST.index(axis.name) if axis.name in FIRST else len(FIRST))
     return [axis for axis in ordered if len({c.values[axis.name] for c in study.configurations}) <= MOST_LEVELS]
 
 
-def levels(study: Study, axis: Axis) -> list[Level]:
+def measure_levels(study: Study, axis: Axis) -> list[Level]:
     """Each value of the axis, ascending, with the mean over all other settings within each seed, then over seeds."""
     clean: dict[Any, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     robust: dict[Any, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -41,9 +41,10 @@ def levels(study: Study, axis: Axis) -> list[Level]:
             clean[value][row["seed"]].append(row["clean_accuracy"])
             robust[value][row["seed"]].append(row["robust_accuracy"])
     return [
-        Level(value, _over_seeds(clean[value]), _over_seeds(robust[value])) for value in sorted(clean, key=sortable)
+        Level(value, _average_over_seeds(clean[value]), _average_over_seeds(robust[value]))
+        for value in sorted(clean, key=make_sort_key)
     ]
 
 
-def _over_seeds(found: dict[int, list[float]]) -> Interval:
-    return mean_interval([statistics.fmean(values) for values in found.values()])
+def _average_over_seeds(found: dict[int, list[float]]) -> Interval:
+    return estimate_mean([statistics.fmean(values) for values in found.values()])

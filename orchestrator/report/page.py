@@ -9,18 +9,18 @@ from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
-from orchestrator.report.answers import Answers, p_value, rate, signed
-from orchestrator.report.closeup import Closeup
-from orchestrator.report.curves import Family, all_families, families
+from orchestrator.report.answers import Answers, format_p_value, format_rate, format_signed
+from orchestrator.report.closeup import ImageResults
+from orchestrator.report.curves import Family, list_curve_families, list_families
 from orchestrator.report.gallery import Gallery
-from orchestrator.report.gather import REFERENCE_COLUMNS, Gathered, SweepFacts
-from orchestrator.report.levels import shown_axes
-from orchestrator.report.parts import closeup_view, effect_bar, effect_groups, gallery_view
-from orchestrator.report.payload import as_script, payload
-from orchestrator.report.spotlight import compromise
+from orchestrator.report.gather import REFERENCE_COLUMNS, ReportData, SweepFacts
+from orchestrator.report.levels import choose_axes
+from orchestrator.report.parts import build_gallery_view, build_image_view, draw_effect_bar, group_effects
+from orchestrator.report.payload import build_payload, encode_script
+from orchestrator.report.spotlight import find_compromise
 from orchestrator.report.study import STAGE_NAMES, Study
 from orchestrator.results import verdicts
-from orchestrator.text import duration
+from orchestrator.text import format_duration
 from tasks.trial.chain import MODEL_KINDS
 
 
@@ -30,12 +30,12 @@ class Look:
 
     study: Study
     answers: Answers
-    closeups: Sequence[Closeup]
+    closeups: Sequence[ImageResults]
     gallery: Gallery
     classes: Sequence[str]
 
 
-def page(gathered: Gathered, looks: Sequence[Look], formats: Sequence[str], notes: Sequence[str]) -> str:
+def render_page(gathered: ReportData, looks: Sequence[Look], formats: Sequence[str], notes: Sequence[str]) -> str:
     """The HTML of a report."""
     from jinja2 import Environment, PackageLoader
 
@@ -46,7 +46,7 @@ def page(gathered: Gathered, looks: Sequence[Look], formats: Sequence[str], note
     text: str = environment.get_template("report.html.jinja").render(
         title=f"What robustness costs: {labels}",
         sweeps=gathered.sweeps,
-        views=[_view(look, gathered) for look in looks],
+        views=[_build_view(look, gathered) for look in looks],
         reference=[(facts.label, facts.reference) for facts in gathered.sweeps if facts.reference],
         reference_columns=REFERENCE_COLUMNS,
         verdicts=[(facts.label, facts.verdicts) for facts in gathered.sweeps if facts.verdicts],
@@ -54,63 +54,63 @@ def page(gathered: Gathered, looks: Sequence[Look], formats: Sequence[str], note
         formats=formats,
         notes=notes,
         made=f"Made by advsweep {version('advsweep')}.",
-        css=_asset("report.css"),
-        script=_asset("report.js"),
-        library=library(),
-        payload=as_script(payload(gathered, {look.study.dataset: look.closeups for look in looks})),
-        rate=rate,
-        signed=signed,
-        p_value=p_value,
-        duration=duration,
+        css=_read_asset("report.css"),
+        script=_read_asset("report.js"),
+        library=bundle_vega(),
+        payload=encode_script(build_payload(gathered, {look.study.dataset: look.closeups for look in looks})),
+        rate=format_rate,
+        signed=format_signed,
+        p_value=format_p_value,
+        duration=format_duration,
         stage_names=STAGE_NAMES,
-        bar=effect_bar,
-        cost_line=_cost_line,
+        bar=draw_effect_bar,
+        cost_line=_describe_cost,
     )
     return text
 
 
-def _view(look: Look, gathered: Gathered) -> Mapping[str, Any]:
+def _build_view(look: Look, gathered: ReportData) -> Mapping[str, Any]:
     """What the template shows of a study."""
-    study, known = look.study, all_families(look.study)
-    along: list[tuple[int, Family]] = [(known.index(family), family) for family in families(study)]
-    stages = {entry["stage"] for entry in gathered.history if entry["stage_key"] in _stage_keys(study)}
+    study, known = look.study, list_families(look.study)
+    along: list[tuple[int, Family]] = [(known.index(family), family) for family in list_curve_families(study)]
+    stages = {entry["stage"] for entry in gathered.history if entry["stage_key"] in _collect_stage_keys(study)}
     return {
         "study": study,
         "answers": look.answers,
-        "best": compromise(study),
-        "effects": effect_groups(look.answers.effects),
+        "best": find_compromise(study),
+        "effects": group_effects(look.answers.effects),
         "real": look.answers.told("real"),
         "noise": look.answers.told("noise"),
-        "panels": [(study.training_axes.index(axis), axis) for axis in shown_axes(study)],
+        "panels": [(study.training_axes.index(axis), axis) for axis in choose_axes(study)],
         "curves": along,
         "heat": any(len(family.budgets) > 1 and len(family.steps) > 1 for family in known),
         "stages": [kind for kind in MODEL_KINDS if kind in stages],
-        "closeups": [closeup_view(closeup, look.classes) for closeup in look.closeups],
-        "gallery": gallery_view(look.gallery, look.classes),
+        "closeups": [build_image_view(closeup, look.classes) for closeup in look.closeups],
+        "gallery": build_gallery_view(look.gallery, look.classes),
     }
 
 
-def _stage_keys(study: Study) -> set[str]:
+def _collect_stage_keys(study: Study) -> set[str]:
     return {row[f"{kind}_key"] for row in study.rows for kind in MODEL_KINDS}
 
 
-def _cost_line(facts: SweepFacts) -> str:
+def _describe_cost(facts: SweepFacts) -> str:
     spent, saved = (sum(getattr(cost, name) for cost in facts.costs) for name in ("seconds", "saved"))
     in_trials, computed = (sum(getattr(cost, name) for cost in facts.costs) for name in ("in_trials", "computed"))
     reused = sum(cost.reused for cost in facts.costs)
     more = f", {reused} were taken from other sweeps" if reused else ""
     return (
         f"The trials of this sweep take {in_trials} stages; {computed} were computed{more}. "
-        f"That took {duration(spent)} of computing and saved {duration(saved)}."
+        f"That took {format_duration(spent)} of computing and saved {format_duration(saved)}."
     )
 
 
-def _asset(name: str) -> str:
+def _read_asset(name: str) -> str:
     return resources.files("orchestrator.report").joinpath("assets").joinpath(name).read_text("utf-8")
 
 
 @functools.lru_cache(maxsize=1)
-def library() -> str:
+def bundle_vega() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, as `vl-convert` carries them."""
     import vl_convert
 

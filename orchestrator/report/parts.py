@@ -11,9 +11,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from orchestrator.report.closeup import Closeup
+from orchestrator.report.closeup import ImageResults
 from orchestrator.report.effects import Effect
-from orchestrator.report.gallery import Attacked, Gallery
+from orchestrator.report.gallery import AttackedImages, Gallery
 from orchestrator.results.statistics import Interval
 
 MOST_CLASSES = 20
@@ -23,17 +23,19 @@ SMALLEST = 76
 """Pixels of an image on the page."""
 
 
-def effect_groups(found: Sequence[Effect]) -> list[Mapping[str, Any]]:
+def group_effects(found: Sequence[Effect]) -> list[Mapping[str, Any]]:
     """The tables of effects: of the training on clean and on robust accuracy, then of the attack."""
     groups = [
         ("clean accuracy: every comparison", [e for e in found if not e.of_attack and e.measure == "clean accuracy"]),
         ("robust accuracy: every comparison", [e for e in found if not e.of_attack and e.measure != "clean accuracy"]),
         ("settings of the attack: every comparison", [e for e in found if e.of_attack]),
     ]
-    return [{"title": title, "effects": effects, "widest": _widest(effects)} for title, effects in groups if effects]
+    return [
+        {"title": title, "effects": effects, "widest": _find_widest(effects)} for title, effects in groups if effects
+    ]
 
 
-def _widest(found: Sequence[Effect]) -> float:
+def _find_widest(found: Sequence[Effect]) -> float:
     """The largest difference that a bar has to show."""
     ends = [
         abs(end)
@@ -45,7 +47,7 @@ def _widest(found: Sequence[Effect]) -> float:
     return min(1.0, max(ends, default=1.0)) or 1.0
 
 
-def effect_bar(effect: Effect, widest: float) -> Markup:
+def draw_effect_bar(effect: Effect, widest: float) -> Markup:
     """The interval of an effect around zero, as SVG."""
     if not effect.paired:
         return Markup("")
@@ -66,7 +68,7 @@ def effect_bar(effect: Effect, widest: float) -> Markup:
     ).format(line, kind, at(interval.mean))
 
 
-def closeup_view(closeup: Closeup, classes: Sequence[str]) -> Mapping[str, Any]:
+def build_image_view(closeup: ImageResults, classes: Sequence[str]) -> Mapping[str, Any]:
     """What the template shows of one configuration."""
     clean, adversarial = closeup.confusion(len(classes))
     before, after = closeup.confidence
@@ -74,7 +76,10 @@ def closeup_view(closeup: Closeup, classes: Sequence[str]) -> Mapping[str, Any]:
         "label": closeup.configuration.label,
         "before": _with_interval(before),
         "after": _with_interval(after),
-        "matrices": [("clean images", matrix(clean, classes)), ("adversarial images", matrix(adversarial, classes))],
+        "matrices": [
+            ("clean images", render_confusion_matrix(clean, classes)),
+            ("adversarial images", render_confusion_matrix(adversarial, classes)),
+        ],
     }
 
 
@@ -84,25 +89,25 @@ def _with_interval(found: Interval) -> str:
     return f"{100 * found.mean:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
 
 
-def matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
+def render_confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
     """A confusion matrix as a table: shares of each true class as shades, counts as numbers."""
     if len(classes) > MOST_CLASSES:
-        return _confusions(counts, classes)
+        return _list_confusions(counts, classes)
     head = Markup("").join(Markup('<th title="{0}">{0}</th>').format(name) for name in classes)
     lines = []
     for name, row in zip(classes, counts, strict=True):
         total = max(1, int(row.sum()))
-        cells = Markup("").join(_cell(int(count), int(count) / total) for count in row)
+        cells = Markup("").join(_render_cell(int(count), int(count) / total) for count in row)
         lines.append(Markup('<tr><th title="{0}">{0}</th>{1}</tr>').format(name, cells))
     body = Markup("").join(lines)
     return Markup('<div class="scroll"><table class="matrix"><tr><th></th>{}</tr>{}</table></div>').format(head, body)
 
 
-def _cell(count: int, share: float) -> Markup:
+def _render_cell(count: int, share: float) -> Markup:
     return Markup('<td style="background:rgba(var(--mark),{:.2f})">{}</td>').format(0.04 + 0.8 * share, count or "")
 
 
-def _confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
+def _list_confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
     """The most frequent mistakes, as a list."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
@@ -119,30 +124,30 @@ def _confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> Markup:
     return Markup('<div class="scroll"><table>{}{}</table></div>').format(head, Markup("").join(lines))
 
 
-def gallery_view(gallery: Gallery, classes: Sequence[str]) -> Mapping[str, Any]:
+def build_gallery_view(gallery: Gallery, classes: Sequence[str]) -> Mapping[str, Any]:
     """The table of images: a row for each, two columns for each model."""
     rows = []
     for place in range(len(gallery.index)):
         first = gallery.attacked[0]
-        cells = [_attacked(found, place, classes) for found in gallery.attacked]
+        cells = [_build_attacked_view(found, place, classes) for found in gallery.attacked]
         rows.append(
-            {"image": picture(first.preview.clean[place]), "label": classes[first.label[place]], "cells": cells}
+            {"image": encode_picture(first.preview.clean[place]), "label": classes[first.label[place]], "cells": cells}
         )
     labels = [found.configuration.label for found in gallery.attacked]
     return {"note": gallery.note, "labels": labels, "rows": rows}
 
 
-def _attacked(found: Attacked, place: int, classes: Sequence[str]) -> Mapping[str, Any]:
+def _build_attacked_view(found: AttackedImages, place: int, classes: Sequence[str]) -> Mapping[str, Any]:
     return {
-        "adversarial": picture(found.preview.adversarial[place]),
-        "perturbation": picture(found.preview.amplified[place]),
+        "adversarial": encode_picture(found.preview.adversarial[place]),
+        "perturbation": encode_picture(found.preview.amplified[place]),
         "said": classes[found.said[place]],
         "sure": f"({100 * found.confidence[place]:.0f} %)",
         "held": found.said[place] == found.label[place],
     }
 
 
-def picture(pixels: NDArray[np.float32]) -> str:
+def encode_picture(pixels: NDArray[np.float32]) -> str:
     """[C, H, W] in [0, 1] as a PNG in a data URI, pixel by pixel; large images at the size of the page."""
     from PIL import Image
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.report.charts import charts
-from orchestrator.report.closeup import Closeup
-from orchestrator.report.curves import all_families
+from orchestrator.report.charts import build_charts
+from orchestrator.report.closeup import ImageResults
+from orchestrator.report.curves import list_families
 from orchestrator.report.figures.style import PALETTE
-from orchestrator.report.gather import Gathered
-from orchestrator.report.grouping import grouping
-from orchestrator.report.levels import shown_axes
-from orchestrator.report.study import Axis, Configuration, Study, sortable
-from orchestrator.results.tradeoff import setting
+from orchestrator.report.gather import ReportData
+from orchestrator.report.grouping import choose_groups
+from orchestrator.report.levels import choose_axes
+from orchestrator.report.study import Axis, Configuration, Study, make_sort_key
+from orchestrator.results.tradeoff import format_setting
 from tasks.trial.chain import MODEL_KINDS
 
 BINS = 20
@@ -29,7 +29,7 @@ MOST_FREEDOM = 40
 """Replicates up to which Student's t is tabled; beyond, the normal distribution serves."""
 
 
-def payload(gathered: Gathered, looked: Mapping[str, Sequence[Closeup]]) -> dict[str, Any]:
+def build_payload(gathered: ReportData, looked: Mapping[str, Sequence[ImageResults]]) -> dict[str, Any]:
     """Everything that the script needs, as plain JSON.
 
     :param looked: data set -> the configurations that were looked at closely.
@@ -40,11 +40,11 @@ def payload(gathered: Gathered, looked: Mapping[str, Sequence[Closeup]]) -> dict
         "palette": list(PALETTE),
         "student": [float(t.ppf(0.975, freedom)) for freedom in range(1, MOST_FREEDOM)],
         "sweeps": [facts.label for facts in gathered.sweeps],
-        "studies": [_study(study, gathered, looked[study.dataset]) for study in gathered.studies],
+        "studies": [_encode_study(study, gathered, looked[study.dataset]) for study in gathered.studies],
     }
 
 
-def as_script(content: Mapping[str, Any]) -> str:
+def encode_script(content: Mapping[str, Any]) -> str:
     """JSON that may stand inside a `<script>` element: no text in it can end the element or begin another."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     for letter in "<>&":
@@ -52,24 +52,24 @@ def as_script(content: Mapping[str, Any]) -> str:
     return text  # json escapes everything beyond ASCII
 
 
-def _study(study: Study, gathered: Gathered, looked: Sequence[Closeup]) -> dict[str, Any]:
+def _encode_study(study: Study, gathered: ReportData, looked: Sequence[ImageResults]) -> dict[str, Any]:
     threats = {threat.key: place for place, threat in enumerate(study.threats)}
     models = {configuration.key: place for place, configuration in enumerate(study.configurations)}
-    colour, shape = grouping(study)
-    axes = [_axis(study, axis) for axis in study.training_axes]
-    families = all_families(study)
+    colour, shape = choose_groups(study)
+    axes = [_encode_axis(study, axis) for axis in study.training_axes]
+    families = list_families(study)
     return {
         "dataset": study.dataset,
         "chance": study.chance,
         "axes": [{"label": axis["label"], "levels": axis["levels"]} for axis in axes],
-        "panels": [study.training_axes.index(axis) for axis in shown_axes(study)],
+        "panels": [study.training_axes.index(axis) for axis in choose_axes(study)],
         "configs": [
             {
                 "label": configuration.label,
                 "values": [axis["of"][configuration.key] for axis in axes],
                 "g": colour.by_configuration[configuration.key],
                 "s": shape.by_configuration[configuration.key],
-                "sweeps": _sweeps_of(study, configuration, gathered),
+                "sweeps": _list_sweeps(study, configuration, gathered),
             }
             for configuration in study.configurations
         ],
@@ -82,33 +82,33 @@ def _study(study: Study, gathered: Gathered, looked: Sequence[Closeup]) -> dict[
                 if threat.eps != 0
                 else -1,
                 "eps": threat.eps,
-                "epsText": "-" if threat.eps is None else setting("attack_eps", threat.eps),
+                "epsText": "-" if threat.eps is None else format_setting("attack_eps", threat.eps),
                 "steps": threat.steps,
             }
             for threat in study.threats
         ],
         "headline": threats[study.headline.key],
         "families": [{"label": family.label, "unit": family.unit} for family in families],
-        "trials": _trials(study, threats, models),
-        "history": stage_curves(study, gathered),
-        "closeups": [_confidence(closeup) for closeup in looked],
-        "charts": charts(study),
+        "trials": _list_trials(study, threats, models),
+        "history": build_stage_curves(study, gathered),
+        "closeups": [_bin_confidence(closeup) for closeup in looked],
+        "charts": build_charts(study),
     }
 
 
-def _axis(study: Study, axis: Axis) -> dict[str, Any]:
+def _encode_axis(study: Study, axis: Axis) -> dict[str, Any]:
     """The levels of an axis for people, ascending, and which of them each configuration has."""
-    ordered = sorted({_hashable(c.values[axis.name]) for c in study.configurations}, key=sortable)
+    ordered = sorted({_make_hashable(c.values[axis.name]) for c in study.configurations}, key=make_sort_key)
     texts = list(dict.fromkeys(axis.shown(value) for value in ordered))
-    of = {c.key: texts.index(axis.shown(_hashable(c.values[axis.name]))) for c in study.configurations}
+    of = {c.key: texts.index(axis.shown(_make_hashable(c.values[axis.name]))) for c in study.configurations}
     return {"label": axis.label, "levels": texts, "of": of}
 
 
-def _hashable(value: Any) -> Any:
+def _make_hashable(value: Any) -> Any:
     return str(value) if isinstance(value, (list, dict)) else value
 
 
-def _sweeps_of(study: Study, configuration: Configuration, gathered: Gathered) -> list[int]:
+def _list_sweeps(study: Study, configuration: Configuration, gathered: ReportData) -> list[int]:
     labels = [facts.label for facts in gathered.sweeps]
     if len(labels) == 1:
         return [0]
@@ -116,7 +116,7 @@ def _sweeps_of(study: Study, configuration: Configuration, gathered: Gathered) -
     return sorted({labels.index(label) for row in rows for label in gathered.sweeps_of[row["attack_key"]]})
 
 
-def _trials(study: Study, threats: Mapping[str, int], models: Mapping[str, int]) -> dict[str, list[Any]]:
+def _list_trials(study: Study, threats: Mapping[str, int], models: Mapping[str, int]) -> dict[str, list[Any]]:
     """Columns, one entry for each trial: a fifth of the size of rows."""
     columns: dict[str, list[Any]] = defaultdict(list)
     for (model, threat), entry in study.measured.items():
@@ -134,9 +134,9 @@ def _trials(study: Study, threats: Mapping[str, int], models: Mapping[str, int])
     return columns
 
 
-def stage_curves(study: Study, gathered: Gathered) -> list[dict[str, Any]]:
+def build_stage_curves(study: Study, gathered: ReportData) -> list[dict[str, Any]]:
     """Mean and range over the stages of one kind and one group, epoch by epoch."""
-    colour, _ = grouping(study)
+    colour, _ = choose_groups(study)
     groups: dict[str, set[str]] = defaultdict(set)
     for entry in study.measured.values():
         for row in entry.rows:
@@ -166,7 +166,7 @@ def stage_curves(study: Study, gathered: Gathered) -> list[dict[str, Any]]:
     ]
 
 
-def _confidence(closeup: Closeup) -> list[dict[str, Any]]:
+def _bin_confidence(closeup: ImageResults) -> list[dict[str, Any]]:
     """A histogram before and after."""
     bars = []
     for when, values in (("clean", closeup.clean_confidence), ("adversarial", closeup.adversarial_confidence)):

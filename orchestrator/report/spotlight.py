@@ -21,12 +21,12 @@ class Choice:
     best: Measured
 
 
-def reaches(entry: Measured, least: float) -> bool:
+def has_clean_accuracy(entry: Measured, least: float) -> bool:
     """Whether the clean accuracy is at least so high, whatever rounding did to its last digits."""
     return entry.mean[0] >= least - 1e-9
 
 
-def choices(study: Study) -> list[Choice]:
+def choose_by_minimum(study: Study) -> list[Choice]:
     """The most robust configuration under the headline attack for each minimum that some configuration reaches.
 
     Where lowering the minimum changes nothing, only the highest one is kept.
@@ -34,7 +34,7 @@ def choices(study: Study) -> list[Choice]:
     found = study.under(study.headline)
     chosen: list[Choice] = []
     for least in LADDER:
-        good = [entry for entry in found if reaches(entry, least)]
+        good = [entry for entry in found if has_clean_accuracy(entry, least)]
         if good:
             best = max(good, key=lambda entry: (entry.mean[1], entry.mean[0]))
             if not chosen or best is not chosen[-1].best:
@@ -42,7 +42,7 @@ def choices(study: Study) -> list[Choice]:
     return chosen
 
 
-def baseline(study: Study) -> Measured:
+def find_baseline(study: Study) -> Measured:
     """The configuration without a defence: the most accurate one without adversarial fine-tuning, else of all."""
     found = study.under(study.headline)
     plain = [entry for entry in found if not entry.rows[0]["lambda"] and not entry.rows[0]["pruning_ratio"]]
@@ -50,14 +50,14 @@ def baseline(study: Study) -> Measured:
     return max(plain, key=lambda entry: (entry.mean[0], -entry.mean[1]))
 
 
-def compromise(study: Study) -> Measured:
+def find_compromise(study: Study) -> Measured:
     """The configuration whose mean of clean and robust accuracy under the headline attack is highest."""
     return max(study.under(study.headline), key=lambda entry: (statistics.fmean(entry.mean), entry.mean[0]))
 
 
-def spotlight(study: Study) -> list[Configuration]:
+def select_configurations(study: Study) -> list[Configuration]:
     """The one without a defence, the best compromise, and the winners for some minimum of clean accuracy."""
     ordered: Sequence[Measured] = [
-        baseline(study), compromise(study), *(choice.best for choice in reversed(choices(study)))
+        find_baseline(study), find_compromise(study), *(choice.best for choice in reversed(choose_by_minimum(study)))
     ]  # fmt: skip
     return list({entry.configuration.key: entry.configuration for entry in ordered}.values())[:MOST]

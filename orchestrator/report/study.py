@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from orchestrator.results.tradeoff import setting
-from tasks.keys import digest
+from orchestrator.results.tradeoff import format_setting
+from tasks.keys import hash_json
 from tasks.trial.row import Row
 
 LABELS = {
@@ -53,7 +53,7 @@ class Axis:
 
     def shown(self, value: Any) -> str:
         """A value for people; `none` where a trial lacks the setting."""
-        return "none" if value is None else setting(self.name, value)
+        return "none" if value is None else format_setting(self.name, value)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Threat:
         """Attacks of one family differ in budget and iterations alone."""
         row = self.row
         section = {k: v for k, v in json.loads(row["config"])["attack"].items() if k not in ATTACK_LADDER}
-        return (row["attack"], row["attack_norm"] or "", digest(section)[:8])
+        return (row["attack"], row["attack_norm"] or "", hash_json(section)[:8])
 
     @property
     def eps(self) -> float | None:
@@ -162,7 +162,7 @@ class Study:
         """
         most = max(len(self.under(threat)) for threat in self.threats)
         found = [threat for threat in self.threats if len(self.under(threat)) == most]
-        for wanted in (_has_budget, _white_box, self._many_images):
+        for wanted in (_has_budget, _is_white_box, self._many_images):
             found = [threat for threat in found if wanted(threat)] or found
         strongest = {(threat.family, threat.eps): threat for threat in sorted(found, key=lambda threat: threat.steps)}
         return max(strongest.values(), key=self._telling)
@@ -181,18 +181,18 @@ def _has_budget(threat: Threat) -> bool:
     return threat.eps is None or threat.eps > 0
 
 
-def _white_box(threat: Threat) -> bool:
+def _is_white_box(threat: Threat) -> bool:
     return not threat.row["attack_surrogate"]
 
 
-def sortable(value: Any) -> tuple[int, Any]:
+def make_sort_key(value: Any) -> tuple[int, Any]:
     """A key that puts null first, then numbers, then texts."""
     if value is None:
         return 0, 0
     return (2, str(value)) if isinstance(value, str) else (1, value)
 
 
-def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+def find_pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     """Places of the points that no other point beats in both coordinates, by the first coordinate, descending."""
     order = sorted(range(len(points)), key=lambda place: (-points[place][0], -points[place][1]))
     front: list[int] = []

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.report.answers import answers
-from orchestrator.report.closeup import ImageRecords, class_names, closeups
+from orchestrator.report.answers import answer_questions
+from orchestrator.report.closeup import ImageRecords, collect_image_results, load_class_names
 from orchestrator.report.figures import write_figures
 from orchestrator.report.figures.closer import write_closer_figures
-from orchestrator.report.gallery import gallery
-from orchestrator.report.gather import Gathered, gather
-from orchestrator.report.page import Look, page
+from orchestrator.report.gallery import collect_gallery
+from orchestrator.report.gather import ReportData, load_report_data
+from orchestrator.report.page import Look, render_page
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UsageError
@@ -22,7 +22,7 @@ PAGE = "report.html"
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenReport:
     """What a report left where."""
 
     page: str
@@ -33,7 +33,7 @@ class Written:
 
 def write_report(
     sweeps: Sequence[SweepStore], out: Path | None, formats: Sequence[str], data_dir: Path | None
-) -> Written:
+) -> WrittenReport:
     """Write the report of one or several sweeps.
 
     :param out: a folder; null: the folder `report` of the first sweep, wherever its storage is.
@@ -42,38 +42,38 @@ def write_report(
     """
     if out is not None:
         _check(out)
-    gathered = gather(sweeps)
+    gathered = load_report_data(sweeps)
     with tempfile.TemporaryDirectory(prefix="advsweep-") as name:
         folder = Path(name)
         make_report(gathered, folder, formats, data_dir)
-        return _to_storage(sweeps[0], folder) if out is None else _to_folder(folder, out)
+        return _write_to_storage(sweeps[0], folder) if out is None else _write_to_folder(folder, out)
 
 
-def make_report(gathered: Gathered, folder: Path, formats: Sequence[str], data_dir: Path | None) -> None:
+def make_report(gathered: ReportData, folder: Path, formats: Sequence[str], data_dir: Path | None) -> None:
     """Write everything into a local folder."""
     records = ImageRecords(gathered.store)
     looks = []
     for study in gathered.studies:
-        known = answers(study, records.robust)
-        names = class_names(study, gathered.data, data_dir)
-        looks.append(Look(study, known, closeups(study, records), gallery(study, records), names))
+        known = answer_questions(study, records.robust)
+        names = load_class_names(study, gathered.data, data_dir)
+        looks.append(Look(study, known, collect_image_results(study, records), collect_gallery(study, records), names))
     rows = [row for study in gathered.studies for row in study.rows]
     write_figures(rows, folder, formats)
     write_closer_figures(gathered, looks, folder, formats)
-    text = page(gathered, looks, formats, records.notes)
+    text = render_page(gathered, looks, formats, records.notes)
     (folder / PAGE).write_text(text, encoding="utf-8")
 
 
-def _to_storage(sweep: SweepStore, folder: Path) -> Written:
-    names = _names(folder)
+def _write_to_storage(sweep: SweepStore, folder: Path) -> WrittenReport:
+    names = _list_names(folder)
     for name in names:
         sweep.storage.write(sweep.path(paths.REPORT, name), (folder / name).read_bytes())
-    return Written(sweep.storage.place(sweep.path(paths.REPORT, PAGE)), names)
+    return WrittenReport(sweep.storage.place(sweep.path(paths.REPORT, PAGE)), names)
 
 
 def _check(out: Path) -> None:
     """:raises UsageError: nothing can be written there; found out before the work."""
-    probe = out / paths.temporary(PAGE, "probe")
+    probe = out / paths.make_temporary_name(PAGE, "probe")
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
@@ -82,15 +82,15 @@ def _check(out: Path) -> None:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror or error}") from error
 
 
-def _to_folder(folder: Path, out: Path) -> Written:
-    names = _names(folder)
+def _write_to_folder(folder: Path, out: Path) -> WrittenReport:
+    names = _list_names(folder)
     for name in names:
-        draft = out / paths.temporary(name, "report")
+        draft = out / paths.make_temporary_name(name, "report")
         draft.write_bytes((folder / name).read_bytes())
         draft.replace(out / name)
-    return Written(str(out / PAGE), names)
+    return WrittenReport(str(out / PAGE), names)
 
 
-def _names(folder: Path) -> tuple[str, ...]:
+def _list_names(folder: Path) -> tuple[str, ...]:
     """The page last: once it is there, everything is."""
     return tuple(sorted((file.name for file in folder.iterdir()), key=lambda name: (name == PAGE, name)))

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from orchestrator.results.statistics import bootstrap_interval, mcnemar
+from orchestrator.results.statistics import bootstrap, compute_mcnemar
 from orchestrator.store.sweep_store import find_trial
-from orchestrator.text import percent, text_table
+from orchestrator.text import format_percent, format_table
 from tasks import paths
 from tasks.errors import UsageError
-from tasks.keys import digest
+from tasks.keys import hash_json
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.row import Row
@@ -26,15 +26,15 @@ MEASURES = ("clean accuracy", "robust accuracy")
 NOISE = 0.05
 
 
-def compared(storage: Storage, first: str, second: str) -> dict[str, Any]:
+def compare_trials(storage: Storage, first: str, second: str) -> dict[str, Any]:
     """Both trials over the images that both attacked, as plain data.
 
     :raises UsageError: there is no such trial, it is not finished, or the two share no test image.
     """
-    sides = [_finished(storage, name) for name in (first, second)]
+    sides = [_find_finished(storage, name) for name in (first, second)]
     if sides[0][1] != sides[1][1] or split_of(sides[0][0]) != split_of(sides[1][0]):
         raise UsageError(f"trials {first} and {second} have different test splits: their images cannot be paired")
-    tables = [_images(storage, row) for row, _ in sides]
+    tables = [_load_images(storage, row) for row, _ in sides]
     common = sorted(tables[0].keys() & tables[1].keys())
     if not common:
         raise UsageError(f"trials {first} and {second} attacked no image in common")
@@ -54,26 +54,32 @@ def split_of(row: Row) -> str:
     dataset = json.loads(row["config"])["dataset"]
     kept = {name: value for name, value in dataset.items() if name not in TRAINING_ONLY}
     kept["split"] = {name: value for name, value in kept["split"].items() if name != "validation"}
-    return digest(kept)
+    return hash_json(kept)
 
 
-def compared_lines(found: dict[str, Any]) -> list[str]:
+def describe_comparison(found: dict[str, Any]) -> list[str]:
     """The same for people."""
     names = [trial["trial_id"] for trial in found["trials"]]
     columns = ["", *names, "difference", "95 % interval", f"only {names[0][:6]}", f"only {names[1][:6]}", "p", ""]
     rows = [
         [
-            entry["measure"], percent(entry["first"]), percent(entry["second"]), percent(entry["difference"]),
-            f"{percent(entry['low'])} .. {percent(entry['high'])}", str(entry["only_first"]),
-            str(entry["only_second"]), f"{entry['p']:.4g}", "noise" if entry["p"] > NOISE else "differ",
+            entry["measure"],
+            format_percent(entry["first"]),
+            format_percent(entry["second"]),
+            format_percent(entry["difference"]),
+            f"{format_percent(entry['low'])} .. {format_percent(entry['high'])}",
+            str(entry["only_first"]),
+            str(entry["only_second"]),
+            f"{entry['p']:.4g}",
+            "noise" if entry["p"] > NOISE else "differ",
         ]
         for entry in found["measures"]
-    ]  # fmt: skip
+    ]
     note = "paired bootstrap over images, McNemar's exact test: they speak of these two models, not of their settings"
-    return [f"{found['images']} images that both attacked", text_table(columns, rows), note]
+    return [f"{found['images']} images that both attacked", format_table(columns, rows), note]
 
 
-def _finished(storage: Storage, name: str) -> tuple[Row, str]:
+def _find_finished(storage: Storage, name: str) -> tuple[Row, str]:
     """The row of a finished trial, and the fingerprint of its data."""
     sweep, keys, stages = find_trial(storage, name)
     row = next((row for row in sweep.rows() if row["attack_key"] == keys[-1] and row["status"] == "finished"), None)
@@ -82,7 +88,7 @@ def _finished(storage: Storage, name: str) -> tuple[Row, str]:
     return row, str(stages[keys[-1]]["data"])
 
 
-def _images(storage: Storage, row: Row) -> dict[int, tuple[bool, bool]]:
+def _load_images(storage: Storage, row: Row) -> dict[int, tuple[bool, bool]]:
     """Place in the test split -> right before, right after."""
     store = StageStore(storage)
     try:
@@ -96,12 +102,12 @@ def _images(storage: Storage, row: Row) -> dict[int, tuple[bool, bool]]:
 
 
 def _measure(measure: str, place: int, tables: list[dict[int, tuple[bool, bool]]], common: list[int]) -> dict[str, Any]:
-    one, other = (_column(table, place, common) for table in tables)
-    test = mcnemar(one, other)
-    interval = bootstrap_interval(one.astype(np.float64) - other.astype(np.float64))
+    one, other = (_read_column(table, place, common) for table in tables)
+    test = compute_mcnemar(one, other)
+    interval = bootstrap(one.astype(np.float64) - other.astype(np.float64))
     rates = {"first": float(one.mean()), "second": float(other.mean()), "difference": interval.mean}
     return {"measure": measure, **rates, "low": interval.low, "high": interval.high, **asdict(test)}
 
 
-def _column(table: dict[int, tuple[bool, bool]], place: int, common: list[int]) -> NDArray[np.bool_]:
+def _read_column(table: dict[int, tuple[bool, bool]], place: int, common: list[int]) -> NDArray[np.bool_]:
     return np.array([table[index][place] for index in common], np.bool_)

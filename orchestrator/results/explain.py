@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.store.sweep_store import Identity, find_trial, stored_records
+from orchestrator.store.sweep_store import Identity, find_trial, load_records
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 
@@ -24,20 +24,20 @@ class Explanation:
     reason: str
 
 
-def explain(storage: Storage, name: str) -> list[Explanation]:
+def explain_trial(storage: Storage, name: str) -> list[Explanation]:
     """A line for every stage of a trial.
 
     :raises UsageError: there is no such trial.
     """
     sweep, keys, stages = find_trial(storage, name)
     store = StageStore(storage)
-    records = stored_records(store, store.keys())
-    own = _main_line(keys[-1], stages)
-    found = [_explained(key, stages[key], records, sweep.sweep_id) for key in keys]
+    records = load_records(store, store.keys())
+    own = _list_own_stages(keys[-1], stages)
+    found = [_explain_stage(key, stages[key], records, sweep.sweep_id) for key in keys]
     return [line if line.key in own else replace(line, kind=f"surrogate {line.kind}") for line in found]
 
 
-def _main_line(last: str, stages: Mapping[str, Identity]) -> set[str]:
+def _list_own_stages(last: str, stages: Mapping[str, Identity]) -> set[str]:
     """Keys of the stages that make and attack the trial's own model."""
     line = {last}
     while following := stages[last]["upstream"].get("model"):
@@ -46,10 +46,10 @@ def _main_line(last: str, stages: Mapping[str, Identity]) -> set[str]:
     return line
 
 
-def _explained(key: str, identity: Identity, records: Mapping[str, Identity], sweep_id: str) -> Explanation:
+def _explain_stage(key: str, identity: Identity, records: Mapping[str, Identity], sweep_id: str) -> Explanation:
     record = records.get(key)
     if record is None:
-        return Explanation(identity["kind"], key, stored=False, reason=_why_missing(identity, records.values()))
+        return Explanation(identity["kind"], key, stored=False, reason=_explain_missing(identity, records.values()))
     maker = record["sweep_id"]
     if maker == sweep_id:
         reason = f"computed by this sweep at {record['finished_at'][:19]} in {record['seconds']:.1f} s"
@@ -59,28 +59,28 @@ def _explained(key: str, identity: Identity, records: Mapping[str, Identity], sw
     return Explanation(identity["kind"], key, stored=True, reason=reason)
 
 
-def _why_missing(identity: Identity, records: Iterable[Identity]) -> str:
+def _explain_missing(identity: Identity, records: Iterable[Identity]) -> str:
     """Compare with the nearest stored stage of the same kind."""
     same_kind = [record for record in records if record["kind"] == identity["kind"]]
     if not same_kind:
         return f"must run: no {identity['kind']} stage is stored"
-    nearest = min((differences(_identity(record), identity) for record in same_kind), key=len)
+    nearest = min((list_differences(_read_identity(record), identity) for record in same_kind), key=len)
     return f"must run: the nearest stored {identity['kind']} differs in {'; '.join(nearest)}"
 
 
-def _identity(record: Identity) -> dict[str, Any]:
+def _read_identity(record: Identity) -> dict[str, Any]:
     """The identity that a record was stored under; its settings may name fields that are in no key."""
     return {name: record[name] for name in IDENTITY}
 
 
-def differences(stored: Any, wanted: Any, path: str = "") -> list[str]:
+def list_differences(stored: Any, wanted: Any, path: str = "") -> list[str]:
     """`path: stored -> wanted` for every setting that differs."""
     if isinstance(stored, dict) and isinstance(wanted, dict):
         names = sorted(wanted.keys() if path == "settings" else stored.keys() | wanted.keys())
         return [
             line
             for name in names
-            for line in differences(stored.get(name), wanted.get(name), f"{path}.{name}" if path else name)
+            for line in list_differences(stored.get(name), wanted.get(name), f"{path}.{name}" if path else name)
         ]
     if stored == wanted:
         return []

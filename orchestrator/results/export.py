@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.store.sweep_store import find_trial
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import inspect
+from tasks.data.source import inspect_dataset
 from tasks.errors import UsageError
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
@@ -27,15 +27,15 @@ def export_trial(storage: Storage, name: str, folder: Path, data_dir: Path | Non
     if row is None:
         raise UsageError(f"trial {name} is not finished: it has no model to export")
     trial = Trial.model_validate(json.loads(row["config"]))
-    found = inspect(trial.dataset, data_dir)
+    found = inspect_dataset(trial.dataset, data_dir)
     from tasks.models.export import export
 
     key = stages[keys[-1]]["upstream"]["model"]
-    size = (trial.dataset.image_size,) * 2 if trial.dataset.image_size else _size(trial.dataset, data_dir)
+    size = (trial.dataset.image_size,) * 2 if trial.dataset.image_size else _find_image_size(trial.dataset, data_dir)
     return export(StageStore(storage), key, folder, dataset=trial.dataset, classes=found.classes, size=size)
 
 
-def _size(settings: DatasetSettings, data_dir: Path | None) -> tuple[int, int]:
+def _find_image_size(settings: DatasetSettings, data_dir: Path | None) -> tuple[int, int]:
     """Height and width of images that are used as they are."""
     from tasks.data.loading import load_splits
 

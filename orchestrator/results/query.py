@@ -10,11 +10,11 @@ import pyarrow.dataset as ds
 
 from orchestrator.results import verdicts
 from orchestrator.results.reference import COLUMNS, compare
-from orchestrator.results.tradeoff import tradeoff_table
-from orchestrator.results.worst_case import SURVIVORS, worst_cases
+from orchestrator.results.tradeoff import render_tradeoff
+from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.store.sweep_store import READERS, SweepStore
-from orchestrator.text import rendered, text_table
+from orchestrator.text import format_table, render_table
 from tasks import paths
 from tasks.errors import ProblemsError, UsageError
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
@@ -22,26 +22,26 @@ from tasks.storage.stage_store import StageStore
 from tasks.yaml_files import parse_yaml
 
 
-def answer(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
+def render_results(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
     """What `advsweep results` prints.
 
     :raises UsageError: the query is wrong, or the space has no reference.
     """
     if sql is not None:
-        return rendered(*ask(sweep, sql), form)
+        return render_table(*ask(sweep, sql), form)
     if worst_case:
-        return rendered(*worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
+        return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
     if reference:
-        compared = compare(paper_of(sweep), sweep.rows())
-        return rendered(COLUMNS, [entry.cells() for entry in compared], form)
+        compared = compare(load_paper(sweep), sweep.rows())
+        return render_table(COLUMNS, [entry.cells() for entry in compared], form)
     if form != "table":
-        return rendered(TRIALS.names, rows_of(sweep), form)
+        return render_table(TRIALS.names, load_sorted_rows(sweep), form)
     rows = sweep.rows()
-    checks = text_table(verdicts.COLUMNS, verdicts.summary_lines(verdicts.verdicts(rows)))
-    return f"{tradeoff_table(rows)}\n\n{checks}"
+    checks = format_table(verdicts.COLUMNS, verdicts.summarize_verdicts(verdicts.check_rows(rows)))
+    return f"{render_tradeoff(rows)}\n\n{checks}"
 
 
-def paper_of(sweep: SweepStore) -> Paper:
+def load_paper(sweep: SweepStore) -> Paper:
     """What the paper of a sweep's space reports.
 
     :raises UsageError: it reports nothing, or what stands there cannot be read.
@@ -55,13 +55,13 @@ def paper_of(sweep: SweepStore) -> Paper:
     return paper
 
 
-def rows_of(sweep: SweepStore) -> list[list[Any]]:
+def load_sorted_rows(sweep: SweepStore) -> list[list[Any]]:
     """The newest row of every trial, in the order of the schema, sorted by trial id."""
     rows = sorted(sweep.rows(), key=lambda row: str(row["trial_id"]))
     return [[row[name] for name in TRIALS.names] for row in rows]
 
 
-def tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
+def open_tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
     """`trials`, `history`, `examples`, and `stages`, which joins them: trial_id, stage, stage_key."""
     rows = sweep.rows()
     chains = [
@@ -75,12 +75,12 @@ def tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
     return {
         "trials": pa.Table.from_pylist(rows, schema=TRIALS),
         "stages": pa.Table.from_pylist(chains, schema=stages),
-        "history": _files(sweep, keys, paths.HISTORY, HISTORY),
-        "examples": _files(sweep, keys, paths.EXAMPLES, EXAMPLES),
+        "history": _open_files(sweep, keys, paths.HISTORY, HISTORY),
+        "examples": _open_files(sweep, keys, paths.EXAMPLES, EXAMPLES),
     }
 
 
-def _files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> pa.Table | ds.Dataset:
+def _open_files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> pa.Table | ds.Dataset:
     """All files of one name below the stages of a sweep, read when they are asked for."""
     storage = sweep.storage
     known = set(StageStore(storage).keys())
@@ -106,7 +106,7 @@ def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
 
     connection = duckdb.connect(config={"enable_external_access": "false", "autoload_known_extensions": "false"})
     try:
-        found = tables(sweep)
+        found = open_tables(sweep)
         for name, table in found.items():
             connection.register(f"stored_{name}", table)
         # stage keys as an ENUM, so that joins of millions of rows compare numbers

@@ -10,8 +10,8 @@ from math import sqrt
 
 from orchestrator.space.matching import Matcher
 from orchestrator.space.paper import Claim, Measure, Paper
-from orchestrator.text import percent
-from tasks.metrics import difference_interval, wilson
+from orchestrator.text import format_percent
+from tasks.metrics import compute_difference_interval, compute_wilson
 from tasks.trial.row import Row
 
 COLUMNS = ("what", "of", "paper", "measured", "95 % interval", "seeds", "images", "agree")
@@ -36,38 +36,47 @@ class Comparison:
     def cells(self) -> list[str]:
         """A line of the table."""
         low, high = self.interval
-        shown = "-" if low is None or high is None else f"{percent(low)} .. {percent(high)}"
+        shown = "-" if low is None or high is None else f"{format_percent(low)} .. {format_percent(high)}"
         what = self.measure.replace("_", " ")
         return [
-            self.what, what, self.paper, percent(self.measured), shown, self.seeds, str(self.images), self.agreement,
-        ]  # fmt: skip
+            self.what,
+            what,
+            self.paper,
+            format_percent(self.measured),
+            shown,
+            self.seeds,
+            str(self.images),
+            self.agreement,
+        ]
 
 
 def compare(paper: Paper, rows: Sequence[Row]) -> list[Comparison]:
     """Every number, then every claim of a paper, against the finished rows, pooled over seeds."""
     matcher = Matcher(rows)
-    return [*_numbers(paper, matcher), *(_judged(claim, matcher) for claim in paper.claims)]
+    return [*_compare_numbers(paper, matcher), *(_judge_claim(claim, matcher) for claim in paper.claims)]
 
 
-def _numbers(paper: Paper, matcher: Matcher) -> Iterator[Comparison]:
+def _compare_numbers(paper: Paper, matcher: Matcher) -> Iterator[Comparison]:
     for number in paper.numbers:
         found = matcher.matching(number.match)
         if number.clean_accuracy is not None:
-            yield _comparison(number.source, "clean_accuracy", number.clean_accuracy, found)
+            yield _compare_number(number.source, "clean_accuracy", number.clean_accuracy, found)
         if number.robust_accuracy is not None:
-            yield _comparison(number.source, "robust_accuracy", number.robust_accuracy, found)
+            yield _compare_number(number.source, "robust_accuracy", number.robust_accuracy, found)
 
 
-def _comparison(source: str, measure: Measure, paper: float, rows: Sequence[Row]) -> Comparison:
-    correct, images = _counts(rows, measure)
-    interval = wilson(correct, images)
-    spread = prediction_interval([row[measure] for row in rows])
+def _compare_number(source: str, measure: Measure, paper: float, rows: Sequence[Row]) -> Comparison:
+    correct, images = _sum_counts(rows, measure)
+    interval = compute_wilson(correct, images)
+    spread = compute_prediction_interval([row[measure] for row in rows])
     measured = correct / images if images else None
-    agreement = _agreement(paper, interval, spread)
-    return Comparison(source, measure, percent(paper), measured, interval, str(len(rows)), images, agreement)
+    agreement = _describe_agreement(paper, interval, spread)
+    return Comparison(source, measure, format_percent(paper), measured, interval, str(len(rows)), images, agreement)
 
 
-def _agreement(paper: float, interval: tuple[float | None, float | None], spread: tuple[float, float] | None) -> str:
+def _describe_agreement(
+    paper: float, interval: tuple[float | None, float | None], spread: tuple[float, float] | None
+) -> str:
     """Whether the paper's number lies in the interval, or at least within what seeds alone change."""
     low, high = interval
     if low is None or high is None:
@@ -77,7 +86,7 @@ def _agreement(paper: float, interval: tuple[float | None, float | None], spread
     return "within seeds" if spread and spread[0] <= paper <= spread[1] else "no"
 
 
-def prediction_interval(rates: Sequence[float]) -> tuple[float, float] | None:
+def compute_prediction_interval(rates: Sequence[float]) -> tuple[float, float] | None:
     """Where a further run lies with 95 % probability if runs vary normally (Student's t); null below two runs."""
     if len(rates) < 2:
         return None
@@ -89,19 +98,19 @@ def prediction_interval(rates: Sequence[float]) -> tuple[float, float] | None:
     return middle - half, middle + half
 
 
-def _judged(claim: Claim, matcher: Matcher) -> Comparison:
+def _judge_claim(claim: Claim, matcher: Matcher) -> Comparison:
     higher, lower = matcher.matching(claim.higher), matcher.matching(claim.lower)
-    above, below = _counts(higher, claim.of), _counts(lower, claim.of)
+    above, below = _sum_counts(higher, claim.of), _sum_counts(lower, claim.of)
     if not above[1] or not below[1]:
         return Comparison(claim.says, claim.of, "above", None, (None, None), "0", 0, "not measured")
-    interval = difference_interval(*above, *below)
-    signs = _seeds_above(claim.of, higher, lower)
+    interval = compute_difference_interval(*above, *below)
+    signs = _find_seeds_above(claim.of, higher, lower)
     measured = above[0] / above[1] - below[0] / below[1]
     seeds, images = f"{signs.count(True)} of {len(signs)}", min(above[1], below[1])
-    return Comparison(claim.says, claim.of, "above", measured, interval, seeds, images, _verdict(interval, signs))
+    return Comparison(claim.says, claim.of, "above", measured, interval, seeds, images, _judge_order(interval, signs))
 
 
-def _verdict(interval: tuple[float, float], signs: Sequence[bool]) -> str:
+def _judge_order(interval: tuple[float, float], signs: Sequence[bool]) -> str:
     """Whether an order holds: beyond what the number of images leaves open, and in every seed that has both sides."""
     if interval[1] < 0:
         return "no"
@@ -110,19 +119,19 @@ def _verdict(interval: tuple[float, float], signs: Sequence[bool]) -> str:
     return "yes" if all(signs) else "not in every seed"
 
 
-def _seeds_above(measure: Measure, higher: Sequence[Row], lower: Sequence[Row]) -> list[bool]:
+def _find_seeds_above(measure: Measure, higher: Sequence[Row], lower: Sequence[Row]) -> list[bool]:
     """For each seed of both groups, whether the first is above the second."""
-    first, second = _by_seed(measure, higher), _by_seed(measure, lower)
+    first, second = _group_by_seed(measure, higher), _group_by_seed(measure, lower)
     return [first[seed] > second[seed] for seed in sorted(first.keys() & second.keys())]
 
 
-def _by_seed(measure: Measure, rows: Sequence[Row]) -> dict[int, float]:
+def _group_by_seed(measure: Measure, rows: Sequence[Row]) -> dict[int, float]:
     groups: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["seed"]].append(row)
-    counts = {seed: _counts(group, measure) for seed, group in groups.items()}
+    counts = {seed: _sum_counts(group, measure) for seed, group in groups.items()}
     return {seed: correct / images for seed, (correct, images) in counts.items() if images}
 
 
-def _counts(rows: Sequence[Row], measure: Measure) -> tuple[int, int]:
+def _sum_counts(rows: Sequence[Row], measure: Measure) -> tuple[int, int]:
     return sum(row[CORRECT[measure]] for row in rows), sum(row["examples"] for row in rows)

@@ -53,7 +53,7 @@ class McNemar:
         return (self.only_first - self.only_second) / self.images
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+def estimate_mean(values: Sequence[float]) -> Interval:
     """Mean of replicates and Student's t interval: few values, a spread that is not known (Student 1908)."""
     count = len(values)
     mean = statistics.fmean(values)
@@ -66,9 +66,9 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half, count, deviation)
 
 
-def paired_difference(differences: Sequence[float]) -> Paired:
+def estimate_paired_difference(differences: Sequence[float]) -> Paired:
     """Mean of paired differences with Student's t interval, and the p-value of the paired t test."""
-    interval = mean_interval(differences)
+    interval = estimate_mean(differences)
     if interval.deviation is None:
         return Paired(interval, None)
     if interval.deviation < SAME:
@@ -78,7 +78,7 @@ def paired_difference(differences: Sequence[float]) -> Paired:
     return Paired(interval, float(ttest_1samp(list(differences), 0.0).pvalue))
 
 
-def bootstrap_interval(
+def bootstrap(
     sample: NDArray[np.float64],
     statistic: Callable[..., NDArray[np.float64]] = np.mean,
     *,
@@ -105,7 +105,7 @@ def bootstrap_interval(
     return Interval(value, float(found.low), float(found.high), count)
 
 
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
+def compute_mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     """The exact test of two models that answer the same images (McNemar 1947): a coin toss among the images on which
     they disagree.
 
@@ -120,7 +120,7 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     return McNemar(len(first), only_first, only_second, p)
 
 
-def corrected(found: Sequence[float | None]) -> list[float | None]:
+def correct_p_values(found: Sequence[float | None]) -> list[float | None]:
     """P-values after the correction of Benjamini and Hochberg (1995): of the differences that are then called real, at
     most so large a share is expected to be noise. Nulls stay null and do not count.
     """

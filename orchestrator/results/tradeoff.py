@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.text import percent, text_table
+from orchestrator.text import format_percent, format_table
 from tasks.trial.row import Row
 
 AXES = (
@@ -37,7 +37,7 @@ class Cell:
         return statistics.fmean(self.clean), statistics.fmean(self.robust)
 
 
-def cells(rows: Sequence[Row]) -> list[Cell]:
+def group_cells(rows: Sequence[Row]) -> list[Cell]:
     """Finished rows by configuration, in the order of the axes."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -46,32 +46,32 @@ def cells(rows: Sequence[Row]) -> list[Cell]:
     found = [
         Cell(
             group[0],
-            _worst([row["verdict"] for row in group]),
+            _find_worst([row["verdict"] for row in group]),
             tuple(row["clean_accuracy"] for row in group),
             tuple(row["robust_accuracy"] for row in group),
             sum(row["examples"] for row in group),
         )
         for group in groups.values()
     ]
-    return sorted(found, key=lambda cell: [sortable(cell.row[axis]) for axis in AXES])
+    return sorted(found, key=lambda cell: [make_sort_key(cell.row[axis]) for axis in AXES])
 
 
-def _worst(found: Sequence[str | None]) -> str:
+def _find_worst(found: Sequence[str | None]) -> str:
     return next((verdict for verdict in ("suspicious", "ok", "not tested") if verdict in found), "-")
 
 
-def varying_axes(found: Sequence[Cell]) -> list[str]:
+def find_varying_axes(found: Sequence[Cell]) -> list[str]:
     """The columns along which the configurations differ."""
     return [axis for axis in AXES if len({cell.row[axis] for cell in found}) > 1]
 
 
-def distinguishing_settings(found: Sequence[Cell]) -> list[str]:
+def find_distinguishing_settings(found: Sequence[Cell]) -> list[str]:
     """Settings, as dotted paths, that tell apart configurations which are alike in every column."""
-    leaves = [leaf_settings(json.loads(cell.row["config"])) for cell in found]
-    return telling_paths([tuple(cell.row[axis] for axis in AXES) for cell in found], leaves)
+    leaves = [list_leaf_settings(json.loads(cell.row["config"])) for cell in found]
+    return find_distinguishing_paths([tuple(cell.row[axis] for axis in AXES) for cell in found], leaves)
 
 
-def telling_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> list[str]:
+def find_distinguishing_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> list[str]:
     """Paths whose values tell apart what bears the same label; as few as a walk in alphabetical order finds."""
     chosen: list[str] = []
     for path in sorted({path for leaf in leaves for path in leaf} - {"seed"}):
@@ -83,59 +83,66 @@ def telling_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[st
     return chosen
 
 
-def leaf_settings(node: Any, path: str = "") -> dict[str, Any]:
+def list_leaf_settings(node: Any, path: str = "") -> dict[str, Any]:
     if not isinstance(node, dict):
         return {path: str(node) if isinstance(node, list) else node}
     return {
         leaf: value
         for name, child in node.items()
-        for leaf, value in leaf_settings(child, f"{path}.{name}" if path else name).items()
+        for leaf, value in list_leaf_settings(child, f"{path}.{name}" if path else name).items()
     }
 
 
-def tradeoff_table(rows: Sequence[Row], most: int | None = None) -> str:
+def render_tradeoff(rows: Sequence[Row], most: int | None = None) -> str:
     """A line per configuration; axes that never change stand above the table.
 
     :param most: lines to show; what is left out is counted below them.
     """
-    found = cells(rows)
+    found = group_cells(rows)
     if not found:
         return "no finished trials yet"
-    axes, more = varying_axes(found), distinguishing_settings(found)
+    axes, more = find_varying_axes(found), find_distinguishing_settings(found)
     first = found[0].row
-    fixed = [f"{axis} {setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None]
+    fixed = [
+        f"{axis} {format_setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None
+    ]
     columns = [*(HEADINGS.get(axis, axis) for axis in axes), *more, *MEASURED]
     if more:
-        found = sorted(found, key=lambda cell: [sortable(value) for value in _values(cell, axes, more)])
-    lines = [_line(cell, axes, more) for cell in found[:most]]
+        found = sorted(found, key=lambda cell: [make_sort_key(value) for value in _list_values(cell, axes, more)])
+    lines = [_format_line(cell, axes, more) for cell in found[:most]]
     left_out = f"\n... and {len(found) - len(lines)} more configurations" if len(lines) < len(found) else ""
     heading = f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds"
-    return f"{heading}\n{text_table(columns, lines)}{left_out}"
+    return f"{heading}\n{format_table(columns, lines)}{left_out}"
 
 
-def _values(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[Any]:
-    leaves = leaf_settings(json.loads(cell.row["config"])) if more else {}
+def _list_values(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[Any]:
+    leaves = list_leaf_settings(json.loads(cell.row["config"])) if more else {}
     return [*(cell.row[axis] for axis in axes), *(leaves.get(path) for path in more)]
 
 
-def _line(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[str]:
+def _format_line(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[str]:
     names = [*axes, *more]
-    settings = [setting(name, value) for name, value in zip(names, _values(cell, axes, more), strict=True)]
+    settings = [format_setting(name, value) for name, value in zip(names, _list_values(cell, axes, more), strict=True)]
     return [
-        *settings, str(len(cell.clean)), str(cell.examples), spread(cell.clean), spread(cell.robust), cell.verdict
-    ]  # fmt: skip
+        *settings,
+        str(len(cell.clean)),
+        str(cell.examples),
+        format_spread(cell.clean),
+        format_spread(cell.robust),
+        cell.verdict,
+    ]
 
 
-def spread(values: Sequence[float]) -> str:
+def format_spread(values: Sequence[float]) -> str:
     """`97.40 ± 0.21 %`; without the spread where there is one seed."""
     if len(values) < 2:
-        return percent(values[0])
+        return format_percent(values[0])
     return f"{100 * statistics.fmean(values):.2f} ± {100 * statistics.stdev(values):.2f} %"
 
 
-def best(rows: Sequence[Row]) -> Cell | None:
+def find_best(rows: Sequence[Row]) -> Cell | None:
     """The configuration whose mean of clean and robust accuracy is highest at the strongest attack that was run."""
-    found = cells(rows)
+    found = group_cells(rows)
     if not found:
         return None
     hardest = max((cell.row["attack_eps"] or 0.0, cell.row["attack_steps"] or 0) for cell in found)
@@ -143,15 +150,17 @@ def best(rows: Sequence[Row]) -> Cell | None:
     return max(at, key=lambda cell: sum(cell.mean))
 
 
-def described(cell: Cell) -> str:
+def describe_cell(cell: Cell) -> str:
     """One line: what it is and what it reaches."""
     clean, robust = cell.mean
     named = (("pruned", "pruning_ratio"), ("lambda", "lambda"), ("eps_train", "eps_train"), ("eps", "attack_eps"))
-    settings = ", ".join(f"{name} {setting(axis, cell.row[axis])}" for name, axis in named)
-    return f"clean {percent(clean)}, robust {percent(robust)} ({settings}, {cell.row['attack_steps']} steps)"
+    settings = ", ".join(f"{name} {format_setting(axis, cell.row[axis])}" for name, axis in named)
+    return (
+        f"clean {format_percent(clean)}, robust {format_percent(robust)} ({settings}, {cell.row['attack_steps']} steps)"
+    )
 
 
-def setting(axis: str, value: Any) -> str:
+def format_setting(axis: str, value: Any) -> str:
     """Budgets are shown in whole 255ths where that is shorter."""
     if value is None:
         return "-"
@@ -161,7 +170,7 @@ def setting(axis: str, value: Any) -> str:
     return text
 
 
-def sortable(value: Any) -> tuple[bool, str, Any]:
+def make_sort_key(value: Any) -> tuple[bool, str, Any]:
     """Nulls first, numbers among themselves, texts among themselves."""
     number = isinstance(value, (int, float))
     return (value is not None, "" if number or value is None else "text", value if value is not None else 0)

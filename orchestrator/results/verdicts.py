@@ -44,118 +44,128 @@ Group = Sequence[Row]
 Check = Callable[[Group], Iterator[Verdict]]
 
 
-def verdicts(rows: Sequence[Row]) -> list[Verdict]:
+def check_rows(rows: Sequence[Row]) -> list[Verdict]:
     """Every check on every model of the finished rows."""
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "finished":
-            groups[_same_task(row)].append(row)
+            groups[_identify_task(row)].append(row)
     return [verdict for group in groups.values() for check in CHECKS for verdict in check(group)]
 
 
-def annotated(rows: Sequence[Row]) -> list[Row]:
+def annotate_rows(rows: Sequence[Row]) -> list[Row]:
     """The rows with their columns `verdict` (the worst of all) and `verdicts` (all, as JSON)."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    for verdict in verdicts(rows):
+    for verdict in check_rows(rows):
         for trial_id in verdict.trials:
             before = found[trial_id].get(verdict.check, NOT_TESTED)
-            found[trial_id][verdict.check] = max(before, verdict.verdict, key=_severity)
+            found[trial_id][verdict.check] = max(before, verdict.verdict, key=_rank_severity)
     return [
-        {**row, "verdict": max(seen.values(), key=_severity), "verdicts": json.dumps(seen, sort_keys=True)}
+        {**row, "verdict": max(seen.values(), key=_rank_severity), "verdicts": json.dumps(seen, sort_keys=True)}
         if (seen := found.get(row["trial_id"]))
         else row
         for row in rows
     ]
 
 
-def _severity(verdict: str) -> int:
+def _rank_severity(verdict: str) -> int:
     return (NOT_TESTED, OK, SUSPICIOUS).index(verdict)
 
 
-def _same_task(row: Row) -> tuple[object, ...]:
+def _identify_task(row: Row) -> tuple[object, ...]:
     """The model under attack, and the images."""
     models = [row[f"{kind}_key"] for kind in ("adversarial_finetune", "finetune", "prune", "train")]
     return (next(filter(None, models), None), row["examples"], row["only_correct"], row["attack_eps_space"])
 
 
-def _ids(*rows: Row) -> tuple[str, ...]:
+def _list_ids(*rows: Row) -> tuple[str, ...]:
     return tuple(row["trial_id"] for row in rows)
 
 
-def _figure(row: Row) -> str:
+def _describe_row(row: Row) -> str:
     return f"{row['attack']} eps {row['attack_eps']:.4g} steps {row['attack_steps']}: {row['robust_accuracy']:.4f}"
 
 
-def _at_least_as_strong(check: str, paper: str, strong: Row, weak: Row) -> Verdict:
+def _compare_strength(check: str, paper: str, strong: Row, weak: Row) -> Verdict:
     holds = strong["robust_accuracy"] <= weak["robust_accuracy"] + SLACK
-    return Verdict(check, OK if holds else SUSPICIOUS, f"{_figure(strong)}; {_figure(weak)}", paper, _ids(strong, weak))
+    return Verdict(
+        check,
+        OK if holds else SUSPICIOUS,
+        f"{_describe_row(strong)}; {_describe_row(weak)}",
+        paper,
+        _list_ids(strong, weak),
+    )
 
 
-def _not_tested(check: str, paper: str, group: Group, needs: str) -> Verdict:
-    return Verdict(check, NOT_TESTED, f"needs {needs}", paper, _ids(*group))
+def _report_not_tested(check: str, paper: str, group: Group, needs: str) -> Verdict:
+    return Verdict(check, NOT_TESTED, f"needs {needs}", paper, _list_ids(*group))
 
 
-def _white_box(group: Group, names: Sequence[str]) -> list[Row]:
+def _select_white_box(group: Group, names: Sequence[str]) -> list[Row]:
     """Untargeted: an image that misses its target may be fooled all the same, and a target asks for more."""
     rows = [row for row in group if row["attack"] in names and row["attack_eps"]]
     return [row for row in rows if not row["attack_surrogate"] and not row["attack_targeted"]]
 
 
-def _budget(row: Row) -> tuple[str, float]:
+def _get_budget(row: Row) -> tuple[str, float]:
     return (row["attack_norm"], row["attack_eps"])
 
 
-def _strongest(rows: Sequence[Row]) -> dict[tuple[str, float], Row]:
+def _find_strongest(rows: Sequence[Row]) -> dict[tuple[str, float], Row]:
     """The lowest robust accuracy at each budget."""
     best: dict[tuple[str, float], Row] = {}
     for row in rows:
-        kept = best.get(_budget(row))
+        kept = best.get(_get_budget(row))
         if kept is None or row["robust_accuracy"] < kept["robust_accuracy"]:
-            best[_budget(row)] = row
+            best[_get_budget(row)] = row
     return best
 
 
-def _against(
+def _compare_with_strongest(
     check: str, paper: str, group: Group, weak: Sequence[Row], needs: str, names: Sequence[str] = ITERATIVE
 ) -> Iterator[Verdict]:
     """The strongest white-box attack of these names at each budget against what should not be stronger."""
-    strong = _strongest(_white_box(group, names))
-    pairs = [(strong[_budget(row)], row) for row in weak if _budget(row) in strong]
+    strong = _find_strongest(_select_white_box(group, names))
+    pairs = [(strong[_get_budget(row)], row) for row in weak if _get_budget(row) in strong]
     if not pairs:
-        yield _not_tested(check, paper, group, needs)
+        yield _report_not_tested(check, paper, group, needs)
     for best, row in pairs:
-        yield _at_least_as_strong(check, paper, best, row)
+        yield _compare_strength(check, paper, best, row)
 
 
-def iterative_beats_single_step(group: Group) -> Iterator[Verdict]:
+def check_iterative_beats_single_step(group: Group) -> Iterator[Verdict]:
     """Many steps find at least what one step finds."""
     needs = "FGSM and an iterative attack at the same budget"
-    yield from _against("iterative >= single step", ATHALYE, group, _white_box(group, SINGLE), needs)
+    yield from _compare_with_strongest(
+        "iterative >= single step", ATHALYE, group, _select_white_box(group, SINGLE), needs
+    )
 
 
-def transfer_is_not_stronger(group: Group) -> Iterator[Verdict]:
+def check_transfer_is_not_stronger(group: Group) -> Iterator[Verdict]:
     """Knowing the model helps."""
     weak = [row for row in group if row["attack_surrogate"]]
     needs = "a transfer attack and a white-box attack at the same budget"
-    yield from _against("white-box >= transfer", PAPERNOT, group, weak, needs, AIMED)
+    yield from _compare_with_strongest("white-box >= transfer", PAPERNOT, group, weak, needs, AIMED)
 
 
-def noise_is_not_stronger(group: Group) -> Iterator[Verdict]:
+def check_noise_is_not_stronger(group: Group) -> Iterator[Verdict]:
     """Following the gradient beats guessing."""
     weak = [row for row in group if row["attack"] in NOISE]
-    yield from _against("white-box >= noise", CARLINI, group, weak, "uniform noise at the same budget")
+    yield from _compare_with_strongest("white-box >= noise", CARLINI, group, weak, "uniform noise at the same budget")
 
 
-def gradient_free_is_not_stronger(group: Group) -> Iterator[Verdict]:
+def check_gradient_free_is_not_stronger(group: Group) -> Iterator[Verdict]:
     """Where an attack without gradients does better, the gradients are masked."""
     weak = [row for row in group if row["attack"] in GRADIENT_FREE]
-    yield from _against("gradient >= gradient-free", ATHALYE, group, weak, "Square or RayS at the same budget")
+    yield from _compare_with_strongest(
+        "gradient >= gradient-free", ATHALYE, group, weak, "Square or RayS at the same budget"
+    )
 
 
-def budget_helps(group: Group) -> Iterator[Verdict]:
+def check_budget_helps(group: Group) -> Iterator[Verdict]:
     """A larger ball holds everything that a smaller one holds."""
     check, curves = "more budget >= less", defaultdict(list)
-    for row in _white_box(group, GRADIENT):
+    for row in _select_white_box(group, GRADIENT):
         curves[row["attack"], row["attack_norm"], row["attack_steps"]].append(row)
     pairs = [
         pair
@@ -165,28 +175,32 @@ def budget_helps(group: Group) -> Iterator[Verdict]:
         if not (pair[0]["attack"] in SINGLE and pair[0]["attack_eps"] > 0.1)  # one large step may overshoot
     ]
     if not pairs:
-        yield _not_tested(check, CARLINI, group, "two budgets of one attack")
+        yield _report_not_tested(check, CARLINI, group, "two budgets of one attack")
     for large, small in pairs:
-        yield _at_least_as_strong(check, CARLINI, large, small)
+        yield _compare_strength(check, CARLINI, large, small)
 
 
-def large_budget_reaches_chance(group: Group) -> Iterator[Verdict]:
+def check_large_budget_reaches_chance(group: Group) -> Iterator[Verdict]:
     """With a budget that can erase the image, accuracy falls to chance or below."""
     check = "chance at a large budget"
-    found = [row for row in _white_box(group, ITERATIVE) if row["attack_eps"] >= LARGE.get(row["attack_norm"], 1e9)]
+    found = [
+        row for row in _select_white_box(group, ITERATIVE) if row["attack_eps"] >= LARGE.get(row["attack_norm"], 1e9)
+    ]
     if not found:
-        yield _not_tested(check, ATHALYE, group, "an iterative attack at eps 0.5 in Linf")
+        yield _report_not_tested(check, ATHALYE, group, "an iterative attack at eps 0.5 in Linf")
     for row in found:
         chance = 1 / (row["classes"] or 10)
         fine = row["robust_accuracy"] <= chance + CHANCE_SLACK
-        yield Verdict(check, OK if fine else SUSPICIOUS, f"{_figure(row)}; chance {chance:.3f}", ATHALYE, _ids(row))
+        yield Verdict(
+            check, OK if fine else SUSPICIOUS, f"{_describe_row(row)}; chance {chance:.3f}", ATHALYE, _list_ids(row)
+        )
 
 
-def doubling_steps_changes_nothing(group: Group) -> Iterator[Verdict]:
+def check_doubling_steps_changes_nothing(group: Group) -> Iterator[Verdict]:
     """An attack that still gains from more steps has not converged: its number is an upper bound."""
     check, by_steps = "converged in steps", defaultdict(dict)  # type: ignore[var-annotated]
-    for row in _white_box(group, ITERATIVE):
-        by_steps[row["attack"], _budget(row)][row["attack_steps"]] = row
+    for row in _select_white_box(group, ITERATIVE):
+        by_steps[row["attack"], _get_budget(row)][row["attack_steps"]] = row
     pairs = []
     for runs in by_steps.values():
         most = max(runs)
@@ -194,55 +208,55 @@ def doubling_steps_changes_nothing(group: Group) -> Iterator[Verdict]:
         if half:
             pairs.append((runs[max(half)], runs[most]))
     if not pairs:
-        yield _not_tested(check, CARLINI, group, "one attack with twice the steps")
+        yield _report_not_tested(check, CARLINI, group, "one attack with twice the steps")
     for fewer, more in pairs:
         fine = fewer["robust_accuracy"] - more["robust_accuracy"] <= SLACK
         verdict = OK if fine else SUSPICIOUS
-        yield Verdict(check, verdict, f"{_figure(fewer)}; {_figure(more)}", CARLINI, _ids(fewer, more))
+        yield Verdict(check, verdict, f"{_describe_row(fewer)}; {_describe_row(more)}", CARLINI, _list_ids(fewer, more))
 
 
-def gradients_are_there(group: Group) -> Iterator[Verdict]:
+def check_gradients_are_present(group: Group) -> Iterator[Verdict]:
     """Gradients that are zero, missing or not finite lead an attack nowhere."""
     row = group[0]
     looked, zero = row["gradient_images"], row["zero_gradients"]
     if not looked:
-        yield _not_tested("gradients present", ATHALYE, group, "a stage of this version")
+        yield _report_not_tested("gradients present", ATHALYE, group, "a stage of this version")
         return
     verdict = OK if zero <= ZERO_SHARE * looked else SUSPICIOUS
-    yield Verdict("gradients present", verdict, f"{zero} of {looked} gradients are zero", ATHALYE, _ids(*group))
+    yield Verdict("gradients present", verdict, f"{zero} of {looked} gradients are zero", ATHALYE, _list_ids(*group))
 
 
-def answers_repeat(group: Group) -> Iterator[Verdict]:
+def check_answers_repeat(group: Group) -> Iterator[Verdict]:
     """A model that answers at random takes attacks that average over its answers."""
     value = group[0]["deterministic"]
     if value is None:
-        yield _not_tested("deterministic", CROCE, group, "a stage of this version")
+        yield _report_not_tested("deterministic", CROCE, group, "a stage of this version")
         return
     figures = "two passes agree" if value else "two passes over the same images differ"
-    yield Verdict("deterministic", OK if value else SUSPICIOUS, figures, CROCE, _ids(*group))
+    yield Verdict("deterministic", OK if value else SUSPICIOUS, figures, CROCE, _list_ids(*group))
 
 
 CHECKS: tuple[Check, ...] = (
-    iterative_beats_single_step,
-    budget_helps,
-    large_budget_reaches_chance,
-    transfer_is_not_stronger,
-    noise_is_not_stronger,
-    gradient_free_is_not_stronger,
-    gradients_are_there,
-    doubling_steps_changes_nothing,
-    answers_repeat,
+    check_iterative_beats_single_step,
+    check_budget_helps,
+    check_large_budget_reaches_chance,
+    check_transfer_is_not_stronger,
+    check_noise_is_not_stronger,
+    check_gradient_free_is_not_stronger,
+    check_gradients_are_present,
+    check_doubling_steps_changes_nothing,
+    check_answers_repeat,
 )
 
 
-def summary_lines(found: Sequence[Verdict]) -> list[list[str]]:
+def summarize_verdicts(found: Sequence[Verdict]) -> list[list[str]]:
     """A line per check: how many cells it speaks of, and the worst figures."""
     by_check: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in found:
         by_check[verdict.check].append(verdict)
     lines = []
     for check, entries in by_check.items():
-        worst = max(entries, key=lambda entry: _severity(entry.verdict))
+        worst = max(entries, key=lambda entry: _rank_severity(entry.verdict))
         counts = [sum(entry.verdict == kind for entry in entries) for kind in (OK, SUSPICIOUS, NOT_TESTED)]
         lines.append([check, worst.verdict, *map(str, counts), worst.figures, worst.paper])
     return lines

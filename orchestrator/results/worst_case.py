@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.results.tradeoff import leaf_settings, sortable, telling_paths
-from tasks.metrics import wilson
+from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings, make_sort_key
+from tasks.metrics import compute_wilson
 from tasks.trial.row import Row
 
 MODEL_KEYS = ("adversarial_finetune_key", "finetune_key", "prune_key", "train_key")
@@ -37,7 +37,7 @@ MEASURED = (
 )  # fmt: skip
 
 
-def worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
+def list_worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
     """Columns and lines, one for each configuration of a model at each norm and budget; its seeds pooled.
 
     :param rows: the trials.
@@ -47,28 +47,28 @@ def worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) -> tupl
     groups: dict[tuple[Any, ...], list[tuple[Row, Sequence[Any]]]] = defaultdict(list)
     for model_key, *attacked, attacks, examples, robust in survivors:
         row = models[model_key]
-        configuration = (json.dumps(_settings(row), sort_keys=True), *attacked)
+        configuration = (json.dumps(_extract_settings(row), sort_keys=True), *attacked)
         groups[configuration].append((row, (attacks, examples, robust)))
     firsts = [group[0][0] for group in groups.values()]
     labels = [tuple(row[axis] for axis in AXES) + key[1:] for key, row in zip(groups, firsts, strict=True)]
-    leaves = [leaf_settings(_settings(row)) for row in firsts]
-    more = telling_paths(labels, leaves)
+    leaves = [list_leaf_settings(_extract_settings(row)) for row in firsts]
+    more = find_distinguishing_paths(labels, leaves)
     lines = [
-        [*label[: len(AXES)], *(leaf.get(path) for path in more), *label[len(AXES) : -1], *_pooled(group)]
+        [*label[: len(AXES)], *(leaf.get(path) for path in more), *label[len(AXES) : -1], *_pool_seeds(group)]
         for label, leaf, group in zip(labels, leaves, groups.values(), strict=True)
     ]
     columns = [*AXES, *more, "attack_norm", "attack_eps", *MEASURED]
-    return columns, sorted(lines, key=lambda line: [sortable(value) for value in line])
+    return columns, sorted(lines, key=lambda line: [make_sort_key(value) for value in line])
 
 
-def _settings(row: Row) -> dict[str, Any]:
+def _extract_settings(row: Row) -> dict[str, Any]:
     """What makes the model, without the seed."""
     config: dict[str, Any] = json.loads(row["config"])
     return {name: value for name, value in config.items() if name not in ("seed", "attack")}
 
 
-def _pooled(group: Sequence[tuple[Row, Sequence[Any]]]) -> list[Any]:
+def _pool_seeds(group: Sequence[tuple[Row, Sequence[Any]]]) -> list[Any]:
     seeds = len({row["seed"] for row, _ in group})
     attacks = max(found[0] for _, found in group)
     examples, robust = (sum(found[place] for _, found in group) for place in (1, 2))
-    return [seeds, attacks, examples, robust, robust / examples, *wilson(robust, examples)]
+    return [seeds, attacks, examples, robust, robust / examples, *compute_wilson(robust, examples)]

@@ -12,16 +12,16 @@ from rich.console import Console
 
 from orchestrator.cluster.address import LOCAL
 from orchestrator.cluster.capacity import Growth, check_fits
-from orchestrator.cluster.connect import Cluster, connected
+from orchestrator.cluster.connect import Cluster, connect_cluster
 from orchestrator.cluster.head_watch import head_watched
-from orchestrator.cluster.survey import check_nodes, survey, versions
-from orchestrator.options import Launch
-from orchestrator.plan.prepare import Prepared
+from orchestrator.cluster.survey import check_nodes, collect_versions, survey
+from orchestrator.options import LaunchOptions
+from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run import progress
-from orchestrator.run.ending import closing, end_without_head, how_it_ended
+from orchestrator.run.ending import describe_ending, end_without_head, report_ending
 from orchestrator.run.executor import Policy, StageExecutor
 from orchestrator.run.job_graph import JobGraph
-from orchestrator.run.sweep import Sweep, wandb_log
+from orchestrator.run.sweep import RunningSweep, make_wandb_log
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
@@ -34,19 +34,21 @@ WARM_UP = 15.0
 """Seconds that the coordinators wait for the first workers to come up; on two cores they would only slow them."""
 
 
-def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: type[StageWorker] = StageWorker) -> int:
+def run_sweep(
+    prepared: PreparedSweep, options: LaunchOptions, console: Console, worker: type[StageWorker] = StageWorker
+) -> int:
     """Run what is missing; returns the exit code.
 
     :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
     """
-    sweep = Sweep(prepared, options, console)
+    sweep = RunningSweep(prepared, options, console)
     executor: StageExecutor | None = None
     interrupted = False
     sweep.heartbeat.start()
     try:
         with (
-            _interruptible(),
-            connected(options.address, options.cpus) as cluster,
+            _handle_interrupts(),
+            connect_cluster(options.address, options.cpus) as cluster,
             head_watched(partial(end_without_head, sweep, console)),
         ):
             if options.address == LOCAL:
@@ -54,28 +56,30 @@ def run_sweep(prepared: Prepared, options: Launch, console: Console, worker: typ
             else:
                 _check_cluster(prepared, options)
             executor = make_executor(sweep, options, cluster, worker)
-            execute(sweep, executor, cluster, console)
+            run_executor(sweep, executor, cluster, console)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        sweep.close(how_it_ended(sweep, executor, interrupted), hurried=interrupted)
-    return closing(sweep, executor, console, interrupted)
+        sweep.close(describe_ending(sweep, executor, interrupted), hurried=interrupted)
+    return report_ending(sweep, executor, console, interrupted)
 
 
-def make_executor(sweep: Sweep, options: Launch, cluster: Cluster, worker: type[StageWorker]) -> StageExecutor:
+def make_executor(
+    sweep: RunningSweep, options: LaunchOptions, cluster: Cluster, worker: type[StageWorker]
+) -> StageExecutor:
     prepared = sweep.prepared
     graph = JobGraph(prepared.jobs, prepared.priorities, prepared.records)
     data_dir = options.data_dir.absolute() if options.data_dir else None
-    driver = None if options.address == LOCAL else versions()
+    driver = None if options.address == LOCAL else collect_versions()
     settings = WorkerSettings(
         prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh, versions=driver
     )
-    pool = WorkerPool(settings, options.max_concurrent or slots(prepared, options, cluster), worker)
+    pool = WorkerPool(settings, options.max_concurrent or count_slots(prepared, options, cluster), worker)
     policy = Policy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)
     return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)
 
 
-def _check_fits(prepared: Prepared, cluster: Cluster) -> None:
+def _check_fits(prepared: PreparedSweep, cluster: Cluster) -> None:
     """:raises UsageError: a kind of stage asks for more than this machine has, so that it would wait for ever."""
     for kind in {job.kind: None for job in prepared.jobs}:
         wanted = prepared.resources.of(kind)
@@ -84,7 +88,7 @@ def _check_fits(prepared: Prepared, cluster: Cluster) -> None:
             raise UsageError(f"{kind} asks for {asked}; this machine has {cluster.cpus:g} and {cluster.gpus:g}")
 
 
-def _check_cluster(prepared: Prepared, options: Launch) -> None:
+def _check_cluster(prepared: PreparedSweep, options: LaunchOptions) -> None:
     """:raises UsageError: a node differs from this process or does not see the storage, or a request fits nowhere."""
     reports = survey(prepared.storage, options.data_dir)
     check_nodes(reports, prepared.storage, options.data_dir)
@@ -93,7 +97,7 @@ def _check_cluster(prepared: Prepared, options: Launch) -> None:
     check_fits(wanted, [report.shape for report in reports], growth)
 
 
-def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
+def count_slots(prepared: PreparedSweep, options: LaunchOptions, cluster: Cluster) -> int:
     """Actors that fit on this machine at once; on a cluster, which may grow, as many as there is work for."""
     if options.address != LOCAL:
         return MOST_WORKERS
@@ -101,7 +105,7 @@ def slots(prepared: Prepared, options: Launch, cluster: Cluster) -> int:
     return max(1, int(cluster.cpus / smallest))
 
 
-def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
+def run_executor(sweep: RunningSweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
     executor.dispatch()  # before anything else, so that the processes Ray has warm become workers
     board = sweep.open_board()
     broken: list[BaseException] = []
@@ -115,12 +119,12 @@ def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Co
             sweep.close_board()
 
     thread = threading.Thread(target=run, name="executor", daemon=True)
-    with progress.shown(sweep.state, console):
+    with progress.show_progress(sweep.state, console):
         thread.start()
         executor.warm.wait(WARM_UP)
         sweep.begin_wandb()
         try:
-            run_grid(_in_order(sweep, cluster), board, cluster.scratch / "tune", sweep.trial_ended)
+            run_grid(_order_trials(sweep, cluster), board, cluster.scratch / "tune", sweep.trial_ended)
         finally:
             executor.stop()
             thread.join(timeout=10)
@@ -131,7 +135,7 @@ def execute(sweep: Sweep, executor: StageExecutor, cluster: Cluster, console: Co
         raise broken[0]
 
 
-def _in_order(sweep: Sweep, cluster: Cluster) -> list[str]:
+def _order_trials(sweep: RunningSweep, cluster: Cluster) -> list[str]:
     """The trials that are to run, in the order in which their last stages are expected to end."""
     ends = sweep.prepared.schedule(max(1, int(cluster.cpus))).finished_at
     waiting = [trial_id for trial_id in sweep.trials if trial_id not in sweep.prepared.finished]
@@ -139,7 +143,7 @@ def _in_order(sweep: Sweep, cluster: Cluster) -> list[str]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _handle_interrupts() -> Iterator[None]:
     """Ctrl-C and SIGTERM end the sweep in order, once; a second Ctrl-C changes nothing."""
 
     def interrupt(signum: int, frame: object) -> None:  # noqa: ARG001
@@ -155,9 +159,9 @@ def _interruptible() -> Iterator[None]:
             signal.signal(name, handler)
 
 
-def log_rows(prepared: Prepared, options: Launch, rows: Sequence[Row], console: Console) -> None:
+def log_rows(prepared: PreparedSweep, options: LaunchOptions, rows: Sequence[Row], console: Console) -> None:
     """Write, and online send, the W&B runs that earlier launches did not get to."""
-    log = wandb_log(prepared, options, console)
+    log = make_wandb_log(prepared, options, console)
     log.start()
     for row in rows:
         log.add(row)

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from orchestrator.options import FINISHED, INTERRUPTED, SOME_FAILED
-from orchestrator.plan.prepare import Prepared
-from orchestrator.results.tradeoff import tradeoff_table
+from orchestrator.plan.prepare import PreparedSweep
+from orchestrator.results.tradeoff import render_tradeoff
 from orchestrator.run.executor import StageExecutor
-from orchestrator.run.sweep import Sweep
+from orchestrator.run.sweep import RunningSweep
 from orchestrator.text import say
 from tasks.trial.row import Row
 
 
-def how_it_ended(sweep: Sweep, executor: StageExecutor | None, interrupted: bool) -> str:
+def describe_ending(sweep: RunningSweep, executor: StageExecutor | None, interrupted: bool) -> str:
     if interrupted:
         return "interrupted"
     if executor is not None and executor.stopped_by is not None:
@@ -26,22 +26,22 @@ def how_it_ended(sweep: Sweep, executor: StageExecutor | None, interrupted: bool
     return f"ended with {finished} finished and {failed} failed trials"
 
 
-def end_without_head(sweep: Sweep, console: Console, reason: str) -> None:
+def end_without_head(sweep: RunningSweep, console: Console, reason: str) -> None:
     """Keep what came out, say why it ends here, and end the process: nothing that waits for Ray will return."""
     console.show_cursor()
     for trial_id in sweep.trials:
         sweep.trial_ended(trial_id)
     sweep.close(reason, hurried=True)
-    code = closing(sweep, None, console, interrupted=False)
+    code = report_ending(sweep, None, console, interrupted=False)
     say(console, f"{reason}; nothing finished is lost: with a head that answers, the same command continues")
     sys.stdout.flush()
     os._exit(code)
 
 
-def closing(sweep: Sweep, executor: StageExecutor | None, console: Console, interrupted: bool) -> int:
+def report_ending(sweep: RunningSweep, executor: StageExecutor | None, console: Console, interrupted: bool) -> int:
     finished, failed = sweep.state.counts()
     total = len(sweep.trials)
-    summary(sweep.prepared, list(sweep.state.rows.values()), console)
+    show_summary(sweep.prepared, list(sweep.state.rows.values()), console)
     say(console, f"{total} trials, {finished} finished, {failed} failed, {total - finished - failed} not run")
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
@@ -59,8 +59,8 @@ MOST_LINES = 150
 """Configurations shown at the end of a sweep; `advsweep results` shows all."""
 
 
-def summary(prepared: Prepared, rows: Sequence[Row], console: Console) -> None:
+def show_summary(prepared: PreparedSweep, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
-    say(console, tradeoff_table(rows, MOST_LINES))
+    say(console, render_tradeoff(rows, MOST_LINES))
     root = prepared.storage.place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from orchestrator.run.failures import Ending, cause_of, message
-from orchestrator.run.job_graph import JobGraph, Node, State
-from orchestrator.run.job_run import Finished
+from orchestrator.run.failures import FailureKind, find_cause, format_message
+from orchestrator.run.job_graph import JobGraph, JobNode, JobState
+from orchestrator.run.job_run import JobResult
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import StorageError
@@ -41,12 +41,12 @@ class Policy:
     breaker: int = 3
     """Jobs of a kind that fail alike before any of that kind succeeds: then the sweep is stopped."""
 
-    def again(self, node: Node, how: Ending) -> bool:
+    def again(self, node: JobNode, how: FailureKind) -> bool:
         """Whether a job is tried again whose last run ended so."""
         most = {
-            Ending.FAILED: self.max_failures,
-            Ending.PREEMPTED: self.max_preemptions,
-            Ending.NO_MEMORY: self.max_out_of_memory,
+            FailureKind.FAILED: self.max_failures,
+            FailureKind.PREEMPTED: self.max_preemptions,
+            FailureKind.NO_MEMORY: self.max_out_of_memory,
         }
         return node.ended[how] <= most[how]
 
@@ -131,7 +131,7 @@ class StageExecutor:
             where = self._pool.submit(node, self._resources.of(kind), self._policy.timeouts.get(kind))
             self._listener.started(node.job.stages, where)
 
-    def _settle(self, ended: Finished) -> None:
+    def _settle(self, ended: JobResult) -> None:
         node = ended.node
         if ended.error is None:
             self._succeeded.add(node.job.kind)
@@ -139,22 +139,22 @@ class StageExecutor:
             self._listener.finished(node.job.stages, ended.records)
             return
         node.ended[ended.ending] += 1
-        if ended.ending is Ending.PREEMPTED:
+        if ended.ending is FailureKind.PREEMPTED:
             self._settle_loss(node, type(ended.error).__name__)
         else:
             self._settle_failure(node, ended.ending, ended.error)
 
-    def _settle_loss(self, node: Node, error: str) -> None:
-        again = self._policy.again(node, Ending.PREEMPTED)
+    def _settle_loss(self, node: JobNode, error: str) -> None:
+        again = self._policy.again(node, FailureKind.PREEMPTED)
         self._listener.lost(node.job.stages, error, again)
         if again:
             self._graph.again(node)
         else:
-            times = node.ended[Ending.PREEMPTED]
+            times = node.ended[FailureKind.PREEMPTED]
             self._fail(node, f"its worker was lost {times} times, the last time by {error}")
 
-    def _settle_failure(self, node: Node, how: Ending, error: BaseException) -> None:
-        told, cause = message(error), cause_of(error)
+    def _settle_failure(self, node: JobNode, how: FailureKind, error: BaseException) -> None:
+        told, cause = format_message(error), find_cause(error)
         full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
         hopeless = full_disk or isinstance(cause, StorageError)
         again = self._policy.again(node, how) and not hopeless
@@ -174,12 +174,12 @@ class StageExecutor:
             count = self._failures[kind][told]
             self.stopped_by = f"the first {count} {kind} stages failed alike: {told}"
 
-    def _fail(self, node: Node, error: str) -> None:
+    def _fail(self, node: JobNode, error: str) -> None:
         for blocked in self._graph.fail(node, error):
             self._listener.blocked(blocked.job.stages, str(blocked.error))
 
     def _give_up(self, reason: str) -> None:
         for node in self._graph.nodes.values():
-            if node.state in (State.WAITING, State.READY, State.RUNNING):
-                node.state, node.error = State.BLOCKED, f"not run: {reason}"
+            if node.state in (JobState.WAITING, JobState.READY, JobState.RUNNING):
+                node.state, node.error = JobState.BLOCKED, f"not run: {reason}"
                 self._listener.blocked(node.job.stages, str(node.error))

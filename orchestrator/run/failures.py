@@ -20,7 +20,7 @@ NO_MEMORY = re.compile(r"out of memory|can't allocate memory|Cannot allocate mem
 """How torch, CUDA and C++ say it, each by an error of its own."""
 
 
-class Ending(Enum):
+class FailureKind(Enum):
     """How a run ended. Each has a budget of its own."""
 
     DONE = "done"
@@ -39,30 +39,30 @@ class StageTimeoutError(Exception):
     """A run took longer than its kind of stage may."""
 
 
-def ending(error: BaseException | None) -> Ending:
+def classify_failure(error: BaseException | None) -> FailureKind:
     """How a run that raised this ended."""
     if error is None:
-        return Ending.DONE
-    cause = cause_of(error)
+        return FailureKind.DONE
+    cause = find_cause(error)
     if isinstance(cause, (OutOfMemoryError, KilledForMemoryError, MemoryError)):
-        return Ending.NO_MEMORY
+        return FailureKind.NO_MEMORY
     if isinstance(error, LOST):
-        return Ending.PREEMPTED
+        return FailureKind.PREEMPTED
     text = f"{type(cause).__name__}: {cause}"
     if isinstance(cause, RuntimeError) and ("OutOfMemoryError" in text or NO_MEMORY.search(text)):
-        return Ending.NO_MEMORY
-    return Ending.FAILED
+        return FailureKind.NO_MEMORY
+    return FailureKind.FAILED
 
 
-def cause_of(error: BaseException) -> BaseException:
+def find_cause(error: BaseException) -> BaseException:
     """What the stage itself raised, without Ray's wrapping."""
     cause: Any = getattr(error, "cause", None)
     return cause if isinstance(cause, BaseException) else error
 
 
-def message(error: BaseException) -> str:
+def format_message(error: BaseException) -> str:
     """One line for people and for the rows of trials."""
-    cause = cause_of(error)
+    cause = find_cause(error)
     if isinstance(cause, StageTimeoutError):
         return str(cause)
     lines = str(cause).strip().splitlines()
@@ -70,4 +70,4 @@ def message(error: BaseException) -> str:
         return lines[-1]  # before it Ray puts the traceback of the constructor
     first = next(iter(lines), "")
     text = f"{type(cause).__name__}: {first}".rstrip(": ")
-    return f"out of memory: {text}" if ending(error) is Ending.NO_MEMORY else text
+    return f"out of memory: {text}" if classify_failure(error) is FailureKind.NO_MEMORY else text

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from orchestrator.plan.plan import Job
-from orchestrator.run.failures import Ending
+from orchestrator.run.failures import FailureKind
 from tasks.trial.chain import Kind
 
 
-class State(Enum):
+class JobState(Enum):
     """Where a job stands."""
 
     WAITING = "waiting"
@@ -28,15 +28,15 @@ class State(Enum):
 
 
 @dataclass
-class Node:
+class JobNode:
     """A job in the graph."""
 
     job: Job
     priority: float
     missing: int
     """Upstream jobs that are not done yet."""
-    state: State = State.WAITING
-    ended: Counter[Ending] = field(default_factory=Counter)
+    state: JobState = JobState.WAITING
+    ended: Counter[FailureKind] = field(default_factory=Counter)
     """How its runs ended that were no success."""
     error: str | None = None
 
@@ -47,25 +47,25 @@ class JobGraph:
     def __init__(self, jobs: Sequence[Job], priorities: Mapping[str, float], have: Collection[str] = ()) -> None:
         """:param have: keys of stages that are in the store already."""
         producer = {stage.key: job.id for job in jobs for stage in job.stages}
-        self._after: dict[str, list[Node]] = defaultdict(list)
+        self._after: dict[str, list[JobNode]] = defaultdict(list)
         self._order = itertools.count()
-        self._ready: dict[Kind, list[tuple[float, int, Node]]] = defaultdict(list)
+        self._ready: dict[Kind, list[tuple[float, int, JobNode]]] = defaultdict(list)
         self._running = 0
         self._unstarted = len(jobs)
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, JobNode] = {}
         for job in jobs:
             lost = [key for key in job.upstream if key not in producer and key not in have]
             assert not lost, f"job {job.id} builds on stages that nothing makes: {lost}"
             sources = {producer[key] for key in job.upstream if key in producer}
-            node = self.nodes[job.id] = Node(job, priorities[job.id], len(sources))
+            node = self.nodes[job.id] = JobNode(job, priorities[job.id], len(sources))
             for source in sources:
                 self._after[source].append(node)
         for node in self.nodes.values():
             if not node.missing:
                 self._make_ready(node)
 
-    def _make_ready(self, node: Node, *, first: bool = False) -> None:
-        node.state = State.READY
+    def _make_ready(self, node: JobNode, *, first: bool = False) -> None:
+        node.state = JobState.READY
         urgency = math.inf if first else node.priority
         heapq.heappush(self._ready[node.job.kind], (-urgency, next(self._order), node))
 
@@ -84,43 +84,43 @@ class JobGraph:
         """Whether anything is ready or running."""
         return self._running > 0 or any(self._ready.values())
 
-    def take(self, runnable: Collection[Kind]) -> Node | None:
+    def take(self, runnable: Collection[Kind]) -> JobNode | None:
         """The most urgent ready job whose kind is among `runnable`; it runs from now on."""
         heaps = [heap for kind in runnable if (heap := self._ready[kind])]
         if not heaps:
             return None
         _, _, node = heapq.heappop(min(heaps, key=lambda heap: heap[0][:2]))
-        node.state = State.RUNNING
+        node.state = JobState.RUNNING
         self._running += 1
         self._unstarted -= 1
         return node
 
-    def again(self, node: Node) -> None:
+    def again(self, node: JobNode) -> None:
         """Put a job that was running back among the ready ones, before all others."""
         self._running -= 1
         self._unstarted += 1
         self._make_ready(node, first=True)
 
-    def finish(self, node: Node) -> None:
+    def finish(self, node: JobNode) -> None:
         """Mark a job done; what waited for it alone becomes ready."""
-        node.state = State.DONE
+        node.state = JobState.DONE
         self._running -= 1
         for child in self._after[node.job.id]:
             child.missing -= 1
-            if not child.missing and child.state is State.WAITING:
+            if not child.missing and child.state is JobState.WAITING:
                 self._make_ready(child)
 
-    def fail(self, node: Node, error: str) -> list[Node]:
+    def fail(self, node: JobNode, error: str) -> list[JobNode]:
         """Mark a job failed and everything behind it blocked; returns the blocked ones."""
-        node.state, node.error = State.FAILED, error
+        node.state, node.error = JobState.FAILED, error
         self._running -= 1
         cause = f"{node.job.kind} {node.job.stages[0].key[:12]} failed: {error}"
-        blocked: list[Node] = []
+        blocked: list[JobNode] = []
         pending = list(self._after[node.job.id])
         while pending:
             child = pending.pop()
-            if child.state is State.WAITING:
-                child.state, child.error = State.BLOCKED, cause
+            if child.state is JobState.WAITING:
+                child.state, child.error = JobState.BLOCKED, cause
                 self._unstarted -= 1
                 blocked.append(child)
                 pending += self._after[child.job.id]

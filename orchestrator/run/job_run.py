@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.cluster.node import Place
-from orchestrator.run.failures import Ending, KilledForMemoryError, ending
-from orchestrator.run.job_graph import Node
+from orchestrator.cluster.node import WorkerPlace
+from orchestrator.run.failures import FailureKind, KilledForMemoryError, classify_failure
+from orchestrator.run.job_graph import JobNode
 from orchestrator.space.resources import Resources
 
 
@@ -18,9 +18,9 @@ class Worker:
 
     actor: Any
     resources: Resources
-    place: Place | None = None
+    place: WorkerPlace | None = None
     """Known once it is up."""
-    node: Node | None = None
+    node: JobNode | None = None
     """The job that it runs."""
     since: float = 0.0
     """When the run began, by the monotonic clock."""
@@ -39,28 +39,28 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Finished:
+class JobResult:
     """The end of one run: records, or what it died of."""
 
     worker: Worker
-    node: Node
+    node: JobNode
     records: list[dict[str, Any]] = field(default_factory=list)
     error: BaseException | None = None
 
     @property
-    def ending(self) -> Ending:
+    def ending(self) -> FailureKind:
         """How the run ended."""
-        return ending(self.error)
+        return classify_failure(self.error)
 
 
-def taken(worker: Worker) -> Node:
+def release_job(worker: Worker) -> JobNode:
     """The job that a worker had."""
     node, worker.node = worker.node, None
     assert node is not None, "a busy worker has a job"
     return node
 
 
-def explained(ended: Finished, out_of_memory: bool) -> Finished:
+def with_memory_verdict(ended: JobResult, out_of_memory: bool) -> JobResult:
     """A lost run whose node has said whether it killed something for memory."""
     if not out_of_memory:
         return ended

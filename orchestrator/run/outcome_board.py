@@ -13,7 +13,7 @@ from ray import tune
 FINISHED, FAILED, STOPPED = "finished", "failed", "stopped"
 
 
-class Board:
+class OutcomeBoard:
     """Outcomes of stages by key. It holds no CPU; a trial that waits here holds none either."""
 
     def __init__(self, chains: Mapping[str, Sequence[str]]) -> None:
@@ -51,15 +51,15 @@ class Board:
 
 
 @functools.lru_cache(maxsize=1)
-def _board(name: str) -> Any:
+def _find_board(name: str) -> Any:
     """The board of that name. Its handle is kept: to find the actor anew costs every trial tens of milliseconds."""
     return ray.get_actor(name)
 
 
-def coordinate(config: dict[str, Any]) -> None:
+def run_coordinator(config: dict[str, Any]) -> None:
     """One Tune trial: walk the chain of a grid point, report what came out. Holds neither CPU nor GPU.
 
     :param config: `trial`, the id of the trial, and `board`, the name of the board.
     """
-    outcome = ray.get(_board(config["board"]).walk.remote(config["trial"]))
+    outcome = ray.get(_find_board(config["board"]).walk.remote(config["trial"]))
     tune.report({"status": outcome["status"], **outcome.get("metrics", {})})

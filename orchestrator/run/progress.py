@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.live import Live
 
 from orchestrator.run.state import SweepState
-from orchestrator.status.display import headline, panel
-from orchestrator.text import duration
+from orchestrator.status.display import build_panel, format_headline
+from orchestrator.text import format_duration
 
 REFRESH = 0.25
 LINE_EVERY = 5.0
@@ -20,10 +20,10 @@ LINE_EVERY = 5.0
 
 
 @contextlib.contextmanager
-def shown(state: SweepState, console: Console) -> Iterator[None]:
+def show_progress(state: SweepState, console: Console) -> Iterator[None]:
     """Show the state of a sweep while it runs."""
     closing = threading.Event()
-    watch = _live if console.is_terminal else _lines
+    watch = _draw_live if console.is_terminal else _print_lines
     thread = threading.Thread(target=watch, args=(state, console, closing), name="display", daemon=True)
     thread.start()
     try:
@@ -33,18 +33,18 @@ def shown(state: SweepState, console: Console) -> Iterator[None]:
         thread.join()
 
 
-def _live(state: SweepState, console: Console, closing: threading.Event) -> None:
-    with Live(panel(state.facts()), console=console, refresh_per_second=4, transient=True) as live:
+def _draw_live(state: SweepState, console: Console, closing: threading.Event) -> None:
+    with Live(build_panel(state.facts()), console=console, refresh_per_second=4, transient=True) as live:
         while not closing.wait(REFRESH):
-            live.update(panel(state.facts()))
+            live.update(build_panel(state.facts()))
 
 
-def _lines(state: SweepState, console: Console, closing: threading.Event) -> None:
+def _print_lines(state: SweepState, console: Console, closing: threading.Event) -> None:
     last, shown_at = "", 0.0
     while not closing.wait(REFRESH):
         if time.monotonic() - shown_at < LINE_EVERY:
             continue
-        line = headline(state.facts())
+        line = format_headline(state.facts())
         if line != last:
-            console.print(f"[{duration(state.elapsed)}] {line}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"[{format_duration(state.elapsed)}] {line}", markup=False, highlight=False, soft_wrap=True)
             last, shown_at = line, time.monotonic()

@@ -109,7 +109,7 @@ class SweepState:
             began = time.monotonic()
             with self._lock:
                 rows = list(self.rows.values())
-            self._best = tradeoff.best(rows)
+            self._best = tradeoff.find_best(rows)
             self._best_at = time.monotonic() + BEST_SHARE * (time.monotonic() - began)
         return self._best
 
@@ -131,7 +131,7 @@ class SweepState:
             "preemptions": self.preemptions,
             "elapsed_seconds": self.elapsed,
             "eta_seconds": self.remaining(),
-            "best": tradeoff.described(best) if best else None,
+            "best": tradeoff.describe_cell(best) if best else None,
             "running": [
                 {
                     "stage": entry.stage.kind,
@@ -146,7 +146,7 @@ class SweepState:
         }
 
 
-def outcome(record: Mapping[str, Any]) -> dict[str, Any]:
+def summarize_outcome(record: Mapping[str, Any]) -> dict[str, Any]:
     """What trials that wait are told of a finished stage."""
     numbers = {name: value for name, value in record["metrics"].items() if isinstance(value, (int, float))}
     return {"status": FINISHED, "metrics": numbers}

@@ -10,29 +10,29 @@ from typing import Any
 import ray
 from rich.console import Console
 
-from orchestrator.cluster.capacity import usable_cpus
-from orchestrator.options import Launch
-from orchestrator.plan.prepare import Prepared
-from orchestrator.results.verdicts import annotated
-from orchestrator.run.outcome_board import FAILED, Board
+from orchestrator.cluster.capacity import count_usable_cpus
+from orchestrator.options import LaunchOptions
+from orchestrator.plan.prepare import PreparedSweep
+from orchestrator.results.verdicts import annotate_rows
+from orchestrator.run.outcome_board import FAILED, OutcomeBoard
 from orchestrator.run.row_recorder import RowRecorder
-from orchestrator.run.state import SweepState, outcome
+from orchestrator.run.state import SweepState, summarize_outcome
 from orchestrator.store.fault_log import FAILURE, PREEMPTION, FaultLog
 from orchestrator.store.heartbeat import Heartbeat
 from orchestrator.text import say
 from orchestrator.tracking.log import WandbLog
 from tasks import paths
 from tasks.trial.chain import Stage
-from tasks.trial.row import Row, failed_row, finished_row
+from tasks.trial.row import Row, make_failed_row, make_finished_row
 
 BOARD = {"node:__internal_head__": 0.0001}
 """The board stays on the node that a sweep cannot lose."""
 
 
-class Sweep:
+class RunningSweep:
     """One run of a sweep: hears what the executor does, tells the trials that wait, makes the rows."""
 
-    def __init__(self, prepared: Prepared, options: Launch, console: Console) -> None:
+    def __init__(self, prepared: PreparedSweep, options: LaunchOptions, console: Console) -> None:
         self.prepared = prepared
         self.console = console
         self.records: dict[str, Mapping[str, Any]] = dict(prepared.records)
@@ -42,7 +42,7 @@ class Sweep:
         expected = {key: speeds.seconds(stage, plan.data[stage.dataset]) for key, stage in plan.stages.items()}
         finished = dict(prepared.finished)
         seconds = prepared.seconds
-        forecast = prepared.schedule(options.cpus or usable_cpus()).seconds if speeds.known else None
+        forecast = prepared.schedule(options.cpus or count_usable_cpus()).seconds if speeds.known else None
         self.state = SweepState(
             len(plan.trials),
             len(prepared.jobs),
@@ -54,7 +54,7 @@ class Sweep:
         )
         self.heartbeat = Heartbeat(prepared.sweep, self.state.facts, self._not_published)
         self.recorder = RowRecorder(prepared.sweep, self._rows_not_written)
-        self.wandb = wandb_log(prepared, options, console)
+        self.wandb = make_wandb_log(prepared, options, console)
         self._online = options.wandb == "online"
         self._board: Any = None
         self._faults = FaultLog(prepared.sweep)
@@ -69,9 +69,11 @@ class Sweep:
             if trial_id not in self.prepared.finished
         }
         self._board = (
-            ray.remote(num_cpus=0, resources=BOARD, max_concurrency=10_000)(Board).options(name=name).remote(chains)
+            ray.remote(num_cpus=0, resources=BOARD, max_concurrency=10_000)(OutcomeBoard)
+            .options(name=name)
+            .remote(chains)
         )
-        self._board.post.remote({key: outcome(record) for key, record in self.records.items()})
+        self._board.post.remote({key: summarize_outcome(record) for key, record in self.records.items()})
         return name
 
     def close_board(self) -> None:
@@ -85,7 +87,7 @@ class Sweep:
         found = {stage.key: record for stage, record in zip(stages, records, strict=True)}
         self.records.update(found)
         self.state.end(stages, done=True)
-        self._board.post.remote({key: outcome(record) for key, record in found.items()})
+        self._board.post.remote({key: summarize_outcome(record) for key, record in found.items()})
 
     def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None:
         self.state.end(stages, done=False)
@@ -142,16 +144,16 @@ class Sweep:
     def judge(self) -> None:
         """Run the checks over the grid and keep their verdicts with the rows."""
         before = self.state.rows
-        self.state.rows = {row["trial_id"]: row for row in annotated(list(before.values()))}
+        self.state.rows = {row["trial_id"]: row for row in annotate_rows(list(before.values()))}
         changed = [row for trial_id, row in self.state.rows.items() if row != before[trial_id]]
         if changed:
             self.recorder.rewrite(changed)
 
     def _row(self, chain: Sequence[Stage], trial: Any) -> Row | None:
         if chain[-1].key in self.records:
-            return finished_row(trial, chain, self.records)
+            return make_finished_row(trial, chain, self.records)
         error = next((self.errors[stage.key] for stage in chain if stage.key in self.errors), None)
-        return failed_row(trial, chain, error) if error is not None else None
+        return make_failed_row(trial, chain, error) if error is not None else None
 
     @property
     def failures_log(self) -> str:
@@ -174,7 +176,7 @@ class Sweep:
         say(self.console, f"rows could not be written, they are kept and tried again: {error}")
 
 
-def wandb_log(prepared: Prepared, options: Launch, console: Console) -> WandbLog:
+def make_wandb_log(prepared: PreparedSweep, options: LaunchOptions, console: Console) -> WandbLog:
     """Where finished trials become W&B runs."""
     plan = prepared.plan
     classes = {planned.trial_id: plan.data[planned.trial.dataset].classes for planned in plan.trials}

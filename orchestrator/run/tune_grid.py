@@ -10,7 +10,7 @@ from typing import Any
 from ray import tune
 from ray.tune.execution import class_cache
 
-from orchestrator.run.outcome_board import coordinate
+from orchestrator.run.outcome_board import run_coordinator
 
 COORDINATORS = 2
 """Trials that wait at the same time; each is a small process that does nothing else."""
@@ -68,7 +68,7 @@ def run_grid(
 
 
 def _run(trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]) -> None:
-    trainable = tune.with_resources(coordinate, tune.PlacementGroupFactory([ON_HEAD]))
+    trainable = tune.with_resources(run_coordinator, tune.PlacementGroupFactory([ON_HEAD]))
     tuner = tune.Tuner(
         trainable,
         param_space={"trial": tune.grid_search(list(trial_ids)), "board": board},

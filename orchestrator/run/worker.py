@@ -14,8 +14,8 @@ from typing import Any
 
 import ray
 
-from orchestrator.cluster.node import Place, oom_kills
-from orchestrator.cluster.survey import difference, versions
+from orchestrator.cluster.node import WorkerPlace, count_oom_kills
+from orchestrator.cluster.survey import collect_versions, find_difference
 from tasks import paths
 from tasks.errors import UsageError
 from tasks.storage.stage_store import StageStore
@@ -42,7 +42,7 @@ class StageWorker:
 
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
         """:raises UsageError: this node has other versions than the driver."""
-        if settings.versions and (other := difference(versions(), settings.versions)):
+        if settings.versions and (other := find_difference(collect_versions(), settings.versions)):
             raise UsageError(f"node {platform.node()} {other}")
         self._settings = settings
         self._threads = threads
@@ -52,19 +52,19 @@ class StageWorker:
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
         self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
 
-    def ready(self) -> Place:
+    def ready(self) -> WorkerPlace:
         """Where the actor is, once it is up."""
-        return Place(os.getpid(), self._node, oom_kills(), platform.node())
+        return WorkerPlace(os.getpid(), self._node, count_oom_kills(), platform.node())
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         """Compute and publish stages that share one run; their records."""
         from tasks.stages.context import Context
-        from tasks.stages.run import run
+        from tasks.stages.run import run_stages
 
         settings = self._settings
         context = Context(self._store, settings.data_dir, settings.device, self._threads, settings.sweep_id)
         self._note("start", stages)
-        records = run(stages, context)
+        records = run_stages(stages, context)
         self._note("end", stages)
         return records
 

@@ -15,10 +15,10 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.cluster.node_watch import MemoryInquiries, draining_nodes
-from orchestrator.run.failures import LOST, Ending, StageTimeoutError, message
-from orchestrator.run.job_graph import Node
-from orchestrator.run.job_run import Finished, Worker, explained, taken
+from orchestrator.cluster.node_watch import MemoryInquiries, list_draining_nodes
+from orchestrator.run.failures import LOST, FailureKind, StageTimeoutError, format_message
+from orchestrator.run.job_graph import JobNode
+from orchestrator.run.job_run import JobResult, Worker, release_job, with_memory_verdict
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.space.resources import Resources
 
@@ -43,7 +43,7 @@ class WorkerPool:
         self._starting: dict[Any, Worker] = {}
         self._busy: dict[Any, Worker] = {}
         self._idle: list[Worker] = []
-        self._inquiries: MemoryInquiries[Finished] = MemoryInquiries()
+        self._inquiries: MemoryInquiries[JobResult] = MemoryInquiries()
         self._draining: set[str] = set()
         self._look_at = 0.0
         self._delay = 0.0
@@ -95,7 +95,7 @@ class WorkerPool:
         """What the idle actors hold."""
         return {worker.resources for worker in self._idle}
 
-    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> str:
+    def submit(self, node: JobNode, resources: Resources, limit: float | None = None) -> str:
         """Run a job on an idle actor with these resources; where that is.
 
         :param limit: seconds after which the run is ended.
@@ -106,7 +106,7 @@ class WorkerPool:
         self._busy[worker.actor.run.remote(node.job.stages)] = worker
         return worker.where
 
-    def wait(self, timeout: float) -> list[Finished]:
+    def wait(self, timeout: float) -> list[JobResult]:
         """The runs that ended within the timeout; actors that came up become idle on the way.
 
         :param timeout: seconds.
@@ -120,43 +120,43 @@ class WorkerPool:
         if done:
             done, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
         ended = [self._collect(ref) for ref in done if ref in self._busy or ref in self._starting]
-        ended += [explained(found, out_of_memory) for found, out_of_memory in self._inquiries.answers()]
+        ended += [with_memory_verdict(found, out_of_memory) for found, out_of_memory in self._inquiries.answers()]
         return [found for found in [*ended, *self._ended_late()] if found is not None]
 
-    def _collect(self, ref: Any) -> Finished | None:
+    def _collect(self, ref: Any) -> JobResult | None:
         if ref in self._starting:
             self._came_up(ref, self._starting.pop(ref))
             return None
         worker = self._busy.pop(ref)
-        node = taken(worker)
+        node = release_job(worker)
         try:
             records = ray.get(ref)
         except LOST as error:
             self._kill(worker)  # it may only have been out of reach: its run must not go on beside the next one
-            return self._lost(Finished(worker, node, error=error))
+            return self._lost(JobResult(worker, node, error=error))
         except Exception as error:
-            ended = Finished(worker, node, error=error)
-            self._rest(worker, fresh=ended.ending is Ending.NO_MEMORY)
+            ended = JobResult(worker, node, error=error)
+            self._rest(worker, fresh=ended.ending is FailureKind.NO_MEMORY)
             return ended
         self._rest(worker)
-        return Finished(worker, node, records)
+        return JobResult(worker, node, records)
 
-    def _lost(self, ended: Finished) -> Finished | None:
+    def _lost(self, ended: JobResult) -> JobResult | None:
         """The end of a run whose worker is gone; null while its node is asked whether memory was the reason."""
         place = ended.worker.place
-        if ended.ending is not Ending.PREEMPTED or place is None or place.oom_kills is None:
+        if ended.ending is not FailureKind.PREEMPTED or place is None or place.oom_kills is None:
             return ended
         out_of_memory = self._inquiries.ask(place.node_id, place.oom_kills, ended)
-        return None if out_of_memory is None else explained(ended, out_of_memory)
+        return None if out_of_memory is None else with_memory_verdict(ended, out_of_memory)
 
-    def _ended_late(self) -> list[Finished]:
+    def _ended_late(self) -> list[JobResult]:
         """End the runs that have taken longer than they may, with their workers."""
         found = []
         for ref, worker in [(ref, worker) for ref, worker in self._busy.items() if worker.late]:
             del self._busy[ref]
             self._kill(worker)
             error = StageTimeoutError(f"timed out after {worker.limit:g} s")
-            found.append(Finished(worker, taken(worker), error=error))
+            found.append(JobResult(worker, release_job(worker), error=error))
         return found
 
     def _rest(self, worker: Worker, *, fresh: bool = False) -> None:
@@ -170,7 +170,7 @@ class WorkerPool:
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK
-        self._draining = draining_nodes()
+        self._draining = list_draining_nodes()
         if self._draining:
             idle, self._idle = self._idle, []
             for worker in idle:
@@ -185,7 +185,7 @@ class WorkerPool:
             self._kill(worker)
             self._failed_starts += getattr(error, "actor_init_failed", not isinstance(error, LOST))
             if self._failed_starts >= MOST_STARTS:
-                self.cannot_start = f"no worker can start: {message(error)}"
+                self.cannot_start = f"no worker can start: {format_message(error)}"
             return
         self._delay, self._failed_starts = 0.0, 0
         self._rest(worker)

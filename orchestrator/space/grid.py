@@ -16,7 +16,7 @@ def is_grid(node: object) -> bool:
     return isinstance(node, dict) and GRID in node
 
 
-def grid_problems(node: object, path: str) -> Iterator[Problem]:
+def find_grid_problems(node: object, path: str) -> Iterator[Problem]:
     """Everything that is written as a grid and is none."""
     if isinstance(node, dict):
         if GRID in node:
@@ -27,21 +27,21 @@ def grid_problems(node: object, path: str) -> Iterator[Problem]:
                 yield Problem(path, node[GRID], f"{GRID} takes a list of at least one value")
                 return
         for key, value in node.items():
-            yield from grid_problems(value, path if key == GRID else f"{path}.{key}" if path else str(key))
+            yield from find_grid_problems(value, path if key == GRID else f"{path}.{key}" if path else str(key))
     elif isinstance(node, list):
         for item in node:
-            yield from grid_problems(item, path)
+            yield from find_grid_problems(item, path)
 
 
-def variants(node: Any) -> list[Any]:
+def expand_variants(node: Any) -> list[Any]:
     """Every value that a node stands for, in the order of the file, the last grid varying fastest."""
     if is_grid(node):
-        return [variant for item in node[GRID] for variant in variants(item)]
+        return [variant for item in node[GRID] for variant in expand_variants(item)]
     if isinstance(node, dict):
-        combinations = itertools.product(*map(variants, node.values()))
+        combinations = itertools.product(*map(expand_variants, node.values()))
         return [dict(zip(node, values, strict=True)) for values in combinations]
     if isinstance(node, list):
-        return [list(values) for values in itertools.product(*map(variants, node))]
+        return [list(values) for values in itertools.product(*map(expand_variants, node))]
     return [node]
 
 
@@ -55,7 +55,7 @@ def count(node: Any) -> int:
     return total
 
 
-def override(node: Any, path: list[str], value: Any) -> bool:
+def set_value(node: Any, path: list[str], value: Any) -> bool:
     """Set the value at a path, in every section of a grid of sections on the way; false where nothing was set.
 
     Missing sections are made. A number chooses an item of a list; a path with one sets what is there and makes nothing.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tasks.errors import Problem, choices
+from tasks.errors import Problem, list_choices
 from tasks.schema import TRIALS
 from tasks.settings import parse_number
 from tasks.trial.row import Row
@@ -29,18 +29,20 @@ class Matcher:
         and `*` whatever is not null.
         """
         wanted = match.items()
-        return [row for row, config in self._rows if all(_equal(_value(row, config, key), v) for key, v in wanted)]
+        return [
+            row for row, config in self._rows if all(_is_equal(_get_value(row, config, key), v) for key, v in wanted)
+        ]
 
 
-def match_problems(match: Mapping[str, Any], path: str) -> Iterator[Problem]:
+def find_match_problems(match: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """Keys that no row can have."""
     known = [*TRIALS.names, *SECTIONS]
     for key in match:
         if key.split(".")[0] not in known:
-            yield Problem(f"{path}.{key}", match[key], f"neither a column nor a setting; {choices(known, key)}")
+            yield Problem(f"{path}.{key}", match[key], f"neither a column nor a setting; {list_choices(known, key)}")
 
 
-def _value(row: Row, config: dict[str, Any], path: str) -> Any:
+def _get_value(row: Row, config: dict[str, Any], path: str) -> Any:
     """The value at a path: a column where there is one of that name, else a setting."""
     if path in row:
         return row[path]
@@ -50,7 +52,7 @@ def _value(row: Row, config: dict[str, Any], path: str) -> Any:
     return node
 
 
-def _equal(value: Any, wanted: Any) -> bool:
+def _is_equal(value: Any, wanted: Any) -> bool:
     if wanted == ANY:
         return value is not None
     if value is None or wanted is None or isinstance(value, (str, bool)):

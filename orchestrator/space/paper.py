@@ -8,14 +8,14 @@ from typing import Any, Literal
 from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from orchestrator.space.matching import match_problems
+from orchestrator.space.matching import find_match_problems
 from tasks.errors import Problem
-from tasks.settings import Number, Settings, problems, unkeyed
+from tasks.settings import Number, Settings, describe_problems, unkeyed
 
 Measure = Literal["clean_accuracy", "robust_accuracy"]
 
 
-class Reported(Settings):
+class ReportedNumber(Settings):
     """An entry of `reference`: what a paper measured on the trials that match."""
 
     match: dict[str, Any] = unkeyed()
@@ -25,7 +25,7 @@ class Reported(Settings):
     """Where in the paper."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> Reported:
+    def _says_something(self) -> ReportedNumber:
         if self.clean_accuracy is None and self.robust_accuracy is None:
             raise PydanticCustomError("empty", "has neither clean_accuracy nor robust_accuracy")
         return self
@@ -45,7 +45,7 @@ class Claim(Settings):
 class Paper:
     """The `reference` and the `claims` of a space."""
 
-    numbers: tuple[Reported, ...] = ()
+    numbers: tuple[ReportedNumber, ...] = ()
     claims: tuple[Claim, ...] = ()
 
     def __bool__(self) -> bool:
@@ -54,18 +54,18 @@ class Paper:
 
 def read_paper(content: dict[str, Any]) -> tuple[Paper, list[Problem]]:
     """What the paper of a space reports, and every mistake in it."""
-    numbers, number_problems = _entries(content, "reference", Reported)
-    claims, claim_problems = _entries(content, "claims", Claim)
+    numbers, number_problems = _read_entries(content, "reference", ReportedNumber)
+    claims, claim_problems = _read_entries(content, "claims", Claim)
     found = [*number_problems, *claim_problems]
     for place, number in enumerate(numbers):
-        found += match_problems(number.match, f"reference.{place}.match")
+        found += find_match_problems(number.match, f"reference.{place}.match")
     for place, claim in enumerate(claims):
         for side in ("higher", "lower"):
-            found += match_problems(getattr(claim, side), f"claims.{place}.{side}")
+            found += find_match_problems(getattr(claim, side), f"claims.{place}.{side}")
     return Paper(tuple(numbers), tuple(claims)), found
 
 
-def _entries(content: dict[str, Any], name: str, cls: type[Any]) -> tuple[list[Any], list[Problem]]:
+def _read_entries(content: dict[str, Any], name: str, cls: type[Any]) -> tuple[list[Any], list[Problem]]:
     raw = content.get(name)
     if raw is None:
         return [], []
@@ -76,5 +76,5 @@ def _entries(content: dict[str, Any], name: str, cls: type[Any]) -> tuple[list[A
         try:
             entries.append(cls.model_validate(entry))
         except ValidationError as error:
-            found += problems(error, cls, f"{name}.{place}")
+            found += describe_problems(error, cls, f"{name}.{place}")
     return entries, found

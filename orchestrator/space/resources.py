@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tasks.errors import Problem, UsageError, choices
-from tasks.settings import Number, Settings, problems, unkeyed
+from tasks.errors import Problem, UsageError, list_choices
+from tasks.settings import Number, Settings, describe_problems, unkeyed
 from tasks.trial.chain import KINDS, Kind
 
 
@@ -46,7 +46,7 @@ class ResourceTable:
                 cpus=self.default.cpus if cpus is None else cpus, gpus=self.default.gpus if gpus is None else gpus
             )
         except ValidationError as error:
-            raise UsageError(str(problems(error, Resources, "resources")[0])) from error
+            raise UsageError(str(describe_problems(error, Resources, "resources")[0])) from error
         return ResourceTable(self.by_kind, default)
 
     @classmethod
@@ -60,10 +60,10 @@ class ResourceTable:
         found: list[Problem] = []
         for kind, value in raw.items():
             if kind not in KINDS:
-                found.append(Problem(f"resources.{kind}", value, f"unknown kind of stage; {choices(KINDS, kind)}"))
+                found.append(Problem(f"resources.{kind}", value, f"unknown kind of stage; {list_choices(KINDS, kind)}"))
                 continue
             try:
                 table[kind] = Resources.model_validate(value)
             except ValidationError as error:
-                found += problems(error, Resources, f"resources.{kind}")
+                found += describe_problems(error, Resources, f"resources.{kind}")
         return cls(table), found

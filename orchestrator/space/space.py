@@ -13,20 +13,20 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.space.grid import count, grid_problems, override, variants
+from orchestrator.space.grid import count, expand_variants, find_grid_problems, set_value
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts, parse_timeouts
 from orchestrator.space.verification import with_verification
 from tasks.data.settings import DatasetSettings
-from tasks.errors import Problem, ProblemsError, UsageError, choices
+from tasks.errors import Problem, ProblemsError, UsageError, list_choices
 from tasks.evaluation.settings import AttackSettings
-from tasks.keys import canonical_json
+from tasks.keys import format_canonical_json
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
-from tasks.settings import Count, Settings, problems
+from tasks.settings import Count, Settings, describe_problems
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
-from tasks.trial.trial import Trial, normalized
+from tasks.trial.trial import Trial, normalize_section
 from tasks.yaml_files import NOT_SETTINGS, parse_yaml, read_mapping
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -62,7 +62,7 @@ class Space:
     """Distinct trials in canonical form, in the order of the grid."""
 
 
-def shipped() -> dict[str, Path]:
+def list_shipped() -> dict[str, Path]:
     """Name -> file of the spaces that come with advsweep."""
     folder = Path(str(resources.files("search_spaces")))
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
@@ -74,7 +74,7 @@ def find(name: str) -> Path:
     :param name: a shipped space, or the path of a YAML file.
     :raises UsageError: there is none; the message lists the shipped ones.
     """
-    known = shipped()
+    known = list_shipped()
     if name in known:
         return known[name]
     path = Path(name)
@@ -82,7 +82,7 @@ def find(name: str) -> Path:
         if not path.is_file():
             raise UsageError(f"--space {name}: there is no such file")
         return path
-    raise UsageError(f"--space {name}: no such file, and no space of that name; {choices(known, name)}")
+    raise UsageError(f"--space {name}: no such file, and no space of that name; {list_choices(known, name)}")
 
 
 def load(name: str, overrides: Sequence[str] = (), *, verify: bool = False) -> Space:
@@ -109,7 +109,7 @@ def apply_override(content: dict[str, Any], text: str) -> None:
     path, found, value = text.partition("=")
     if not found or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", path.strip()):
         raise UsageError(f"--set {text}: write it as path.to.setting=value, such as prune.ratio=0.3")
-    if not override(content, path.strip().split("."), parse_yaml(value, f"--set {text}")):
+    if not set_value(content, path.strip().split("."), parse_yaml(value, f"--set {text}")):
         raise UsageError(f"--set {text}: there is nothing at {path.strip()}; items of a list count from 0")
 
 
@@ -118,20 +118,20 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
 
     :raises ProblemsError: with every mistake, each with its path, its value and what is allowed.
     """
-    found = list(grid_problems({key: content[key] for key in content if key not in PAPER}, ""))
+    found = list(find_grid_problems({key: content[key] for key in content if key not in PAPER}, ""))
     if found:
         raise ProblemsError(source, found)
     _refuse_explosion(source, content)
-    found += _unknown_sections(content)
-    seeds, seed_problems = _seeds(content.get("seed", 0))
-    sections = {name: _section(name, content.get(name)) for name in SECTIONS}
+    found += _find_unknown_sections(content)
+    seeds, seed_problems = _read_seeds(content.get("seed", 0))
+    sections = {name: _read_section(name, content.get(name)) for name in SECTIONS}
     resources, resource_problems = ResourceTable.parse(content.get("resources"))
     timeouts, timeout_problems = parse_timeouts(content.get("timeouts"))
     paper, paper_problems = read_paper(content)
-    found += [*seed_problems, *resource_problems, *timeout_problems, *paper_problems, *_texts(content)]
+    found += [*seed_problems, *resource_problems, *timeout_problems, *paper_problems, *_check_texts(content)]
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
-        found = list(_unvalidated(sections))
+        found = list(_find_unvalidated(sections))
     if found:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
@@ -148,20 +148,20 @@ def _refuse_explosion(source: str, content: dict[str, Any]) -> None:
         raise UsageError(f"{source}: {total:,} trials; the most that a space may have is {LARGEST:,}")
 
 
-def _unknown_sections(content: dict[str, Any]) -> Iterator[Problem]:
+def _find_unknown_sections(content: dict[str, Any]) -> Iterator[Problem]:
     known = {"seed", *SECTIONS, *NOT_SETTINGS}
     for name in content:
         if name not in known:
-            yield Problem(name, content[name], f"unknown section; {choices(known, name)}")
+            yield Problem(name, content[name], f"unknown section; {list_choices(known, name)}")
 
 
-def _texts(content: dict[str, Any]) -> Iterator[Problem]:
+def _check_texts(content: dict[str, Any]) -> Iterator[Problem]:
     description = content.get("description")
     if description is not None and not isinstance(description, str):
         yield Problem("description", description, "is not a text")
 
 
-def _unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
+def _find_unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
     """Settings that need a validation part, where some variant of the data set has none."""
     share = min(dataset.split.validation for dataset in sections["dataset"][0])
     for name in ("train", "finetune", "adversarial_finetune"):
@@ -170,9 +170,9 @@ def _unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterat
                 yield Problem(name, None, message)
 
 
-def _seeds(node: Any) -> tuple[list[int], list[Problem]]:
+def _read_seeds(node: Any) -> tuple[list[int], list[Problem]]:
     adapter, seeds, found = TypeAdapter(Count), [], []
-    for value in variants(node):
+    for value in expand_variants(node):
         try:
             seed = adapter.validate_python(value)
         except ValidationError as error:
@@ -184,32 +184,32 @@ def _seeds(node: Any) -> tuple[list[int], list[Problem]]:
     return list(dict.fromkeys(seeds)), found
 
 
-def _section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
+def _read_section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
     """The distinct canonical variants of a section, and its mistakes."""
     distinct: dict[str, Any] = {}
     found: list[Problem] = []
-    for raw in variants(node):
+    for raw in expand_variants(node):
         if raw is None:
             if name in REQUIRED:
                 found.append(Problem(name, None, "is missing"))
             distinct.setdefault("null", None)
             continue
         try:
-            section = normalized(SECTIONS[name].model_validate(raw))
+            section = normalize_section(SECTIONS[name].model_validate(raw))
         except ValidationError as error:
-            found += problems(error, SECTIONS[name], name)
+            found += describe_problems(error, SECTIONS[name], name)
             continue
-        distinct.setdefault("null" if section is None else canonical_json(section.canonical()), section)
+        distinct.setdefault("null" if section is None else format_canonical_json(section.canonical()), section)
     return list(distinct.values()), found
 
 
-def first_sentence(description: str) -> str:
+def extract_first_sentence(description: str) -> str:
     """What a list shows of a description: up to the first full stop or semicolon."""
     text = " ".join(description.split())
     return re.split(r"(?<=[.;])\s", text, maxsplit=1)[0].rstrip(".;")
 
 
-def resolved_text(space: Space) -> str:
+def format_resolved(space: Space) -> str:
     """The space with its overrides as YAML, for `space.yaml`."""
     import yaml
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.errors import Problem, UsageError, choices
+from tasks.errors import Problem, UsageError, list_choices
 from tasks.settings import Number
 from tasks.trial.chain import KINDS, Kind
 
@@ -25,7 +25,7 @@ def parse_timeouts(raw: Any) -> tuple[dict[Kind, float], list[Problem]]:
     found: list[Problem] = []
     for kind, value in raw.items():
         if kind not in KINDS:
-            found.append(Problem(f"timeouts.{kind}", value, f"unknown kind of stage; {choices(KINDS, kind)}"))
+            found.append(Problem(f"timeouts.{kind}", value, f"unknown kind of stage; {list_choices(KINDS, kind)}"))
             continue
         try:
             table[kind] = TypeAdapter(Number).validate_python(value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.space.grid import GRID, variants
+from orchestrator.space.grid import GRID, expand_variants
 from tasks.attacks.registry import ITERATIVE, LARGE
 from tasks.errors import UsageError
 from tasks.evaluation.settings import AttackSettings
@@ -26,13 +26,13 @@ def with_verification(content: dict[str, Any]) -> dict[str, Any]:
 
     :raises UsageError: the space has no iterative white-box attack to stand beside.
     """
-    base = _hardest(content)
-    return {**content, "attack": {GRID: [content["attack"], *_cells(base, content)]}}
+    base = _find_hardest(content)
+    return {**content, "attack": {GRID: [content["attack"], *_list_cells(base, content)]}}
 
 
-def _hardest(content: dict[str, Any]) -> AttackSettings:
+def _find_hardest(content: dict[str, Any]) -> AttackSettings:
     found = []
-    for raw in variants(content.get("attack")):
+    for raw in expand_variants(content.get("attack")):
         try:
             settings = AttackSettings.model_validate(raw)
         except ValidationError:
@@ -44,7 +44,7 @@ def _hardest(content: dict[str, Any]) -> AttackSettings:
     return max(found, key=lambda settings: (settings.method.eps or 0.0, settings.method.label_steps))
 
 
-def _cells(base: AttackSettings, content: dict[str, Any]) -> list[dict[str, Any]]:
+def _list_cells(base: AttackSettings, content: dict[str, Any]) -> list[dict[str, Any]]:
     document = base.document()
     plain: dict[str, Any] = {"norm": base.method.norm, "eps": base.method.eps, "examples": base.examples}
     plain |= {"only_correct": base.only_correct, "eps_space": base.eps_space}
@@ -58,15 +58,15 @@ def _cells(base: AttackSettings, content: dict[str, Any]) -> list[dict[str, Any]
     if base.method.norm in LARGE and base.eps_space == "pixel":
         longer = {"steps": 2 * document["steps"]} if "steps" in document else {}
         cells.append({**document, **longer, "eps": LARGE[base.method.norm], "step_size": None})
-    surrogate = _surrogate(content)
+    surrogate = _make_surrogate(content)
     if surrogate is not None:
         cells.append({**document, "surrogate": surrogate})
     return cells
 
 
-def _surrogate(content: dict[str, Any]) -> dict[str, Any] | None:
+def _make_surrogate(content: dict[str, Any]) -> dict[str, Any] | None:
     """The space's own model, trained with another seed; null where the space has several."""
-    models, trainings = variants(content.get("model")), variants(content.get("train"))
+    models, trainings = expand_variants(content.get("model")), expand_variants(content.get("train"))
     if len(models) != 1 or len(trainings) != 1 or not trainings[0]:
         return None
     return {"seed": OTHER_SEED, "model": models[0], "train": trainings[0]}

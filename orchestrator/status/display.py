@@ -11,13 +11,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.text import duration
+from orchestrator.text import format_duration
 
 MOST_RUNNING = 20
 """Stages that a display lists; of the others it says how many there are."""
 
 
-def headline(facts: Mapping[str, Any]) -> str:
+def format_headline(facts: Mapping[str, Any]) -> str:
     """`trials 12/240, jobs 40/84, ...` in one line."""
     parts = [f"trials {facts['finished']}/{facts['trials']}", f"jobs {facts['jobs_done']}/{facts['jobs']}"]
     parts.append(f"reused {facts['reused']}")
@@ -25,11 +25,11 @@ def headline(facts: Mapping[str, Any]) -> str:
         if facts[name]:
             parts.append(f"{words} {facts[name]}")
     left = facts["eta_seconds"]
-    parts.append(f"ETA {duration(left)}" if left is not None else "ETA -")
+    parts.append(f"ETA {format_duration(left)}" if left is not None else "ETA -")
     return ", ".join(parts)
 
 
-def running_lines(facts: Mapping[str, Any], older: float = 0.0) -> list[list[str]]:
+def list_running(facts: Mapping[str, Any], older: float = 0.0) -> list[list[str]]:
     """Cells for each stage that runs: kind, model and seed, key, where, for how long.
 
     :param older: seconds since the facts were true.
@@ -40,19 +40,19 @@ def running_lines(facts: Mapping[str, Any], older: float = 0.0) -> list[list[str
             f"{entry['model']} seed {entry['seed']}",
             entry["key"][:8],
             entry["where"],
-            duration(entry["seconds"] + older),
+            format_duration(entry["seconds"] + older),
         ]
         for entry in facts["running"]
     ]
 
 
-def panel(facts: Mapping[str, Any], older: float = 0.0) -> Group:
+def build_panel(facts: Mapping[str, Any], older: float = 0.0) -> Group:
     """The live display of one sweep."""
     bar = Padding(ProgressBar(total=max(1, facts["jobs"]), completed=facts["jobs_done"], width=40), 0)
     running = Table.grid(padding=(0, 2))
-    lines = running_lines(facts, older)
+    lines = list_running(facts, older)
     for cells in lines[:MOST_RUNNING]:
         running.add_row(f"  {cells[0]}", *map(Text, cells[1:]))
     if len(lines) > MOST_RUNNING:
         running.add_row(f"  and {len(lines) - MOST_RUNNING} more")
-    return Group(Text(headline(facts)), bar, running, Text(f"best so far: {facts['best'] or '-'}"))
+    return Group(Text(format_headline(facts)), bar, running, Text(f"best so far: {facts['best'] or '-'}"))

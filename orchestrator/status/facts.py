@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.results import tradeoff
-from orchestrator.status.display import running_lines
-from orchestrator.store.fault_log import FAILURE, PREEMPTION, faults
+from orchestrator.status.display import list_running
+from orchestrator.store.fault_log import FAILURE, PREEMPTION, read_faults
 from orchestrator.store.heartbeat import RUNNING as BEATING
 from orchestrator.store.heartbeat import Driver, Pulse
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.text import duration, text_table
+from orchestrator.text import format_duration, format_table
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.chain import KINDS
@@ -24,26 +24,26 @@ COUNTED = ("jobs", "jobs_done")
 """What the drivers that run now count since they began; several add up."""
 
 
-def status_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -> dict[str, Any]:
+def collect_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -> dict[str, Any]:
     """Whether the sweep runs and what runs where, counts of trials and stages, and the best trade-off so far.
 
     :param pulse: of a reader that has looked before; null: this is the first look.
     """
     sweep = SweepStore(storage, sweep_id)
-    plan, rows, gone_wrong = sweep.plan(), sweep.rows(), faults(sweep)
+    plan, rows, gone_wrong = sweep.plan(), sweep.rows(), read_faults(sweep)
     planned = {trial["trial_id"] for trial in plan["trials"]}
     current = [row for row in rows if row["trial_id"] in planned]
     finished = sum(row["status"] == "finished" for row in current)
     failed = sum(row["status"] == "failed" for row in current)
     stored = set(StageStore(storage).keys()) & plan["stages"].keys()
-    best, drivers = tradeoff.best(current), (pulse or Pulse()).drivers(sweep)
+    best, drivers = tradeoff.find_best(current), (pulse or Pulse()).drivers(sweep)
     living = [driver for driver in drivers if driver.alive]
     missing = len(planned) - finished - failed
     return {
         "sweep_id": sweep_id,
         "space": plan["space"],
-        "state": RUNNING if living else _at_rest(failed, missing),
-        "detail": _detail(drivers, living),
+        "state": RUNNING if living else _describe_rest(failed, missing),
+        "detail": _describe_drivers(drivers, living),
         "trials": len(planned),
         "finished": finished,
         "failed": failed,
@@ -53,35 +53,35 @@ def status_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) ->
         "failures": sum(fault["what"] == FAILURE for fault in gone_wrong),
         "retries": sum(fault["what"] == FAILURE and fault["again"] for fault in gone_wrong),
         "preemptions": sum(fault["what"] == PREEMPTION for fault in gone_wrong),
-        "best": tradeoff.described(best) if best else None,
+        "best": tradeoff.describe_cell(best) if best else None,
         "errors": sorted({row["error"] for row in current if row["status"] == "failed"}),
         "silent": bool(drivers) and not living and drivers[-1].facts["state"] == BEATING,
-        **_of_drivers(drivers, living),
-        "work_left_seconds": _work_left(plan["stages"], stored, current),
+        **_merge_drivers(drivers, living),
+        "work_left_seconds": _estimate_work_left(plan["stages"], stored, current),
     }
 
 
-def _at_rest(failed: int, missing: int) -> str:
+def _describe_rest(failed: int, missing: int) -> str:
     if missing:
         return STOPPED
     return FAILED if failed else FINISHED
 
 
-def _detail(drivers: Sequence[Driver], living: Sequence[Driver]) -> str:
+def _describe_drivers(drivers: Sequence[Driver], living: Sequence[Driver]) -> str:
     """Who runs it, or how the last driver ended; a sweep of an earlier release has left no sign."""
     if living:
-        return ", ".join(f"{d.facts['host']} pid {d.facts['pid']}, sign of life {_ago(d.age)}" for d in living)
+        return ", ".join(f"{d.facts['host']} pid {d.facts['pid']}, sign of life {_format_age(d.age)}" for d in living)
     if not drivers:
         return ""
     last = drivers[-1]
-    return str(last.facts["outcome"] or f"no sign of life from {last.facts['host']} for {duration(last.age)}")
+    return str(last.facts["outcome"] or f"no sign of life from {last.facts['host']} for {format_duration(last.age)}")
 
 
-def _ago(seconds: float) -> str:
-    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
+def _format_age(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{format_duration(seconds)} ago"
 
 
-def _of_drivers(drivers: Sequence[Driver], living: Sequence[Driver]) -> dict[str, Any]:
+def _merge_drivers(drivers: Sequence[Driver], living: Sequence[Driver]) -> dict[str, Any]:
     """What runs, and what was counted: by the drivers that live, else by the last one."""
     told = [driver.facts for driver in living or drivers[-1:]]
     remaining = [driver.facts["eta_seconds"] for driver in living if driver.facts["eta_seconds"] is not None]
@@ -97,7 +97,7 @@ def _of_drivers(drivers: Sequence[Driver], living: Sequence[Driver]) -> dict[str
     }
 
 
-def _work_left(stages: Mapping[str, Any], stored: set[str], rows: Sequence[Row]) -> float | None:
+def _estimate_work_left(stages: Mapping[str, Any], stored: set[str], rows: Sequence[Row]) -> float | None:
     """Seconds that the missing stages take one after another, by the recorded times of their kinds.
 
     Null where a kind was never timed. Attacks that will share a run are counted one by one.
@@ -113,36 +113,36 @@ def _work_left(stages: Mapping[str, Any], stored: set[str], rows: Sequence[Row])
     return float(sum(count * typical[kind] for kind, count in wanted.items()))
 
 
-def status_lines(facts: Sequence[dict[str, Any]]) -> list[str]:
+def format_status(facts: Sequence[dict[str, Any]]) -> list[str]:
     """A line per sweep, what runs where, and what went wrong."""
     if not facts:
         return []
     columns = ["sweep", "state", "trials", "finished", "failed", "missing", "stages", "stored"]
     names = ["sweep_id", "state", "trials", "finished", "failed", "missing", "stages", "stages_stored"]
-    lines = [text_table([*columns, "best trade-off so far"],
+    lines = [format_table([*columns, "best trade-off so far"],
                         [[*(str(fact[name]) for name in names), fact["best"] or "-"] for fact in facts])]  # fmt: skip
     for fact in facts:
-        lines += sweep_lines(fact)
+        lines += format_sweep_details(fact)
     return lines
 
 
-def sweep_lines(fact: Mapping[str, Any]) -> list[str]:
+def format_sweep_details(fact: Mapping[str, Any]) -> list[str]:
     """What a line of the table has no room for."""
     lines = []
     if fact["state"] in (RUNNING, STOPPED):
-        parts = [f"{fact['state']} ({fact['detail']})" if fact["detail"] else fact["state"], *_troubles(fact)]
+        parts = [f"{fact['state']} ({fact['detail']})" if fact["detail"] else fact["state"], *_list_troubles(fact)]
         lines.append(f"{fact['sweep_id']}: {', '.join(parts)}")
-        cells = running_lines(fact)
+        cells = list_running(fact)
         if cells:
-            table = text_table(["stage", "model", "key", "where", "for"], cells)
+            table = format_table(["stage", "model", "key", "where", "for"], cells)
             lines += [f"  {line}" for line in table.splitlines()]
     return [*lines, *(f"  {fact['sweep_id']}: {error}" for error in fact["errors"][:5])]
 
 
-def _troubles(fact: Mapping[str, Any]) -> list[str]:
+def _list_troubles(fact: Mapping[str, Any]) -> list[str]:
     parts = [f"{name} {fact[name]}" for name in ("reused", "failures", "retries", "preemptions")]
     if fact["eta_seconds"] is not None:
-        parts.append(f"ETA {duration(fact['eta_seconds'])}")
+        parts.append(f"ETA {format_duration(fact['eta_seconds'])}")
     elif fact["work_left_seconds"]:
-        parts.append(f"{duration(fact['work_left_seconds'])} of work left by recorded times")
+        parts.append(f"{format_duration(fact['work_left_seconds'])} of work left by recorded times")
     return parts

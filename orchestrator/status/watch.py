@@ -11,10 +11,10 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.status.display import MOST_RUNNING, headline, panel
-from orchestrator.status.facts import RUNNING, status_facts, status_lines
+from orchestrator.status.display import MOST_RUNNING, build_panel, format_headline
+from orchestrator.status.facts import RUNNING, collect_facts, format_status
 from orchestrator.store.heartbeat import BEAT, Pulse
-from orchestrator.store.sweep_store import find_sweep, sweep_ids
+from orchestrator.store.sweep_store import find_sweep, list_sweeps
 from tasks.storage.storage import Storage
 
 EVERY = 2.0
@@ -34,8 +34,8 @@ class Watch:
 
         :raises UsageError: there is no sweep of that name.
         """
-        names = [find_sweep(self._storage, self._name).sweep_id] if self._name else sweep_ids(self._storage)
-        return [status_facts(self._storage, name, self._pulse) for name in names]
+        names = [find_sweep(self._storage, self._name).sweep_id] if self._name else list_sweeps(self._storage)
+        return [collect_facts(self._storage, name, self._pulse) for name in names]
 
     def goes_on(self, facts: Sequence[Mapping[str, Any]]) -> bool:
         """Whether there is more to see: a sweep runs, or one that seems dead may yet show that only clocks differ."""
@@ -44,10 +44,10 @@ class Watch:
         return any(fact["state"] == RUNNING for fact in facts)
 
 
-def once(storage: Storage, name: str | None, *, as_json: bool) -> str:
+def show_once(storage: Storage, name: str | None, *, as_json: bool) -> str:
     """What `advsweep status` prints."""
     facts = Watch(storage, name).look()
-    return json.dumps(facts, indent=1) if as_json else "\n".join(status_lines(facts)) or "no sweeps yet"
+    return json.dumps(facts, indent=1) if as_json else "\n".join(format_status(facts)) or "no sweeps yet"
 
 
 def follow(storage: Storage, name: str | None, console: Console, *, as_json: bool) -> None:
@@ -58,9 +58,9 @@ def follow(storage: Storage, name: str | None, console: Console, *, as_json: boo
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while watch.goes_on(facts := watch.look()):
-            live.update(display(facts), refresh=True)
+            live.update(build_display(facts), refresh=True)
             time.sleep(EVERY)
-    print("\n".join(status_lines(facts)) or "no sweeps yet", flush=True)  # noqa: T201
+    print("\n".join(format_status(facts)) or "no sweeps yet", flush=True)  # noqa: T201
 
 
 def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
@@ -70,9 +70,9 @@ def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
         if as_json:
             text = json.dumps(facts)
         elif watch.goes_on(facts):
-            text = "\n".join(_line(fact) for fact in facts if fact["state"] == RUNNING)
+            text = "\n".join(_format_line(fact) for fact in facts if fact["state"] == RUNNING)
         else:
-            text = "\n".join(status_lines(facts)) or "no sweeps yet"
+            text = "\n".join(format_status(facts)) or "no sweeps yet"
         if text not in ("", last):
             print(text, flush=True)  # noqa: T201
         last = text
@@ -81,19 +81,19 @@ def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
         time.sleep(EVERY)
 
 
-def _line(fact: Mapping[str, Any]) -> str:
+def _format_line(fact: Mapping[str, Any]) -> str:
     """One line of a sweep that runs: it stays the same while nothing but time passes."""
     runs = [f"{entry['stage']} {entry['key'][:8]} on {entry['where']}" for entry in fact["running"][:MOST_RUNNING]]
-    counts = headline({**fact, "eta_seconds": fact["eta_seconds"] and round(fact["eta_seconds"], -1)})
+    counts = format_headline({**fact, "eta_seconds": fact["eta_seconds"] and round(fact["eta_seconds"], -1)})
     return f"{fact['sweep_id']}: {counts}; {', '.join(runs) or 'nothing runs yet'}"
 
 
-def display(facts: Sequence[Mapping[str, Any]]) -> RenderableType:
+def build_display(facts: Sequence[Mapping[str, Any]]) -> RenderableType:
     """The live display: a panel for each sweep that runs, a line for each that does not."""
     parts: list[RenderableType] = []
     for fact in facts:
         state = f"{fact['state']} ({fact['detail']})" if fact["detail"] else fact["state"]
         parts.append(Text(f"{fact['sweep_id']}: {state}, {fact['stages_stored']}/{fact['stages']} stages stored"))
         if fact["state"] == RUNNING:
-            parts.append(panel(fact))
+            parts.append(build_panel(fact))
     return Group(*parts)

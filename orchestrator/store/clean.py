@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.store.sweep_store import SweepStore, sweep_ids
+from orchestrator.store.sweep_store import SweepStore, list_sweeps
 from tasks import paths
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
@@ -27,13 +27,13 @@ class Leftover:
     reason: str
 
 
-def leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Leftover]:
+def find_leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Leftover]:
     """Stages and checkpoints that no sweep refers to, what was set aside, and abandoned half-written files.
 
     :param forgotten: sweeps that are to go with what they alone refer to.
     """
     kept: set[str] = set()
-    for sweep_id in sweep_ids(storage):
+    for sweep_id in list_sweeps(storage):
         if sweep_id not in forgotten:
             kept |= SweepStore(storage, sweep_id).plan()["stages"].keys()
     store = StageStore(storage)
@@ -45,11 +45,11 @@ def leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Leftover]
         if key not in kept or key in stored:
             names.append((f"{paths.CHECKPOINTS}/{file}", "checkpoint of no unfinished stage"))
     names += [(f"{paths.CORRUPT}/{name}", "set aside as corrupt") for name in storage.names(paths.CORRUPT)]
-    names += [(name, "half-written") for name in _abandoned(storage)]
-    return [Leftover(name, size_of(storage, name), reason) for name, reason in names]
+    names += [(name, "half-written") for name in _find_abandoned(storage)]
+    return [Leftover(name, measure_size(storage, name), reason) for name, reason in names]
 
 
-def _abandoned(storage: Storage) -> list[str]:
+def _find_abandoned(storage: Storage) -> list[str]:
     if storage.local is None:
         return []
     before = time.time() - ABANDONED_AFTER
@@ -62,7 +62,7 @@ def _abandoned(storage: Storage) -> list[str]:
     return sorted(found)
 
 
-def size_of(storage: Storage, name: str) -> int:
+def measure_size(storage: Storage, name: str) -> int:
     """Bytes of a file, or of everything below a folder."""
     return sum(storage.sizes(name).values())
 
@@ -73,7 +73,7 @@ def remove(storage: Storage, found: Sequence[Leftover]) -> None:
         storage.remove(leftover.name)
 
 
-def in_bytes(size: int) -> str:
+def format_bytes(size: int) -> str:
     """`1.5 MB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= factor:

@@ -44,7 +44,7 @@ class FaultLog:
         self.sweep.storage.append(self.sweep.path(paths.FAULTS, self.name), json.dumps(entry))
 
 
-def faults(sweep: SweepStore) -> list[dict[str, Any]]:
+def read_faults(sweep: SweepStore) -> list[dict[str, Any]]:
     """Every fault of every launch, in the order of time."""
     names = sweep.storage.names(sweep.path(paths.FAULTS))
     lines = [
@@ -61,4 +61,4 @@ def faults(sweep: SweepStore) -> list[dict[str, Any]]:
 
 def fault_counts(sweep: SweepStore) -> Counter[str]:
     """How many runs ended by a failure, and how many by a preemption."""
-    return Counter(entry["what"] for entry in faults(sweep))
+    return Counter(entry["what"] for entry in read_faults(sweep))

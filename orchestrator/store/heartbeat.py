@@ -79,12 +79,12 @@ class Heartbeat:
                 self._on_error(error)
 
     def _forget_the_dead(self) -> None:
-        for name, content, age in beats(self._sweep):
+        for name, content, age in read_beats(self._sweep):
             if content["state"] == ENDED or age > FORGOTTEN_AFTER:
                 self._sweep.storage.remove(self._sweep.path(paths.DRIVERS, name))
 
 
-def beats(sweep: SweepStore) -> list[tuple[str, dict[str, Any], float]]:
+def read_beats(sweep: SweepStore) -> list[tuple[str, dict[str, Any], float]]:
     """The last beat of every driver: file, content, and age in seconds; the newest last."""
     found = []
     for name in sweep.storage.names(sweep.path(paths.DRIVERS)):
@@ -117,7 +117,7 @@ class Pulse:
 
     def drivers(self, sweep: SweepStore) -> list[Driver]:
         """Every driver that the storage knows, the newest last."""
-        return [self._judged(f"{sweep.sweep_id}/{name}", content, age) for name, content, age in beats(sweep)]
+        return [self._judged(f"{sweep.sweep_id}/{name}", content, age) for name, content, age in read_beats(sweep)]
 
     def _judged(self, name: str, content: dict[str, Any], age: float) -> Driver:
         now, count = time.monotonic(), int(content["beat"])

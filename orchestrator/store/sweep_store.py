@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks import paths
-from tasks.errors import CorruptArtifactError, UsageError, choices
+from tasks.errors import CorruptArtifactError, UsageError, list_choices
 from tasks.schema import TRIALS
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
-from tasks.storage.uri import shown
+from tasks.storage.uri import redact_uri
 from tasks.trial.row import Row
 
 KEY, TRIAL_ID = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
@@ -61,7 +61,7 @@ class SweepStore:
 
     def rows(self) -> list[Row]:
         """The newest row of every trial, in no particular order."""
-        return newest_rows(self.row_table().to_pylist())
+        return select_newest_rows(self.row_table().to_pylist())
 
     def row_table(self) -> pa.Table:
         """Every row ever written, older ones of the same trial included, in the order of writing."""
@@ -82,7 +82,7 @@ class SweepStore:
     def write_rows(self, rows: Sequence[Row]) -> str:
         """Add rows as one part; parts sort by the time of writing. Returns the part's name."""
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
-        self.storage.write(self.path(paths.TRIALS, name), _parquet(rows))
+        self.storage.write(self.path(paths.TRIALS, name), _encode_parquet(rows))
         return name
 
     def compact_rows(self) -> None:
@@ -96,7 +96,7 @@ class SweepStore:
                 self.storage.remove(self.path(paths.TRIALS, name))
 
 
-def newest_rows(rows: Iterable[Row]) -> list[Row]:
+def select_newest_rows(rows: Iterable[Row]) -> list[Row]:
     """The last row of every trial; a finished row is never replaced by a failed one of the same stages."""
     found: dict[str, Row] = {}
     for row in rows:
@@ -107,13 +107,13 @@ def newest_rows(rows: Iterable[Row]) -> list[Row]:
     return list(found.values())
 
 
-def _parquet(rows: Sequence[Row]) -> bytes:
+def _encode_parquet(rows: Sequence[Row]) -> bytes:
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(list(rows), schema=TRIALS), sink, compression="zstd")
     return sink.getvalue()
 
 
-def sweep_ids(storage: Storage) -> list[str]:
+def list_sweeps(storage: Storage) -> list[str]:
     """The sweeps of a storage that were started."""
     return [name for name in storage.names(paths.SWEEPS) if SweepStore(storage, name).exists]
 
@@ -123,20 +123,20 @@ def find_sweep(storage: Storage, name: str) -> SweepStore:
 
     :raises UsageError: there is none, or there are several; the message lists them.
     """
-    known = sweep_ids(storage)
+    known = list_sweeps(storage)
     found = [sweep for sweep in known if sweep == name] or [sweep for sweep in known if sweep.startswith(name)]
     if len(found) == 1:
         return SweepStore(storage, found[0])
     if found:
-        raise UsageError(f"several sweeps in {shown(storage.uri)} begin with {name!r}: {', '.join(found)}")
+        raise UsageError(f"several sweeps in {redact_uri(storage.uri)} begin with {name!r}: {', '.join(found)}")
     if not known:
         raise UsageError(
-            f"there is no sweep in {shown(storage.uri)}; `advsweep launch` makes one, --storage names another"
+            f"there is no sweep in {redact_uri(storage.uri)}; `advsweep launch` makes one, --storage names another"
         )
-    raise UsageError(f"there is no sweep {name!r} in {shown(storage.uri)}; {choices(known, name)}")
+    raise UsageError(f"there is no sweep {name!r} in {redact_uri(storage.uri)}; {list_choices(known, name)}")
 
 
-def stored_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+def load_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """The records of those keys that are in the store; what cannot be read counts as missing."""
 
     def read(key: str) -> Mapping[str, Any] | None:
@@ -150,7 +150,7 @@ def stored_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[
         return {key: record for key, record in zip(keys, pool.map(read, keys), strict=True) if record is not None}
 
 
-def checked_records(store: StageStore, keys: Iterable[str]) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
+def check_records(store: StageStore, keys: Iterable[str]) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
     """The records of those keys whose every file is whole, and a line for each artifact that was set aside."""
     notes: list[str] = []
 
@@ -178,14 +178,14 @@ def find_trial(storage: Storage, name: str) -> tuple[SweepStore, list[str], Mapp
     :raises UsageError: no trial begins so, or several do.
     """
     found = []
-    for sweep_id in sweep_ids(storage):
+    for sweep_id in list_sweeps(storage):
         sweep = SweepStore(storage, sweep_id)
         plan = sweep.plan()
         found += [(sweep, trial, plan["stages"]) for trial in plan["trials"] if trial["trial_id"].startswith(name)]
     ids = sorted({trial["trial_id"] for _, trial, _ in found})
     if not ids:
         raise UsageError(
-            f"no sweep in {shown(storage.uri)} has a trial {name!r}; `advsweep results SWEEP --sql` lists them"
+            f"no sweep in {redact_uri(storage.uri)} has a trial {name!r}; `advsweep results SWEEP --sql` lists them"
         )
     if len(ids) > 1:
         listed = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.sender import Sender
-from orchestrator.tracking.server import UnreachableError, shown_url, viewer
+from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_url
 from tasks.errors import UsageError
 
 
@@ -23,13 +23,13 @@ def sync(sweep: SweepStore, seconds: float, say: Callable[[str], None]) -> bool:
     if not written:
         raise UsageError(f"{sweep.sweep_id} has no W&B runs: the command that launched it, again, writes them")
     if not waiting:
-        elsewhere = _elsewhere(folder)
+        elsewhere = _find_elsewhere(folder)
         if elsewhere:
             raise UsageError(elsewhere)
         say(f"{sweep.sweep_id}: nothing to send, {len(folder.sent())} runs are on the server")
         return True
     try:
-        viewer()
+        ask_viewer()
     except UnreachableError as error:
         raise UsageError(f"W&B: {error}; {len(waiting)} runs are kept in {folder.path}") from None
     outcome = Sender(folder).send(seconds, lambda sent, total: say(f"{sent}/{total} runs sent"))
@@ -37,11 +37,11 @@ def sync(sweep: SweepStore, seconds: float, say: Callable[[str], None]) -> bool:
         left = len(waiting) - len(outcome.keys)
         say(f"W&B: {outcome.error}; {left} runs are kept in {folder.path}, the same command sends them")
         return False
-    say(f"{sweep.sweep_id}: {len(outcome.keys)} runs sent to {shown_url()}, project {folder.place().get('project')}")
+    say(f"{sweep.sweep_id}: {len(outcome.keys)} runs sent to {redact_url()}, project {folder.place().get('project')}")
     return True
 
 
-def _elsewhere(folder: WandbFolder) -> str | None:
+def _find_elsewhere(folder: WandbFolder) -> str | None:
     """Where unsent files lie that are not on this machine."""
     trials = {str(row["trial_id"]) for row in folder.sweep.rows()}
     missing = [key for key in folder.unsent() if key in trials]

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from orchestrator.tracking.folder import run_id
-from orchestrator.tracking.pictures import composed
+from orchestrator.tracking.pictures import compose_picture
 from tasks import paths
-from tasks.evaluation.preview import stored_preview
+from tasks.evaluation.preview import load_preview
 from tasks.storage.stage_store import StageStore
 from tasks.trial.chain import KINDS
 from tasks.trial.row import Row
@@ -69,15 +69,15 @@ class RunContent:
     """Artifact -> its files."""
 
 
-def trial_run(row: Row, store: StageStore, classes: Sequence[str] = ()) -> RunContent:
+def build_trial_run(row: Row, store: StageStore, classes: Sequence[str] = ()) -> RunContent:
     """The run of a finished trial. What an artifact no longer has, the run lacks.
 
     :param classes: names of the classes; without them their numbers.
     """
-    histories = _histories(row, store)
-    examples = _examples(row, store)
-    preview = stored_preview(store, row["attack_key"])
-    shown = composed(preview, examples, classes) if preview is not None and examples is not None else None
+    histories = _read_histories(row, store)
+    examples = _read_examples(row, store)
+    preview = load_preview(store, row["attack_key"])
+    shown = compose_picture(preview, examples, classes) if preview is not None and examples is not None else None
     return RunContent(
         key=row["trial_id"],
         id=run_id(row["sweep_id"], row["trial_id"]),
@@ -85,23 +85,23 @@ def trial_run(row: Row, store: StageStore, classes: Sequence[str] = ()) -> RunCo
         job_type=TRIAL,
         name=_name(row),
         tags=list(dict.fromkeys(str(row[name])[:LONGEST_TAG] for name in ("dataset", "model", "attack"))),
-        config=shallow(json.loads(row["config"])) | {"trial_id": row["trial_id"], "sweep_id": row["sweep_id"]},
+        config=flatten_config(json.loads(row["config"])) | {"trial_id": row["trial_id"], "sweep_id": row["sweep_id"]},
         summary={name: row[name] for name in SUMMARY if row[name] is not None},
         histories=histories,
         axes={stage: f"{stage}/epoch" for stage in histories},
         images={"adversarial_examples": shown} if shown else {},
-        confusion=_confusion(row, examples, classes),
+        confusion=_build_confusion(row, examples, classes),
     )
 
 
-def shallow(config: Mapping[str, Any], levels: int = DEEPEST) -> dict[str, Any]:
+def flatten_config(config: Mapping[str, Any], levels: int = DEEPEST) -> dict[str, Any]:
     """The configuration with what lies deeper joined into longer names."""
     found: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, Mapping) and levels > 1:
-            found[name] = shallow(value, levels - 1)
+            found[name] = flatten_config(value, levels - 1)
         elif isinstance(value, Mapping):
-            found |= {f"{name}_{below}": deep for below, deep in shallow(value, 1).items()}
+            found |= {f"{name}_{below}": deep for below, deep in flatten_config(value, 1).items()}
         else:
             found[name] = value
     return found
@@ -114,7 +114,7 @@ def _name(row: Row) -> str:
     return "-".join([*parts, row["attack"], f"s{row['seed']}", row["trial_id"][:6]])[:128]
 
 
-def _histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any]]]:
+def _read_histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any]]]:
     """The epochs of every stage of the trial that has any."""
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in KINDS:
@@ -127,24 +127,24 @@ def _histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _examples(row: Row, store: StageStore) -> pa.Table | None:
+def _read_examples(row: Row, store: StageStore) -> pa.Table | None:
     content = store.readable(row["attack_key"], paths.EXAMPLES)
     return pq.read_table(io.BytesIO(content)) if content else None
 
 
-def _confusion(row: Row, examples: pa.Table | None, classes: Sequence[str]) -> dict[str, Table]:
+def _build_confusion(row: Row, examples: pa.Table | None, classes: Sequence[str]) -> dict[str, Table]:
     count = row["classes"] or len(classes)
     if examples is None or not count or count > MOST_CLASSES:
         return {}
     names = [str(name) for name in classes] if len(classes) == count else [str(number) for number in range(count)]
     label = examples["label"].to_numpy()
     return {
-        f"confusion_{when}": _matrix(label, examples[f"{when}_prediction"].to_numpy(), names)
+        f"confusion_{when}": _build_matrix(label, examples[f"{when}_prediction"].to_numpy(), names)
         for when in ("clean", "adversarial")
     }
 
 
-def _matrix(label: NDArray[Any], predicted: NDArray[Any], names: Sequence[str]) -> Table:
+def _build_matrix(label: NDArray[Any], predicted: NDArray[Any], names: Sequence[str]) -> Table:
     counts = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(counts, (label, predicted), 1)
     cells = [[actual, said, int(counts[i, j])] for i, actual in enumerate(names) for j, said in enumerate(names)]

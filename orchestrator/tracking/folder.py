@@ -131,6 +131,6 @@ class WandbFolder:
         self.sweep.storage.write(self._name(name), json.dumps(content, indent=1, sort_keys=True).encode())
 
 
-def stay_inside(folder: WandbFolder) -> None:
+def keep_inside(folder: WandbFolder) -> None:
     """Keep the W&B of this process inside the folder of the sweep, and out of the network."""
     os.environ.update(folder.environment())

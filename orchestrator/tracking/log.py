@@ -15,11 +15,11 @@ from typing import Any
 import filelock
 
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.tracking.content import trial_run
+from orchestrator.tracking.content import build_trial_run
 from orchestrator.tracking.folder import WandbFolder
-from orchestrator.tracking.overview import PREFIX, overview_key, sweep_run
+from orchestrator.tracking.overview import PREFIX, build_sweep_run, hash_overview
 from orchestrator.tracking.sender import Sender
-from orchestrator.tracking.server import UnreachableError, redacted, viewer
+from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_key
 from orchestrator.tracking.writer import Writer
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
@@ -35,11 +35,11 @@ Classes = Callable[[str], Sequence[str]]
 """Trial id -> names of the classes of its data set."""
 
 
-def pending(sweep: SweepStore, finished: Mapping[str, Row], mode: str) -> bool:
+def has_pending(sweep: SweepStore, finished: Mapping[str, Row], mode: str) -> bool:
     """Whether a launch in this mode has something to write or to send, though every trial is finished."""
     folder = WandbFolder(sweep)
     written = folder.written()
-    missing = set(finished) - set(written) or overview_key(list(finished.values())) not in written
+    missing = set(finished) - set(written) or hash_overview(list(finished.values())) not in written
     return mode != "disabled" and (bool(missing) or (mode == "online" and bool(folder.sendable())))
 
 
@@ -98,7 +98,7 @@ class WandbLog:
     def _tell(self, kind: str, text: str) -> None:
         if kind not in self._said:
             self._said.add(kind)
-            self._say(redacted(f"W&B: {text}"))
+            self._say(redact_key(f"W&B: {text}"))
 
     def _run(self) -> None:
         try:
@@ -144,13 +144,13 @@ class WandbLog:
 
     def _write_trial(self, writer: Writer, row: Row) -> None:
         if row["trial_id"] not in self._folder.written():  # another launch may have been here since
-            writer.write(trial_run(row, StageStore(self._sweep.storage), self._classes(row["trial_id"])))
+            writer.write(build_trial_run(row, StageStore(self._sweep.storage), self._classes(row["trial_id"])))
 
     def _write_sweep(self, writer: Writer) -> None:
-        written, key = self._folder.written(), overview_key(self._final)
+        written, key = self._folder.written(), hash_overview(self._final)
         if not self._final or key in written:
             return
-        with sweep_run(self._sweep, self._final) as content:
+        with build_sweep_run(self._sweep, self._final) as content:
             writer.write(content)
         sent = self._folder.sent()
         for old in written:
@@ -159,7 +159,7 @@ class WandbLog:
 
     def _connect(self) -> None:
         try:
-            viewer()
+            ask_viewer()
             self._sender = Sender(self._folder)
         except UnreachableError as error:
             self._tell("server", self._kept(str(error)))

@@ -14,14 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.report.arrange import studies
-from orchestrator.report.curves import families, security_curves
+from orchestrator.report.arrange import group_studies
+from orchestrator.report.curves import build_security_curves, list_curve_families
 from orchestrator.results import tradeoff
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, RunContent, Table
 from orchestrator.tracking.folder import run_id
 from tasks import paths
-from tasks.keys import digest
+from tasks.keys import hash_json
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.storage.stage_store import StageStore
 from tasks.trial.chain import KINDS
@@ -35,45 +35,45 @@ SECURITY = "security"
 PREFIX = f"{SWEEP}-"
 
 
-def overview_key(rows: Sequence[Row]) -> str:
+def hash_overview(rows: Sequence[Row]) -> str:
     """Names the state of a sweep: another one where any trial or verdict is another."""
     state = sorted((row["trial_id"], row["status"], row["attack_key"], row["verdict"] or "") for row in rows)
-    return PREFIX + digest([list(entry) for entry in state])[:16]
+    return PREFIX + hash_json([list(entry) for entry in state])[:16]
 
 
-def curves(rows: Sequence[Row]) -> dict[str, list[dict[str, float]]]:
+def build_curves(rows: Sequence[Row]) -> dict[str, list[dict[str, float]]]:
     """Prefix -> one entry for each budget: `security/eps`, and robust accuracy under the name of each configuration.
 
     The prefix tells data sets apart where there are several. A data set attacked at one budget has no curve.
     """
     found: dict[str, list[dict[str, float]]] = {}
-    all_studies = studies(rows)
+    all_studies = group_studies(rows)
     for study in all_studies:
-        prefix = SECURITY if len(all_studies) == 1 else f"{SECURITY}_{metric_name(study.dataset)}"
-        for family in families(study)[:1]:
+        prefix = SECURITY if len(all_studies) == 1 else f"{SECURITY}_{make_metric_name(study.dataset)}"
+        for family in list_curve_families(study)[:1]:
             entries: dict[float, dict[str, float]] = {}
-            for curve in security_curves(study, family):
+            for curve in build_security_curves(study, family):
                 for eps, accuracy in zip(curve.eps, curve.mean, strict=True):
                     entry = entries.setdefault(eps, {f"{prefix}/eps": eps})
-                    entry[f"{prefix}/{metric_name(curve.label)}"] = accuracy
+                    entry[f"{prefix}/{make_metric_name(curve.label)}"] = accuracy
             found[prefix] = [entries[eps] for eps in sorted(entries)]
     return found
 
 
-def metric_name(label: str) -> str:
+def make_metric_name(label: str) -> str:
     """A label as a part of the name of a metric, in which dots and slashes have a meaning."""
     return re.sub(r"[^\w ,=+-]", "_", label)[:100]
 
 
 @contextmanager
-def sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunContent]:
+def build_sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunContent]:
     """The run of a sweep, with its files in a folder that is gone afterwards."""
     with TemporaryDirectory(prefix="advsweep-") as scratch:
         folder = Path(scratch)
         finished = [row for row in rows if row["status"] == "finished"]
-        files, left_out = _tables(sweep, rows, folder)
-        key, histories = overview_key(rows), curves(finished)
-        best = tradeoff.best(finished)
+        files, left_out = _write_tables(sweep, rows, folder)
+        key, histories = hash_overview(rows), build_curves(finished)
+        best = tradeoff.find_best(finished)
         yield RunContent(
             key=key,
             id=run_id(sweep.sweep_id, key),
@@ -86,34 +86,34 @@ def sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunContent]:
                 "trials": len(rows),
                 "finished": len(finished),
                 "failed": sum(row["status"] == "failed" for row in rows),
-                **({"best": tradeoff.described(best)} if best else {}),
+                **({"best": tradeoff.describe_cell(best)} if best else {}),
                 **({"examples_left_out_bytes": left_out} if left_out else {}),
             },
             histories=histories,
             axes={prefix: f"{prefix}/eps" for prefix in histories},
-            images=_figures(finished, folder / "figures"),
-            tables={"trials": _trials(rows)},
+            images=_draw_figures(finished, folder / "figures"),
+            tables={"trials": _build_trials_table(rows)},
             files={f"{sweep.sweep_id}-tables": files},
         )
 
 
-def _trials(rows: Sequence[Row]) -> Table:
+def _build_trials_table(rows: Sequence[Row]) -> Table:
     columns = [name for name in TRIALS.names if name not in LEFT_OUT]
     ordered = sorted(rows, key=lambda row: str(row["trial_id"]))
-    return Table(columns, [[_plain(row[name]) for name in columns] for row in ordered])
+    return Table(columns, [[_make_plain(row[name]) for name in columns] for row in ordered])
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _figures(rows: Sequence[Row], folder: Path) -> dict[str, bytes]:
+def _draw_figures(rows: Sequence[Row], folder: Path) -> dict[str, bytes]:
     from orchestrator.report.figures import write_figures
 
     return {f"figures/{file.stem}": file.read_bytes() for file in write_figures(rows, folder) if file.suffix == ".png"}
 
 
-def _tables(sweep: SweepStore, rows: Sequence[Row], folder: Path) -> tuple[list[Path], int]:
+def _write_tables(sweep: SweepStore, rows: Sequence[Row], folder: Path) -> tuple[list[Path], int]:
     """The Parquet files, and the bytes of the attacked images where they are too many."""
     store = StageStore(sweep.storage)
     trials = folder / "trials.parquet"
@@ -121,13 +121,13 @@ def _tables(sweep: SweepStore, rows: Sequence[Row], folder: Path) -> tuple[list[
     keys = {row[f"{kind}_key"] for row in rows for kind in KINDS} - {None}
     attacks = {row["attack_key"] for row in rows if row["status"] == "finished"}
     sizes = [sweep.storage.size(f"{paths.STAGES}/{key}/{paths.EXAMPLES}") or 0 for key in attacks]
-    files = [trials, _joined(store, sorted(keys - attacks), paths.HISTORY, HISTORY, folder)]
+    files = [trials, _join_files(store, sorted(keys - attacks), paths.HISTORY, HISTORY, folder)]
     if sum(sizes) > MOST_BYTES:
         return files, sum(sizes)
-    return [*files, _joined(store, sorted(attacks), paths.EXAMPLES, EXAMPLES, folder)], 0
+    return [*files, _join_files(store, sorted(attacks), paths.EXAMPLES, EXAMPLES, folder)], 0
 
 
-def _joined(store: StageStore, keys: Sequence[str], name: str, schema: pa.Schema, folder: Path) -> Path:
+def _join_files(store: StageStore, keys: Sequence[str], name: str, schema: pa.Schema, folder: Path) -> Path:
     """One file of all the stages' files of that name."""
     with pq.ParquetWriter(folder / name, schema, compression="zstd") as writer:
         for key in keys:

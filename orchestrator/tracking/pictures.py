@@ -19,7 +19,7 @@ LONGEST = 18
 """Characters of a class name that fit under an image."""
 
 
-def composed(preview: Preview, examples: pa.Table, classes: Sequence[str] = ()) -> bytes:
+def compose_picture(preview: Preview, examples: pa.Table, classes: Sequence[str] = ()) -> bytes:
     """A PNG with a column for each image.
 
     :param examples: `schema.EXAMPLES` of the same stage.
@@ -41,15 +41,15 @@ def composed(preview: Preview, examples: pa.Table, classes: Sequence[str] = ()) 
         draw.text((4, top + TILE // 2 - 6), caption, fill=INK, font=font)
         for column in range(count):
             left = MARGIN + column * (TILE + GAP)
-            canvas.paste(_tile(images[column]), (left, top))
-            text, colour = _said(rows.get(int(preview.index[column])), line, classes)
+            canvas.paste(_draw_tile(images[column]), (left, top))
+            text, colour = _describe_prediction(rows.get(int(preview.index[column])), line, classes)
             draw.text((left, top + TILE + 1), text, fill=colour, font=font)
     sink = io.BytesIO()
     canvas.save(sink, "PNG", optimize=True)
     return sink.getvalue()
 
 
-def _tile(pixels: NDArray[np.float32]) -> Any:
+def _draw_tile(pixels: NDArray[np.float32]) -> Any:
     """An image [C, H, W] in [0, 1] at the size of a tile; small ones keep their pixels as squares."""
     from PIL import Image
 
@@ -60,7 +60,9 @@ def _tile(pixels: NDArray[np.float32]) -> Any:
     return image.resize((TILE, TILE), Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS)
 
 
-def _said(row: dict[str, Any] | None, line: int, classes: Sequence[str]) -> tuple[str, tuple[int, int, int]]:
+def _describe_prediction(
+    row: dict[str, Any] | None, line: int, classes: Sequence[str]
+) -> tuple[str, tuple[int, int, int]]:
     """The prediction under the first two images, and its colour; the size of the perturbation under the third."""
     if row is None:
         return "", INK
@@ -68,11 +70,11 @@ def _said(row: dict[str, Any] | None, line: int, classes: Sequence[str]) -> tupl
         return f"Linf {row['linf']:.3f}  L2 {row['l2']:.2f}", INK
     when = ("clean", "adversarial")[line]
     prediction = row[f"{when}_prediction"]
-    text = f"{_class(prediction, classes)} {row[f'{when}_confidence']:.0%}"
+    text = f"{_name_class(prediction, classes)} {row[f'{when}_confidence']:.0%}"
     return text, RIGHT if prediction == row["label"] else WRONG
 
 
-def _class(number: int, classes: Sequence[str]) -> str:
+def _name_class(number: int, classes: Sequence[str]) -> str:
     name = str(classes[number]) if number < len(classes) else str(number)
     printable = "".join(letter if letter.isprintable() else "?" for letter in name)
     return printable if len(printable) <= LONGEST else f"{printable[: LONGEST - 1]}…"

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from orchestrator.results.tradeoff import AXES, cells, tradeoff_table, varying_axes
+from orchestrator.results.tradeoff import AXES, find_varying_axes, group_cells, render_tradeoff
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, TRIAL
 from orchestrator.tracking.folder import WandbFolder
-from orchestrator.tracking.overview import curves
-from orchestrator.tracking.server import UnreachableError, redacted, viewer
+from orchestrator.tracking.overview import build_curves
+from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_key
 from tasks import paths
 from tasks.errors import UsageError
 from tasks.trial.row import Row
@@ -31,7 +31,7 @@ def report(sweep: SweepStore, project: str | None, entity: str | None, say: Call
 
     :raises UsageError: the extra is not installed, nothing is finished yet, or the server did not take it.
     """
-    wr = _library()
+    wr = _import_library()
     rows = [row for row in sweep.rows() if row["status"] == "finished"]
     if not rows:
         raise UsageError(f"{sweep.sweep_id} has no finished trials yet: there is nothing to report")
@@ -39,21 +39,22 @@ def report(sweep: SweepStore, project: str | None, entity: str | None, say: Call
     project = project or str(folder.place().get("project") or "advsweep")
     asked = entity or os.environ.get("WANDB_ENTITY")
     try:
-        owner = viewer()
+        owner = ask_viewer()
     except UnreachableError as error:
-        made = _made(wr, sweep, rows, project, asked or "entity")
+        made = _build_report(wr, sweep, rows, project, asked or "entity")
         name = sweep.path(paths.WANDB, SPECIFICATION)
         sweep.storage.write(name, made._to_model().spec.model_dump_json(by_alias=True, indent=1).encode())
         say(f"W&B: {error}; no report was made, its specification is in {sweep.storage.place(name)}")
         return
-    url, new = _within(
-        SAVE_LIMIT, lambda: _saved(wr, folder, _made(wr, sweep, rows, project, asked or str(owner["entity"])))
+    url, new = _run_within(
+        SAVE_LIMIT,
+        lambda: _save_report(wr, folder, _build_report(wr, sweep, rows, project, asked or str(owner["entity"]))),
     )
     folder.remember_report(url)
     say(f"{'created' if new else 'updated'} {url}")
 
 
-def _library() -> Any:
+def _import_library() -> Any:
     try:
         import wandb_workspaces.reports.v2 as wr
     except ImportError as error:
@@ -61,7 +62,7 @@ def _library() -> Any:
     return wr
 
 
-def _made(wr: Any, sweep: SweepStore, rows: Sequence[Row], project: str, entity: str) -> Any:
+def _build_report(wr: Any, sweep: SweepStore, rows: Sequence[Row], project: str, entity: str) -> Any:
     """The report as it should be, not saved.
 
     The run sets name no entity: then making them asks no server.
@@ -77,17 +78,17 @@ def _made(wr: Any, sweep: SweepStore, rows: Sequence[Row], project: str, entity:
         width="fluid",
         blocks=[
             wr.H1("Trade-off"),
-            wr.PanelGrid(runsets=[trials], panels=_trial_panels(wr, rows)),
-            *_curve_blocks(wr, rows, whole),
+            wr.PanelGrid(runsets=[trials], panels=_build_trial_panels(wr, rows)),
+            *_build_curve_blocks(wr, rows, whole),
             wr.H1("All configurations"),
-            wr.CodeBlock(code=tradeoff_table(rows).splitlines(), language="markdown"),
+            wr.CodeBlock(code=render_tradeoff(rows).splitlines(), language="markdown"),
         ],
     )
 
 
-def _trial_panels(wr: Any, rows: Sequence[Row]) -> list[Any]:
+def _build_trial_panels(wr: Any, rows: Sequence[Row]) -> list[Any]:
     clean, robust = wr.SummaryMetric("clean_accuracy"), wr.SummaryMetric("robust_accuracy")
-    varying = [axis for axis in varying_axes(cells(rows)) if axis in AXES and axis in NUMERIC]
+    varying = [axis for axis in find_varying_axes(group_cells(rows)) if axis in AXES and axis in NUMERIC]
     columns = [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(axis), display_name=axis) for axis in varying]
     columns += [
         wr.ParallelCoordinatesPlotColumn(clean, display_name="clean accuracy"),
@@ -106,9 +107,9 @@ def _trial_panels(wr: Any, rows: Sequence[Row]) -> list[Any]:
     ]
 
 
-def _curve_blocks(wr: Any, rows: Sequence[Row], whole: Any) -> list[Any]:
+def _build_curve_blocks(wr: Any, rows: Sequence[Row], whole: Any) -> list[Any]:
     """One line plot for each data set; none where every attack has the same budget."""
-    found = curves(rows)
+    found = build_curves(rows)
     if not found:
         return []
     panels = []
@@ -132,7 +133,7 @@ def _place(wr: Any, x: int, y: int, width: int, height: int) -> Any:
     return wr.Layout(x=x, y=y, w=width, h=height)
 
 
-def _saved(wr: Any, folder: WandbFolder, made: Any) -> tuple[str, bool]:
+def _save_report(wr: Any, folder: WandbFolder, made: Any) -> tuple[str, bool]:
     """Save under the address that is known, else as a new report; its address, and whether it is new."""
     known = folder.report().get("url")
     if known:
@@ -143,7 +144,7 @@ def _saved(wr: Any, folder: WandbFolder, made: Any) -> tuple[str, bool]:
     return str(made.url), not known
 
 
-def _within(seconds: float, work: Callable[[], T]) -> T:
+def _run_within(seconds: float, work: Callable[[], T]) -> T:
     """What the work returns. One that takes too long is left behind: the process ends soon after.
 
     :raises UsageError: it took too long, or failed.
@@ -161,7 +162,7 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
     thread.start()
     thread.join(seconds)
     if errors:
-        raise UsageError(redacted(f"W&B did not take the report: {type(errors[0]).__name__}: {errors[0]}"))
+        raise UsageError(redact_key(f"W&B did not take the report: {type(errors[0]).__name__}: {errors[0]}"))
     if not found:
         raise UsageError(f"W&B did not take the report within {seconds:g} s")
     return found[0]

@@ -24,7 +24,7 @@ from pathlib import Path
 import filelock
 
 from orchestrator.tracking.folder import WandbFolder, run_id
-from orchestrator.tracking.server import redacted, shown_url
+from orchestrator.tracking.server import redact_key, redact_url
 
 LOCK = "sending.lock"
 BATCH = 50
@@ -92,18 +92,18 @@ class Sender:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_environment(self._folder),
+                env=_build_environment(self._folder),
                 cwd=self._folder.path,
                 start_new_session=True,
             )
             in_time = self._waited(process, end)
             output.seek(0)
             text = output.read().decode(errors="replace")
-        text += "".join(map(errors_logged, set(self._logs()) - logs))
+        text += "".join(map(read_logged_errors, set(self._logs()) - logs))
         ids = {run_id(self._folder.sweep.sweep_id, key): key for key in keys}
-        sent = understood(text, ids)
+        sent = parse_output(text, ids)
         if not in_time:
-            sent.error = sent.error or f"{shown_url()} did not take the runs in time"
+            sent.error = sent.error or f"{redact_url()} did not take the runs in time"
         elif process.returncode and not sent.error:
             sent.error = f"wandb sync ended with exit code {process.returncode}"
         elif len(sent.keys) < len(keys) and not sent.error:
@@ -125,7 +125,7 @@ class Sender:
             _kill_group(process)
 
 
-def errors_logged(file: Path) -> str:
+def read_logged_errors(file: Path) -> str:
     """The errors in a log of `wandb sync`, in the form in which it prints others: a refused file is only told here."""
     found = ""
     for line in file.read_text(errors="replace").splitlines():
@@ -136,7 +136,7 @@ def errors_logged(file: Path) -> str:
     return found
 
 
-def understood(text: str, ids: dict[str, str]) -> Sent:
+def parse_output(text: str, ids: dict[str, str]) -> Sent:
     """What `wandb sync` has printed: a run is sent if it was finished and no error was printed about it.
 
     :param ids: run id -> key.
@@ -149,14 +149,14 @@ def understood(text: str, ids: dict[str, str]) -> Sent:
         if DETAILS in line:
             continue
         if ERROR.search(line):
-            errors.append(redacted(line.removeprefix("wandb: ").strip()))
+            errors.append(redact_key(line.removeprefix("wandb: ").strip()))
             failed |= set(named or ids.values())  # an error about no run in particular is about all of them
         elif FINISHED.search(line):
             finished |= dict.fromkeys(named)
     return Sent([key for key in finished if key not in failed], errors[0] if errors else None)
 
 
-def _environment(folder: WandbFolder) -> dict[str, str]:
+def _build_environment(folder: WandbFolder) -> dict[str, str]:
     """The user's own settings, less those that would end in another place or mode."""
     kept = {name: value for name, value in os.environ.items() if name not in ("WANDB_MODE", "WANDB_SERVICE")}
     return {**kept, **folder.environment(), "WANDB_SILENT": "false", "COLUMNS": "1000"}

@@ -21,27 +21,27 @@ class UnreachableError(Exception):
     """The server cannot be used now; the message says why, and names no secret."""
 
 
-def base_url() -> str:
+def find_base_url() -> str:
     """Where the server is: `$WANDB_BASE_URL`, what `wandb login --host` has kept, or the public one."""
     import wandb
 
     return str(os.environ.get("WANDB_BASE_URL") or wandb.setup().settings.base_url).rstrip("/")
 
 
-def shown_url() -> str:
+def redact_url() -> str:
     """The server for messages, without a user or password in it."""
-    parts = urlsplit(base_url())
+    parts = urlsplit(find_base_url())
     return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
 
 
-def api_key() -> str | None:
+def find_api_key() -> str | None:
     """The key for the server: `$WANDB_API_KEY`, or what `wandb login` left in the netrc file; null if there is none."""
     if key := os.environ.get("WANDB_API_KEY"):
         return key
     named = os.environ.get("NETRC")
     for file in [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]:
         try:
-            found = netrc.netrc(file).authenticators(urlsplit(base_url()).netloc)
+            found = netrc.netrc(file).authenticators(urlsplit(find_base_url()).netloc)
         except (OSError, netrc.NetrcParseError):
             continue
         if found and found[2]:
@@ -49,22 +49,22 @@ def api_key() -> str | None:
     return None
 
 
-def redacted(text: str) -> str:
+def redact_key(text: str) -> str:
     """The text without the key."""
-    key = api_key()
+    key = find_api_key()
     return text.replace(key, "***") if key else text
 
 
-def viewer() -> dict[str, Any]:
+def ask_viewer() -> dict[str, Any]:
     """Whose key it is, asked of the server in one short question.
 
     :raises UnreachableError: there is no key, the server does not answer in time, or it does not take the key.
     """
-    key = api_key()
+    key = find_api_key()
     if not key:
         raise UnreachableError("there is no key: set WANDB_API_KEY or run `wandb login`")
     request = urllib.request.Request(
-        f"{base_url()}/graphql",
+        f"{find_base_url()}/graphql",
         data=json.dumps({"query": "query Viewer { viewer { id entity username } }"}).encode(),
         headers={
             "Content-Type": "application/json",
@@ -76,10 +76,10 @@ def viewer() -> dict[str, Any]:
             found = (json.loads(answer.read(MOST_BYTES)).get("data") or {}).get("viewer")
     except urllib.error.HTTPError as error:
         refused = "does not take the key" if error.code in (401, 403) else "cannot answer"
-        raise UnreachableError(f"{shown_url()} {refused} (status {error.code})") from None
+        raise UnreachableError(f"{redact_url()} {refused} (status {error.code})") from None
     except (OSError, ValueError, AttributeError) as error:
         reason = getattr(error, "reason", None) or error
-        raise UnreachableError(redacted(f"{shown_url()} cannot be reached: {reason}")) from None
+        raise UnreachableError(redact_key(f"{redact_url()} cannot be reached: {reason}")) from None
     if not found:
-        raise UnreachableError(f"{shown_url()} does not take the key")
+        raise UnreachableError(f"{redact_url()} does not take the key")
     return dict(found)

@@ -8,7 +8,7 @@ import shutil
 from typing import Any
 
 from orchestrator.tracking.content import RunContent, Table
-from orchestrator.tracking.folder import WandbFolder, run_id, stay_inside
+from orchestrator.tracking.folder import WandbFolder, keep_inside, run_id
 
 CONFUSION = "wandb/confusion_matrix/v1"
 """W&B's own drawing of a confusion matrix."""
@@ -18,7 +18,7 @@ class Writer:
     """Writes runs into the folder of one sweep; one at a time, in one process."""
 
     def __init__(self, folder: WandbFolder, project: str) -> None:
-        stay_inside(folder)
+        keep_inside(folder)
         import wandb
 
         self._wandb: Any = wandb

@@ -9,17 +9,17 @@ from torch.nn import functional as F
 from tasks.data.settings import AugmentSettings
 
 
-def augmented(pixels: Tensor, settings: AugmentSettings, draw: torch.Generator) -> Tensor:
+def augment_images(pixels: Tensor, settings: AugmentSettings, draw: torch.Generator) -> Tensor:
     """uint8 [N, C, H, W] -> the same shape, cropped and flipped as the settings say."""
     if settings.crop:
-        pixels = _cropped(pixels, settings.crop, draw)
+        pixels = _crop_images(pixels, settings.crop, draw)
     if settings.flip:
         mirrored = torch.rand(len(pixels), generator=draw) < 0.5
         pixels = torch.where(mirrored.view(-1, 1, 1, 1).to(pixels.device), pixels.flip(3), pixels)
     return pixels
 
 
-def _cropped(pixels: Tensor, pad: int, draw: torch.Generator) -> Tensor:
+def _crop_images(pixels: Tensor, pad: int, draw: torch.Generator) -> Tensor:
     count, _, height, width = pixels.shape
     top, left = (torch.randint(0, 2 * pad + 1, (count,), generator=draw).to(pixels.device) for _ in range(2))
     windows = F.pad(pixels, (pad,) * 4).unfold(2, height, 1).unfold(3, width, 1)

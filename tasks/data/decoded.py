@@ -18,38 +18,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
-from tasks.data.images import Images, resized
+from tasks.data.images import Images, resize_images
 from tasks.data.listing import Listing
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Progress
 from tasks.errors import UsageError
-from tasks.fingerprints import cache_folder, fingerprint
-from tasks.keys import digest
-from tasks.paths import temporary
+from tasks.fingerprints import cache_folder, hash_folder
+from tasks.keys import hash_json
+from tasks.paths import make_temporary_name
 
 VERSION = 1
 """Raised when the same file would be decoded to other pixels than before."""
 
 
-def decoded(listings: Sequence[Listing], settings: DatasetSettings, progress: Progress | None = None) -> list[Images]:
+def load_decoded(
+    listings: Sequence[Listing], settings: DatasetSettings, progress: Progress | None = None
+) -> list[Images]:
     """The images of each listing; the pixels are mapped from files, which are made where they are not there.
 
     :raises UsageError: images are corrupt, counted and named over all listings; or the cache folder cannot be written.
     """
-    targets = [cache_folder() / "decoded" / f"{_key(listing, settings)}.npy" for listing in listings]
+    targets = [cache_folder() / "decoded" / f"{_make_key(listing, settings)}.npy" for listing in listings]
     corrupt: list[Path] = []
     for listing, target in zip(listings, targets, strict=True):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(target):
-                corrupt += [] if _whole(target) else _write(listing, settings, target, progress)
+            with _hold_lock(target):
+                corrupt += [] if _is_whole(target) else _write(listing, settings, target, progress)
         except OSError as error:
             raise UsageError(
                 f"decoded images cannot be kept in {target.parent}: {error.strerror or error}; "
                 "set ADVSWEEP_CACHE to a folder that can be written and has room"
             ) from error
     _refuse(corrupt, listings)
-    return [_mapped(listing, target) for listing, target in zip(listings, targets, strict=True)]
+    return [_map_file(listing, target) for listing, target in zip(listings, targets, strict=True)]
 
 
 def _refuse(corrupt: list[Path], listings: Sequence[Listing]) -> None:
@@ -61,32 +63,36 @@ def _refuse(corrupt: list[Path], listings: Sequence[Listing]) -> None:
     raise UsageError(f"{root}: {len(corrupt)} of {total} images are corrupt: {shown}")
 
 
-def _mapped(listing: Listing, file: Path) -> Images:
+def _map_file(listing: Listing, file: Path) -> Images:
     pixels = torch.from_numpy(np.load(file, mmap_mode="c"))
     return Images(pixels, torch.tensor(listing.labels, dtype=torch.int64), listing.classes)
 
 
-def _key(listing: Listing, settings: DatasetSettings) -> str:
-    content = {"version": VERSION, "files": fingerprint(listing.folder, listing.files), "order": digest(listing.files)}
-    return digest({**content, "image_size": settings.image_size, "channels": settings.channels or 3})
+def _make_key(listing: Listing, settings: DatasetSettings) -> str:
+    content = {
+        "version": VERSION,
+        "files": hash_folder(listing.folder, listing.files),
+        "order": hash_json(listing.files),
+    }
+    return hash_json({**content, "image_size": settings.image_size, "channels": settings.channels or 3})
 
 
-def _whole(target: Path) -> bool:
+def _is_whole(target: Path) -> bool:
     """Whether the file is there with the checksum that it was written with; read only if it is new or has changed."""
     checksum = target.with_suffix(".sha256")
     if not target.is_file() or not checksum.is_file():
         return False
-    return fingerprint(target.parent, [target.name]) == checksum.read_text()
+    return hash_folder(target.parent, [target.name]) == checksum.read_text()
 
 
 def _write(listing: Listing, settings: DatasetSettings, target: Path, progress: Progress | None) -> list[Path]:
     """Decode into the file, unless images are corrupt: these are returned."""
-    draft = target.with_name(temporary(target.name, uuid.uuid4().hex[:8]))
+    draft = target.with_name(make_temporary_name(target.name, uuid.uuid4().hex[:8]))
     try:
         corrupt = _decode_all(listing, settings, draft, progress)
         if not corrupt:
             draft.replace(target)
-            target.with_suffix(".sha256").write_text(fingerprint(target.parent, [target.name]))
+            target.with_suffix(".sha256").write_text(hash_folder(target.parent, [target.name]))
         return corrupt
     finally:
         draft.unlink(missing_ok=True)
@@ -116,11 +122,11 @@ def _decode(path: Path, settings: DatasetSettings) -> Tensor:
     :raises RuntimeError: the file is no image that can be decoded.
     """
     mode = ImageReadMode.GRAY if settings.channels == 1 else ImageReadMode.RGB
-    return resized(decode_image(str(path), mode)[None], settings)[0]
+    return resize_images(decode_image(str(path), mode)[None], settings)[0]
 
 
 @contextlib.contextmanager
-def _alone(target: Path) -> Iterator[None]:
+def _hold_lock(target: Path) -> Iterator[None]:
     """Hold a lock that the system releases when this process ends, however it ends; none where there is no fcntl."""
     try:
         import fcntl

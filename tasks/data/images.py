@@ -42,7 +42,7 @@ class Splits:
     test: Images
 
 
-def resized(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) -> Tensor:
+def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) -> Tensor:
     """uint8 [N, C, H, W] at the size and number of channels of the settings.
 
     Resizing is bilinear with antialiasing, as torchvision and PIL do it.
@@ -60,7 +60,7 @@ def resized(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) -> Ten
     return torch.cat(parts)
 
 
-def divided(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def divide_places(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Places of what stays and of a share that is taken, both ascending, chosen by a seed."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     taken = round(share * count)
@@ -71,11 +71,11 @@ def divide(images: Images, share: float, seed: int) -> tuple[Images, Images]:
     """Split off a share of the images, chosen by a seed: what stays, what was taken."""
     if round(share * len(images)) == 0:
         return images, Images(images.pixels[:0], images.labels[:0], images.classes)  # nothing is copied
-    kept, taken = divided(len(images), share, seed)
+    kept, taken = divide_places(len(images), share, seed)
     return images.select(kept), images.select(taken)
 
 
-def balanced(labels: Tensor, count: int, seed: int) -> Tensor:
+def select_balanced(labels: Tensor, count: int, seed: int) -> Tensor:
     """Places of so many images, ascending: as many of each class as can be, chosen by a seed.
 
     :param labels: int64 [N].
@@ -89,7 +89,7 @@ def balanced(labels: Tensor, count: int, seed: int) -> Tensor:
     return order[rank.argsort(stable=True)[:count]].sort().values
 
 
-def splits(train: Images, test: Images, settings: DatasetSettings) -> Splits:
+def make_splits(train: Images, test: Images, settings: DatasetSettings) -> Splits:
     """Limit the training images and hold out the validation part."""
     division: SplitSettings = settings.split
     if settings.train_examples and settings.train_examples < len(train):
@@ -99,6 +99,6 @@ def splits(train: Images, test: Images, settings: DatasetSettings) -> Splits:
     return Splits(train, validation, test)
 
 
-def as_float(pixels: Tensor) -> Tensor:
+def convert_to_float(pixels: Tensor) -> Tensor:
     """uint8 [N, C, H, W] -> float in [0, 1], channels last."""
     return pixels.float().div_(255).contiguous(memory_format=torch.channels_last)

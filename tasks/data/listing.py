@@ -52,7 +52,7 @@ def list_classes(folder: Path, folders: dict[str, str], what: str) -> Listing:
     return Listing(folder, tuple(classes), files, labels)
 
 
-def sizes(listing: Listing, settings: DatasetSettings) -> tuple[int, int]:
+def count_images(listing: Listing, settings: DatasetSettings) -> tuple[int, int]:
     """How many training and test images a listing that is not divided gives."""
     count = min(settings.examples or len(listing.files), len(listing.files))
     test = round(settings.split.test * count)
@@ -63,9 +63,9 @@ def divide(listing: Listing, settings: DatasetSettings) -> tuple[Listing, Listin
     """The training and the test files: limited by `examples`, then divided by `split.test`, both by `split.seed`."""
     import torch
 
-    from tasks.data.images import balanced, divided
+    from tasks.data.images import divide_places, select_balanced
 
     if settings.examples and settings.examples < len(listing.files):
-        listing = listing.select(balanced(torch.tensor(listing.labels), settings.examples, settings.split.seed))
-    train, test = divided(len(listing.files), settings.split.test, settings.split.seed)
+        listing = listing.select(select_balanced(torch.tensor(listing.labels), settings.examples, settings.split.seed))
+    train, test = divide_places(len(listing.files), settings.split.test, settings.split.seed)
     return listing.select(train), listing.select(test)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, inspect, source
+from tasks.data.source import Inspection, Progress, inspect_dataset, load_source
 from tasks.errors import UsageError
 
 
@@ -17,13 +17,13 @@ def prepare(settings: DatasetSettings, data_dir: Path | None, progress: Progress
     :raises UsageError: it cannot be downloaded from here (the message says exactly what to put where), files are
         missing, or images are corrupt (counted and named).
     """
-    known, folder = source(settings.name), settings.root or data_dir
+    known, folder = load_source(settings.name), settings.root or data_dir
     try:
-        found = inspect(settings, data_dir)
+        found = inspect_dataset(settings, data_dir)
     except UsageError:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         known.download(settings, folder, progress)
-        found = inspect(settings, data_dir)
+        found = inspect_dataset(settings, data_dir)
     known.decode(settings, folder, progress)
     return found

@@ -9,13 +9,13 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from tasks.data.registry import SOURCES
-from tasks.errors import choices
+from tasks.errors import list_choices
 from tasks.settings import Count, Number, Settings, keyed, unkeyed
 
 
-def _known_source(name: str) -> str:
+def _check_source(name: str) -> str:
     if name not in SOURCES:
-        raise PydanticCustomError("unknown", "{text}", {"text": f"unknown data set; {choices(SOURCES, name)}"})
+        raise PydanticCustomError("unknown", "{text}", {"text": f"unknown data set; {list_choices(SOURCES, name)}"})
     return name
 
 
@@ -42,7 +42,7 @@ class AugmentSettings(Settings):
 class DatasetSettings(Settings):
     """A data set, its size in pixels, its splits and its augmentation."""
 
-    name: Annotated[str, AfterValidator(_known_source)] = keyed()
+    name: Annotated[str, AfterValidator(_check_source)] = keyed()
     root: Path | None = unkeyed(None)
     """The folder of this data set; null: the folder given as `--data-dir`."""
     image_size: Count | None = keyed(None, ge=8, le=1024)

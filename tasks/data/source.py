@@ -59,18 +59,18 @@ class Source(Protocol):
         """
 
 
-def source(name: str) -> Source:
+def load_source(name: str) -> Source:
     """The source of that name; its module is imported now."""
     module, attribute = SOURCES[name].split(":")
     return cast(Source, getattr(importlib.import_module(module), attribute))
 
 
-def inspect(settings: DatasetSettings, data_dir: Path | None) -> Inspection:
+def inspect_dataset(settings: DatasetSettings, data_dir: Path | None) -> Inspection:
     """Inspect the data set that the settings name, at its own root or below the data folder.
 
     :raises UsageError: it cannot be read, or does not have as many images as the settings ask for.
     """
-    found = source(settings.name).inspect(settings, settings.root or data_dir)
+    found = load_source(settings.name).inspect(settings, settings.root or data_dir)
     total = found.train_images + found.test_images
     if settings.examples and settings.examples > total:
         raise UsageError(f"dataset.examples = {settings.examples}: {settings.name} has only {total} images")
@@ -82,7 +82,7 @@ def inspect(settings: DatasetSettings, data_dir: Path | None) -> Inspection:
     return found
 
 
-def needed_folder(settings: DatasetSettings, folder: Path | None, what: str) -> Path:
+def require_folder(settings: DatasetSettings, folder: Path | None, what: str) -> Path:
     """The folder of a data set that lives on disk.
 
     :raises UsageError: none was given, or it does not exist.

@@ -6,22 +6,22 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.base import MethodSettings
-from tasks.attacks.engine.norms import sizes
+from tasks.attacks.engine.norms import measure_sizes
 from tasks.errors import StageError
 
 TOLERANCE = 1e-5
 """Rounding allowed in a comparison with the budget, relative to it; and 1e-6 absolute."""
 
 
-def beyond(delta: Tensor, method: MethodSettings, scale: float) -> Tensor:
+def find_beyond(delta: Tensor, method: MethodSettings, scale: float) -> Tensor:
     """bool [N]: which perturbations [N, C, H, W] are larger than the budget; none where there is no budget."""
-    size = sizes(delta)[method.norm]
+    size = measure_sizes(delta)[method.norm]
     if method.eps is None:
         return torch.zeros_like(size, dtype=torch.bool)
     return size > method.eps * scale * (1 + TOLERANCE) + 1e-6
 
 
-def audit(clean: Tensor, adversarial: Tensor, method: MethodSettings, scale: float) -> None:
+def audit_examples(clean: Tensor, adversarial: Tensor, method: MethodSettings, scale: float) -> None:
     """Check that images are finite, in [0, 1] and, where the attack works within a budget, within it.
 
     :param scale: pixels per unit of eps.
@@ -34,9 +34,9 @@ def audit(clean: Tensor, adversarial: Tensor, method: MethodSettings, scale: flo
         raise StageError(f"{method.name} left the pixel range [0, 1]: {extremes}")
     if not method.bounded or method.eps is None:
         return
-    outside = beyond(adversarial - clean, method, scale)
+    outside = find_beyond(adversarial - clean, method, scale)
     if outside.any():
-        largest = float(sizes(adversarial - clean)[method.norm].max())
+        largest = float(measure_sizes(adversarial - clean)[method.norm].max())
         raise StageError(
             f"{method.name} left the {method.norm} ball of {method.eps * scale:.6g} in {int(outside.sum())} of "
             f"{len(clean)} images: the largest perturbation is {largest:.6g}"

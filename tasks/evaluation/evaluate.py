@@ -15,14 +15,14 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import Target, frozen, prepare
-from tasks.attacks.engine.job import Crafted, Job, aimed, crafter
-from tasks.attacks.engine.norms import sizes
-from tasks.data.images import Images, as_float
+from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare
+from tasks.attacks.engine.job import AttackJob, Crafted, load_attack, with_target_classes
+from tasks.attacks.engine.norms import measure_sizes
+from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
-from tasks.evaluation.audit import audit, beyond
+from tasks.evaluation.audit import audit_examples, find_beyond
 from tasks.evaluation.predict import choose, predict
-from tasks.evaluation.preview import Preview, spread
+from tasks.evaluation.preview import Preview, spread_evenly
 from tasks.evaluation.settings import AttackSettings
 from tasks.schema import EXAMPLES
 
@@ -60,16 +60,16 @@ def evaluate(
     :param surrogate: the model that examples are made against; null: the model itself.
     :raises StageError: the audit found a violation, or the split is smaller than `examples`.
     """
-    judge = frozen(model)
+    judge = freeze_copy(model)
     target = prepare(model if surrogate is None else surrogate, cells[0].precision)
     chosen = choose(judge, images, cells[0], seed)
-    shown = chosen[spread(len(chosen), images.pixels[0].numel())]
+    shown = chosen[spread_evenly(len(chosen), images.pixels[0].numel())]
     run = _Run(target, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
-    batches = list(_in_memory(run, chosen, cells[0].batch_size))
-    return [_joined(parts) for parts in zip(*batches, strict=True)]
+    batches = list(_attack_in_memory(run, chosen, cells[0].batch_size))
+    return [_join_parts(parts) for parts in zip(*batches, strict=True)]
 
 
-def _joined(parts: Sequence[Evaluation]) -> Evaluation:
+def _join_parts(parts: Sequence[Evaluation]) -> Evaluation:
     return Evaluation(
         pa.concat_tables([part.table for part in parts]), Preview.joined([part.preview for part in parts])
     )
@@ -79,7 +79,7 @@ def _joined(parts: Sequence[Evaluation]) -> Evaluation:
 class _Run:
     """What all batches share."""
 
-    target: Target
+    target: AttackedModel
     judge: nn.Module
     images: Images
     cells: Sequence[AttackSettings]
@@ -94,26 +94,26 @@ class _Run:
         job, found = self.crafted(index)
         return [self._judged(job, found[cell.method.label_steps], cell) for cell in self.cells]
 
-    def crafted(self, index: Tensor) -> tuple[Job, Crafted]:
+    def crafted(self, index: Tensor) -> tuple[AttackJob, Crafted]:
         """What is asked of the attack for the images at these places, and what it made."""
         first = self.cells[0]
-        clean, labels = as_float(self.images.pixels[index]), self.images.labels[index]
+        clean, labels = convert_to_float(self.images.pixels[index]), self.images.labels[index]
         counts = tuple(sorted({cell.method.label_steps for cell in self.cells}))
         # nobody tells who attacks by transfer whether the judge is fooled: its examples are made to the end
         stop = first.stop_when_fooled and not self.transfer
-        job = Job(self.target, clean, labels, counts, index, self.seed, stop, self._scale(first))
-        job = aimed(job, first.method)
+        job = AttackJob(self.target, clean, labels, counts, index, self.seed, stop, self._scale(first))
+        job = with_target_classes(job, first.method)
         return job, craft(job, first)
 
     def _scale(self, cell: AttackSettings) -> float:
         return self.std if cell.eps_space == "normalized" else 1.0
 
-    def _judged(self, job: Job, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
+    def _judged(self, job: AttackJob, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
         delta, scale = adversarial - job.clean, self._scale(cell)
-        audit(job.clean, adversarial, cell.method, scale)
+        audit_examples(job.clean, adversarial, cell.method, scale)
         before, after = predict(self.judge, job.clean), predict(self.judge, adversarial)
         # what is beyond the budget does not count: such an image stays as the model sees it unperturbed
-        unreached = beyond(delta, cell.method, scale) & before.classes.eq(job.labels)
+        unreached = find_beyond(delta, cell.method, scale) & before.classes.eq(job.labels)
         columns: dict[str, Any] = {
             "index": job.index,
             "label": job.labels,
@@ -122,27 +122,27 @@ class _Run:
             "clean_confidence": before.confidence,
             "adversarial_prediction": after.classes,
             "adversarial_confidence": after.confidence,
-            **sizes(delta),
+            **measure_sizes(delta),
             "robust": after.classes.eq(job.labels) | unreached,
         }
         schema = pa.schema([field for field in EXAMPLES if field.name != "stage_key"])
-        table = pa.table({name: _column(columns[name], schema.field(name), len(delta)) for name in schema.names})
+        table = pa.table({name: _build_column(columns[name], schema.field(name), len(delta)) for name in schema.names})
         return Evaluation(table, self._preview(job, delta))
 
-    def _preview(self, job: Job, delta: Tensor) -> Preview:
+    def _preview(self, job: AttackJob, delta: Tensor) -> Preview:
         kept = torch.isin(job.index, self.shown)
         index = job.index[kept]
         perturbation = delta[kept.to(delta.device)].cpu().numpy().astype(np.float16)
         return Preview(index.cpu().numpy(), self.images.pixels[index].cpu().contiguous().numpy(), perturbation)
 
 
-def _column(values: Tensor | None, field: pa.Field, length: int) -> pa.Array:
+def _build_column(values: Tensor | None, field: pa.Field, length: int) -> pa.Array:
     if values is None:
         return pa.nulls(length, field.type)
     return pa.array(values.cpu().numpy()).cast(field.type)
 
 
-def _in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Evaluation]]:
+def _attack_in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Evaluation]]:
     """Attack batch by batch; where one does not fit in memory it is halved, and so are all that follow.
 
     :raises StageError: not even one image fits.
@@ -152,7 +152,7 @@ def _in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Evaluation
         try:
             cells = run.cells_of(chosen[place : place + size])
         except RuntimeError as error:
-            if not _out_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
             cells = []
         if cells:
@@ -166,13 +166,13 @@ def _in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Evaluation
             torch.cuda.empty_cache()
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
-def craft(job: Job, settings: AttackSettings) -> Crafted:
+def craft(job: AttackJob, settings: AttackSettings) -> Crafted:
     """Adversarial images per number of steps; a budget of zero leaves every image as it is."""
     method = settings.method
     if method.eps == 0:
         return dict.fromkeys(job.counts, job.clean)
-    return crafter(method)(job, method)
+    return load_attack(method)(job, method)

@@ -11,21 +11,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.data.images import Images, as_float
+from tasks.data.images import Images, convert_to_float
 
 IMAGES = 256
 """Test images looked at; the first ones of the split."""
 
 
-def health(model: nn.Module, images: Images) -> dict[str, int | bool]:
+def check_gradients(model: nn.Module, images: Images) -> dict[str, int | bool]:
     """How many gradients were looked at, how many are zero, missing or not finite, and whether logits repeat.
 
     :param model: frozen, in evaluation mode.
     """
-    pixels, labels = as_float(images.pixels[:IMAGES]), images.labels[:IMAGES]
+    pixels, labels = convert_to_float(images.pixels[:IMAGES]), images.labels[:IMAGES]
     with torch.no_grad():
         deterministic = torch.equal(model(pixels), model(pixels))
-    gradient = _gradient(model, pixels, labels)
+    gradient = _compute_gradient(model, pixels, labels)
     largest = gradient.flatten(1).abs().amax(1)
     useless = (largest == 0) | ~torch.isfinite(largest)
     return {
@@ -35,7 +35,7 @@ def health(model: nn.Module, images: Images) -> dict[str, int | bool]:
     }
 
 
-def _gradient(model: nn.Module, pixels: Tensor, labels: Tensor) -> Tensor:
+def _compute_gradient(model: nn.Module, pixels: Tensor, labels: Tensor) -> Tensor:
     """The gradient of the loss by the pixels; zero where the model does not depend on them differentiably."""
     pixels = pixels.detach().requires_grad_(True)
     with torch.enable_grad():

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tasks.data.images import Images, as_float
+from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.settings import AttackSettings
-from tasks.seeds import generator
+from tasks.seeds import make_generator
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def choose(judge: nn.Module, images: Images, settings: AttackSettings, seed: int
 
     :raises StageError: the split has fewer images than are asked for.
     """
-    order = torch.randperm(len(images), generator=generator(seed, "examples"))
+    order = torch.randperm(len(images), generator=make_generator(seed, "examples"))
     if settings.only_correct:
-        order = order[torch.cat(list(_correct(judge, images, order, settings.batch_size)))]
+        order = order[torch.cat(list(_find_correct(judge, images, order, settings.batch_size)))]
     wanted = settings.examples or len(order)
     if wanted > len(order):
         which = "correctly classified test images" if settings.only_correct else "test images"
@@ -52,6 +52,6 @@ def choose(judge: nn.Module, images: Images, settings: AttackSettings, seed: int
     return order[:wanted].sort().values
 
 
-def _correct(judge: nn.Module, images: Images, order: Tensor, batch_size: int) -> Iterator[Tensor]:
+def _find_correct(judge: nn.Module, images: Images, order: Tensor, batch_size: int) -> Iterator[Tensor]:
     for index in order.split(batch_size):
-        yield predict(judge, as_float(images.pixels[index])).classes.eq(images.labels[index]).cpu()
+        yield predict(judge, convert_to_float(images.pixels[index])).classes.eq(images.labels[index]).cpu()

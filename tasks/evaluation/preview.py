@@ -80,7 +80,7 @@ class Preview:
         )
 
 
-def stored_preview(store: StageStore, key: str) -> Preview | None:
+def load_preview(store: StageStore, key: str) -> Preview | None:
     """What an attack stage keeps; null where it is missing, as in older versions, or corrupt."""
     content = store.readable(key, paths.PREVIEW)
     try:
@@ -89,7 +89,7 @@ def stored_preview(store: StageStore, key: str) -> Preview | None:
         return None
 
 
-def spread(count: int, values: int) -> list[int]:
+def spread_evenly(count: int, values: int) -> list[int]:
     """Evenly spaced positions of so many images, so that a split sorted by class shows several classes.
 
     :param values: pixel values of one image.

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from typing_extensions import Self
 
 from tasks.attacks.registry import Method
-from tasks.keys import canonical_json
+from tasks.keys import format_canonical_json
 from tasks.settings import Count, Settings, keyed, unkeyed
 from tasks.training.surrogate import SurrogateSettings
 
@@ -58,7 +58,7 @@ class AttackSettings(Settings):
     @cached_property
     def shared_text(self) -> str:
         """`shared` as canonical JSON; kept, since a grid asks for it once per trial."""
-        return canonical_json(self.shared())
+        return format_canonical_json(self.shared())
 
     def shared(self) -> dict[str, Any]:
         """The canonical settings without what cells of one run may differ in: steps, or a budget for the verdict."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.errors import StageError
-from tasks.models.registry import builder
+from tasks.models.registry import load_builder
 from tasks.models.settings import ModelSettings
 
 
@@ -22,8 +22,8 @@ class Normalized(nn.Module):
     def __init__(self, network: nn.Module, mean: float | list[float], std: float | list[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", _per_channel(mean))
-        self.register_buffer("std", _per_channel(std))
+        self.register_buffer("mean", _shape_per_channel(mean))
+        self.register_buffer("std", _shape_per_channel(std))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """float [N, C, H, W] in [0, 1] -> logits [N, classes]."""
@@ -35,7 +35,7 @@ Shapes = dict[str, list[int]]
 """Layer -> shape of its weight."""
 
 
-def weight_shapes(network: nn.Module) -> Shapes:
+def list_weight_shapes(network: nn.Module) -> Shapes:
     """The shape of every weight of a network, by its layer."""
     return {
         name.removesuffix(".weight"): list(weight.shape)
@@ -44,7 +44,7 @@ def weight_shapes(network: nn.Module) -> Shapes:
     }
 
 
-def _reshape(layer: nn.Module, shape: list[int]) -> None:
+def _reshape_layers(layer: nn.Module, shape: list[int]) -> None:
     """Give a layer the weights of another shape, all zero until they are loaded."""
     if isinstance(layer, nn.Conv2d):
         layer.out_channels, layer.in_channels = shape[0], shape[1] * layer.groups
@@ -60,7 +60,7 @@ def _reshape(layer: nn.Module, shape: list[int]) -> None:
         setattr(layer, name, torch.zeros(shape[:1] if buffer.ndim else [], dtype=buffer.dtype))
 
 
-def _per_channel(values: float | list[float]) -> Tensor:
+def _shape_per_channel(values: float | list[float]) -> Tensor:
     """A number as it is, one number for each colour as [C, 1, 1]."""
     return torch.tensor(values).view(-1, 1, 1) if isinstance(values, list) else torch.tensor(values)
 
@@ -110,19 +110,19 @@ class Description:
 
 def build(description: Description) -> Normalized:
     """A freshly initialised model; weights are drawn from torch's global generator."""
-    return _assembled(description).to(memory_format=torch.channels_last)
+    return _assemble(description).to(memory_format=torch.channels_last)
 
 
 def build_with_weights(description: Description, state: dict[str, Tensor]) -> Normalized:
     """The model with these weights, which must fit exactly; none are drawn first, which is slow for large layers."""
     with torch.device("meta"):
-        model = _assembled(description)
+        model = _assemble(description)
     model.load_state_dict({name: value.clone() for name, value in state.items()}, strict=True, assign=True)
     return model.to(memory_format=torch.channels_last)
 
 
-def _assembled(description: Description) -> Normalized:
-    network = builder(description.name)(description.channels, description.classes, description.stem)
+def _assemble(description: Description) -> Normalized:
+    network = load_builder(description.name)(description.channels, description.classes, description.stem)
     for name, shape in description.shapes.items():
-        _reshape(network.get_submodule(name), shape)
+        _reshape_layers(network.get_submodule(name), shape)
     return Normalized(network, description.mean, description.std)

@@ -16,8 +16,8 @@ from torch import fx, nn
 
 from tasks.data.settings import DatasetSettings
 from tasks.models.build import Description, Normalized
-from tasks.models.stored import stored_model
-from tasks.paths import temporary
+from tasks.models.stored import load_stored_model
+from tasks.paths import make_temporary_name
 from tasks.storage.stage_store import StageStore
 
 WEIGHTS, CODE, PREPROCESSING, EXAMPLE = "weights.safetensors", "model.py", "preprocessing.json", "example.py"
@@ -106,7 +106,7 @@ def export(
     :raises FileNotFoundError: there is no such stage.
     :raises CorruptArtifactError: its weights have changed since they were published.
     """
-    found = stored_model(store, key)
+    found = load_stored_model(store, key)
     description, model = found.description, found.model.eval()
     about = {
         "classes": list(classes),
@@ -120,8 +120,12 @@ def export(
         "stage_key": key,
         "metrics": found.record["metrics"],
     }
-    files = {CODE: source_code(model, description), EXAMPLE: EXAMPLE_CODE, PREPROCESSING: json.dumps(about, indent=1)}
-    draft = folder.with_name(temporary(folder.name, key[:8]))
+    files = {
+        CODE: generate_source(model, description),
+        EXAMPLE: EXAMPLE_CODE,
+        PREPROCESSING: json.dumps(about, indent=1),
+    }
+    draft = folder.with_name(make_temporary_name(folder.name, key[:8]))
     draft.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (draft / name).write_text(text)
@@ -130,33 +134,35 @@ def export(
     return folder
 
 
-def source_code(model: Normalized, description: Description) -> str:
+def generate_source(model: Normalized, description: Description) -> str:
     """Python code of the same model that imports torch alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph = fx.Tracer().trace(model.network)
     used = {str(node.target) for node in graph.nodes if node.op == "call_module"}
     layers = [
-        f'place(self, "{name}", {_constructor(layer)})' for name, layer in model.network.named_modules() if name in used
+        f'place(self, "{name}", {_write_constructor(layer)})'
+        for name, layer in model.network.named_modules()
+        if name in used
     ]
     return HEADER.format(
         name=description.name,
         classes=description.classes,
         channels=description.channels,
         layers=textwrap.indent("\n".join(layers), " " * 8),
-        forward=textwrap.indent(_forward(graph), " " * 4),
+        forward=textwrap.indent(_write_forward(graph), " " * 4),
         mean=tuple(model.mean.shape),
         std=tuple(model.std.shape),
     )
 
 
-def _constructor(layer: nn.Module) -> str:
+def _write_constructor(layer: nn.Module) -> str:
     """The call that makes the layer; batch norm's newer arguments are left out where they are the default."""
     text = repr(layer)
     return "nn." + (text.replace(", bias=True", "") if isinstance(layer, nn.BatchNorm2d) else text)
 
 
-def _forward(graph: fx.Graph) -> str:
+def _write_forward(graph: fx.Graph) -> str:
     """The traced forward method, without the annotations and deletions that fx adds."""
     signature, *body = graph.python_code("self").src.strip().splitlines()
     names = [node.name for node in graph.nodes if node.op == "placeholder"]

@@ -26,7 +26,7 @@ ARCHITECTURES = {
 """Name in a search space -> `module:builder`; a builder takes `channels`, `classes` and `stem`."""
 
 
-def builder(name: str) -> Callable[[int, int, str], nn.Module]:
+def load_builder(name: str) -> Callable[[int, int, str], nn.Module]:
     """The builder of that architecture; its module is imported now."""
     module, function = ARCHITECTURES[name].split(":")
     return cast("Callable[[int, int, str], nn.Module]", getattr(importlib.import_module(module), function))

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.errors import choices
-from tasks.fingerprints import file_digest
+from tasks.errors import list_choices
+from tasks.fingerprints import hash_file
 from tasks.models.registry import ARCHITECTURES, WITH_IMAGENET, WITHOUT_STEM
 from tasks.settings import Number, Settings, keyed, unkeyed
 
@@ -21,9 +21,9 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEFAULT = 0.5
 
 
-def _known(name: str) -> str:
+def _check_name(name: str) -> str:
     if name not in ARCHITECTURES:
-        raise PydanticCustomError("unknown", "{text}", {"text": f"unknown model; {choices(ARCHITECTURES, name)}"})
+        raise PydanticCustomError("unknown", "{text}", {"text": f"unknown model; {list_choices(ARCHITECTURES, name)}"})
     return name
 
 
@@ -45,7 +45,7 @@ def _read_weights(value: object) -> object:
         return value
     file = Path(value).expanduser()
     try:
-        return {"source": "file", "file": file, "sha256": file_digest(file)}
+        return {"source": "file", "file": file, "sha256": hash_file(file)}
     except OSError as error:
         text = f"is neither `imagenet` nor a file that can be read: {error.strerror}"
         raise PydanticCustomError("weights", "{text}", {"text": text}) from error
@@ -54,7 +54,7 @@ def _read_weights(value: object) -> object:
 class ModelSettings(Settings):
     """An architecture, its stem, its first weights, and the normalisation that is its first layer."""
 
-    name: Annotated[str, AfterValidator(_known)] = keyed()
+    name: Annotated[str, AfterValidator(_check_name)] = keyed()
     stem: Literal["cifar", "imagenet"] = keyed("cifar")
     """`cifar`: a 3x3 convolution of stride 1 and no pooling first; `imagenet`: 7x7, stride 2 and max pooling."""
     weights: Annotated[WeightsSettings | None, BeforeValidator(_read_weights)] = keyed(None)
@@ -72,7 +72,7 @@ class ModelSettings(Settings):
             raise PydanticCustomError("std", "std must be above 0")
         if self.weights and self.weights.source == "imagenet":
             if self.name not in WITH_IMAGENET:
-                text = f"there are no ImageNet weights of {self.name}; {choices(WITH_IMAGENET, self.name)}"
+                text = f"there are no ImageNet weights of {self.name}; {list_choices(WITH_IMAGENET, self.name)}"
                 raise PydanticCustomError("imagenet", "{text}", {"text": text})
             if self.stem != "imagenet":
                 raise PydanticCustomError("imagenet", "weights: imagenet needs stem: imagenet")
@@ -82,7 +82,9 @@ class ModelSettings(Settings):
         """Mean and standard deviation; one number where all colours have the same."""
         from_imagenet = self.weights is not None and self.weights.source == "imagenet"
         mean, std = (IMAGENET_MEAN, IMAGENET_STD) if from_imagenet else (DEFAULT, DEFAULT)
-        return _shortest(mean if self.mean is None else self.mean), _shortest(std if self.std is None else self.std)
+        return _drop_defaults(mean if self.mean is None else self.mean), _drop_defaults(
+            std if self.std is None else self.std
+        )
 
     def normalized(self) -> Self:
         """With the normalisation written out, and without a stem where the architecture has but one."""
@@ -91,5 +93,5 @@ class ModelSettings(Settings):
         return self.model_copy(update={"mean": mean, "std": std, "stem": stem})
 
 
-def _shortest(values: PerChannel) -> PerChannel:
+def _drop_defaults(values: PerChannel) -> PerChannel:
     return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tasks.models.build import Normalized
 
 
-def model_size(model: Normalized, shape: tuple[int, ...]) -> dict[str, int]:
+def measure_model(model: Normalized, shape: tuple[int, ...]) -> dict[str, int]:
     """Parameters, those that are not zero, and multiply-accumulates of one image [C, H, W]."""
     weights = list(model.parameters())
     model.eval()

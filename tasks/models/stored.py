@@ -25,7 +25,7 @@ class StoredModel:
     """Its weights, as safetensors."""
 
 
-def stored_model(store: StageStore, key: str) -> StoredModel:
+def load_stored_model(store: StageStore, key: str) -> StoredModel:
     """The model that a stage published.
 
     :raises FileNotFoundError: the stage is not in the store.

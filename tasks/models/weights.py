@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from tasks.errors import StageError
-from tasks.fingerprints import file_digest
+from tasks.fingerprints import hash_file
 from tasks.models.settings import ModelSettings
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
@@ -29,14 +29,14 @@ def load_initial(network: nn.Module, settings: ModelSettings) -> None:
     if settings.weights is None:
         return
     if settings.weights.source == "imagenet":
-        _fit(network, _imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings)
+        _fit(network, _load_imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings)
         return
     file = settings.weights.file
     assert file is not None, "weights from a file name it"
-    _fit(network, _from_file(file, settings.weights.sha256), str(file), settings)
+    _fit(network, _load_file(file, settings.weights.sha256), str(file), settings)
 
 
-def _imagenet(name: str) -> dict[str, Tensor]:
+def _load_imagenet(name: str) -> dict[str, Tensor]:
     from torchvision import models
 
     weights = models.get_model_weights(name)["IMAGENET1K_V1"]
@@ -51,10 +51,10 @@ def _imagenet(name: str) -> dict[str, Tensor]:
     return found
 
 
-def _from_file(file: Path, sha256: str | None) -> dict[str, Tensor]:
+def _load_file(file: Path, sha256: str | None) -> dict[str, Tensor]:
     """The tensors of a safetensors file or of one that torch.save wrote, by the names of the bare network."""
     try:
-        if sha256 and file_digest(file) != sha256:
+        if sha256 and hash_file(file) != sha256:
             raise StageError(f"model.weights: {file} is not the file that the plan was made with: its content differs")
         if file.suffix == ".safetensors":
             content: Any = safetensors.torch.load_file(file)
@@ -63,13 +63,13 @@ def _from_file(file: Path, sha256: str | None) -> dict[str, Tensor]:
     except OSError as error:
         raise StageError(f"model.weights: {file} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise StageError(f"model.weights: {file} holds no weights: {_first_line(error)}") from error
+        raise StageError(f"model.weights: {file} holds no weights: {_extract_first_line(error)}") from error
     except UnpicklingError as error:
         raise StageError(f"model.weights: {file} holds more than weights, and is refused") from error
-    return _bare(content, file)
+    return _strip_prefixes(content, file)
 
 
-def _bare(content: Any, file: Path) -> dict[str, Tensor]:
+def _strip_prefixes(content: Any, file: Path) -> dict[str, Tensor]:
     """Tensors by name, out of what training scripts wrap them in."""
     for name in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
@@ -109,5 +109,5 @@ def head_name(network: nn.Module) -> str:
     return names[-1]
 
 
-def _first_line(error: Exception) -> str:
+def _extract_first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -25,16 +25,16 @@ def choose_filters(model: Normalized, settings: PruneSettings, draw: torch.Gener
 
     :raises StageError: no convolution is in scope; the message lists the scopes there are.
     """
-    convolutions = in_scope(model.network, settings.scope)
+    convolutions = find_convolutions(model.network, settings.scope)
     chosen: Pruned = {}
     for name, convolution in convolutions.items():
         count = round(settings.ratio * convolution.out_channels)
-        order = importance(convolution.weight.detach(), settings, draw).argsort(stable=True)
+        order = score_filters(convolution.weight.detach(), settings, draw).argsort(stable=True)
         chosen[name] = sorted(order[:count].tolist())
     return {name: positions for name, positions in chosen.items() if positions}
 
 
-def in_scope(network: nn.Module, scope: str) -> dict[str, nn.Conv2d]:
+def find_convolutions(network: nn.Module, scope: str) -> dict[str, nn.Conv2d]:
     """The convolutions at or below a name, or all of them."""
     found = {
         name: module
@@ -47,7 +47,7 @@ def in_scope(network: nn.Module, scope: str) -> dict[str, nn.Conv2d]:
     return found
 
 
-def importance(weight: Tensor, settings: PruneSettings, draw: torch.Generator) -> Tensor:
+def score_filters(weight: Tensor, settings: PruneSettings, draw: torch.Generator) -> Tensor:
     """How much each filter of a convolution matters, float [filters] on the CPU."""
     if settings.importance == "random":
         return torch.rand(len(weight), generator=draw)
@@ -55,7 +55,7 @@ def importance(weight: Tensor, settings: PruneSettings, draw: torch.Generator) -
     return size.cpu()
 
 
-def merged(before: Pruned, more: Pruned) -> Pruned:
+def merge_pruned(before: Pruned, more: Pruned) -> Pruned:
     """Filters pruned by either."""
     names = sorted(before.keys() | more.keys())
     return {name: sorted({*before.get(name, ()), *more.get(name, ())}) for name in names}
@@ -73,7 +73,7 @@ class Mask:
         """The filters and biases of the convolutions, and weight and bias of the batch norm behind each."""
         if not pruned:
             return cls(())
-        modules, norms = dict(model.network.named_modules()), norm_behind(model.network)
+        modules, norms = dict(model.network.named_modules()), find_batch_norms(model.network)
         rows = []
         for name, positions in pruned.items():
             owners = [modules[name], *([norms[name]] if name in norms else [])]
@@ -88,7 +88,7 @@ class Mask:
             parameter.index_fill_(0, index, 0)
 
 
-def norm_behind(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
+def find_batch_norms(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
     """Convolution -> the batch norm that takes its output, as the network's own graph says."""
     modules = dict(network.named_modules())
     with warnings.catch_warnings():

@@ -11,8 +11,8 @@ import torch_pruning as tp
 from torch import Tensor, nn
 
 from tasks.errors import StageError
-from tasks.models.build import Normalized, Shapes, weight_shapes
-from tasks.pruning.filters import Pruned, importance, in_scope
+from tasks.models.build import Normalized, Shapes, list_weight_shapes
+from tasks.pruning.filters import Pruned, find_convolutions, score_filters
 from tasks.pruning.settings import PruneSettings
 
 Groups = list[list[str]]
@@ -28,28 +28,28 @@ def remove_filters(
     :returns: the weight shapes that are no longer the architecture's own; and convolution -> removed filters.
     :raises StageError: no convolution is in scope, or one shares its channels with a convolution outside.
     """
-    network, before = model.network.eval(), weight_shapes(model.network)
-    graph = _graph(network, torch.zeros(1, *shape, device=model.mean.device))
+    network, before = model.network.eval(), list_weight_shapes(model.network)
+    graph = _build_graph(network, torch.zeros(1, *shape, device=model.mean.device))
     removed: Pruned = {}
-    for names in _groups(network, graph, settings):
-        places = _least_important(network, names, settings, draw)
+    for names in _group_channels(network, graph, settings):
+        places = _select_least_important(network, names, settings, draw)
         removed |= dict.fromkeys(names, places) if places else {}
         group = graph.get_pruning_group(network.get_submodule(names[0]), tp.prune_conv_out_channels, idxs=places)
         if places:
             group.prune()
     model.to(memory_format=torch.channels_last)
-    after = weight_shapes(network)
+    after = list_weight_shapes(network)
     return {name: size for name, size in after.items() if size != before[name]}, removed
 
 
-def _graph(network: nn.Module, example: Tensor) -> tp.DependencyGraph:
+def _build_graph(network: nn.Module, example: Tensor) -> tp.DependencyGraph:
     with torch.enable_grad():  # the graph is read from what autograd records
         return tp.DependencyGraph().build_dependency(network, example)
 
 
-def _groups(network: nn.Module, graph: tp.DependencyGraph, settings: PruneSettings) -> Groups:
+def _group_channels(network: nn.Module, graph: tp.DependencyGraph, settings: PruneSettings) -> Groups:
     names = {module: name for name, module in network.named_modules()}
-    scope = in_scope(network, settings.scope)
+    scope = find_convolutions(network, settings.scope)
     groups: Groups = []
     for name, convolution in scope.items():
         if any(name in group for group in groups):
@@ -67,9 +67,11 @@ def _groups(network: nn.Module, graph: tp.DependencyGraph, settings: PruneSettin
     return groups
 
 
-def _least_important(network: nn.Module, names: list[str], settings: PruneSettings, draw: torch.Generator) -> list[int]:
+def _select_least_important(
+    network: nn.Module, names: list[str], settings: PruneSettings, draw: torch.Generator
+) -> list[int]:
     weights = [network.get_parameter(f"{name}.weight").detach() for name in names]
     count = min(round(settings.ratio * len(weights[0])), len(weights[0]) - 1)  # a layer without filters is none
-    total = torch.stack([importance(weight, settings, draw) for weight in weights]).sum(0)
+    total = torch.stack([score_filters(weight, settings, draw) for weight in weights]).sum(0)
     chosen: list[int] = sorted(total.argsort(stable=True)[:count].tolist())
     return chosen

@@ -12,14 +12,14 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from tasks.attacks.engine.fast_model import frozen
-from tasks.data.images import Images, as_float
+from tasks.attacks.engine.fast_model import freeze_copy
+from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.evaluate import Evaluation, evaluate
-from tasks.evaluation.gradient_check import health
+from tasks.evaluation.gradient_check import check_gradients
 from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import Normalized
-from tasks.models.size import model_size
+from tasks.models.size import measure_model
 from tasks.paths import EXAMPLES, PREVIEW
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
 from tasks.stages.context import Context, save_table
@@ -28,7 +28,7 @@ from tasks.trial.chain import Stage
 TIMED_BATCH = 64
 
 
-def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, dict[str, Any]]]:
+def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, dict[str, Any]]]:
     """Evaluate stages that one run serves; results in their order.
 
     :raises StageError: the model's weights are NaN, or the audit of the evaluator found a violation.
@@ -42,9 +42,9 @@ def attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluation, 
     spaces = {cell.eps_space for cell in cells}
     unit = description.pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
     found = evaluate(model, images, cells, first.seed, unit, surrogate)
-    cost = model_size(model, tuple(images.pixels.shape[1:]))
-    cost |= {"classes": description.classes, **health(frozen(model), images)}
-    measured = {"inference_seconds": inference_seconds(frozen(model), images)}
+    cost = measure_model(model, tuple(images.pixels.shape[1:]))
+    cost |= {"classes": description.classes, **check_gradients(freeze_copy(model), images)}
+    measured = {"inference_seconds": measure_inference(freeze_copy(model), images)}
     return [(result, {"metrics": {**result.counts(), **cost, **measured}}) for result in found]
 
 
@@ -62,12 +62,12 @@ def check_weights(model: Normalized) -> None:
             raise StageError(f"the model's weights are NaN or infinite: {name}")
 
 
-def inference_seconds(model: nn.Module, images: Images, repeats: int = 5) -> float:
+def measure_inference(model: nn.Module, images: Images, repeats: int = 5) -> float:
     """Seconds that one image takes in a batch of 64, the median of a few passes.
 
     :param model: frozen.
     """
-    pixels = as_float(images.pixels[:TIMED_BATCH])
+    pixels = convert_to_float(images.pixels[:TIMED_BATCH])
     times = []
     for _ in range(repeats + 1):
         started = time.perf_counter()

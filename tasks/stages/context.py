@@ -19,10 +19,10 @@ import torch
 from tasks.data.images import Images, Splits
 from tasks.data.loading import load_splits
 from tasks.models.build import Description, Normalized, build
-from tasks.models.stored import stored_model
+from tasks.models.stored import load_stored_model
 from tasks.models.weights import load_initial
 from tasks.paths import MODEL
-from tasks.seeds import derived
+from tasks.seeds import derive_seed
 from tasks.storage.stage_store import StageStore
 from tasks.trial.chain import Stage
 
@@ -48,19 +48,19 @@ class Context:
 
     def data(self, stage: Stage) -> Splits:
         """The splits of the stage's data set, on its device."""
-        return _on_device(stage.dataset, self.data_dir, self.torch_device())
+        return _load_on_device(stage.dataset, self.data_dir, self.torch_device())
 
     def upstream_model(self, stage: Stage, role: str = "model") -> tuple[Description, Normalized]:
         """The model that the stage builds on, checked against its record.
 
         :raises CorruptArtifactError: its bytes have changed, or are no model.
         """
-        found = stored_model(self.store, stage.upstream[role])
+        found = load_stored_model(self.store, stage.upstream[role])
         return found.description, found.model.to(self.torch_device())
 
 
 @functools.lru_cache(maxsize=1)
-def _on_device(settings: Any, data_dir: Path | None, device: torch.device) -> Splits:
+def _load_on_device(settings: Any, data_dir: Path | None, device: torch.device) -> Splits:
     found = load_splits(settings, data_dir)
     return Splits(*(part.to(device) for part in (found.train, found.validation, found.test)))
 
@@ -78,7 +78,7 @@ def save_table(draft: Path, name: str, table: pa.Table) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def versions() -> dict[str, str]:
+def collect_versions() -> dict[str, str]:
     """The versions that results may depend on."""
     found = {"python": platform.python_version()}
     for name in ("advsweep", "torch", "torchvision", "numpy"):
@@ -89,7 +89,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def input_channels(images: Images) -> int:
+def count_channels(images: Images) -> int:
     """Colours of the images."""
     return int(images.pixels.shape[1])
 
@@ -98,14 +98,14 @@ Outcome = dict[str, Any]
 """What `stage.json` gains: the model's description and metrics."""
 
 
-def initial_model(stage: Stage, context: Context) -> tuple[Description, Normalized]:
+def load_initial_model(stage: Stage, context: Context) -> tuple[Description, Normalized]:
     """The model that a stage starts from: its upstream's, or initial weights drawn from the trial's seed."""
     if "model" in stage.upstream:
         return context.upstream_model(stage)
     images = context.data(stage).test
-    description = Description.of(stage.model, input_channels(images), len(images.classes))
+    description = Description.of(stage.model, count_channels(images), len(images.classes))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived(stage.seed, "weights"))
+        torch.manual_seed(derive_seed(stage.seed, "weights"))
         model = build(description)
         load_initial(model.network, stage.model)
     return description, model.to(context.torch_device())

@@ -13,15 +13,15 @@ from typing import Any
 import torch
 
 from tasks.stages import prune, train
-from tasks.stages.attack import attack, save_examples
-from tasks.stages.context import Context, versions
+from tasks.stages.attack import run_attack, save_examples
+from tasks.stages.context import Context, collect_versions
 from tasks.trial.chain import Stage
 
 Record = dict[str, Any]
 """The content of a `stage.json`."""
 
 
-def run(stages: Sequence[Stage], context: Context) -> list[Record]:
+def run_stages(stages: Sequence[Stage], context: Context) -> list[Record]:
     """Compute stages that share one run, publish each, return their records in order.
 
     The upstream of every stage is in the store already.
@@ -30,13 +30,13 @@ def run(stages: Sequence[Stage], context: Context) -> list[Record]:
     torch.use_deterministic_algorithms(True, warn_only=True)
     clock = _Clock()
     if stages[0].kind == "attack":
-        results = attack(stages, context)
+        results = run_attack(stages, context)
         return [
             _publish(stage, context, clock, metrics, partial(save_examples, stage=stage, result=result))
             for stage, (result, metrics) in zip(stages, results, strict=True)
         ]
     (stage,) = stages
-    work = prune.prune if stage.kind == "prune" else train.train
+    work = prune.run_prune if stage.kind == "prune" else train.run_train
     return [_publish(stage, context, clock, {}, partial(work, stage, context))]
 
 
@@ -74,7 +74,7 @@ def _record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> R
         "sweep_id": context.sweep_id,
         "device": str(context.torch_device()),
         "threads": context.threads,
-        "versions": versions(),
+        "versions": collect_versions(),
         "seconds": max(clock.seconds(), trained_before),
         "started_at": clock.started_at.isoformat(),
         "finished_at": datetime.now(timezone.utc).isoformat(),
@@ -87,6 +87,6 @@ def _record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> R
 def run_chain(chain: Sequence[Stage], context: Context) -> dict[str, Record]:
     """The records of a whole chain by key, computing what is not in the store."""
     return {
-        stage.key: context.store.record(stage.key) if context.store.has(stage.key) else run([stage], context)[0]
+        stage.key: context.store.record(stage.key) if context.store.has(stage.key) else run_stages([stage], context)[0]
         for stage in chain
     }

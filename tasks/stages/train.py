@@ -15,27 +15,27 @@ from tasks.models.build import Normalized
 from tasks.paths import HISTORY
 from tasks.pruning.filters import Mask
 from tasks.schema import HISTORY as HISTORY_SCHEMA
-from tasks.seeds import derived, generator
-from tasks.stages.context import Context, Outcome, initial_model, save_model, save_table
-from tasks.training.checkpoint import Progress
-from tasks.training.examples import crafted_all
-from tasks.training.guards import summary
+from tasks.seeds import derive_seed, make_generator
+from tasks.stages.context import Context, Outcome, load_initial_model, save_model, save_table
+from tasks.training.checkpoint import TrainingProgress
+from tasks.training.examples import craft_all_examples
+from tasks.training.guards import summarize_training
 from tasks.training.loop import fit
-from tasks.training.objectives import Objective, adversarial, standard, with_ensemble
-from tasks.training.optimizers import optimizer
+from tasks.training.objectives import Objective, compute_standard_loss, make_adversarial, with_ensemble
+from tasks.training.optimizers import build_optimizer
 from tasks.training.settings import AdversarialFinetuneSettings, TrainSettings
 from tasks.trial.chain import Stage
 
 
-def train(stage: Stage, context: Context, draft: Path) -> Outcome:
+def run_train(stage: Stage, context: Context, draft: Path) -> Outcome:
     """Train, fine-tune or adversarially fine-tune; continue from the last epoch where a checkpoint stands."""
     settings = cast(TrainSettings, stage.settings)
-    description, model = initial_model(stage, context)
+    description, model = load_initial_model(stage, context)
     mask = Mask.of(model, description.pruned)
-    data, objective = _task(stage, context, model)
-    torch.manual_seed(derived(stage.seed, stage.kind, "torch"))
-    draw = generator(stage.seed, stage.kind, "draw")
-    progress = Progress(model, optimizer(model.parameters(), settings.optimizer), draw, [])
+    data, objective = _build_objective(stage, context, model)
+    torch.manual_seed(derive_seed(stage.seed, stage.kind, "torch"))
+    draw = make_generator(stage.seed, stage.kind, "draw")
+    progress = TrainingProgress(model, build_optimizer(model.parameters(), settings.optimizer), draw, [])
     resumed = _resume(progress, stage, context)
 
     def after_epoch() -> None:
@@ -43,35 +43,37 @@ def train(stage: Stage, context: Context, draft: Path) -> Outcome:
         if context.on_epoch:
             context.on_epoch(stage, progress.epoch)
 
-    seed = derived(stage.seed, stage.kind, "validation")
+    seed = derive_seed(stage.seed, stage.kind, "validation")
     augment = stage.dataset.augment
     fit(progress, data, settings, objective, augment, seed=seed, after_step=mask.apply, after_epoch=after_epoch)
     if progress.best is not None:
         model.load_state_dict(progress.best)
     save_model(draft, model, description)
-    save_table(draft, HISTORY, _history_table(stage, progress.history))
+    save_table(draft, HISTORY, _build_history(stage, progress.history))
     return {
         "model": description.to_json(),
-        "metrics": summary(progress.history, settings.keep),
+        "metrics": summarize_training(progress.history, settings.keep),
         "resumed_from": resumed,
         "training_seconds": sum(entry["seconds"] for entry in progress.history),
     }
 
 
-def _task(stage: Stage, context: Context, model: Normalized) -> tuple[Splits, Objective]:
+def _build_objective(stage: Stage, context: Context, model: Normalized) -> tuple[Splits, Objective]:
     """The images of a stage that trains, and what it minimises on them; `model` is what it starts from."""
     settings, data = cast(TrainSettings, stage.settings), context.data(stage)
     problem = settings.validation_problem(stage.dataset.split.validation)
     if problem:
         raise StageError(f"{stage.kind}.{problem}")
-    objective: Objective = standard
+    objective: Objective = compute_standard_loss
     if isinstance(settings, AdversarialFinetuneSettings):
         fixed = None
         if settings.fixed_examples:
-            data = replace(data, train=_chosen(data.train, settings.fixed_examples, stage.seed))
+            data = replace(data, train=_choose_images(data.train, settings.fixed_examples, stage.seed))
             if settings.attack:
-                fixed = crafted_all(model, data.train, settings.attack, derived(stage.seed, "fixed examples"))
-        objective = adversarial(settings, fixed)
+                fixed = craft_all_examples(
+                    model, data.train, settings.attack, derive_seed(stage.seed, "fixed examples")
+                )
+        objective = make_adversarial(settings, fixed)
     if settings.ensemble:
         roles = [f"surrogate_{number}" for number in range(len(settings.surrogates))]
         surrogates = [context.upstream_model(stage, role)[1] for role in roles]
@@ -79,18 +81,18 @@ def _task(stage: Stage, context: Context, model: Normalized) -> tuple[Splits, Ob
     return data, objective
 
 
-def _chosen(images: Images, count: int, seed: int) -> Images:
+def _choose_images(images: Images, count: int, seed: int) -> Images:
     """So many of the training images, by the seed of the trial.
 
     :raises StageError: there are fewer.
     """
     if count > len(images):
         raise StageError(f"adversarial_finetune.fixed_examples = {count}: there are only {len(images)} training images")
-    order = torch.randperm(len(images), generator=generator(seed, "fixed examples"))
+    order = torch.randperm(len(images), generator=make_generator(seed, "fixed examples"))
     return images.select(order[:count].to(images.pixels.device))
 
 
-def _resume(progress: Progress, stage: Stage, context: Context) -> int:
+def _resume(progress: TrainingProgress, stage: Stage, context: Context) -> int:
     """Restore the checkpoint, if one stands and is whole; how many epochs it saves."""
     storage, name = context.store.storage, context.store.checkpoint(stage.key)
     try:
@@ -103,6 +105,6 @@ def _resume(progress: Progress, stage: Stage, context: Context) -> int:
     return progress.epoch
 
 
-def _history_table(stage: Stage, history: list[dict[str, Any]]) -> pa.Table:
+def _build_history(stage: Stage, history: list[dict[str, Any]]) -> pa.Table:
     rows = [{"stage_key": stage.key, "stage": stage.kind, **entry} for entry in history]
     return pa.Table.from_pylist(rows, schema=HISTORY_SCHEMA)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyarrow import fs
 
 from tasks.errors import UsageError
-from tasks.paths import MARKER, temporary
+from tasks.paths import MARKER, make_temporary_name
 
 
 class LocalFolder:
@@ -41,7 +41,7 @@ class LocalFolder:
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole, replacing what had this name."""
         target = self._target(name)
-        draft = target.with_name(temporary(target.name, uuid.uuid4().hex[:8]))
+        draft = target.with_name(make_temporary_name(target.name, uuid.uuid4().hex[:8]))
         try:
             with self._unless_away():
                 _write(draft, content)
@@ -89,8 +89,8 @@ class LocalFolder:
     def publish(self, draft: Path, folder: str, last: str, *, replace: bool) -> bool:
         """Show the files of a local folder under a name; false where another process was first."""
         target, unique = self._target(folder), uuid.uuid4().hex[:12]
-        copy = target.with_name(temporary(target.name, unique))
-        before = target.with_name(temporary(target.name, f"{unique}.old"))
+        copy = target.with_name(make_temporary_name(target.name, unique))
+        before = target.with_name(make_temporary_name(target.name, f"{unique}.old"))
         try:
             with self._unless_away():
                 copy.mkdir()

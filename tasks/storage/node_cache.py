@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from tasks.errors import UsageError
 from tasks.fingerprints import cache_folder
-from tasks.paths import temporary
+from tasks.paths import make_temporary_name
 
 LIMIT = "ADVSWEEP_CACHE_GB"
 """Environment variable: what the models of this machine's cache may take together."""
@@ -73,7 +73,7 @@ class NodeCache:
         if len(content) > self.limit:
             return
         target = self.folder / checksum
-        draft = target.with_name(temporary(checksum, uuid.uuid4().hex[:8]))
+        draft = target.with_name(make_temporary_name(checksum, uuid.uuid4().hex[:8]))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(content)

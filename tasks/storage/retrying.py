@@ -37,7 +37,7 @@ logger = logging.getLogger("advsweep.storage")
 Result = TypeVar("Result")
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed later: a lost connection may, a full disk or a wrong key does not."""
     if not isinstance(error, OSError) or isinstance(error, StorageError):
         return False
@@ -46,7 +46,7 @@ def may_pass(error: BaseException) -> bool:
     return not REFUSED.search(str(error))
 
 
-def timeout_setting() -> float:
+def get_storage_timeout() -> float:
     """Seconds for which operations are tried again.
 
     :raises UsageError: the environment variable is no such number.
@@ -61,7 +61,7 @@ def timeout_setting() -> float:
     return seconds
 
 
-def patiently(call: Callable[..., Result], *arguments: Any, seconds: float, where: str) -> Result:
+def retry_patiently(call: Callable[..., Result], *arguments: Any, seconds: float, where: str) -> Result:
     """The result of a call that may be repeated; it is, while its errors may pass and the time is not up.
 
     :param where: the storage, for the message.
@@ -72,14 +72,14 @@ def patiently(call: Callable[..., Result], *arguments: Any, seconds: float, wher
 
     def tell(state: tenacity.RetryCallState) -> None:
         if state.attempt_number == 3:
-            logger.warning("%s does not answer: %s; trying for %g s", where, reason_of(_error(state)), seconds)
+            logger.warning("%s does not answer: %s; trying for %g s", where, find_reason(_make_error(state)), seconds)
 
     def give_up(state: tenacity.RetryCallState) -> Result:
-        error = _error(state)
-        raise StorageGoneError(f"{where} did not answer for {seconds:g} s: {reason_of(error)}") from error
+        error = _make_error(state)
+        raise StorageGoneError(f"{where} did not answer for {seconds:g} s: {find_reason(error)}") from error
 
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(may_pass),
+        retry=tenacity.retry_if_exception(is_transient),
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE),
         stop=tenacity.stop_after_delay(seconds),
         before_sleep=tell,
@@ -90,10 +90,10 @@ def patiently(call: Callable[..., Result], *arguments: Any, seconds: float, wher
     except OSError as error:
         if error.errno is not None or isinstance(error, StorageError):
             raise
-        raise StorageRefusedError(f"{where}: {reason_of(error)}") from error
+        raise StorageRefusedError(f"{where}: {find_reason(error)}") from error
 
 
-def reason_of(error: BaseException) -> str:
+def find_reason(error: BaseException) -> str:
     """One line for people: what is wrong, in the words of the system or the object store."""
     if isinstance(error, OSError) and error.errno:
         named = error.strerror if error.filename else None  # Arrow's errors name no file, and their text is long
@@ -117,7 +117,7 @@ PLAIN = {
 """What the texts of object stores mean."""
 
 
-def _error(state: tenacity.RetryCallState) -> BaseException:
+def _make_error(state: tenacity.RetryCallState) -> BaseException:
     assert state.outcome is not None, "an attempt has ended"
     error = state.outcome.exception()
     assert error is not None, "it ended with an error"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import CorruptArtifactError
-from tasks.keys import digest
+from tasks.keys import hash_json
 from tasks.paths import CHECKPOINTS, MODEL, STAGE_RECORD, STAGES
 from tasks.storage.node_cache import NodeCache
 from tasks.storage.storage import Storage
@@ -50,7 +50,7 @@ class StageStore:
             checksum = record.pop("checksum")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} cannot be read") from error
-        if checksum != digest(record) or record.get("key") != key or not isinstance(record.get("files"), dict):
+        if checksum != hash_json(record) or record.get("key") != key or not isinstance(record.get("files"), dict):
             raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} has changed since it was written")
         if not all(FILE_NAME.fullmatch(name) for name in record["files"]):
             raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} names files that are not beside it")
@@ -106,9 +106,9 @@ class StageStore:
 
     def publish(self, key: str, draft: Path, record: dict[str, Any]) -> dict[str, Any]:
         """Show a finished stage. Where another process was first, its artifact stays and its record is returned."""
-        files = {file.name: _fingerprint(file) for file in sorted(draft.iterdir())}
+        files = {file.name: _hash_bytes(file) for file in sorted(draft.iterdir())}
         record = {"format": RECORD_FORMAT, "key": key, **record, "files": files}
-        text = json.dumps({**record, "checksum": digest(record)}, indent=1, sort_keys=True)
+        text = json.dumps({**record, "checksum": hash_json(record)}, indent=1, sort_keys=True)
         (draft / STAGE_RECORD).write_text(text)
         if self.storage.local is None and MODEL in files:
             NodeCache.of_this_node().keep(files[MODEL]["sha256"], (draft / MODEL).read_bytes())
@@ -161,6 +161,6 @@ def _check_size(key: str, name: str, found: int | None, expected: int) -> None:
         raise CorruptArtifactError(f"stage {key[:12]}: {name} has {found} bytes instead of {expected}")
 
 
-def _fingerprint(file: Path) -> dict[str, Any]:
+def _hash_bytes(file: Path) -> dict[str, Any]:
     content = file.read_bytes()
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

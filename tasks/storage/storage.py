@@ -22,8 +22,8 @@ from tasks.errors import StorageError, UsageError
 from tasks.paths import CORRUPT, is_temporary
 from tasks.storage.local_folder import LocalFolder
 from tasks.storage.object_store import ObjectStore
-from tasks.storage.retrying import AT_THE_START, patiently, reason_of, timeout_setting
-from tasks.storage.uri import is_uri, opened, shown
+from tasks.storage.retrying import AT_THE_START, find_reason, get_storage_timeout, retry_patiently
+from tasks.storage.uri import is_uri, open_uri, redact_uri
 
 
 @dataclass(frozen=True)
@@ -48,45 +48,45 @@ class Storage:
 
     def path(self, name: str) -> str:
         """The full path of a name, for Arrow's readers."""
-        return f"{self.files.root}/{_inside(name)}"
+        return f"{self.files.root}/{_check_inside(name)}"
 
     def place(self, name: str) -> str:
         """Where something is, for people: a path, or a URI without its options."""
-        return self.path(name) if self.local else f"{shown(self.uri).rstrip('/')}/{_inside(name)}"
+        return self.path(name) if self.local else f"{redact_uri(self.uri).rstrip('/')}/{_check_inside(name)}"
 
     def read(self, name: str) -> bytes:
         """The content of a file.
 
         :raises FileNotFoundError: it is not there.
         """
-        content: bytes = self._do(self.files.read, _inside(name))
+        content: bytes = self._do(self.files.read, _check_inside(name))
         return content
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole, replacing what had this name."""
-        self._do(self.files.write, _inside(name), content)
+        self._do(self.files.write, _check_inside(name), content)
 
     def append(self, name: str, line: str) -> None:
         """Add a line to a file that this process alone writes."""
-        self._do(self.files.append, _inside(name), line)
+        self._do(self.files.append, _check_inside(name), line)
 
     def exists(self, name: str) -> bool:
         """Whether a file or folder has this name."""
-        return bool(self._do(self.files.exists, _inside(name)))
+        return bool(self._do(self.files.exists, _check_inside(name)))
 
     def size(self, name: str) -> int | None:
         """The bytes of a file; null where there is none."""
-        found: int | None = self._do(self.files.size, _inside(name))
+        found: int | None = self._do(self.files.size, _check_inside(name))
         return found
 
     def sizes(self, name: str) -> dict[str, int]:
         """The bytes of each file below a folder by its name inside; of a file, its own under an empty name."""
-        found: dict[str, int] = self._do(self.files.sizes, _inside(name))
+        found: dict[str, int] = self._do(self.files.sizes, _check_inside(name))
         return found
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, sorted, without what is still being written; none where there is no folder."""
-        return sorted(name for name in self._do(self.files.names, _inside(folder)) if not is_temporary(name))
+        return sorted(name for name in self._do(self.files.names, _check_inside(folder)) if not is_temporary(name))
 
     def scratch(self) -> Path:
         """A new folder on this machine, in which files are written before `publish` shows them."""
@@ -99,7 +99,7 @@ class Storage:
         :param replace: put aside what has this name, rather than keep it.
         """
         try:
-            return bool(self._do(partial(self.files.publish, replace=replace), draft, _inside(folder), last))
+            return bool(self._do(partial(self.files.publish, replace=replace), draft, _check_inside(folder), last))
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -109,21 +109,21 @@ class Storage:
         :raises FileNotFoundError: it is not there, perhaps because another process moved it.
         """
         aside = f"{CORRUPT}/{name}-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:4]}"
-        self._do(self.files.move, _inside(folder), _inside(aside))
+        self._do(self.files.move, _check_inside(folder), _check_inside(aside))
         return aside
 
     def remove(self, name: str) -> None:
         """Remove a file or a whole folder, if it is there."""
-        if not _inside(name):
+        if not _check_inside(name):
             raise UsageError(f"{self.uri}: a storage is not removed as a whole")
         self._do(self.files.remove, name)
 
     def _do(self, call: Any, *arguments: Any) -> Any:
         """Call, again where it may help."""
-        return patiently(call, *arguments, seconds=self.timeout, where=shown(self.uri))
+        return retry_patiently(call, *arguments, seconds=self.timeout, where=redact_uri(self.uri))
 
 
-def _inside(name: str) -> str:
+def _check_inside(name: str) -> str:
     """The name itself; empty is the storage.
 
     :raises UsageError: it would lead out of the storage.
@@ -140,11 +140,11 @@ def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
     :param established: it was there before: should a local folder be missing now, it is away, and waited for.
     :raises UsageError: no filesystem goes with the URI, it holds a secret, or a file stands where a folder is meant.
     """
-    text, seconds = str(uri), timeout_setting()
+    text, seconds = str(uri), get_storage_timeout()
     if is_uri(text) and not text.startswith("file://"):
-        filesystem, root = opened(text)
+        filesystem, root = open_uri(text)
         return Storage(text, ObjectStore(filesystem, root), seconds)
-    folder = Path(opened(text)[1] if is_uri(text) else text).expanduser().absolute()
+    folder = Path(open_uri(text)[1] if is_uri(text) else text).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--storage {text}: is a file, not a folder")
     return Storage(str(folder), LocalFolder(folder, established=established), seconds)
@@ -162,7 +162,7 @@ def check_writable(storage: Storage) -> None:
         quick.remove(probe)
     except OSError as error:
         cause = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
-        raise UsageError(f"--storage {shown(storage.uri)}: cannot be written: {reason_of(cause)}") from error
+        raise UsageError(f"--storage {redact_uri(storage.uri)}: cannot be written: {find_reason(cause)}") from error
 
 
 def establish(storage: Storage) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pyarrow import fs
 
-from tasks.errors import UsageError, choices
+from tasks.errors import UsageError, list_choices
 
 SCHEMES = ("file", "gs", "s3")
 OPTIONS = {
@@ -29,7 +29,7 @@ def is_uri(text: str) -> bool:
     return "://" in text
 
 
-def shown(text: str) -> str:
+def redact_uri(text: str) -> str:
     """A URI for people and logs: without user, password and options."""
     if not is_uri(text):
         return text
@@ -40,7 +40,7 @@ def shown(text: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def opened(text: str) -> tuple[fs.FileSystem, str]:
+def open_uri(text: str) -> tuple[fs.FileSystem, str]:
     """Arrow's filesystem of a URI, and the path in it, without a slash at the end.
 
     :raises UsageError: no filesystem goes with it, an option is unknown, or it holds a secret.
@@ -49,24 +49,30 @@ def opened(text: str) -> tuple[fs.FileSystem, str]:
         parts = urlsplit(text)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
     except ValueError as error:
-        raise UsageError(f"--storage {shown(text)}: {error}") from error
+        raise UsageError(f"--storage {redact_uri(text)}: {error}") from error
     _check(text, parts.scheme, parts.netloc, options)
     query = urlencode({**QUICK.get(parts.scheme, {}), **options})
     try:
         filesystem, root = fs.FileSystem.from_uri(urlunsplit(parts._replace(query=query)))
     except (ValueError, OSError, NotImplementedError) as error:
-        raise UsageError(f"--storage {shown(text)}: {error}") from error
+        raise UsageError(f"--storage {redact_uri(text)}: {error}") from error
     return filesystem, root.rstrip("/")
 
 
 def _check(text: str, scheme: str, place: str, options: dict[str, str]) -> None:
     if scheme not in SCHEMES:
-        raise UsageError(f"--storage {shown(text)}: {choices((f'{name}://' for name in SCHEMES), f'{scheme}://')}")
+        raise UsageError(
+            f"--storage {redact_uri(text)}: {list_choices((f'{name}://' for name in SCHEMES), f'{scheme}://')}"
+        )
     user = place.rpartition("@")[0]
     if user and (scheme, user) != ("gs", "anonymous"):
-        raise UsageError(f"--storage {shown(text)}: a key in the URI would be seen by others; {ELSEWHERE[scheme]}")
+        raise UsageError(f"--storage {redact_uri(text)}: a key in the URI would be seen by others; {ELSEWHERE[scheme]}")
     for name in options:
         if name not in OPTIONS[scheme]:
-            raise UsageError(f"--storage {shown(text)}: unknown option {name!r}; {choices(OPTIONS[scheme], name)}")
+            raise UsageError(
+                f"--storage {redact_uri(text)}: unknown option {name!r}; {list_choices(OPTIONS[scheme], name)}"
+            )
     if "@" in options.get("endpoint_override", ""):
-        raise UsageError(f"--storage {shown(text)}: a key in the endpoint would be seen by others; {ELSEWHERE[scheme]}")
+        raise UsageError(
+            f"--storage {redact_uri(text)}: a key in the endpoint would be seen by others; {ELSEWHERE[scheme]}"
+        )

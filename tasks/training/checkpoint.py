@@ -19,7 +19,7 @@ from tasks.storage.storage import Storage
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """A stage in progress."""
 
     model: nn.Module
@@ -45,7 +45,7 @@ class Progress:
             for key, value in entries.items():
                 (tensors if isinstance(value, Tensor) else plain)[f"optimizer/{place}/{key}"] = value
         tensors |= {f"best/{key}": value for key, value in (self.best or {}).items()}
-        tensors |= {f"random/{key}": value for key, value in _random_states(self.draw).items()}
+        tensors |= {f"random/{key}": value for key, value in _collect_random_states(self.draw).items()}
         header = {"history": self.history, "groups": state["param_groups"], "plain": plain}
         packed = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         storage.write(name, safetensors.torch.save(packed, {"progress": json.dumps(header)}))
@@ -55,22 +55,25 @@ class Progress:
 
         :raises ValueError: the content is no checkpoint of this model.
         """
-        tensors, header = _unpacked(content)
+        tensors, header = _unpack(content)
         try:
-            self.model.load_state_dict(_below(tensors, "model/"), strict=True)
+            self.model.load_state_dict(_select_below(tensors, "model/"), strict=True)
         except RuntimeError as error:
             raise ValueError("the checkpoint is of another model") from error
         state: dict[int, dict[str, Any]] = {}
-        for name, value in {**_below(tensors, "optimizer/"), **_below(header["plain"], "optimizer/")}.items():
+        for name, value in {
+            **_select_below(tensors, "optimizer/"),
+            **_select_below(header["plain"], "optimizer/"),
+        }.items():
             place, key = name.split("/", 1)
             state.setdefault(int(place), {})[key] = value
         self.optimizer.load_state_dict({"state": state, "param_groups": header["groups"]})
-        _set_random_states(_below(tensors, "random/"), self.draw)
+        _set_random_states(_select_below(tensors, "random/"), self.draw)
         self.history[:] = header["history"]
-        self.best = _below(tensors, "best/") or None
+        self.best = _select_below(tensors, "best/") or None
 
 
-def _unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _unpack(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         tensors = safetensors.torch.load(content)
         size = int.from_bytes(content[:8], "little")
@@ -80,11 +83,11 @@ def _unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, header
 
 
-def _below(entries: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _select_below(entries: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in entries.items() if name.startswith(prefix)}
 
 
-def _random_states(draw: torch.Generator) -> dict[str, Tensor]:
+def _collect_random_states(draw: torch.Generator) -> dict[str, Tensor]:
     states = {"draw": draw.get_state(), "torch": torch.get_rng_state()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()

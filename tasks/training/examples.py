@@ -6,15 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings
-from tasks.attacks.engine.fast_model import Target, prepare
-from tasks.attacks.engine.job import Job, crafter
-from tasks.data.images import Images, as_float
+from tasks.attacks.engine.fast_model import AttackedModel, prepare
+from tasks.attacks.engine.job import AttackJob, load_attack
+from tasks.data.images import Images, convert_to_float
 
 BATCH = 256
 
 
-def crafted(
-    target: Target, pixels: Tensor, labels: Tensor, method: MethodSettings, seed: int, index: Tensor | None = None
+def craft_examples(
+    target: AttackedModel,
+    pixels: Tensor,
+    labels: Tensor,
+    method: MethodSettings,
+    seed: int,
+    index: Tensor | None = None,
 ) -> Tensor:
     """Examples of the last step, float [N, C, H, W] in [0, 1], without a gradient.
 
@@ -23,21 +28,21 @@ def crafted(
     """
     count = method.label_steps
     index = torch.arange(len(labels)) if index is None else index
-    job = Job(target, pixels, labels, (count,), index, seed, stop_when_fooled=False)
-    return crafter(method)(job, method)[count].detach()
+    job = AttackJob(target, pixels, labels, (count,), index, seed, stop_when_fooled=False)
+    return load_attack(method)(job, method)[count].detach()
 
 
-def crafted_all(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
+def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
     target = prepare(model)
     parts = [
-        crafted(target, as_float(images.pixels[index]), images.labels[index], method, seed, index)
+        craft_examples(target, convert_to_float(images.pixels[index]), images.labels[index], method, seed, index)
         for index in torch.arange(len(images)).split(BATCH)
     ]
     return torch.cat(parts)
 
 
-def robust_accuracy(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> float | None:
+def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> float | None:
     """The share of images that is classified correctly under attack; null where there are none."""
     if not len(images):
         return None
@@ -45,6 +50,6 @@ def robust_accuracy(model: nn.Module, images: Images, method: MethodSettings, se
     correct = 0
     for index in torch.arange(len(images)).split(BATCH):
         labels = images.labels[index]
-        examples = crafted(target, as_float(images.pixels[index]), labels, method, seed, index)
+        examples = craft_examples(target, convert_to_float(images.pixels[index]), labels, method, seed, index)
         correct += int((~target.fooled(examples, labels)).sum())
     return correct / len(images)

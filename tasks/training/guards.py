@@ -7,8 +7,8 @@ from typing import Any
 from torch import nn
 
 from tasks.data.images import Images
-from tasks.training.checkpoint import Progress
-from tasks.training.examples import robust_accuracy
+from tasks.training.checkpoint import TrainingProgress
+from tasks.training.examples import measure_robust_accuracy
 from tasks.training.settings import Keep, TrainSettings
 
 COLLAPSE_SHARE, COLLAPSE_DROP = 0.5, 0.1
@@ -24,14 +24,14 @@ BEST: dict[Keep, tuple[str, int]] = {
 History = list[dict[str, Any]]
 
 
-def robust_validation(model: nn.Module, images: Images, settings: TrainSettings, seed: int) -> float | None:
+def validate_robustness(model: nn.Module, images: Images, settings: TrainSettings, seed: int) -> float | None:
     """Accuracy on the validation part under the validation attack; null where there is none of either."""
     if settings.validation_attack is None:
         return None
-    return robust_accuracy(model, images, settings.validation_attack, seed)
+    return measure_robust_accuracy(model, images, settings.validation_attack, seed)
 
 
-def collapsed_epoch(history: History) -> int | None:
+def find_collapsed_epoch(history: History) -> int | None:
     """The first epoch after which robust validation accuracy had collapsed: catastrophic overfitting
     (Wong et al. 2020, arXiv 2001.03994); null where it never did."""
     best = 0.0
@@ -45,7 +45,7 @@ def collapsed_epoch(history: History) -> int | None:
     return None
 
 
-def best_epoch(history: History, keep: Keep) -> int:
+def find_best_epoch(history: History, keep: Keep) -> int:
     """The epoch whose weights are kept; the first of equals.
 
     :param history: one entry at least.
@@ -57,15 +57,15 @@ def best_epoch(history: History, keep: Keep) -> int:
     return scores.index(max(scores))
 
 
-def note_best(progress: Progress, keep: Keep) -> None:
+def note_best(progress: TrainingProgress, keep: Keep) -> None:
     """Keep a copy of the weights where the epoch that has just ended is the best so far."""
-    if keep != "last" and best_epoch(progress.history, keep) == progress.epoch - 1:
+    if keep != "last" and find_best_epoch(progress.history, keep) == progress.epoch - 1:
         progress.best = {name: value.detach().clone() for name, value in progress.model.state_dict().items()}
 
 
-def summary(history: History, keep: Keep) -> dict[str, Any]:
+def summarize_training(history: History, keep: Keep) -> dict[str, Any]:
     """The metrics of a stage that trains: the epoch whose weights it publishes, and what was noticed on the way."""
     if not history:
         return {}
-    kept = history[best_epoch(history, keep)]
-    return {**kept, "epochs": len(history), "catastrophic_overfitting_epoch": collapsed_epoch(history)}
+    kept = history[find_best_epoch(history, keep)]
+    return {**kept, "epochs": len(history), "catastrophic_overfitting_epoch": find_collapsed_epoch(history)}

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.data.augment import augmented
-from tasks.data.images import Images, Splits, as_float
+from tasks.data.augment import augment_images
+from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.settings import AugmentSettings
 from tasks.errors import StageError
-from tasks.training.checkpoint import Progress
-from tasks.training.guards import note_best, robust_validation
+from tasks.training.checkpoint import TrainingProgress
+from tasks.training.guards import note_best, validate_robustness
 from tasks.training.objectives import Batch, Objective
 from tasks.training.settings import TrainSettings
 
@@ -23,7 +23,7 @@ EVALUATION_BATCH = 512
 
 
 def fit(
-    progress: Progress,
+    progress: TrainingProgress,
     data: Splits,
     settings: TrainSettings,
     objective: Objective,
@@ -42,17 +42,17 @@ def fit(
     """
     while progress.epoch < settings.epochs:
         started = time.perf_counter()
-        entry = _epoch(progress, data.train, settings, objective, augment, after_step)
+        entry = _run_epoch(progress, data.train, settings, objective, augment, after_step)
         loss, accuracy = assess(progress.model, data.validation)
-        robust = robust_validation(progress.model, data.validation, settings, seed)
+        robust = validate_robustness(progress.model, data.validation, settings, seed)
         entry |= {"validation_loss": loss, "validation_accuracy": accuracy, "robust_validation_accuracy": robust}
         progress.history.append(entry | {"seconds": time.perf_counter() - started})
         note_best(progress, settings.keep)
         after_epoch()
 
 
-def _epoch(
-    progress: Progress,
+def _run_epoch(
+    progress: TrainingProgress,
     images: Images,
     settings: TrainSettings,
     objective: Objective,
@@ -69,7 +69,7 @@ def _epoch(
         rate = settings.optimizer.lr * settings.schedule.factor(step, len(batches), settings.epochs)
         for group in progress.optimizer.param_groups:
             group["lr"] = rate
-        pixels = as_float(augmented(images.pixels[index], augment, progress.draw))
+        pixels = convert_to_float(augment_images(images.pixels[index], augment, progress.draw))
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             outcome = objective(model, Batch(pixels, images.labels[index], index), progress.draw)
         progress.optimizer.zero_grad(set_to_none=True)
@@ -89,17 +89,17 @@ def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None
         return None, None
     model.eval()
     with torch.no_grad():
-        parts = [_losses(model(pixels), labels) for pixels, labels in _batches(images)]
+        parts = [_sum_losses(model(pixels), labels) for pixels, labels in _split_batches(images)]
     loss, correct = torch.stack(parts).sum(0).tolist()
     return loss / len(images), correct / len(images)
 
 
-def _batches(images: Images) -> Iterator[tuple[Tensor, Tensor]]:
+def _split_batches(images: Images) -> Iterator[tuple[Tensor, Tensor]]:
     for pixels, labels in zip(
         images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True
     ):
-        yield as_float(pixels), labels
+        yield convert_to_float(pixels), labels
 
 
-def _losses(logits: Tensor, labels: Tensor) -> Tensor:
+def _sum_losses(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.stack([F.cross_entropy(logits, labels, reduction="sum"), logits.argmax(1).eq(labels).sum()])

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks.attacks.base import MethodSettings
-from tasks.attacks.engine.fast_model import Target, prepare
-from tasks.training.examples import crafted
+from tasks.attacks.engine.fast_model import AttackedModel, prepare
+from tasks.training.examples import craft_examples
 from tasks.training.settings import AdversarialFinetuneSettings, EnsembleSettings
 
 
@@ -28,27 +28,27 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepOutcome:
     """Loss of one batch, and the share that is classified correctly, weighted as the loss."""
 
     loss: Tensor
     accuracy: Tensor
 
 
-Objective = Callable[[nn.Module, Batch, torch.Generator], Outcome]
+Objective = Callable[[nn.Module, Batch, torch.Generator], StepOutcome]
 """(model, batch, random numbers) -> outcome."""
 
 
-def _assessed(logits: Tensor, labels: Tensor) -> Outcome:
-    return Outcome(F.cross_entropy(logits, labels), logits.detach().argmax(1).eq(labels).float().mean())
+def _assess_logits(logits: Tensor, labels: Tensor) -> StepOutcome:
+    return StepOutcome(F.cross_entropy(logits, labels), logits.detach().argmax(1).eq(labels).float().mean())
 
 
-def standard(model: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:  # noqa: ARG001
+def compute_standard_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:  # noqa: ARG001
     """Cross-entropy on the images as they are."""
-    return _assessed(model(batch.pixels), batch.labels)
+    return _assess_logits(model(batch.pixels), batch.labels)
 
 
-def adversarial(settings: AdversarialFinetuneSettings, fixed: Tensor | None = None) -> Objective:
+def make_adversarial(settings: AdversarialFinetuneSettings, fixed: Tensor | None = None) -> Objective:
     """(1 - lambda) L_clean + lambda L_adv.
 
     :param fixed: examples of the whole training split, float [N, C, H, W]; null: made for each batch, against the
@@ -56,24 +56,24 @@ def adversarial(settings: AdversarialFinetuneSettings, fixed: Tensor | None = No
     """
     weight, method = settings.weight, settings.attack
     if weight == 0 or method is None:
-        return standard
+        return compute_standard_loss
 
-    def objective(model: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
-        examples = fixed[batch.index] if fixed is not None else _own_examples(model, batch, method, draw)
-        hard = _assessed(model(examples), batch.labels)
+    def objective(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
+        examples = fixed[batch.index] if fixed is not None else _craft_own_examples(model, batch, method, draw)
+        hard = _assess_logits(model(examples), batch.labels)
         if weight == 1:
             return hard
-        easy = _assessed(model(batch.pixels), batch.labels)
+        easy = _assess_logits(model(batch.pixels), batch.labels)
         loss = (1 - weight) * easy.loss + weight * hard.loss
-        return Outcome(loss, (1 - weight) * easy.accuracy + weight * hard.accuracy)
+        return StepOutcome(loss, (1 - weight) * easy.accuracy + weight * hard.accuracy)
 
     return objective
 
 
-def _own_examples(model: nn.Module, batch: Batch, method: MethodSettings, draw: torch.Generator) -> Tensor:
+def _craft_own_examples(model: nn.Module, batch: Batch, method: MethodSettings, draw: torch.Generator) -> Tensor:
     """Examples against the model as it is now; its mode is restored."""
     model.eval()
-    examples = crafted(Target(model, model, model), batch.pixels, batch.labels, method, _seed(draw))
+    examples = craft_examples(AttackedModel(model, model, model), batch.pixels, batch.labels, method, _draw_seed(draw))
     model.train()
     return examples
 
@@ -85,14 +85,14 @@ def with_ensemble(inner: Objective, settings: EnsembleSettings, surrogates: Sequ
     """
     targets = [prepare(surrogate) for surrogate in surrogates]
 
-    def objective(model: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
+    def objective(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
         count = round(settings.share * len(batch.labels))
         chosen = int(torch.randint(0, len(targets) + settings.include_self, (), generator=draw))
         part = Batch(batch.pixels[:count], batch.labels[:count], batch.index[:count])
         if count and chosen == len(targets):
-            examples = _own_examples(model, part, settings.attack, draw)
+            examples = _craft_own_examples(model, part, settings.attack, draw)
         elif count:
-            examples = crafted(targets[chosen], part.pixels, part.labels, settings.attack, _seed(draw))
+            examples = craft_examples(targets[chosen], part.pixels, part.labels, settings.attack, _draw_seed(draw))
         else:
             examples = part.pixels
         return inner(model, replace(batch, pixels=torch.cat([examples, batch.pixels[count:]])), draw)
@@ -100,5 +100,5 @@ def with_ensemble(inner: Objective, settings: EnsembleSettings, surrogates: Sequ
     return objective
 
 
-def _seed(draw: torch.Generator) -> int:
+def _draw_seed(draw: torch.Generator) -> int:
     return int(torch.randint(0, 2**62, (), generator=draw))

@@ -10,7 +10,7 @@ from torch import nn
 from tasks.training.basic import AdamSettings, AdamWSettings, Optimizer, SgdSettings
 
 
-def optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+def build_optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
     """torch's optimizer of that name."""
     if isinstance(settings, SgdSettings):
         return torch.optim.SGD(

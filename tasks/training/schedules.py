@@ -70,7 +70,7 @@ class OneCycleSettings(ScheduleSettings):
     """Factors before the first and after the last step."""
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
-        share = _middle(step, steps_per_epoch * epochs)
+        share = _find_middle(step, steps_per_epoch * epochs)
         if share < self.peak:
             return self.start + (1 - self.start) * share / self.peak
         return self.end + (1 - self.end) * (1 - share) / (1 - self.peak)
@@ -89,13 +89,13 @@ class SlowStartFastDecaySettings(ScheduleSettings):
     end: Number = keyed(0.01, gt=0, le=1)
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
-        share = _middle(step, steps_per_epoch * epochs)
+        share = _find_middle(step, steps_per_epoch * epochs)
         if share < self.peak:
             return self.start + (1 - self.start) * (share / self.peak) ** 2
         return float(self.end ** ((share - self.peak) / (1 - self.peak)))
 
 
-def _middle(step: int, total: int) -> float:
+def _find_middle(step: int, total: int) -> float:
     """The middle of a step as a share of all: no step has the rate of either end, which may be zero."""
     return (step + 0.5) / max(1, total)
 

@@ -10,13 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
-from tasks.keys import mapping_text, text_digest
+from tasks.keys import format_mapping, hash_text
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
 from tasks.training.basic import SgdSettings
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.surrogate import SurrogateSettings
-from tasks.trial.trial import Trial, normalized
+from tasks.trial.trial import Trial, normalize_section
 
 Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]
 
@@ -66,10 +66,12 @@ class Stage:
         return self._text(settings.shared_text if isinstance(settings, AttackSettings) else settings.canonical_text)
 
     def _text(self, settings: str) -> str:
-        return identity_text(self.kind, self.seed, self.dataset, self.fingerprint, self.model, settings, self.upstream)
+        return format_identity(
+            self.kind, self.seed, self.dataset, self.fingerprint, self.model, settings, self.upstream
+        )
 
 
-def identity_text(
+def format_identity(
     kind: Kind,
     seed: int,
     dataset: DatasetSettings,
@@ -79,7 +81,7 @@ def identity_text(
     upstream: dict[str, str],
 ) -> str:
     """The content of a stage key. The model stands in the first stage only: the others inherit it."""
-    return mapping_text(
+    return format_mapping(
         {
             "kind": f'"{kind}"',
             "version": str(VERSIONS[kind]),
@@ -88,12 +90,12 @@ def identity_text(
             "data": f'"{fingerprint}"',
             "model": "null" if "model" in upstream else model.canonical_text,
             "settings": settings,
-            "upstream": mapping_text({role: f'"{key}"' for role, key in upstream.items()}),
+            "upstream": format_mapping({role: f'"{key}"' for role, key in upstream.items()}),
         }
     )
 
 
-def _stage(
+def _make_stage(
     kind: Kind,
     seed: int,
     dataset: DatasetSettings,
@@ -103,18 +105,20 @@ def _stage(
     on: tuple[tuple[str, str], ...],
 ) -> Stage:
     upstream = dict(on)
-    key = text_digest(identity_text(kind, seed, dataset, fingerprint, model, settings.canonical_text, upstream))
+    key = hash_text(format_identity(kind, seed, dataset, fingerprint, model, settings.canonical_text, upstream))
     return Stage(kind, key, seed, dataset, fingerprint, model, settings, upstream)
 
 
-def chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
+def build_chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
     """The stages of a trial in its canonical form, each after those that it builds on, the attack last.
 
     Surrogates, which settings name by a property `surrogates`, come first: `main_line` leaves them out.
     """
     sections = tuple((kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None)
     origin = _Origin(trial.seed, trial.dataset, fingerprint, trial.model)
-    surrogates, stages = _extended(origin, _line(origin, sections or (("train", UNTRAINED),)), "attack", trial.attack)
+    surrogates, stages = _extend(
+        origin, _extend_line(origin, sections or (("train", UNTRAINED),)), "attack", trial.attack
+    )
     if not surrogates:
         return stages
     main = {stage.key for stage in stages}
@@ -135,22 +139,22 @@ _Line = tuple[tuple[Stage, ...], tuple[Stage, ...]]
 
 
 @lru_cache(maxsize=65536)
-def _line(origin: _Origin, sections: tuple[tuple[Kind, Settings], ...]) -> _Line:
+def _extend_line(origin: _Origin, sections: tuple[tuple[Kind, Settings], ...]) -> _Line:
     """The model stages of a trial; what its first sections have made is shared with every trial that begins so."""
     if not sections:
         return (), ()
-    return _extended(origin, _line(origin, sections[:-1]), *sections[-1])
+    return _extend(origin, _extend_line(origin, sections[:-1]), *sections[-1])
 
 
-def _extended(origin: _Origin, line: _Line, kind: Kind, section: Settings) -> _Line:
+def _extend(origin: _Origin, line: _Line, kind: Kind, section: Settings) -> _Line:
     """A line with one more stage, and with the surrogates that this takes."""
     surrogates, stages = line
-    others = tuple(_surrogate(origin, asked) for asked in getattr(section, "surrogates", ()))
+    others = tuple(_build_surrogate(origin, asked) for asked in getattr(section, "surrogates", ()))
     on = tuple((f"surrogate_{number}", made[-1].key) for number, made in enumerate(others))
     if stages:
         on = (("model", stages[-1].key), *on)
     found = tuple(stage for made in others for stage in made)
-    return surrogates + found, (*stages, _stage(kind, *origin, section, on))
+    return surrogates + found, (*stages, _make_stage(kind, *origin, section, on))
 
 
 WHOLE: dict[Kind, type[TrainSettings]] = {
@@ -162,21 +166,21 @@ WHOLE: dict[Kind, type[TrainSettings]] = {
 
 
 @lru_cache(maxsize=4096)
-def _surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, ...]:
+def _build_surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, ...]:
     """The stages that make a surrogate: those of a trial that makes this model so, which then shares them."""
     sections: list[tuple[Kind, Settings]] = []
     for kind in MODEL_KINDS:
         section = getattr(asked, kind)
         if section is not None and kind in WHOLE:
-            section = normalized(WHOLE[kind].model_validate(section.document()))
+            section = normalize_section(WHOLE[kind].model_validate(section.document()))
         if section is not None:
             sections.append((kind, section))
     seed = origin.seed if asked.seed is None else asked.seed
-    _, stages = _line(origin._replace(seed=seed, model=asked.model), tuple(sections) or (("train", UNTRAINED),))
+    _, stages = _extend_line(origin._replace(seed=seed, model=asked.model), tuple(sections) or (("train", UNTRAINED),))
     return stages
 
 
-def main_line(chain: Sequence[Stage]) -> list[Stage]:
+def list_own_stages(chain: Sequence[Stage]) -> list[Stage]:
     """The stages of a chain that make and attack the trial's own model, the attack last."""
     by_key = {stage.key: stage for stage in chain}
     line = [chain[-1]]
@@ -185,8 +189,8 @@ def main_line(chain: Sequence[Stage]) -> list[Stage]:
     return line[::-1]
 
 
-def shared_run(stage: Stage) -> str:
+def make_run_key(stage: Stage) -> str:
     """The same for stages that one run computes together: attacks that differ in steps or in the verdict alone."""
     if not isinstance(stage.settings, AttackSettings):
         return stage.key
-    return text_digest(stage.shared_text)
+    return hash_text(stage.shared_text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.errors import ProblemsError
-from tasks.settings import problems
+from tasks.settings import describe_problems
 from tasks.trial.trial import Trial
 from tasks.yaml_files import NOT_SETTINGS, read_mapping
 
@@ -21,4 +21,4 @@ def read_trial(path: Path) -> Trial:
     try:
         return Trial.model_validate(content)
     except ValidationError as error:
-        raise ProblemsError(str(path), problems(error, Trial, "")) from error
+        raise ProblemsError(str(path), describe_problems(error, Trial, "")) from error

@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
-from tasks.keys import canonical_json, mapping_text, text_digest
+from tasks.keys import format_canonical_json, format_mapping, hash_text
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, keyed
@@ -41,18 +41,18 @@ class Trial(Settings):
     @property
     def trial_id(self) -> str:
         """The first 16 hex digits of the sha256 of the canonical configuration."""
-        return text_digest(mapping_text(self._parts()))[:16]
+        return hash_text(format_mapping(self._parts()))[:16]
 
     @property
     def replicate_id(self) -> str:
         """The same for all trials that differ only in their seed."""
-        return text_digest(mapping_text({**self._parts(), "seed": "null"}))[:16]
+        return hash_text(format_mapping({**self._parts(), "seed": "null"}))[:16]
 
     def _parts(self) -> dict[str, str]:
         """`canonical` as canonical JSON, by section."""
         values = {name: getattr(self, name) for name in _NAMES}
         return {
-            name: value.canonical_text if isinstance(value, Settings) else canonical_json(value)
+            name: value.canonical_text if isinstance(value, Settings) else format_canonical_json(value)
             for name, value in values.items()
         }
 
@@ -60,11 +60,11 @@ class Trial(Settings):
 _NAMES = tuple(Trial.model_fields)
 
 
-def normalized(section: Any) -> Any:
+def normalize_section(section: Any) -> Any:
     """A section without the settings that cannot matter; null where the stage would do nothing."""
     return section.normalized() if hasattr(section, "normalized") else section
 
 
-def normalized_trial(trial: Trial) -> Trial:
+def normalize_trial(trial: Trial) -> Trial:
     """The trial with every section in its canonical form."""
-    return Trial.model_construct(**{name: normalized(getattr(trial, name)) for name in Trial.model_fields})
+    return Trial.model_construct(**{name: normalize_section(getattr(trial, name)) for name in Trial.model_fields})

@@ -20,13 +20,13 @@ from rich.console import Console
 from benchmarks import sleeping
 from benchmarks.sleepers import SECONDS, SleepingWorker
 from orchestrator.cluster import node_watch
-from orchestrator.cluster.node import Place
-from orchestrator.options import Launch
+from orchestrator.cluster.node import WorkerPlace
+from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import Plan, plan_text
-from orchestrator.plan.prepare import Prepared
+from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run.driver import run_sweep
 from orchestrator.run.worker import StageWorker
-from orchestrator.status.facts import status_facts
+from orchestrator.status.facts import collect_facts
 from orchestrator.store.sweep_store import SweepStore
 from tasks.storage.storage import establish, open_storage
 from tasks.trial.chain import Stage
@@ -72,7 +72,7 @@ class FaultyWorker(SleepingWorker):
         counter.write_text(str(int(counter.read_text()) + 1))
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def ready(self) -> Place:
+    def ready(self) -> WorkerPlace:
         return replace(super().ready(), oom_kills=int(self._storage.read(KILLS)))
 
 
@@ -84,11 +84,11 @@ def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str
     storage.write(store.path("plan.json"), plan_text(plan))
     timeouts = {"prune": LIMIT, "adversarial_finetune": LIMIT}
     speeds = sleeping._speeds(plan, FaultyWorker.seconds)
-    prepared = Prepared(
+    prepared = PreparedSweep(
         plan, storage, store, plan.space.resources, {}, {}, speeds, plan.jobs(()), timeouts=timeouts  # type: ignore[arg-type]
     )  # fmt: skip
     shown = io.StringIO()
-    code = run_sweep(prepared, Launch("x", wandb="disabled", cpus=2), Console(file=shown, width=200), worker)
+    code = run_sweep(prepared, LaunchOptions("x", wandb="disabled", cpus=2), Console(file=shown, width=200), worker)
     return code, shown.getvalue()
 
 
@@ -126,5 +126,5 @@ def test_hanging_stages_and_stages_without_memory_fail_alone(tmp_path: Path, mon
     for row in found:
         if row["status"] == "finished":
             assert results_only(row) == expected[row["trial_id"]]
-    facts = status_facts(open_storage(storage), plan.sweep_id)
+    facts = collect_facts(open_storage(storage), plan.sweep_id)
     assert (facts["failures"], facts["preemptions"]) == (7, 0)

@@ -18,7 +18,7 @@ import pytest
 
 from orchestrator.plan.plan import make_plan
 from orchestrator.space.space import load
-from orchestrator.store.clean import leftovers
+from orchestrator.store.clean import find_leftovers
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import CorruptArtifactError, StorageRefusedError, UsageError
 from tasks.stages.context import Context
@@ -179,7 +179,7 @@ class TestSweep:
     def test_what_is_forgotten_is_removed(self, swept: Swept) -> None:
         sweeps = swept.storage.names("sweeps")
         swept.storage.write("stages/stray/model.safetensors", b"x")
-        assert {item.name for item in leftovers(swept.storage)} == {"stages/stray"}
+        assert {item.name for item in find_leftovers(swept.storage)} == {"stages/stray"}
         removed = run("clean", "--yes", *(part for sweep in sweeps for part in ("--forget", sweep)))
         assert "removed" in removed
         assert swept.storage.sizes("") == {}
@@ -206,8 +206,8 @@ def finished_stage(storage: Storage, key: str, content: bytes = b"weights") -> S
 KEY = "k" * 64
 FETCH = """
 import sys
-from tasks.storage import open_storage
-from tasks.store import StageStore
+from tasks.storage.storage import open_storage
+from tasks.storage.stage_store import StageStore
 store = StageStore(open_storage(sys.argv[1]))
 for _ in range(3):
     print(len(store.model_bytes(sys.argv[2])[1]))
@@ -344,7 +344,7 @@ def test_google_cloud_storage_keeps_stages_logs_and_sweeps() -> None:
         assert storage.place("sweeps/a") == "gs://bucket/team/sweeps/a"
         assert store.set_aside(KEY).startswith("corrupt/")
         assert (store.keys(), len(storage.names("corrupt"))) == ([], 1)
-        assert {item.name.partition("/")[0] for item in leftovers(storage)} == {"checkpoints", "corrupt"}
+        assert {item.name.partition("/")[0] for item in find_leftovers(storage)} == {"checkpoints", "corrupt"}
         for name in ("checkpoints", "corrupt", "sweeps"):
             storage.remove(name)
         assert storage.sizes("") == {}

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.plan.plan import make_plan, plan_text, sweep_id
+from orchestrator.plan.plan import make_plan, make_sweep_id, plan_text
 from orchestrator.results.export import export_trial
 from orchestrator.results.query import ask
 from orchestrator.space.space import build, load
-from orchestrator.store.clean import leftovers, remove
-from orchestrator.store.sweep_store import SweepStore, checked_records, find_sweep, find_trial
+from orchestrator.store.clean import find_leftovers, remove
+from orchestrator.store.sweep_store import SweepStore, check_records, find_sweep, find_trial
 from tasks.errors import CorruptArtifactError, StageError, UsageError
-from tasks.keys import digest
-from tasks.models.stored import stored_model
+from tasks.keys import hash_json
+from tasks.models.stored import load_stored_model
 from tasks.stages.context import Context
-from tasks.stages.run import run
+from tasks.stages.run import run_stages
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, open_storage
 from tasks.yaml_files import parse_yaml
@@ -110,7 +110,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("made") / "storage"
     plan = make_plan(build("victim", "victim", {**CONFIG, "train": {**CONFIG["train"], "epochs": 1}}), None)  # type: ignore[dict-item]
     stage = plan.trials[0].chain[0]
-    run([stage], Context(StageStore(open_storage(folder)), device="cpu"))
+    run_stages([stage], Context(StageStore(open_storage(folder)), device="cpu"))
     storage = open_storage(folder)
     storage.write(SweepStore(storage, plan.sweep_id).path("plan.json"), plan_text(plan))
     return folder, stage.key
@@ -126,7 +126,7 @@ def planted(made: tuple[Path, str], name: str, content: bytes, *, forged: bool =
         record = json.loads((stage / "stage.json").read_bytes())
         record["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         record.pop("checksum")
-        (stage / "stage.json").write_text(json.dumps({**record, "checksum": digest(record)}))
+        (stage / "stage.json").write_text(json.dumps({**record, "checksum": hash_json(record)}))
     PLANTED.append(before)
     return StageStore(open_storage(folder))
 
@@ -152,9 +152,9 @@ def test_a_planted_artifact_is_named_and_runs_nothing(
     harmful = pickle.dumps(Harmful(tmp_path / "ran"))
     store = planted(made, name, harmful, forged=forged and name != "stage.json")
     with pytest.raises(CorruptArtifactError, match=rf"stage {made[1][:12]}: {name} (has|holds no weights|cannot be)"):
-        stored_model(store, made[1])
+        load_stored_model(store, made[1])
     if name == "stage.json" or not forged:
-        records, (note,) = checked_records(store, [made[1]])
+        records, (note,) = check_records(store, [made[1]])
         assert not records
         assert f"{name} " in note
         assert "set aside as corrupt/" in note
@@ -176,9 +176,9 @@ def test_a_forged_description_is_named(made: tuple[Path, str], model: Any) -> No
     record = json.loads((folder / "stages" / key / "stage.json").read_bytes())
     record.pop("checksum")
     record["model"] = model
-    store = planted(made, "stage.json", json.dumps({**record, "checksum": digest(record)}).encode())
+    store = planted(made, "stage.json", json.dumps({**record, "checksum": hash_json(record)}).encode())
     with pytest.raises(CorruptArtifactError, match=r"stage.json does not describe model.safetensors"):
-        stored_model(store, key)
+        load_stored_model(store, key)
 
 
 def test_a_record_reaches_no_file_outside_its_stage(made: tuple[Path, str]) -> None:
@@ -187,7 +187,7 @@ def test_a_record_reaches_no_file_outside_its_stage(made: tuple[Path, str]) -> N
     record.pop("checksum")
     for name in ("../../../secret", "/etc/hostname", "sub/file.txt"):
         record["files"] = {name: {"bytes": 1, "sha256": "0" * 64}}
-        store = planted(made, "stage.json", json.dumps({**record, "checksum": digest(record)}).encode())
+        store = planted(made, "stage.json", json.dumps({**record, "checksum": hash_json(record)}).encode())
         with pytest.raises(CorruptArtifactError, match="names files that are not beside it"):
             store.verified(key)
 
@@ -197,7 +197,7 @@ def test_a_planted_checkpoint_runs_nothing(tmp_path: Path) -> None:
     storage = open_storage(tmp_path / "storage")
     store = StageStore(storage)
     storage.write(store.checkpoint(stage.key), pickle.dumps(Harmful(tmp_path / "ran")))
-    (record,) = run([stage], Context(store, device="cpu"))
+    (record,) = run_stages([stage], Context(store, device="cpu"))
     assert record["resumed_from"] == 0
     assert not (tmp_path / "ran").exists()
 
@@ -208,11 +208,11 @@ def test_weights_of_a_stranger_run_nothing(tmp_path: Path) -> None:
         config = {**CONFIG, "model": {"name": "resnet8", "weights": str(tmp_path / name)}}
         stage = make_plan(build("victim", "victim", config), None).trials[0].chain[0]
         with pytest.raises(StageError, match=rf"model.weights: .*{name} (holds|cannot)"):
-            run([stage], Context(StageStore(open_storage(tmp_path / "storage")), device="cpu"))
+            run_stages([stage], Context(StageStore(open_storage(tmp_path / "storage")), device="cpu"))
     torch.save({"model": Harmful(tmp_path / "ran")}, tmp_path / "whole.pt")
     config = {**CONFIG, "model": {"name": "resnet8", "weights": str(tmp_path / "whole.pt")}}
     with pytest.raises(StageError, match="holds more than weights, and is refused"):
-        run(
+        run_stages(
             [make_plan(build("victim", "victim", config), None).trials[0].chain[0]],
             Context(StageStore(open_storage(tmp_path / "storage")), device="cpu"),
         )
@@ -248,7 +248,7 @@ def test_commands_refuse_a_sweep_that_is_a_path(storage: Storage) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_name_of_a_space_is_no_path(name: str) -> None:
-    made = sweep_id(name, ["0" * 16])
+    made = make_sweep_id(name, ["0" * 16])
     assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
     assert not made.startswith(("-", "."))
 
@@ -270,7 +270,7 @@ def test_a_planted_plan_is_not_followed(storage: Storage, change: dict[str, Any]
     with pytest.raises(UsageError, match=r"plan.json: is no plan that a launch has written"):
         find_trial(storage, "0")
     with pytest.raises(UsageError, match=r"plan.json: is no plan"):
-        leftovers(storage)
+        find_leftovers(storage)
 
 
 def test_clean_removes_links_and_nothing_behind_them(storage: Storage, tmp_path: Path) -> None:
@@ -281,14 +281,14 @@ def test_clean_removes_links_and_nothing_behind_them(storage: Storage, tmp_path:
     for folder in ("stages", "corrupt"):
         (root / folder).mkdir()
         (root / folder / "link").symlink_to(outside)
-    found = leftovers(storage)
+    found = find_leftovers(storage)
     assert {item.name for item in found} == {"stages/link", "corrupt/link"}
     remove(storage, found)
     assert not list((root / "stages").iterdir())
     (root / "stages").rmdir()
     (root / "stages").symlink_to(outside)
     with pytest.raises(UsageError, match="leads out of the storage"):
-        remove(storage, leftovers(storage))
+        remove(storage, find_leftovers(storage))
     assert (outside / "a" / "file").read_text() == "precious"
 
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from orchestrator.space import space as spaces
-from tasks.data.source import inspect
+from tasks.data.source import inspect_dataset
 from tasks.data.sources.animals10 import ENGLISH
 from tasks.models.build import Description, build
 from tasks.models.settings import ModelSettings
 from tasks.settings import parse_number
 from tasks.stages.run import run_chain
-from tasks.trial.chain import chain
-from tasks.trial.row import failed_row, finished_row
+from tasks.trial.chain import build_chain
+from tasks.trial.row import make_failed_row, make_finished_row
 from tasks.trial.trial import Trial
 from tests.support.small import context, write_images
 
@@ -29,7 +29,7 @@ MISSING = object()
 
 def found(trial: Trial, key: str) -> object:
     """What a trial has under a key of `match`: a column of the table, or a dotted path into its configuration."""
-    row = failed_row(trial, chain(trial, "0" * 64), "") | {"examples": trial.attack.examples}
+    row = make_failed_row(trial, build_chain(trial, "0" * 64), "") | {"examples": trial.attack.examples}
     if key in row:
         return row[key]
     value: Any = json.loads(row["config"])
@@ -82,8 +82,8 @@ def test_pruning_grid_on_a_tiny_animals10(tmp_path: Path, mode: str) -> None:
         and trial.adversarial_finetune.epochs == 4
         and (trial.attack.method.eps, trial.attack.method.label_steps) == (8 / 255, 1)
     ]
-    stages = chain(trial, inspect(trial.dataset, tmp_path / "data").fingerprint)
-    row = finished_row(trial, stages, run_chain(stages, context(tmp_path / "results", tmp_path / "data")))
+    stages = build_chain(trial, inspect_dataset(trial.dataset, tmp_path / "data").fingerprint)
+    row = make_finished_row(trial, stages, run_chain(stages, context(tmp_path / "results", tmp_path / "data")))
     assert (row["dataset"], row["examples"], row["lambda"]) == ("animals10", 8, 0.9)
     assert (row["parameters"] < 7e6) == (mode == "remove")
     assert row["nonzero_parameters"] < 0.85 * 11.2e6

@@ -18,13 +18,13 @@ from PIL import Image
 from rich.console import Console
 
 from orchestrator.launch import launch
-from orchestrator.options import Launch
+from orchestrator.options import LaunchOptions
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking import log, reports, sender, server, writer
 from orchestrator.tracking.commands import sync
-from orchestrator.tracking.content import RunContent, shallow
+from orchestrator.tracking.content import RunContent, flatten_config
 from orchestrator.tracking.folder import WandbFolder, run_id
-from orchestrator.tracking.sender import understood
+from orchestrator.tracking.sender import parse_output
 from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
 from tests.conftest import SMALL_SPACE
@@ -48,7 +48,9 @@ class Sweep:
     def launch(self, mode: str) -> tuple[int, str]:
         """The same command again: exit code and output."""
         shown = io.StringIO()
-        options = Launch(str(self.space), overrides=GRID, storage=str(self.storage), wandb=mode, project="robust")
+        options = LaunchOptions(
+            str(self.space), overrides=GRID, storage=str(self.storage), wandb=mode, project="robust"
+        )
         return launch(options, Console(file=shown, width=400)), shown.getvalue()
 
     @property
@@ -265,10 +267,10 @@ def test_no_key_stands_anywhere(sweep: Sweep, stub: Stub, capfd: pytest.CaptureF
 def test_a_message_never_shows_the_key_or_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_BASE_URL", "http://someone:secret@127.0.0.1:9")
-    assert server.redacted(f"about {KEY}") == "about ***"
-    assert understood(f"wandb: ERROR bad key {KEY}", {}).error == "ERROR bad key ***"
+    assert server.redact_key(f"about {KEY}") == "about ***"
+    assert parse_output(f"wandb: ERROR bad key {KEY}", {}).error == "ERROR bad key ***"
     with pytest.raises(server.UnreachableError) as refused:
-        server.viewer()
+        server.ask_viewer()
     assert "secret" not in str(refused.value)
 
 
@@ -283,7 +285,7 @@ def test_a_message_never_shows_the_key_or_a_password(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_what_the_client_prints_is_understood(text: str, sent: list[str], error: str | None) -> None:
-    found = understood(text, {"a1": "A", "b2": "B"})
+    found = parse_output(text, {"a1": "A", "b2": "B"})
     assert found.keys == sent
     assert error in (found.error or "") if error else found.error is None
 
@@ -391,12 +393,12 @@ def _checked(specification: str, sweep_id: str) -> None:
 
 def test_names_of_projects_are_checked_before_anything_runs(sweep: Sweep) -> None:
     with pytest.raises(UsageError, match="--project 'a/b'"):
-        launch(Launch(str(sweep.space), storage=str(sweep.storage), project="a/b"), Console(file=io.StringIO()))
+        launch(LaunchOptions(str(sweep.space), storage=str(sweep.storage), project="a/b"), Console(file=io.StringIO()))
 
 
 def test_a_deep_configuration_becomes_shallow() -> None:
     deep = {"attack": {"surrogate": {"train": {"optimizer": {"lr": 0.1, "name": "sgd"}}}}, "seed": 1}
-    assert shallow(deep) == {
+    assert flatten_config(deep) == {
         "attack": {"surrogate": {"train": {"optimizer_lr": 0.1, "optimizer_name": "sgd"}}}, "seed": 1
     }  # fmt: skip
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks.attacks.engine.fast_model import prepare
-from tasks.attacks.engine.job import Job
-from tasks.data.images import Images, Splits, as_float
+from tasks.attacks.engine.job import AttackJob
+from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
@@ -60,7 +60,7 @@ def linear_images(count: int = 12) -> Images:
     """Images around grey, labelled as the linear model says."""
     pixels = torch.randint(95, 160, (count, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(5))
     pixels = pixels.to(torch.uint8)
-    return Images(pixels, Linear()(as_float(pixels)).argmax(1), CLASSES)
+    return Images(pixels, Linear()(convert_to_float(pixels)).argmax(1), CLASSES)
 
 
 @lru_cache
@@ -77,7 +77,7 @@ def network(seed: int = 0) -> nn.Module:
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     for _ in range(5):
         for index in torch.randperm(len(images)).split(64):
-            loss = F.cross_entropy(model(as_float(images.pixels[index])), images.labels[index])
+            loss = F.cross_entropy(model(convert_to_float(images.pixels[index])), images.labels[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -88,7 +88,7 @@ def network_images(model: nn.Module, count: int = 24) -> Images:
     """Test images, labelled as the network says."""
     pixels = digits().test.pixels[:count]
     with torch.no_grad():
-        labels = model(as_float(pixels)).argmax(1)
+        labels = model(convert_to_float(pixels)).argmax(1)
     return Images(pixels, labels, digits().test.classes)
 
 
@@ -99,7 +99,9 @@ def settings(**raw: object) -> AttackSettings:
 
 def job_of(
     model: nn.Module, images: Images, counts: tuple[int, ...], *, stop: bool = True, precision: str = "fp32"
-) -> Job:
+) -> AttackJob:
     """All images as one batch."""
     index = torch.arange(len(images))
-    return Job(prepare(model, precision), as_float(images.pixels), images.labels, counts, index, stop_when_fooled=stop)
+    return AttackJob(
+        prepare(model, precision), convert_to_float(images.pixels), images.labels, counts, index, stop_when_fooled=stop
+    )

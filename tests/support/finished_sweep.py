@@ -8,8 +8,8 @@ import torch
 from pyarrow import fs
 
 from orchestrator.plan.plan import Plan, make_plan, plan_text
-from orchestrator.results.verdicts import annotated
-from orchestrator.space.space import load, resolved_text
+from orchestrator.results.verdicts import annotate_rows
+from orchestrator.space.space import format_resolved, load
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.stages.context import Context
@@ -17,7 +17,7 @@ from tasks.stages.run import run_chain
 from tasks.storage.object_store import ObjectStore
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, open_storage
-from tasks.trial.row import finished_row
+from tasks.trial.row import make_finished_row
 
 
 def finish(space_file: Path, folder: Path, overrides: tuple[str, ...] = ()) -> tuple[Plan, SweepStore]:
@@ -29,13 +29,13 @@ def finish(space_file: Path, folder: Path, overrides: tuple[str, ...] = ()) -> t
     sweep = SweepStore(storage, plan.sweep_id)
     context = Context(StageStore(storage), None, "cpu", sweep_id=plan.sweep_id)
     rows = [
-        finished_row(planned.trial, planned.chain, run_chain(planned.chain, context))
+        make_finished_row(planned.trial, planned.chain, run_chain(planned.chain, context))
         | {"sweep_id": plan.sweep_id, "space": space.name}
         for planned in plan.trials
     ]
-    storage.write(sweep.path(paths.SPACE), resolved_text(space).encode())
+    storage.write(sweep.path(paths.SPACE), format_resolved(space).encode())
     storage.write(sweep.path(paths.PLAN), plan_text(plan))
-    sweep.write_rows(annotated(rows))
+    sweep.write_rows(annotate_rows(rows))
     return plan, sweep
 
 

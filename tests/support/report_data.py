@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan, plan_text
 from orchestrator.space import space as spaces
-from orchestrator.space.space import resolved_text
+from orchestrator.space.space import format_resolved
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.evaluation.preview import Preview
@@ -22,7 +22,7 @@ from tasks.schema import EXAMPLES
 from tasks.stages.run import run_chain
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, open_storage
-from tasks.trial.row import Row, failed_row, finished_row
+from tasks.trial.row import Row, make_failed_row, make_finished_row
 from tests.support.small import context
 
 IMAGES = 120
@@ -89,11 +89,11 @@ def made_up(
     plan = make_plan(spaces.build(name, name, dict(content)), None)
     sweep = SweepStore(storage, plan.sweep_id)
     storage.write(sweep.path(paths.PLAN), plan_text(plan))
-    storage.write(sweep.path(paths.SPACE), resolved_text(plan.space).encode())
+    storage.write(sweep.path(paths.SPACE), format_resolved(plan.space).encode())
     rows = []
     for place, planned in enumerate(plan.trials):
         if failed(place):
-            rows.append(failed_row(planned.trial, planned.chain, "out of <b>memory</b>"))
+            rows.append(make_failed_row(planned.trial, planned.chain, "out of <b>memory</b>"))
         elif finished(place):
             rows.append(_finished(planned, plan, storage, rule, shown if images else None))
     if rows:
@@ -104,7 +104,7 @@ def made_up(
 def _finished(
     planned: PlannedTrial, plan: Plan, storage: Storage, rule: Rule, shown: Callable[[Row], Sequence[int]] | None
 ) -> Row:
-    asked = failed_row(planned.trial, planned.chain, "")
+    asked = make_failed_row(planned.trial, planned.chain, "")
     total = planned.trial.attack.examples or IMAGES
     clean, robust = (round(total * share) for share in rule(asked))
     metrics = {"examples": total, "clean_correct": clean, "robust_correct": robust, "classes": 10, "parameters": 1,
@@ -114,7 +114,7 @@ def _finished(
               "finished_at": TIME}  # fmt: skip
     if shown is not None:
         _publish(storage, planned, plan.sweep_id, record, clean, robust, shown(asked))
-    return finished_row(planned.trial, planned.chain, {stage.key: record for stage in planned.chain})
+    return make_finished_row(planned.trial, planned.chain, {stage.key: record for stage in planned.chain})
 
 
 def _publish(
@@ -157,7 +157,7 @@ def really_run(folder: Path, content: Mapping[str, Any], name: str, data_dir: Pa
     at = replace(at, sweep_id=plan.sweep_id)
     sweep = SweepStore(at.store.storage, plan.sweep_id)
     sweep.storage.write(sweep.path(paths.PLAN), plan_text(plan))
-    sweep.storage.write(sweep.path(paths.SPACE), resolved_text(plan.space).encode())
-    rows = [finished_row(planned.trial, planned.chain, run_chain(planned.chain, at)) for planned in plan.trials]
+    sweep.storage.write(sweep.path(paths.SPACE), format_resolved(plan.space).encode())
+    rows = [make_finished_row(planned.trial, planned.chain, run_chain(planned.chain, at)) for planned in plan.trials]
     sweep.write_rows([{**row, "sweep_id": plan.sweep_id, "space": name} for row in rows])
     return sweep

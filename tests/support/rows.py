@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.space import space as spaces
-from tasks.trial.chain import chain
-from tasks.trial.row import finished_row
-from tasks.trial.trial import normalized_trial
+from tasks.trial.chain import build_chain
+from tasks.trial.row import make_finished_row
+from tasks.trial.trial import normalize_trial
 from tests.conftest import CONFIG
 
 
 def row(attack: dict[str, Any], robust: int, **metrics: Any) -> dict[str, Any]:
     """The finished row of an attack on one model, 1,000 images of which 950 are classified correctly."""
     space = spaces.build("test", "test", {**CONFIG, "attack": attack})
-    trial = normalized_trial(space.trials[0])
-    stages = chain(trial, "0" * 64)
+    trial = normalize_trial(space.trials[0])
+    stages = build_chain(trial, "0" * 64)
     found = {"examples": 1000, "clean_correct": 950, "robust_correct": robust, "classes": 10}
     found |= {"parameters": 1, "nonzero_parameters": 1, "macs": 1}
     found |= {"gradient_images": 256, "zero_gradients": 0, "deterministic": True, **metrics}
@@ -28,7 +28,7 @@ def row(attack: dict[str, Any], robust: int, **metrics: Any) -> dict[str, Any]:
         "started_at": time,
         "finished_at": time,
     }
-    made = finished_row(trial, stages, {stage.key: record for stage in stages})
+    made = make_finished_row(trial, stages, {stage.key: record for stage in stages})
     return made | {"sweep_id": "s", "space": "test"}
 
 

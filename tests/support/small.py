@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from tasks.data.source import inspect
+from tasks.data.source import inspect_dataset
 from tasks.models.build import Description, Normalized, build_with_weights
 from tasks.stages.context import Context
 from tasks.stages.run import run_chain
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
-from tasks.trial.chain import Stage, chain
-from tasks.trial.trial import Trial, normalized_trial
+from tasks.trial.chain import Stage, build_chain
+from tasks.trial.trial import Trial, normalize_trial
 from tests.support.checkout import ROOT
 
 SGD = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
@@ -36,7 +36,7 @@ def trial(**sections: Any) -> Trial:
         "train": {"epochs": 1, "batch_size": 50, "optimizer": SGD},
         "attack": NO_ATTACK,
     }
-    return normalized_trial(Trial.model_validate(config | sections))
+    return normalize_trial(Trial.model_validate(config | sections))
 
 
 def context(folder: Path, data_dir: Path | None = None) -> Context:
@@ -46,7 +46,7 @@ def context(folder: Path, data_dir: Path | None = None) -> Context:
 
 def stages_of(asked: Trial, data_dir: Path | None = None) -> tuple[Stage, ...]:
     """The chain of a trial."""
-    return chain(asked, inspect(asked.dataset, data_dir).fingerprint)
+    return build_chain(asked, inspect_dataset(asked.dataset, data_dir).fingerprint)
 
 
 def run(asked: Trial, at: Context) -> list[dict[str, Any]]:

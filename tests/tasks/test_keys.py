@@ -13,12 +13,12 @@ from orchestrator.space.resources import Resources
 from tasks.attacks.registry import METHODS
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
-from tasks.keys import canonical_json, digest
+from tasks.keys import format_canonical_json, hash_json
 from tasks.settings import Settings
 from tasks.training.basic import OPTIMIZERS
 from tasks.training.schedules import SCHEDULES
-from tasks.trial.chain import chain, shared_run
-from tasks.trial.trial import Trial, normalized_trial
+from tasks.trial.chain import build_chain, make_run_key
+from tasks.trial.trial import Trial, normalize_trial
 from tests.conftest import CONFIG
 
 DATA = "0" * 64
@@ -26,8 +26,8 @@ GOLDEN = Path(__file__).parent / "golden_keys.json"
 
 
 def keys(config: dict[str, Any], data: str = DATA) -> dict[str, str]:
-    trial = normalized_trial(Trial.model_validate(config))
-    return {stage.kind: stage.key for stage in chain(trial, data)}
+    trial = normalize_trial(Trial.model_validate(config))
+    return {stage.kind: stage.key for stage in build_chain(trial, data)}
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -110,8 +110,8 @@ def test_a_skipped_stage_is_no_part_of_the_chain() -> None:
 
 def test_attacks_that_differ_only_in_steps_share_one_run() -> None:
     def run(path: str, value: Any) -> str:
-        trial = normalized_trial(Trial.model_validate(changed(path, value)))
-        return shared_run(chain(trial, DATA)[-1])
+        trial = normalize_trial(Trial.model_validate(changed(path, value)))
+        return make_run_key(build_chain(trial, DATA)[-1])
 
     assert run("attack.steps", 3) == run("attack.steps", 20)
     assert run("attack.steps", 3) != run("attack.eps", "4/255")
@@ -126,13 +126,13 @@ def test_canonical_settings_are_plain_json() -> None:
 
 
 def test_text_that_is_put_together_is_the_text_of_the_whole() -> None:
-    trial = normalized_trial(Trial.model_validate(CONFIG))
-    assert trial.trial_id == digest(trial.canonical())[:16]
-    assert trial.replicate_id == digest({**trial.canonical(), "seed": None})[:16]
-    stages = chain(trial, DATA)
-    assert [stage.key for stage in stages] == [digest(stage.identity) for stage in stages]
+    trial = normalize_trial(Trial.model_validate(CONFIG))
+    assert trial.trial_id == hash_json(trial.canonical())[:16]
+    assert trial.replicate_id == hash_json({**trial.canonical(), "seed": None})[:16]
+    stages = build_chain(trial, DATA)
+    assert [stage.key for stage in stages] == [hash_json(stage.identity) for stage in stages]
     shared = {**stages[-1].identity, "settings": trial.attack.shared()}
-    assert shared_run(stages[-1]) == digest(shared)
+    assert make_run_key(stages[-1]) == hash_json(shared)
 
 
 def test_a_changed_copy_keeps_nothing_of_the_original() -> None:
@@ -140,7 +140,7 @@ def test_a_changed_copy_keeps_nothing_of_the_original() -> None:
     kept = (hash(before), before.canonical_text, before.shared_text)
     after = before.model_copy(update={"examples": 7})
     assert (hash(after), after.canonical_text, after.shared_text) != kept
-    assert after.canonical_text == canonical_json(after.canonical())
+    assert after.canonical_text == format_canonical_json(after.canonical())
     again = pickle.loads(pickle.dumps(before))
     assert vars(again).keys() == AttackSettings.model_fields.keys()
     assert (again, hash(again), again.canonical_text) == (before, hash(before), before.canonical_text)

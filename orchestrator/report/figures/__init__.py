@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.report.arrange import studies
+from orchestrator.report.arrange import group_studies
 from orchestrator.report.study import Study
 from tasks.trial.row import Row
 
@@ -25,21 +25,21 @@ def write_figures(rows: Sequence[Row], folder: Path, formats: Sequence[str] = ("
     :param folder: made where it is missing.
     :returns: the files written, none where there is nothing to draw; several data sets get files of their own.
     """
-    from orchestrator.report.figures.axes import axes_figure
-    from orchestrator.report.figures.curves import security_figure
-    from orchestrator.report.figures.heatmap import heat_map_figure
-    from orchestrator.report.figures.tradeoff import tradeoff_figure
+    from orchestrator.report.figures.axes import draw_axes
+    from orchestrator.report.figures.curves import draw_security_curves
+    from orchestrator.report.figures.heatmap import draw_heat_map
+    from orchestrator.report.figures.tradeoff import draw_tradeoff
 
     drawn: dict[str, Draw] = {
-        "tradeoff": tradeoff_figure,
-        "security_curves": security_figure,
-        "heat_map": heat_map_figure,
-        "axes": axes_figure,
+        "tradeoff": draw_tradeoff,
+        "security_curves": draw_security_curves,
+        "heat_map": draw_heat_map,
+        "axes": draw_axes,
     }
-    found = studies(rows)
+    found = group_studies(rows)
     written: list[Path] = []
     for study in found:
-        suffix = f"-{file_name(study.dataset)}" if len(found) > 1 else ""
+        suffix = f"-{make_file_name(study.dataset)}" if len(found) > 1 else ""
         for name, draw in drawn.items():
             figure = draw(study)
             if figure is not None:
@@ -49,12 +49,12 @@ def write_figures(rows: Sequence[Row], folder: Path, formats: Sequence[str] = ("
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> list[Path]:
     """Write one figure in each format."""
-    from orchestrator.report.figures.style import saved
+    from orchestrator.report.figures.style import save_figure
 
     folder.mkdir(parents=True, exist_ok=True)
-    return [saved(figure, folder / f"{name}.{form}") for form in formats]
+    return [save_figure(figure, folder / f"{name}.{form}") for form in formats]
 
 
-def file_name(text: str) -> str:
+def make_file_name(text: str) -> str:
     """The text as a part of a file name."""
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")[:40] or "data"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.report.figures.style import PALETTE, in_percent, legend, new_figure, titled
-from orchestrator.report.levels import Level, levels, shown_axes
+from orchestrator.report.figures.style import PALETTE, add_legend, format_percent_axis, make_figure, set_titles
+from orchestrator.report.levels import Level, choose_axes, measure_levels
 from orchestrator.report.study import Axis, Study
 
 if TYPE_CHECKING:
@@ -16,23 +16,23 @@ COLUMNS = 3
 MEASURES = {"clean": PALETTE[0], "robust": PALETTE[1]}
 
 
-def axes_figure(study: Study) -> Figure | None:
+def draw_axes(study: Study) -> Figure | None:
     """A panel for each setting: clean and robust accuracy, averaged over all others within each seed."""
-    axes = shown_axes(study)
+    axes = choose_axes(study)
     if not axes:
         return None
     columns = min(COLUMNS, len(axes))
     rows = -(-len(axes) // columns)
-    figure, panels = new_figure(1.2 + 2.9 * columns, 0.5 + 2.7 * rows, rows, columns)
+    figure, panels = make_figure(1.2 + 2.9 * columns, 0.5 + 2.7 * rows, rows, columns)
     for panel, axis in zip(panels, axes, strict=False):
-        _panel(panel, axis, levels(study, axis))
+        _draw_panel(panel, axis, measure_levels(study, axis))
     for panel in panels[len(axes) :]:
         panel.set_visible(False)
-    legend(figure, study.headline.label, panels[0].get_legend_handles_labels()[0])
+    add_legend(figure, study.headline.label, panels[0].get_legend_handles_labels()[0])
     return figure
 
 
-def _panel(panel: Axes, axis: Axis, found: list[Level]) -> None:
+def _draw_panel(panel: Axes, axis: Axis, found: list[Level]) -> None:
     places = range(len(found))
     for measure, colour in MEASURES.items():
         known = [getattr(level, measure) for level in found]
@@ -54,5 +54,5 @@ def _panel(panel: Axes, axis: Axis, found: list[Level]) -> None:
         panel.tick_params(axis="x", rotation=40)
     panel.set_xlim(-0.4, len(found) - 0.6)
     panel.set_ylim(-0.03, 1.03)
-    in_percent(panel.yaxis)
-    titled(panel, axis.label)
+    format_percent_axis(panel.yaxis)
+    set_titles(panel, axis.label)

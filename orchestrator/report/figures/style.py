@@ -22,7 +22,7 @@ LONGEST = 44
 """Characters of a name; a figure has no room for more."""
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def make_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of so many inches, and its panels in reading order.
 
     The figure belongs to no window and no global state, so threads may draw at once.
@@ -40,49 +40,49 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> 
     return figure, panels
 
 
-def titled(panel: Axes, title: str, x: str = "", y: str = "") -> None:
+def set_titles(panel: Axes, title: str, x: str = "", y: str = "") -> None:
     """Name a panel and what its axes measure."""
-    panel.set_title(plain(title, 90), fontsize=9.5, color=INK, loc="left", fontweight="bold")
-    panel.set_xlabel(plain(x), fontsize=8.5, color=INK)
-    panel.set_ylabel(plain(y), fontsize=8.5, color=INK)
+    panel.set_title(escape_text(title, 90), fontsize=9.5, color=INK, loc="left", fontweight="bold")
+    panel.set_xlabel(escape_text(x), fontsize=8.5, color=INK)
+    panel.set_ylabel(escape_text(y), fontsize=8.5, color=INK)
 
 
-def headed(figure: Figure, title: str) -> None:
+def set_heading(figure: Figure, title: str) -> None:
     """Name a whole figure."""
     figure.suptitle(title, fontsize=9.5, fontweight="bold", x=0.01, ha="left", color=INK)
 
 
-def in_percent(axis: Any) -> None:
+def format_percent_axis(axis: Any) -> None:
     """Label an axis of rates in per cent."""
     axis.set_major_formatter(lambda value, _: f"{round(100 * value, 6):g} %")
 
 
-def legend(figure: Figure, title: str, handles: Sequence[Any], *, low: bool = False) -> None:
+def add_legend(figure: Figure, title: str, handles: Sequence[Any], *, low: bool = False) -> None:
     """A legend without a frame, right of all panels: at the top, or low for a second one."""
     figure.legend(
-        handles=handles, title=plain(title), loc="outside right lower" if low else "outside right upper",
+        handles=handles, title=escape_text(title), loc="outside right lower" if low else "outside right upper",
         fontsize=7.5, title_fontsize=8, frameon=False, alignment="left",
     )  # fmt: skip
 
 
-def plain(text: str, longest: int = LONGEST) -> str:
+def escape_text(text: str, longest: int = LONGEST) -> str:
     """A text as matplotlib draws it, letter by letter: no formulas, one line, not too long."""
     line = " ".join(text.split())
     return (line if len(line) <= longest else f"{line[: longest - 1]}…").replace("$", r"\$")
 
 
-def wrapped(text: str, width: int = 36, lines: int = 2) -> str:
+def wrap_text(text: str, width: int = 36, lines: int = 2) -> str:
     """The text on a few lines."""
-    found = textwrap.wrap(plain(text, width * lines), width)
+    found = textwrap.wrap(escape_text(text, width * lines), width)
     return "\n".join(found)
 
 
-def colours(levels: Sequence[Any]) -> dict[Any, str]:
+def pick_colours(levels: Sequence[Any]) -> dict[Any, str]:
     """A colour for each level, from the palette, again from its start where it ends."""
     return {level: PALETTE[place % len(PALETTE)] for place, level in enumerate(levels)}
 
 
-def saved(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
     """Write the figure; letters that the font lacks become boxes, silently. The same figure gives the same bytes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdSettings, ApgdTSettings
-from tasks.attacks.engine.job import Crafted, Job, random_starts, worst_case
-from tasks.attacks.engine.losses import cross_entropy, likeliest_others, targeted_dlr
-from tasks.attacks.engine.norms import NORMS, Norm, per_image
+from tasks.attacks.engine.job import AttackJob, Crafted, draw_random_starts, run_worst_case
+from tasks.attacks.engine.losses import compute_cross_entropy, compute_targeted_dlr, rank_likeliest_others
+from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits [N, classes], labels [N], classes aimed at [N]) -> what to raise, [N]."""
@@ -25,28 +25,28 @@ FIRST, SHORTER, SHORTEST = 0.22, 0.03, 0.06
 """Shares of all steps: to the first check, by which each interval is shorter than the last, the shortest interval."""
 
 
-def apgd_ce(job: Job, settings: ApgdCeSettings) -> Crafted:
+def craft_apgd_ce(job: AttackJob, settings: ApgdCeSettings) -> Crafted:
     """Auto-PGD on the cross-entropy, each restart on the survivors of those before."""
 
-    def attempt(job: Job, restart: int) -> Tensor:
-        return _ascend(job, settings, cross_entropy, job.labels, ("ce", restart))
+    def attempt(job: AttackJob, restart: int) -> Tensor:
+        return _run_ascent(job, settings, compute_cross_entropy, job.labels, ("ce", restart))
 
-    return {job.counts[0]: worst_case(job, (partial(attempt, restart=n) for n in range(settings.restarts)))}
+    return {job.counts[0]: run_worst_case(job, (partial(attempt, restart=n) for n in range(settings.restarts)))}
 
 
-def apgd_t(job: Job, settings: ApgdTSettings) -> Crafted:
+def craft_apgd_t(job: AttackJob, settings: ApgdTSettings) -> Crafted:
     """Auto-PGD on the targeted difference of logits ratio: the likeliest target first, each on the survivors.
 
     :raises StageError: there are fewer than four classes.
     """
 
-    def attempt(job: Job, restart: int, place: int) -> Tensor:
-        aim = likeliest_others(job, settings.targets)[:, place]
-        return _ascend(job, settings, targeted_dlr, aim, ("dlr", restart, place))
+    def attempt(job: AttackJob, restart: int, place: int) -> Tensor:
+        aim = rank_likeliest_others(job, settings.targets)[:, place]
+        return _run_ascent(job, settings, compute_targeted_dlr, aim, ("dlr", restart, place))
 
-    targets = likeliest_others(job, settings.targets).shape[1]
+    targets = rank_likeliest_others(job, settings.targets).shape[1]
     attempts = (partial(attempt, restart=n, place=place) for n in range(settings.restarts) for place in range(targets))
-    return {job.counts[0]: worst_case(job, attempts)}
+    return {job.counts[0]: run_worst_case(job, attempts)}
 
 
 @dataclass
@@ -78,7 +78,7 @@ class _State:
             setattr(self, item.name, getattr(self, item.name)[chosen])
 
 
-def _ascend(job: Job, settings: ApgdSettings, loss: Loss, aim: Tensor, purpose: object) -> Tensor:
+def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, aim: Tensor, purpose: object) -> Tensor:
     """One run: the first iterate that fools the model, or the one of the highest loss; [N, C, H, W]."""
     norm, eps = NORMS[settings.norm], settings.eps * job.scale
     out = job.clean.clone(memory_format=torch.preserve_format)
@@ -97,13 +97,13 @@ def _ascend(job: Job, settings: ApgdSettings, loss: Loss, aim: Tensor, purpose: 
         _move(state, norm, eps, MOMENTUM if step else 1.0)
         fooled = _look(job, state, loss)
         since += 1
-    out[state.places] = torch.where(per_image(fooled), state.pixels, state.best)
+    out[state.places] = torch.where(shape_per_image(fooled), state.pixels, state.best)
     return out
 
 
-def _begin(job: Job, norm: Norm, eps: float, loss: Loss, aim: Tensor, purpose: object) -> tuple[_State, Tensor]:
+def _begin(job: AttackJob, norm: Norm, eps: float, loss: Loss, aim: Tensor, purpose: object) -> tuple[_State, Tensor]:
     """The state at the random start, and who is fooled there already."""
-    pixels = (job.clean + random_starts(job, norm, eps, purpose)).clamp_(0, 1)
+    pixels = (job.clean + draw_random_starts(job, norm, eps, purpose)).clamp_(0, 1)
     nothing = torch.zeros(len(pixels), device=pixels.device)
     step_size, lowest = torch.full_like(nothing, 2 * eps), torch.full_like(nothing, -torch.inf)
     state = _State(
@@ -128,7 +128,7 @@ def _begin(job: Job, norm: Norm, eps: float, loss: Loss, aim: Tensor, purpose: o
     return state, fooled
 
 
-def _look(job: Job, state: _State, loss: Loss) -> Tensor:
+def _look(job: AttackJob, state: _State, loss: Loss) -> Tensor:
     """Loss and gradient at the pixels, note the best; bool [N]: who is fooled there."""
     pixels = state.pixels.detach().requires_grad_(True)
     with torch.enable_grad():
@@ -140,8 +140,8 @@ def _look(job: Job, state: _State, loss: Loss) -> Tensor:
     state.value = value
     better = value > state.best_value
     state.best_value = torch.where(better, value, state.best_value)
-    state.best = torch.where(per_image(better), state.pixels, state.best)
-    state.best_gradient = torch.where(per_image(better), state.gradient, state.best_gradient)
+    state.best = torch.where(shape_per_image(better), state.pixels, state.best)
+    state.best_gradient = torch.where(shape_per_image(better), state.gradient, state.best_gradient)
     return job.target.reached(pixels, logits, state.labels)
 
 
@@ -151,7 +151,7 @@ def _move(state: _State, norm: Norm, eps: float, share: float) -> None:
     def bounded(pixels: Tensor) -> Tensor:
         return (state.clean + norm.project(pixels - state.clean, eps)).clamp_(0, 1)
 
-    ahead = bounded(state.pixels + per_image(state.step_size) * norm.direction(state.gradient))
+    ahead = bounded(state.pixels + shape_per_image(state.step_size) * norm.direction(state.gradient))
     mixed = state.pixels + share * (ahead - state.pixels) + (1 - share) * (state.pixels - state.previous)
     state.previous, state.pixels = state.pixels, bounded(mixed)
 
@@ -163,5 +163,5 @@ def _check(state: _State, interval: int) -> None:
     state.best_at_check = state.best_value
     state.rises = torch.zeros_like(state.rises)
     state.step_size = torch.where(state.halved, state.step_size / 2, state.step_size)
-    state.pixels = torch.where(per_image(state.halved), state.best, state.pixels)
-    state.gradient = torch.where(per_image(state.halved), state.best_gradient, state.gradient)
+    state.pixels = torch.where(shape_per_image(state.halved), state.best, state.pixels)
+    state.gradient = torch.where(shape_per_image(state.halved), state.best_gradient, state.gradient)

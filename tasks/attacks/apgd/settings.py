@@ -24,14 +24,14 @@ class ApgdSettings(MethodSettings):
 class ApgdCeSettings(ApgdSettings):
     """Auto-PGD on the cross-entropy."""
 
-    craft = "tasks.attacks.apgd.craft:apgd_ce"
+    craft = "tasks.attacks.apgd.craft:craft_apgd_ce"
     name: Literal["apgd_ce"] = keyed("apgd_ce")
 
 
 class ApgdTSettings(ApgdSettings):
     """Auto-PGD on the targeted difference of logits ratio, one run per target class."""
 
-    craft = "tasks.attacks.apgd.craft:apgd_t"
+    craft = "tasks.attacks.apgd.craft:craft_apgd_t"
     name: Literal["apgd_t"] = keyed("apgd_t")
     targets: Count = keyed(9, ge=1, le=1000)
     """The likeliest classes after the label that are targets, at most all the others."""

@@ -12,7 +12,7 @@ class AutoAttackSettings(MethodSettings):
     """The standard AutoAttack: APGD-CE, APGD-T, FAB-T and Square, each on the survivors of those before
     (Croce and Hein 2020, arXiv 2003.01690)."""
 
-    craft = "tasks.attacks.autoattack.craft:autoattack"
+    craft = "tasks.attacks.autoattack.craft:craft_autoattack"
     name: Literal["autoattack"] = keyed("autoattack")
     norm: Literal["linf", "l2"] = keyed("linf")
     eps: Number = keyed(ge=0)

@@ -7,8 +7,15 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.carlini_wagner.settings import CarliniWagnerSettings
-from tasks.attacks.engine.constant_search import Best, Progress, reached, search, shortfall, squares
-from tasks.attacks.engine.job import Crafted, Job, smallest
+from tasks.attacks.engine.constant_search import (
+    BestExamples,
+    EarlyAbort,
+    compute_shortfall,
+    has_margin,
+    search,
+    sum_squares,
+)
+from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
 
 INSIDE = 0.999999
 """Pixels of exactly 0 and 1 lie at infinity of the space of tanh."""
@@ -16,31 +23,31 @@ DECAY, DECAY_SQUARES, TINY = 0.9, 0.999, 1e-8
 """Of Adam."""
 
 
-def carlini_wagner(job: Job, settings: CarliniWagnerSettings) -> Crafted:
+def craft_carlini_wagner(job: AttackJob, settings: CarliniWagnerSettings) -> Crafted:
     """The smallest L2 perturbation found."""
 
-    def descend(job: Job, constants: Tensor, best: Best) -> None:
-        _descend(job, settings, constants, best)
+    def descend(job: AttackJob, constants: Tensor, best: BestExamples) -> None:
+        _run_descent(job, settings, constants, best)
 
-    return {job.counts[0]: smallest(job, lambda job: search(job, settings, descend))}
+    return {job.counts[0]: find_smallest(job, lambda job: search(job, settings, descend))}
 
 
-def _descend(job: Job, settings: CarliniWagnerSettings, constants: Tensor, best: Best) -> None:
+def _run_descent(job: AttackJob, settings: CarliniWagnerSettings, constants: Tensor, best: BestExamples) -> None:
     """One minimisation in the space of tanh, from the image itself; an image without progress leaves."""
     places = torch.arange(len(constants), device=constants.device)
     point = ((2 * job.clean - 1) * INSIDE).atanh()
-    start, mean, square = _pixels(point), torch.zeros_like(point), torch.zeros_like(point)
-    progress = Progress(settings, best)
+    start, mean, square = _convert_to_pixels(point), torch.zeros_like(point), torch.zeros_like(point)
+    progress = EarlyAbort(settings, best)
     for step in range(settings.steps):
         point = point.detach().requires_grad_(True)
         with torch.enable_grad():
-            pixels = _pixels(point)
+            pixels = _convert_to_pixels(point)
             logits = job.target.judge(pixels)
-            loss = constants * shortfall(job, logits, settings.confidence) + squares(pixels - start)
+            loss = constants * compute_shortfall(job, logits, settings.confidence) + sum_squares(pixels - start)
             (gradient,) = torch.autograd.grad(loss.sum(), point)
         pixels, point = pixels.detach(), point.detach()
-        sizes = squares(pixels - job.clean).sqrt()
-        best.note(places, pixels, sizes, reached(job, pixels, logits.detach(), settings.confidence))
+        sizes = sum_squares(pixels - job.clean).sqrt()
+        best.note(places, pixels, sizes, has_margin(job, pixels, logits.detach(), settings.confidence))
         mean = DECAY * mean + (1 - DECAY) * gradient
         square = DECAY_SQUARES * square + (1 - DECAY_SQUARES) * gradient.square()
         unbiased = (square / (1 - DECAY_SQUARES ** (step + 1))).sqrt() + TINY
@@ -53,6 +60,6 @@ def _descend(job: Job, settings: CarliniWagnerSettings, constants: Tensor, best:
             point, mean, square = point[going], mean[going], square[going]
 
 
-def _pixels(point: Tensor) -> Tensor:
+def _convert_to_pixels(point: Tensor) -> Tensor:
     pixels: Tensor = (point.tanh() + 1) / 2
     return pixels

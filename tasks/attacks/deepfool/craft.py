@@ -6,23 +6,23 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.deepfool.settings import DeepFoolSettings
-from tasks.attacks.engine.job import Crafted, Job, smallest
-from tasks.attacks.engine.losses import likeliest_others
-from tasks.attacks.engine.norms import per_image
+from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.engine.losses import rank_likeliest_others
+from tasks.attacks.engine.norms import shape_per_image
 
 FARTHER = 1e-4
 """Added to every distance, in pixels: a step that ended on the boundary would never end."""
 
 
-def deepfool(job: Job, settings: DeepFoolSettings) -> Crafted:
+def craft_deepfool(job: AttackJob, settings: DeepFoolSettings) -> Crafted:
     """The first point beyond the boundary; clean where `steps` were not enough."""
-    return {job.counts[0]: smallest(job, lambda job: _walk(job, settings))}
+    return {job.counts[0]: find_smallest(job, lambda job: _walk(job, settings))}
 
 
-def _walk(job: Job, settings: DeepFoolSettings) -> Tensor:
+def _walk(job: AttackJob, settings: DeepFoolSettings) -> Tensor:
     """Add up steps until the model itself is fooled; an image leaves when it is. [N, C, H, W]."""
     out = job.clean.clone()
-    rivals = likeliest_others(job, settings.candidates - 1)
+    rivals = rank_likeliest_others(job, settings.candidates - 1)
     places, pixels = torch.arange(len(out), device=out.device), job.clean
     walked = torch.zeros_like(out)
     for step in range(settings.steps + 1):
@@ -33,14 +33,14 @@ def _walk(job: Job, settings: DeepFoolSettings) -> Tensor:
             out[places] = pixels.detach()
             if step == settings.steps or not going.any():
                 break
-            move = _to_nearest(job, pixels, logits, rivals, settings.norm)
+            move = _step_to_nearest(job, pixels, logits, rivals, settings.norm)
         walked = walked[going] + move[going]
         job, rivals, places = job.subset(going), rivals[going], places[going]
         pixels = (job.clean + (1 + settings.overshoot) * walked).clamp_(0, 1)
     return out
 
 
-def _to_nearest(job: Job, pixels: Tensor, logits: Tensor, rivals: Tensor, norm: str) -> Tensor:
+def _step_to_nearest(job: AttackJob, pixels: Tensor, logits: Tensor, rivals: Tensor, norm: str) -> Tensor:
     """The smallest step onto the linearised boundary with any of the rivals [N, K]: one backward pass for each."""
     label = logits.gather(1, job.labels[:, None])[:, 0]
     nearest = torch.full_like(label, torch.inf).detach()
@@ -51,8 +51,8 @@ def _to_nearest(job: Job, pixels: Tensor, logits: Tensor, rivals: Tensor, norm: 
         flat = slope.flatten(1)
         steepness = (flat.abs().sum(1) if norm == "linf" else torch.linalg.vector_norm(flat, dim=1)) + 1e-8
         distance = ahead.detach().abs() / steepness
-        direction = slope.sign() if norm == "linf" else slope / per_image(steepness)
+        direction = slope.sign() if norm == "linf" else slope / shape_per_image(steepness)
         closer = distance < nearest
         nearest = torch.where(closer, distance, nearest)
-        move = torch.where(per_image(closer), per_image(distance + FARTHER) * direction, move)
+        move = torch.where(shape_per_image(closer), shape_per_image(distance + FARTHER) * direction, move)
     return move.detach()

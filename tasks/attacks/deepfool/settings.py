@@ -14,7 +14,7 @@ TYPICAL_STEPS = 4
 class DeepFoolSettings(MinimalSettings):
     """DeepFool (Moosavi-Dezfooli et al. 2016, arXiv 1511.04599)."""
 
-    craft = "tasks.attacks.deepfool.craft:deepfool"
+    craft = "tasks.attacks.deepfool.craft:craft_deepfool"
     revision: ClassVar[int] = 2
     name: Literal["deepfool"] = keyed("deepfool")
     norm: Literal["l2", "linf"] = keyed("l2")

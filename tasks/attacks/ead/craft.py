@@ -6,32 +6,39 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.ead.settings import EadSettings
-from tasks.attacks.engine.constant_search import Best, Progress, reached, search, shortfall, squares
-from tasks.attacks.engine.job import Crafted, Job, smallest
+from tasks.attacks.engine.constant_search import (
+    BestExamples,
+    EarlyAbort,
+    compute_shortfall,
+    has_margin,
+    search,
+    sum_squares,
+)
+from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
 
 
-def ead(job: Job, settings: EadSettings) -> Crafted:
+def craft_ead(job: AttackJob, settings: EadSettings) -> Crafted:
     """The perturbation found that is smallest by the decision rule."""
 
-    def descend(job: Job, constants: Tensor, best: Best) -> None:
-        _descend(job, settings, constants, best)
+    def descend(job: AttackJob, constants: Tensor, best: BestExamples) -> None:
+        _run_descent(job, settings, constants, best)
 
-    return {job.counts[0]: smallest(job, lambda job: search(job, settings, descend))}
+    return {job.counts[0]: find_smallest(job, lambda job: search(job, settings, descend))}
 
 
-def _descend(job: Job, settings: EadSettings, constants: Tensor, best: Best) -> None:
+def _run_descent(job: AttackJob, settings: EadSettings, constants: Tensor, best: BestExamples) -> None:
     """One minimisation from the image itself; an image without progress leaves."""
     places = torch.arange(len(constants), device=constants.device)
     pixels, ahead = job.clean, job.clean
-    progress = Progress(settings, best)
+    progress = EarlyAbort(settings, best)
     for step in range(settings.steps):
         ahead = ahead.detach().requires_grad_(True)
         with torch.enable_grad():
-            missing = shortfall(job, job.target.judge(ahead), settings.confidence)
-            loss = constants * missing + squares(ahead - job.clean)
+            missing = compute_shortfall(job, job.target.judge(ahead), settings.confidence)
+            loss = constants * missing + sum_squares(ahead - job.clean)
             (gradient,) = torch.autograd.grad(loss.sum(), ahead)
         rate = settings.step_size * (1 - step / settings.steps) ** 0.5
-        before, pixels = pixels, _shrunk(ahead.detach() - rate * gradient, job.clean, settings.regularization)
+        before, pixels = pixels, _shrink(ahead.detach() - rate * gradient, job.clean, settings.regularization)
         ahead = pixels + step / (step + 3) * (pixels - before)
         _look(job, settings, places, pixels, best)
         # what the threshold holds back at first it holds back for ever: the rate only falls
@@ -43,26 +50,26 @@ def _descend(job: Job, settings: EadSettings, constants: Tensor, best: Best) -> 
             pixels, ahead = pixels[going], ahead[going]
 
 
-def _look(job: Job, settings: EadSettings, places: Tensor, pixels: Tensor, best: Best) -> None:
+def _look(job: AttackJob, settings: EadSettings, places: Tensor, pixels: Tensor, best: BestExamples) -> None:
     """Ask the judge about the images whose answer matters."""
-    sizes = _size(pixels - job.clean, settings)
+    sizes = _measure_size(pixels - job.clean, settings)
     asked = best.worth(places, sizes).nonzero(as_tuple=True)[0]
     if not len(asked):
         return
     job, pixels = job.subset(asked), pixels[asked]
     with torch.no_grad():
         logits = job.target.judge(pixels)
-    best.note(places[asked], pixels, sizes[asked], reached(job, pixels, logits, settings.confidence))
+    best.note(places[asked], pixels, sizes[asked], has_margin(job, pixels, logits, settings.confidence))
 
 
-def _shrunk(pixels: Tensor, clean: Tensor, threshold: float) -> Tensor:
+def _shrink(pixels: Tensor, clean: Tensor, threshold: float) -> Tensor:
     """Changes up to the threshold become none, larger ones smaller by it; within [0, 1]."""
     change = pixels - clean
     larger = torch.where(change > threshold, (pixels - threshold).clamp_max(1), clean)
     return torch.where(change < -threshold, (pixels + threshold).clamp_min(0), larger)
 
 
-def _size(delta: Tensor, settings: EadSettings) -> Tensor:
+def _measure_size(delta: Tensor, settings: EadSettings) -> Tensor:
     """What the smallest perturbation is the smallest in, [N]."""
     total = delta.abs().sum((1, 2, 3))
-    return total if settings.decision_rule == "L1" else settings.regularization * total + squares(delta)
+    return total if settings.decision_rule == "L1" else settings.regularization * total + sum_squares(delta)

@@ -11,7 +11,7 @@ from tasks.settings import Number, keyed
 class EadSettings(ConstantSettings):
     """Elastic-net attack, EAD (Chen et al. 2018, arXiv 1709.04114)."""
 
-    craft = "tasks.attacks.ead.craft:ead"
+    craft = "tasks.attacks.ead.craft:craft_ead"
     name: Literal["ead"] = keyed("ead")
     norm: Literal["l1"] = keyed("l1")
     regularization: Number = keyed(0.01, ge=0)

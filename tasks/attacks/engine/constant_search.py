@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.base import ConstantSettings
-from tasks.attacks.engine.fast_model import SURE, lead
-from tasks.attacks.engine.job import Job
+from tasks.attacks.engine.fast_model import SURE, compute_margin
+from tasks.attacks.engine.job import AttackJob
 
 LARGEST = 1e10
 PROGRESS = 0.9999
@@ -21,7 +21,7 @@ PROGRESS = 0.9999
 
 
 @dataclass
-class Best:
+class BestExamples:
     """The smallest success of every image so far."""
 
     images: Tensor
@@ -33,7 +33,7 @@ class Best:
     """bool [N]: whether a smaller one was found since the last look at the progress."""
 
     @classmethod
-    def none(cls, images: Tensor) -> Best:
+    def none(cls, images: Tensor) -> BestExamples:
         """No success yet."""
         nothing = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         return cls(images.clone(), torch.full(nothing.shape, torch.inf, device=images.device), nothing, nothing.clone())
@@ -50,13 +50,13 @@ class Best:
         self.images[kept], self.sizes[kept], self.gained[kept] = pixels[better], sizes[better], True
 
 
-Descend = Callable[[Job, Tensor, Best], None]
+Descend = Callable[[AttackJob, Tensor, BestExamples], None]
 """(images, constants [N], where to note successes): one minimisation."""
 
 
-def search(job: Job, settings: ConstantSettings, descend: Descend) -> Tensor:
+def search(job: AttackJob, settings: ConstantSettings, descend: Descend) -> Tensor:
     """The smallest successes over all constants, [N, C, H, W]; clean where there is none."""
-    best = Best.none(job.clean)
+    best = BestExamples.none(job.clean)
     constants = torch.full_like(best.sizes, settings.initial_const)
     low, high = torch.zeros_like(constants), torch.full_like(constants, torch.inf)
     for turn in range(settings.binary_search_steps):
@@ -69,28 +69,28 @@ def search(job: Job, settings: ConstantSettings, descend: Descend) -> Tensor:
     return best.images
 
 
-def shortfall(job: Job, logits: Tensor, confidence: float) -> Tensor:
+def compute_shortfall(job: AttackJob, logits: Tensor, confidence: float) -> Tensor:
     """By how much the attack misses what it is after, float [N]; 0 where it does not."""
     sure = 2 * SURE * logits.detach().abs().amax(1)  # an image that came to rest on the boundary would fool nobody
-    missing: Tensor = (confidence + sure - lead(logits, job.labels, job.targets)).clamp_min(0)
+    missing: Tensor = (confidence + sure - compute_margin(logits, job.labels, job.targets)).clamp_min(0)
     return missing
 
 
-def reached(job: Job, pixels: Tensor, logits: Tensor, confidence: float) -> Tensor:
+def has_margin(job: AttackJob, pixels: Tensor, logits: Tensor, confidence: float) -> Tensor:
     """bool [N]: who is fooled, with a lead above the confidence."""
     fooled = job.reached(pixels, logits)
-    return fooled & (lead(logits, job.labels, job.targets) > confidence) if confidence else fooled
+    return fooled & (compute_margin(logits, job.labels, job.targets) > confidence) if confidence else fooled
 
 
-def squares(delta: Tensor) -> Tensor:
+def sum_squares(delta: Tensor) -> Tensor:
     """The sum of squares of each image [N, C, H, W], [N]."""
     return delta.square().sum((1, 2, 3))
 
 
-class Progress:
+class EarlyAbort:
     """Which images still gain, looked at after every tenth of the steps: by a lower loss or a smaller success."""
 
-    def __init__(self, settings: ConstantSettings, best: Best) -> None:
+    def __init__(self, settings: ConstantSettings, best: BestExamples) -> None:
         self._every = -(-settings.steps // 10) if settings.abort_early else 0
         self._best, self._before = best, torch.full_like(best.sizes, torch.inf)
 

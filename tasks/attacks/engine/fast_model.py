@@ -25,7 +25,7 @@ STEADY_ROWS = 8
 """From so many rows on, a matrix product gives each row what it gives it among any number of others."""
 
 
-def lead(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
+def compute_margin(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
     """By how much what the attack is after leads, float [N]: any other class the label, or the target all others."""
     wanted = labels if targets is None else targets
     own = logits.gather(1, wanted[:, None])[:, 0]
@@ -34,7 +34,7 @@ def lead(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tenso
 
 
 @dataclass(frozen=True)
-class Target:
+class AttackedModel:
     """A model under attack: where gradients come from, and who judges."""
 
     gradient: nn.Module
@@ -58,12 +58,12 @@ class Target:
     def reached(self, pixels: Tensor, logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
         """bool [N]: the same where the judge's logits [N, classes] are known."""
         logits = logits.detach()
-        leads, scale = lead(logits, labels, targets), logits.abs().amax(1)
+        leads, scale = compute_margin(logits, labels, targets), logits.abs().amax(1)
         close = (leads.abs() < ROUNDING * scale).nonzero(as_tuple=True)[0]
         if len(close) and self.original is not self.judge:
             with torch.no_grad():
                 said = self.original(pixels.detach()[close])
-            leads[close] = lead(said, labels[close], targets[close] if targets is not None else None)
+            leads[close] = compute_margin(said, labels[close], targets[close] if targets is not None else None)
         return leads > SURE * scale
 
 
@@ -111,12 +111,12 @@ class _Steady(nn.Module):
         return logits[: len(pixels)]
 
 
-def frozen(model: nn.Module) -> nn.Module:
+def freeze_copy(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode, without gradients of its weights, channels last; the same logits in every batch."""
-    return _steady(_frozen(model))
+    return _make_steady(_freeze(model))
 
 
-def _steady(model: nn.Module) -> nn.Module:
+def _make_steady(model: nn.Module) -> nn.Module:
     """The model itself, its linear layers exchanged, such that no answer depends on the batch."""
     _exchange_linear(model)
     return _Steady(model).eval()
@@ -130,32 +130,32 @@ def _exchange_linear(network: nn.Module) -> None:
             _exchange_linear(child)
 
 
-def _frozen(model: nn.Module) -> nn.Module:
+def _freeze(model: nn.Module) -> nn.Module:
     copied = copy.deepcopy(model).eval().requires_grad_(False)
     return copied.to(memory_format=torch.channels_last)
 
 
-def prepare(model: nn.Module, precision: str = "fp32") -> Target:
+def prepare(model: nn.Module, precision: str = "fp32") -> AttackedModel:
     """The model as a target of attacks; the model itself is not changed.
 
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
-    copied = _frozen(model)
+    copied = _freeze(model)
     if not isinstance(copied, Normalized):
-        original = _steady(copied)
-        return Target(original, original, original)
-    network = _folded(copied.network)  # traced before its linear layers are exchanged: those cannot be
-    judge = _fast(copied, network, torch.float32)
-    gradient = judge if precision == "fp32" else _fast(copied, network, torch.bfloat16)
-    return Target(gradient, judge, _steady(copied))
+        original = _make_steady(copied)
+        return AttackedModel(original, original, original)
+    network = _fold_batch_norms(copied.network)  # traced before its linear layers are exchanged: those cannot be
+    judge = _build_fast(copied, network, torch.float32)
+    gradient = judge if precision == "fp32" else _build_fast(copied, network, torch.bfloat16)
+    return AttackedModel(gradient, judge, _make_steady(copied))
 
 
-def _fast(model: Normalized, network: nn.Module, dtype: torch.dtype) -> nn.Module:
+def _build_fast(model: Normalized, network: nn.Module, dtype: torch.dtype) -> nn.Module:
     folded = _Folded(model, network, dtype).requires_grad_(False).to(memory_format=torch.channels_last)
-    return _steady(folded)
+    return _make_steady(folded)
 
 
-def _folded(network: nn.Module) -> nn.Module:
+def _fold_batch_norms(network: nn.Module) -> nn.Module:
     """The network with every batch norm folded into the convolution before it, where it can be traced."""
     from torch.fx.experimental.optimization import fuse
     from torch.fx.proxy import TraceError

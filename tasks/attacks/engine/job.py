@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.base import MethodSettings, TargetedSettings
-from tasks.attacks.engine.fast_model import Target
+from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.attacks.engine.norms import Norm
-from tasks.seeds import generator
+from tasks.seeds import make_generator
 
 Crafted = dict[int, Tensor]
 """Number of steps -> adversarial images, float [N, C, H, W] in [0, 1]."""
 
 
 @dataclass(frozen=True)
-class Job:
+class AttackJob:
     """One batch to attack."""
 
-    target: Target
+    target: AttackedModel
     clean: Tensor
     """float [N, C, H, W] in [0, 1]."""
     labels: Tensor
@@ -39,7 +39,7 @@ class Job:
     targets: Tensor | None = None
     """int64 [N]: the classes to reach; null: any but the label."""
 
-    def subset(self, chosen: Tensor) -> Job:
+    def subset(self, chosen: Tensor) -> AttackJob:
         """The same for some of the images."""
         clean, labels, index = self.clean[chosen], self.labels[chosen], self.index[chosen.to(self.index.device)]
         targets = self.targets[chosen] if self.targets is not None else None
@@ -58,7 +58,7 @@ class Job:
         return (~self.fooled(images)).nonzero(as_tuple=True)[0]
 
 
-def aimed(job: Job, settings: MethodSettings) -> Job:
+def with_target_classes(job: AttackJob, settings: MethodSettings) -> AttackJob:
     """The job with the classes to reach, where the settings ask for a target and none is chosen yet."""
     if job.targets is not None or not isinstance(settings, TargetedSettings) or not settings.targeted:
         return job
@@ -70,30 +70,30 @@ def aimed(job: Job, settings: MethodSettings) -> Job:
     elif settings.target_rule == "next":
         chosen = (job.labels + 1) % classes
     else:
-        draws = [generator(job.seed, "target", place) for place in job.index.tolist()]
+        draws = [make_generator(job.seed, "target", place) for place in job.index.tolist()]
         offsets = [int(torch.randint(1, classes, (), generator=draw)) for draw in draws]
         chosen = (job.labels + torch.tensor(offsets, device=job.labels.device)) % classes
     return replace(job, targets=chosen)
 
 
-def random_starts(job: Job, norm: Norm, eps: float, run: object) -> Tensor:
+def draw_random_starts(job: AttackJob, norm: Norm, eps: float, run: object) -> Tensor:
     """One random perturbation per image, the same whatever the batch, the order or the device.
 
     :param run: tells the draws of one attack apart, such as the number of the restart.
     """
     shape = job.clean.shape[1:]
-    drawn = [norm.random(shape, eps, generator(job.seed, "start", run, place)) for place in job.index.tolist()]
+    drawn = [norm.random(shape, eps, make_generator(job.seed, "start", run, place)) for place in job.index.tolist()]
     return torch.stack(drawn).to(job.clean.device)
 
 
-def crafter(settings: MethodSettings) -> Callable[[Job, MethodSettings], Crafted]:
+def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings], Crafted]:
     """The function that crafts with these settings, at the targets they ask for; its module is imported now."""
     module, name = settings.craft.split(":")
-    function = cast("Callable[[Job, MethodSettings], Crafted]", getattr(importlib.import_module(module), name))
-    return lambda job, settings: function(aimed(job, settings), settings)
+    function = cast("Callable[[AttackJob, MethodSettings], Crafted]", getattr(importlib.import_module(module), name))
+    return lambda job, settings: function(with_target_classes(job, settings), settings)
 
 
-def worst_case(job: Job, attempts: Iterable[Callable[[Job], Tensor]]) -> Tensor:
+def run_worst_case(job: AttackJob, attempts: Iterable[Callable[[AttackJob], Tensor]]) -> Tensor:
     """Images [N, C, H, W] after a series of attacks, each on the survivors of those before.
 
     Images that fool the model unchanged stay unchanged; survivors of all are as the last attack left them.
@@ -110,7 +110,7 @@ def worst_case(job: Job, attempts: Iterable[Callable[[Job], Tensor]]) -> Tensor:
     return images
 
 
-def smallest(job: Job, attack: Callable[[Job], Tensor]) -> Tensor:
+def find_smallest(job: AttackJob, attack: Callable[[AttackJob], Tensor]) -> Tensor:
     """Images [N, C, H, W] of an attack that looks for the smallest perturbation: clean where it found none.
 
     Images that fool the model unchanged stay unchanged and cost nothing. One that misses its target but is not seen

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.attacks.engine.fast_model import Target, lead
-from tasks.attacks.engine.norms import NORMS, Norm, per_image
+from tasks.attacks.engine.fast_model import AttackedModel, compute_margin
+from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 
 NEAR = 0.05
 """A bf16 margin within this share of the largest logit is too close to call: the fp32 judge decides."""
@@ -78,8 +78,8 @@ def attack_loss(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tenso
     return -F.cross_entropy(logits, targets, reduction="sum")
 
 
-def follow(
-    target: Target,
+def run_gradient_attack(
+    target: AttackedModel,
     clean: Tensor,
     labels: Tensor,
     rule: Rule,
@@ -101,22 +101,22 @@ def follow(
     batch = _Batch(torch.arange(len(clean), device=clean.device), clean, labels, targets, begun)
     for step in range(max(counts)):
         out.record(step, batch)
-        gradient, fooled = _gradient(target, batch, loss, verdict=rule.stop_when_fooled)
+        gradient, fooled = _compute_gradient(target, batch, loss, verdict=rule.stop_when_fooled)
         if fooled is not None and fooled.any():
             out.current[batch.places[fooled]] = batch.pixels[fooled]
             batch.keep(~fooled)
             gradient = gradient[~fooled]
         if not len(batch.places):
             break
-        _advance(batch, gradient, rule)
+        _take_step(batch, gradient, rule)
     out.current[batch.places] = batch.pixels
     return {count: out.at.get(count, out.current) for count in counts}
 
 
-def _advance(batch: _Batch, gradient: Tensor, rule: Rule) -> None:
+def _take_step(batch: _Batch, gradient: Tensor, rule: Rule) -> None:
     if rule.momentum is not None:
         mean = NORMS["l1"].size(gradient) / gradient[0].numel()
-        fresh = gradient / per_image(mean.clamp_min(1e-12))
+        fresh = gradient / shape_per_image(mean.clamp_min(1e-12))
         batch.velocity = fresh if batch.velocity is None else rule.momentum * batch.velocity + fresh
         gradient = batch.velocity
     if rule.blocked:
@@ -125,8 +125,8 @@ def _advance(batch: _Batch, gradient: Tensor, rule: Rule) -> None:
     batch.pixels = rule.bounded(batch.clean, batch.pixels + rule.step_size * rule.norm.direction(gradient))
 
 
-def _gradient(
-    target: Target, batch: _Batch, loss: Callable[[Tensor, Tensor, Tensor | None], Tensor], verdict: bool
+def _compute_gradient(
+    target: AttackedModel, batch: _Batch, loss: Callable[[Tensor, Tensor, Tensor | None], Tensor], verdict: bool
 ) -> tuple[Tensor, Tensor | None]:
     """The gradient of the loss for every image, and which images already fool the judge."""
     pixels = batch.pixels.detach().requires_grad_(True)
@@ -135,14 +135,14 @@ def _gradient(
         (gradient,) = torch.autograd.grad(loss(logits, batch.labels, batch.targets), pixels)
     if not verdict:
         return gradient, None
-    return gradient, _verdict(target, batch, logits.detach())
+    return gradient, _judge_batch(target, batch, logits.detach())
 
 
-def _verdict(target: Target, batch: _Batch, logits: Tensor) -> Tensor:
+def _judge_batch(target: AttackedModel, batch: _Batch, logits: Tensor) -> Tensor:
     """Who is fooled. Logits of less than fp32 only say whom to ask: an image leaves on the judge's word alone."""
     if target.exact:
         return target.reached(batch.pixels, logits, batch.labels, batch.targets)
-    leads = lead(logits, batch.labels, batch.targets)
+    leads = compute_margin(logits, batch.labels, batch.targets)
     asked = (leads > -NEAR * logits.abs().amax(1)).nonzero(as_tuple=True)[0]
     fooled = torch.zeros_like(leads, dtype=torch.bool)
     if len(asked):

@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.attacks.engine.job import Job
+from tasks.attacks.engine.job import AttackJob
 from tasks.errors import StageError
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, aim: Tensor) -> Tensor:  # noqa: ARG001
+def compute_cross_entropy(logits: Tensor, labels: Tensor, aim: Tensor) -> Tensor:  # noqa: ARG001
     """float [N]; there is no class to aim at."""
     return F.cross_entropy(logits, labels, reduction="none")
 
 
-def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+def compute_targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """The targeted difference of logits ratio, float [N] (Croce and Hein 2020, arXiv 2003.01690, equation 7).
 
     :raises StageError: there are fewer than four classes.
@@ -28,7 +28,7 @@ def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     return -lead[:, 0] / (scale + 1e-12)
 
 
-def likeliest_others(job: Job, count: int) -> Tensor:
+def rank_likeliest_others(job: AttackJob, count: int) -> Tensor:
     """The classes after the label that the model finds likeliest on the clean images, int64 [N, at most count]."""
     with torch.no_grad():
         logits = job.target.judge(job.clean)

@@ -50,10 +50,10 @@ class L2:
     """The Euclidean length of the change."""
 
     def direction(self, gradient: Tensor) -> Tensor:
-        return gradient / per_image(self.size(gradient)).clamp_min(1e-12)
+        return gradient / shape_per_image(self.size(gradient)).clamp_min(1e-12)
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
-        return delta * (eps / per_image(self.size(delta)).clamp_min(1e-12)).clamp_max(1)
+        return delta * (eps / shape_per_image(self.size(delta)).clamp_min(1e-12)).clamp_max(1)
 
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
         direction = torch.randn(shape, generator=generator)
@@ -62,7 +62,7 @@ class L2:
         return drawn
 
     def size(self, delta: Tensor) -> Tensor:
-        length: Tensor = torch.linalg.vector_norm(_rows(delta), dim=1)[: len(delta)]
+        length: Tensor = torch.linalg.vector_norm(_flatten_rows(delta), dim=1)[: len(delta)]
         return length
 
 
@@ -99,7 +99,7 @@ class L1:
         return values * signs * (eps * radius / values.sum())
 
     def size(self, delta: Tensor) -> Tensor:
-        total: Tensor = _rows(delta).abs().sum(1)[: len(delta)]
+        total: Tensor = _flatten_rows(delta).abs().sum(1)[: len(delta)]
         return total
 
 
@@ -122,18 +122,18 @@ class SparseL1(L1):
 NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2(), "l1": L1()}
 
 
-def sizes(delta: Tensor) -> dict[str, Tensor]:
+def measure_sizes(delta: Tensor) -> dict[str, Tensor]:
     """Every size of each perturbation [N, C, H, W], [N] each; `l0` counts changed values, each colour alone."""
     found = {name: norm.size(delta) for name, norm in NORMS.items()}
     return found | {"l0": (delta.flatten(1) != 0).sum(1)}
 
 
-def _rows(values: Tensor) -> Tensor:
+def _flatten_rows(values: Tensor) -> Tensor:
     """[N, C, H, W] -> [at least 2, C * H * W] in one layout: bits of a sum depend on the layout, and on being alone."""
     flat = values.contiguous().flatten(1).contiguous()
     return flat if len(flat) > 1 else torch.cat([flat, flat])
 
 
-def per_image(values: Tensor) -> Tensor:
+def shape_per_image(values: Tensor) -> Tensor:
     """[N] -> [N, 1, 1, 1]."""
     return values.view(-1, 1, 1, 1)

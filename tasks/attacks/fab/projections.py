@@ -8,7 +8,7 @@ from torch import Tensor
 TINY = 1e-12
 
 
-def to_hyperplane(points: Tensor, normal: Tensor, offset: Tensor, norm: str) -> Tensor:
+def project_to_hyperplane(points: Tensor, normal: Tensor, offset: Tensor, norm: str) -> Tensor:
     """The smallest change that brings each point onto `normal . x = offset`, or as near as the box allows.
 
     :param points: float [N, F] in [0, 1].
@@ -21,12 +21,12 @@ def to_hyperplane(points: Tensor, normal: Tensor, offset: Tensor, norm: str) -> 
     weight = normal.abs()
     room = torch.where(side > 0, 1 - points, points).clamp_min(0)
     if norm == "l1":
-        return side * _greedy(weight, room, needed.abs())
+        return side * _fill_greedily(weight, room, needed.abs())
     speed = torch.ones_like(weight) if norm == "linf" else weight
-    return side * _even(weight, speed, room, needed.abs())
+    return side * _spread_evenly(weight, speed, room, needed.abs())
 
 
-def _even(weight: Tensor, speed: Tensor, room: Tensor, needed: Tensor) -> Tensor:
+def _spread_evenly(weight: Tensor, speed: Tensor, room: Tensor, needed: Tensor) -> Tensor:
     """How far each value moves when all move at their speeds until they meet their bounds: [N, F].
 
     The gain, sum of weight * min(time * speed, room), is concave, piecewise linear in time and solved for `needed`.
@@ -47,7 +47,7 @@ def _even(weight: Tensor, speed: Tensor, room: Tensor, needed: Tensor) -> Tensor
     return torch.minimum(torch.nan_to_num(time * speed, nan=0.0), room)
 
 
-def _greedy(weight: Tensor, room: Tensor, needed: Tensor) -> Tensor:
+def _fill_greedily(weight: Tensor, room: Tensor, needed: Tensor) -> Tensor:
     """How far each value moves when the one of the largest weight moves first, to its bound: [N, F]."""
     ordered, order = weight.sort(dim=1, descending=True)
     space = room.gather(1, order)

@@ -11,7 +11,7 @@ from tasks.settings import Count, keyed
 class FabTSettings(MinimalSettings):
     """Targeted Fast Adaptive Boundary attack, one run per target class (Croce and Hein 2020, arXiv 1907.02044)."""
 
-    craft = "tasks.attacks.fab.craft:fab_t"
+    craft = "tasks.attacks.fab.craft:craft_fab_t"
     name: Literal["fab_t"] = keyed("fab_t")
     norm: Literal["linf", "l2", "l1"] = keyed("linf")
     steps: Count = keyed(100, ge=1, le=10_000)

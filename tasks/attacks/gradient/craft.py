@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.attacks.engine.job import Crafted, Job, random_starts
-from tasks.attacks.engine.loop import Rule, follow
+from tasks.attacks.engine.job import AttackJob, Crafted, draw_random_starts
+from tasks.attacks.engine.loop import Rule, run_gradient_attack
 from tasks.attacks.engine.norms import NORMS, Norm, SparseL1
 from tasks.attacks.gradient.settings import (
     FgsmSettings,
@@ -17,26 +17,28 @@ STEP_SHARE = 0.25
 """Default step size as a share of the budget; the same for every number of steps, so that runs can be shared."""
 
 
-def fgsm(job: Job, settings: FgsmSettings) -> Crafted:
+def craft_fgsm(job: AttackJob, settings: FgsmSettings) -> Crafted:
     """The loop with one step of the size of the budget."""
     eps = settings.eps * job.scale
     rule = Rule(NORMS[settings.norm], eps, eps, stop_when_fooled=job.stop_when_fooled)
-    found = follow(job.target, job.clean, job.labels, rule, (1,), targets=job.targets)
+    found = run_gradient_attack(job.target, job.clean, job.labels, rule, (1,), targets=job.targets)
     return {job.counts[0]: found[1]}
 
 
-def pgd(job: Job, settings: IterativeSettings) -> Crafted:
+def craft_pgd(job: AttackJob, settings: IterativeSettings) -> Crafted:
     """The loop from the image itself, or from random starts where the settings ask for them.
 
     A restart attacks the images that some step count has not fooled yet; each keeps its first success.
     """
-    rule = _rule(job, settings)
+    rule = _make_rule(job, settings)
     random = isinstance(settings, RestartedSettings) and settings.random_start
     restarts = settings.restarts if isinstance(settings, RestartedSettings) and random else 1
 
-    def run(job: Job, restart: int) -> Crafted:
-        start = random_starts(job, rule.norm, rule.eps, restart) if random else None
-        return follow(job.target, job.clean, job.labels, rule, job.counts, start=start, targets=job.targets)
+    def run(job: AttackJob, restart: int) -> Crafted:
+        start = draw_random_starts(job, rule.norm, rule.eps, restart) if random else None
+        return run_gradient_attack(
+            job.target, job.clean, job.labels, rule, job.counts, start=start, targets=job.targets
+        )
 
     best = run(job, 0)
     for restart in range(1, restarts):
@@ -50,7 +52,7 @@ def pgd(job: Job, settings: IterativeSettings) -> Crafted:
     return best
 
 
-def _rule(job: Job, settings: IterativeSettings) -> Rule:
+def _make_rule(job: AttackJob, settings: IterativeSettings) -> Rule:
     eps = settings.eps * job.scale
     step_size = settings.step_size * job.scale if settings.step_size is not None else STEP_SHARE * eps
     momentum = settings.decay if isinstance(settings, MifgsmSettings) else None

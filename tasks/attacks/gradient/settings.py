@@ -9,13 +9,13 @@ from typing_extensions import Self
 from tasks.attacks.base import TargetedSettings
 from tasks.settings import Count, Number, keyed
 
-GRADIENT = "tasks.attacks.gradient.craft:pgd"
+GRADIENT = "tasks.attacks.gradient.craft:craft_pgd"
 
 
 class FgsmSettings(TargetedSettings):
     """One step of the size of the budget (Goodfellow et al. 2015, arXiv 1412.6572)."""
 
-    craft = "tasks.attacks.gradient.craft:fgsm"
+    craft = "tasks.attacks.gradient.craft:craft_fgsm"
     iterates: ClassVar[bool] = True
     name: Literal["fgsm"] = keyed("fgsm")
     norm: Literal["linf", "l2"] = keyed("linf")

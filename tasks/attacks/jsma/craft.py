@@ -12,27 +12,27 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.job import Crafted, Job, smallest
-from tasks.attacks.jsma.saliency import best_pairs
+from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.jsma.saliency import find_best_pairs
 from tasks.attacks.jsma.settings import JsmaSettings
 
 WHITE = 0.99
 """A value above it cannot be raised any more, one below 1 - WHITE cannot be lowered."""
 
-Change = Callable[[Job, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+Change = Callable[[AttackJob, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(images under attack, pixels [N, C, H, W], logits with a graph, changed before bool [N, F])
 -> values to change bool [N, F] and what they become [N, F]; an image with no value to change is given up."""
 
 
-def jsma(job: Job, settings: JsmaSettings) -> Crafted:
+def craft_jsma(job: AttackJob, settings: JsmaSettings) -> Crafted:
     """The first images that fool the model; clean where `gamma` of the values were not enough."""
     if settings.targeted:
-        return {job.counts[0]: smallest(job, lambda job: _walk(job, settings, 2, _pairs(settings.theta)))}
+        return {job.counts[0]: find_smallest(job, lambda job: _walk(job, settings, 2, _change_pairs(settings.theta)))}
     count = settings.values_per_step
-    return {job.counts[0]: smallest(job, lambda job: _walk(job, settings, count, _margin(count)))}
+    return {job.counts[0]: find_smallest(job, lambda job: _walk(job, settings, count, _change_steepest(count)))}
 
 
-def _walk(job: Job, settings: JsmaSettings, per_step: int, change: Change) -> Tensor:
+def _walk(job: AttackJob, settings: JsmaSettings, per_step: int, change: Change) -> Tensor:
     """Change values step by step; an image leaves when it fools the model or nothing may be changed."""
     features = job.clean[0].numel()
     out = job.clean.clone()
@@ -54,27 +54,27 @@ def _walk(job: Job, settings: JsmaSettings, per_step: int, change: Change) -> Te
     return out
 
 
-def _pairs(theta: float) -> Change:
+def _change_pairs(theta: float) -> Change:
     """The pair that the saliency map rates highest, both changed by theta."""
     sign = math.copysign(1, theta)
 
-    def change(job: Job, pixels: Tensor, logits: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
+    def change(job: AttackJob, pixels: Tensor, logits: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
         assert job.targets is not None
         (wanted,) = torch.autograd.grad(logits.gather(1, job.targets[:, None]).sum(), pixels, retain_graph=True)
         (total,) = torch.autograd.grad(logits.sum(), pixels)
         values, wanted, total = pixels.detach().flatten(1), sign * wanted.flatten(1), sign * total.flatten(1)
         fixed = values >= WHITE if sign > 0 else values <= 1 - WHITE
-        pairs = best_pairs(wanted.masked_fill(fixed, -torch.inf), (wanted - total).masked_fill(fixed, -torch.inf))
+        pairs = find_best_pairs(wanted.masked_fill(fixed, -torch.inf), (wanted - total).masked_fill(fixed, -torch.inf))
         chosen = torch.zeros_like(changed).scatter_(1, torch.stack([pairs.first, pairs.second], 1), True)
         return chosen & pairs.found[:, None], (values + theta).clamp_(0, 1)
 
     return change
 
 
-def _margin(count: int) -> Change:
+def _change_steepest(count: int) -> Change:
     """The values whose move to a bound of [0, 1] lowers the margin of the label most, to first order."""
 
-    def change(job: Job, pixels: Tensor, logits: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
+    def change(job: AttackJob, pixels: Tensor, logits: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
         label = logits.gather(1, job.labels[:, None])[:, 0]
         rival = logits.scatter(1, job.labels[:, None], -torch.inf).amax(1)
         (gradient,) = torch.autograd.grad((label - rival).sum(), pixels)

@@ -19,7 +19,7 @@ class Pairs(NamedTuple):
     """bool [N]: whether any pair is admissible."""
 
 
-def best_pairs(gain: Tensor, loss: Tensor) -> Pairs:
+def find_best_pairs(gain: Tensor, loss: Tensor) -> Pairs:
     """The pairs p != q with the largest (gain_p + gain_q) (loss_p + loss_q) where both sums are positive.
 
     Only values that at most one other value beats in both can be part of it, so O(F log F) instead of O(F^2).
@@ -29,18 +29,18 @@ def best_pairs(gain: Tensor, loss: Tensor) -> Pairs:
     """
     gain, order = gain.sort(dim=1, descending=True, stable=True)
     loss = loss.gather(1, order)
-    candidate = _undominated(gain, loss)
+    candidate = _mark_undominated(gain, loss)
     width = max(2, min(int(candidate.sum(1).max()), gain.shape[1]))
     places = candidate.to(torch.int8).topk(width, dim=1).indices
     dropped = ~candidate.gather(1, places)
-    score = _scores(_taken(gain, places, dropped), _taken(loss, places, dropped))
+    score = _score_pairs(_take_values(gain, places, dropped), _take_values(loss, places, dropped))
     value, flat = score.flatten(1).max(1)
     first = order.gather(1, places.gather(1, (flat // width)[:, None]))[:, 0]
     second = order.gather(1, places.gather(1, (flat % width)[:, None]))[:, 0]
     return Pairs(first, second, value > 0)
 
 
-def _undominated(gain: Tensor, loss: Tensor) -> Tensor:
+def _mark_undominated(gain: Tensor, loss: Tensor) -> Tensor:
     """bool [N, F], for values in descending order of gain: whether fewer than two before them have a larger loss."""
     first = loss.cummax(1).values
     before = torch.cat([torch.full_like(first[:, :1], -torch.inf), first[:, :-1]], 1)
@@ -51,11 +51,11 @@ def _undominated(gain: Tensor, loss: Tensor) -> Tensor:
     return candidate
 
 
-def _taken(values: Tensor, places: Tensor, dropped: Tensor) -> Tensor:
+def _take_values(values: Tensor, places: Tensor, dropped: Tensor) -> Tensor:
     return values.gather(1, places).masked_fill(dropped, -torch.inf)
 
 
-def _scores(gain: Tensor, loss: Tensor) -> Tensor:
+def _score_pairs(gain: Tensor, loss: Tensor) -> Tensor:
     """float [N, K, K]: the saliency of every pair; 0 where it is not admissible."""
     risen = gain[:, :, None] + gain[:, None]
     fallen = loss[:, :, None] + loss[:, None]

@@ -27,7 +27,7 @@ class JsmaSettings(TargetedMinimalSettings):
     Untargeted: the values that lower the margin of the label most, each set to the bound that lowers it.
     """
 
-    craft = "tasks.attacks.jsma.craft:jsma"
+    craft = "tasks.attacks.jsma.craft:craft_jsma"
     name: Literal["jsma"] = keyed("jsma")
     norm: Literal["l0"] = keyed("l0")
     theta: Annotated[Number, AfterValidator(refuse_zero)] = keyed(1.0, ge=-1, le=1)

@@ -11,7 +11,7 @@ from tasks.settings import Count, Number, keyed
 class UniformSettings(MethodSettings):
     """Noise drawn uniformly from the ball: what an attack without any knowledge reaches."""
 
-    craft = "tasks.attacks.noise.craft:uniform"
+    craft = "tasks.attacks.noise.craft:craft_uniform"
     name: Literal["uniform"] = keyed("uniform")
     norm: Literal["linf", "l2", "l1"] = keyed("linf")
     eps: Number = keyed(ge=0)

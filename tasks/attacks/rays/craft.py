@@ -7,36 +7,36 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.job import Crafted, Job, smallest
-from tasks.attacks.engine.norms import per_image
+from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.rays.settings import RaysSettings
 
 PRECISION = 1e-3
 """The search for the radius along a direction ends at this width, as in the paper."""
 
 
-def rays(job: Job, settings: RaysSettings) -> Crafted:
+def craft_rays(job: AttackJob, settings: RaysSettings) -> Crafted:
     """The smallest Linf perturbation found."""
-    return {job.counts[0]: smallest(job, lambda job: _search(job, settings.steps))}
+    return {job.counts[0]: find_smallest(job, lambda job: _search(job, settings.steps))}
 
 
-def _search(job: Job, steps: int) -> Tensor:
+def _search(job: AttackJob, steps: int) -> Tensor:
     """Flip the signs of ever smaller blocks; keep a flip where the model is fooled at the radius reached so far."""
     signs = torch.ones_like(job.clean).flatten(1)
     radius = torch.ones(len(signs), device=signs.device)
-    radius, success = _shrunk(job, signs, radius)
+    radius, success = _shrink_radius(job, signs, radius)
     known = success
-    for _, block in zip(range(steps), _blocks(signs.shape[1]), strict=False):
+    for _, block in zip(range(steps), _list_blocks(signs.shape[1]), strict=False):
         attempt = signs.clone()
         attempt[:, block] *= -1
-        shorter, success = _shrunk(job, attempt, radius)
+        shorter, success = _shrink_radius(job, attempt, radius)
         better = success & (~known | (shorter < radius))
         signs[better], radius = attempt[better], torch.where(better, shorter, radius)
         known = known | success
-    return _moved(job, signs, radius)
+    return _move_images(job, signs, radius)
 
 
-def _blocks(features: int) -> Iterator[slice]:
+def _list_blocks(features: int) -> Iterator[slice]:
     """The whole image, its halves, its quarters, down to single values."""
     size = features
     while True:
@@ -47,18 +47,18 @@ def _blocks(features: int) -> Iterator[slice]:
         size = -(-size // 2)
 
 
-def _shrunk(job: Job, signs: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
+def _shrink_radius(job: AttackJob, signs: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
     """The radius at which each direction still fools the model, at most `radius`, and whether it does at `radius`."""
-    success = job.fooled(_moved(job, signs, radius))
+    success = job.fooled(_move_images(job, signs, radius))
     trying = success.nonzero(as_tuple=True)[0]
     low, high = torch.zeros_like(radius), radius.clone()
     while len(trying):
         middle = (low[trying] + high[trying]) / 2
-        hit = job.subset(trying).fooled(_moved(job.subset(trying), signs[trying], middle))
+        hit = job.subset(trying).fooled(_move_images(job.subset(trying), signs[trying], middle))
         high[trying[hit]], low[trying[~hit]] = middle[hit], middle[~hit]
         trying = trying[(high - low)[trying] > PRECISION]
     return high, success
 
 
-def _moved(job: Job, signs: Tensor, radius: Tensor) -> Tensor:
-    return (job.clean + per_image(radius) * signs.view(job.clean.shape)).clamp_(0, 1)
+def _move_images(job: AttackJob, signs: Tensor, radius: Tensor) -> Tensor:
+    return (job.clean + shape_per_image(radius) * signs.view(job.clean.shape)).clamp_(0, 1)

@@ -11,7 +11,7 @@ from tasks.settings import Count, keyed
 class RaysSettings(MinimalSettings):
     """RayS, the hard-label baseline: it sees the predicted class alone (Chen and Gu 2020, arXiv 2006.12792)."""
 
-    craft = "tasks.attacks.rays.craft:rays"
+    craft = "tasks.attacks.rays.craft:craft_rays"
     name: Literal["rays"] = keyed("rays")
     norm: Literal["linf"] = keyed("linf")
     steps: Count = keyed(1000, ge=1, le=1_000_000)

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.fast_model import lead
-from tasks.attacks.engine.job import Crafted, Job, worst_case
-from tasks.attacks.engine.norms import per_image
+from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.job import AttackJob, Crafted, run_worst_case
+from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.square.proposals import Draws, propose_l2, propose_linf, start_l2, start_linf
 from tasks.attacks.square.settings import SquareSettings
 
@@ -17,12 +17,12 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After each of these queries the share that a square covers is halved, whatever the number of queries."""
 
 
-def square(job: Job, settings: SquareSettings) -> Crafted:
+def craft_square(job: AttackJob, settings: SquareSettings) -> Crafted:
     """The first proposal that fools the model, or the one of the smallest margin."""
-    return {job.counts[0]: worst_case(job, [lambda job: _search(job, settings)])}
+    return {job.counts[0]: run_worst_case(job, [lambda job: _search(job, settings)])}
 
 
-def side_of_square(query: int, settings: SquareSettings, image: torch.Size) -> int:
+def compute_square_side(query: int, settings: SquareSettings, image: torch.Size) -> int:
     """The side of the changed square in pixels, for an image [C, H, W]."""
     share = settings.initial_share / 2 ** sum(query > halving for halving in HALVINGS)
     area = share * image[1] * image[2]
@@ -32,7 +32,7 @@ def side_of_square(query: int, settings: SquareSettings, image: torch.Size) -> i
     return min(side + (side % 2 == 0), image[1] - 1 + image[1] % 2, image[2] - 1 + image[2] % 2)
 
 
-def _search(job: Job, settings: SquareSettings) -> Tensor:
+def _search(job: AttackJob, settings: SquareSettings) -> Tensor:
     eps, image = settings.eps * job.scale, job.clean.shape[1:]
     linf = settings.norm == "linf"
     start, propose = (start_linf, propose_linf) if linf else (start_l2, propose_l2)
@@ -49,17 +49,20 @@ def _search(job: Job, settings: SquareSettings) -> Tensor:
             draws.keep(going)
         if not len(places):
             return out
-        proposed = propose(job.clean, pixels, eps, side_of_square(query, settings, image), draws)
+        proposed = propose(job.clean, pixels, eps, compute_square_side(query, settings, image), draws)
         proposed_value, reached = _look(job, proposed)
         better = (proposed_value > value) | reached
-        pixels, value = torch.where(per_image(better), proposed, pixels), torch.where(better, proposed_value, value)
+        pixels, value = (
+            torch.where(shape_per_image(better), proposed, pixels),
+            torch.where(better, proposed_value, value),
+        )
         fooled = reached
     out[places] = pixels
     return out
 
 
-def _look(job: Job, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def _look(job: AttackJob, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """By how much any other class leads the label, and who is fooled; [N] each."""
     with torch.no_grad():
         logits = job.target.judge(pixels)
-    return lead(logits, job.labels), job.reached(pixels, logits)
+    return compute_margin(logits, job.labels), job.reached(pixels, logits)

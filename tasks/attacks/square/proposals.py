@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.job import Job
+from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.norms import NORMS
-from tasks.seeds import generator
+from tasks.seeds import make_generator
 
 CHUNK = 250
 """Proposals whose random numbers are drawn at once."""
@@ -16,8 +16,8 @@ CHUNK = 250
 class Draws:
     """Random numbers of each image, the same whatever the batch."""
 
-    def __init__(self, job: Job) -> None:
-        self._generators = [generator(job.seed, "square", place) for place in job.index.tolist()]
+    def __init__(self, job: AttackJob) -> None:
+        self._generators = [make_generator(job.seed, "square", place) for place in job.index.tolist()]
         self._device = job.clean.device
         self._waiting = torch.empty(len(self._generators), 0, 0)
 
@@ -42,7 +42,7 @@ class Draws:
 def start_linf(clean: Tensor, eps: float, draws: Draws) -> Tensor:
     """Vertical stripes, each colour and column at +eps or -eps."""
     images, channels, _, width = clean.shape
-    stripes = _signs(draws.once(channels * width)).view(images, channels, 1, width)
+    stripes = _draw_signs(draws.once(channels * width)).view(images, channels, 1, width)
     return (clean + eps * stripes).clamp_(0, 1)
 
 
@@ -50,8 +50,8 @@ def propose_linf(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Dr
     """One square in which every colour is moved by +2 eps or -2 eps, and brought back into the ball."""
     channels = clean.shape[1]
     drawn = draws.uniform(2 + channels)
-    inside = _inside(*_corner(drawn[:, 0], drawn[:, 1], side, clean), side, clean)
-    moved = pixels + 2 * eps * _signs(drawn[:, 2:])[:, :, None, None] * inside
+    inside = _mark_inside(*_place_corner(drawn[:, 0], drawn[:, 1], side, clean), side, clean)
+    moved = pixels + 2 * eps * _draw_signs(drawn[:, 2:])[:, :, None, None] * inside
     return (clean + (moved - clean).clamp(-eps, eps)).clamp_(0, 1)
 
 
@@ -60,50 +60,50 @@ def start_l2(clean: Tensor, eps: float, draws: Draws) -> Tensor:
     images, channels, height, width = clean.shape
     side = max(min(height, width) // 5, 1)
     rows, columns = height // side, width // side
-    signs = _signs(draws.once(channels * rows * columns)).view(images, channels, rows, 1, columns, 1)
-    tiles = (signs * _bump(side).to(clean)[None, None, None, :, None, :]).reshape(
+    signs = _draw_signs(draws.once(channels * rows * columns)).view(images, channels, rows, 1, columns, 1)
+    tiles = (signs * _make_bump(side).to(clean)[None, None, None, :, None, :]).reshape(
         images, channels, rows * side, columns * side
     )
     delta = torch.zeros_like(clean)
     top, left = (height - rows * side) // 2, (width - columns * side) // 2
     delta[:, :, top : top + rows * side, left : left + columns * side] = tiles
-    return _on_sphere(clean, delta, eps)
+    return _scale_to_sphere(clean, delta, eps)
 
 
 def propose_l2(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draws) -> Tensor:
     """Empty one square and spend what it held, and what is left of the budget, on a bump in another."""
     channels, delta = clean.shape[1], pixels - clean
     drawn = draws.uniform(5 + channels)
-    row, column = _corner(drawn[:, 0], drawn[:, 1], side, clean)
-    inside = _inside(row, column, side, clean)
-    emptied = _inside(*_corner(drawn[:, 2], drawn[:, 3], side, clean), side, clean)
+    row, column = _place_corner(drawn[:, 0], drawn[:, 1], side, clean)
+    inside = _mark_inside(row, column, side, clean)
+    emptied = _mark_inside(*_place_corner(drawn[:, 2], drawn[:, 3], side, clean), side, clean)
     held = (delta * (inside | emptied)).square().sum((1, 2, 3), keepdim=True)
     spare = (eps - delta.square().sum((1, 2, 3), keepdim=True).sqrt()).clamp_min(0)
     before = delta * inside
     before = before / before.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-    bump = _placed(_bump(side).to(clean), row, column, drawn[:, 4] > 0.5, clean) * inside
-    fresh = _signs(drawn[:, 5:])[:, :, None, None] * bump + before
+    bump = _place_bump(_make_bump(side).to(clean), row, column, drawn[:, 4] > 0.5, clean) * inside
+    fresh = _draw_signs(drawn[:, 5:])[:, :, None, None] * bump + before
     fresh = fresh / fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
     fresh = fresh * (spare.square() / channels + held).sqrt()
-    return _on_sphere(clean, torch.where(inside, fresh, torch.where(emptied, 0.0, delta)), eps)
+    return _scale_to_sphere(clean, torch.where(inside, fresh, torch.where(emptied, 0.0, delta)), eps)
 
 
-def _on_sphere(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
+def _scale_to_sphere(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
     length = delta.square().sum((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
     return (clean + NORMS["l2"].project(delta * (eps / length), eps)).clamp_(0, 1)
 
 
-def _signs(uniform: Tensor) -> Tensor:
+def _draw_signs(uniform: Tensor) -> Tensor:
     return torch.where(uniform < 0.5, -1.0, 1.0)
 
 
-def _corner(first: Tensor, second: Tensor, side: int, clean: Tensor) -> tuple[Tensor, Tensor]:
+def _place_corner(first: Tensor, second: Tensor, side: int, clean: Tensor) -> tuple[Tensor, Tensor]:
     """The upper left corner of a square that lies within the image, int64 [N] each."""
     height, width = clean.shape[-2:]
     return (first * (height - side + 1)).long(), (second * (width - side + 1)).long()
 
 
-def _inside(row: Tensor, column: Tensor, side: int, clean: Tensor) -> Tensor:
+def _mark_inside(row: Tensor, column: Tensor, side: int, clean: Tensor) -> Tensor:
     """bool [N, 1, H, W]: the square of each image."""
     rows = torch.arange(clean.shape[2], device=clean.device) - row[:, None]
     columns = torch.arange(clean.shape[3], device=clean.device) - column[:, None]
@@ -111,7 +111,7 @@ def _inside(row: Tensor, column: Tensor, side: int, clean: Tensor) -> Tensor:
     return (down[:, :, None] & across[:, None, :])[:, None]
 
 
-def _placed(bump: Tensor, row: Tensor, column: Tensor, turned: Tensor, clean: Tensor) -> Tensor:
+def _place_bump(bump: Tensor, row: Tensor, column: Tensor, turned: Tensor, clean: Tensor) -> Tensor:
     """The bump [S, S] at each image's corner, transposed where `turned` [N]; meaningless outside the square."""
     last = bump.shape[0] - 1
     rows = (torch.arange(clean.shape[2], device=clean.device) - row[:, None]).clamp(0, last)[:, :, None]
@@ -120,17 +120,17 @@ def _placed(bump: Tensor, row: Tensor, column: Tensor, turned: Tensor, clean: Te
     return torch.where(turned[:, None, None], lying, upright)[:, None]
 
 
-def _bump(side: int) -> Tensor:
+def _make_bump(side: int) -> Tensor:
     """float [side, side] of length 1: nested rectangles that rise toward their centre, the lower half negative."""
     half = side // 2
     bump = torch.zeros(side, side)
-    bump[:half] = _rectangles(half, side)
-    bump[half:] = -_rectangles(side - half, side)
+    bump[:half] = _make_rectangles(half, side)
+    bump[half:] = -_make_rectangles(side - half, side)
     scaled: Tensor = bump / torch.linalg.vector_norm(bump).clamp_min(1e-12)
     return scaled
 
 
-def _rectangles(height: int, width: int) -> Tensor:
+def _make_rectangles(height: int, width: int) -> Tensor:
     """float [height, width] of length 1: ring r around the centre adds 1 / (r + 1)^2."""
     bump = torch.zeros(height, width)
     middle_row, middle_column = height // 2, width // 2

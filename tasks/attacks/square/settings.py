@@ -11,7 +11,7 @@ from tasks.settings import Count, Number, keyed
 class SquareSettings(MethodSettings):
     """Square Attack: random search with logits alone (Andriushchenko et al. 2020, arXiv 1912.00049)."""
 
-    craft = "tasks.attacks.square.craft:square"
+    craft = "tasks.attacks.square.craft:craft_square"
     name: Literal["square"] = keyed("square")
     norm: Literal["linf", "l2"] = keyed("linf")
     eps: Number = keyed(ge=0)

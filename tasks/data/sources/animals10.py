@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tasks.data.listing import Listing, list_classes
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import needed_folder
+from tasks.data.source import require_folder
 from tasks.data.sources.image_folder import ImageFolder
 from tasks.errors import UsageError
 
@@ -40,8 +40,8 @@ class Animals10(ImageFolder):
     layout = f"raw-img/ with the folders {', '.join(ENGLISH)} (or their English names) of the archive from {SITE}"
 
     def listings(self, settings: DatasetSettings, folder: Path | None) -> list[Listing]:
-        root = self._root(needed_folder(settings, folder, self.layout))
-        folders = {entry.name: name for entry in root.iterdir() if (name := _english(entry.name))}
+        root = self._root(require_folder(settings, folder, self.layout))
+        folders = {entry.name: name for entry in root.iterdir() if (name := _translate_name(entry.name))}
         missing = sorted(set(ENGLISH.values()) - set(folders.values()))
         twice = sorted({name for name in folders.values() if list(folders.values()).count(name) > 1})
         if missing or twice:
@@ -52,12 +52,12 @@ class Animals10(ImageFolder):
     def _root(self, folder: Path) -> Path:
         for place in PLACES:
             root = folder / place
-            if root.is_dir() and any(_english(entry.name) for entry in root.iterdir()):
+            if root.is_dir() and any(_translate_name(entry.name) for entry in root.iterdir()):
                 return root
         raise UsageError(f"no Animals-10 image is in {folder}: put there {self.layout}")
 
 
-def _english(name: str) -> str:
+def _translate_name(name: str) -> str:
     """The class that a folder holds; empty where it is none."""
     return ENGLISH.get(name, name if name in ENGLISH.values() else "")
 

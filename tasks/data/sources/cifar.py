@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from tasks.data.download import download
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, needed_folder
+from tasks.data.source import Inspection, Progress, require_folder
 from tasks.errors import UsageError
-from tasks.fingerprints import fingerprint
+from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -31,7 +31,7 @@ PIXELS = 3 * 32 * 32
 
 
 @dataclass(frozen=True)
-class Form:
+class Layout:
     """One published form: a folder, and the files of the two parts."""
 
     folder: str
@@ -46,8 +46,8 @@ class Cifar:
     """One of the two data sets, in either form below the data folder."""
 
     title: str
-    binary: Form
-    python: Form
+    binary: Layout
+    python: Layout
     label_bytes: int
     """Labels before the pixels of a binary record; the last is the one that counts."""
     label_key: bytes
@@ -55,13 +55,13 @@ class Cifar:
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         root, form = self._form(settings, folder)
-        found = fingerprint(root, [*form.train, *form.test])
+        found = hash_folder(root, [*form.train, *form.test])
         return Inspection(found, self._classes(root, form), TRAIN, TEST, channels=3)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         import torch
 
-        from tasks.data.images import Images, resized
+        from tasks.data.images import Images, resize_images
 
         root, form = self._form(settings, folder)
         classes = self._classes(root, form)
@@ -70,7 +70,7 @@ class Cifar:
             parts = [self._read(root / name) for name in names]
             pixels = torch.from_numpy(np.concatenate([part[0] for part in parts]))
             labels = torch.from_numpy(np.concatenate([part[1] for part in parts]))
-            return Images(resized(pixels, settings), labels, classes)
+            return Images(resize_images(pixels, settings), labels, classes)
 
         return split(form.train), split(form.test)
 
@@ -82,10 +82,10 @@ class Cifar:
     def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
         """Nothing to do: pixels are stored as they are."""
 
-    def _form(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, Form]:
+    def _form(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, Layout]:
         """The folder of the form that is there, and the form; the binary one first."""
         what = f"{self.binary.folder}/ or {self.python.folder}/ (torchvision's layout)"
-        base = needed_folder(settings, folder, what)
+        base = require_folder(settings, folder, what)
         for form in (self.binary, self.python):
             if (base / form.folder).is_dir():
                 missing = [name for name in (*form.train, *form.test) if not (base / form.folder / name).is_file()]
@@ -94,10 +94,10 @@ class Cifar:
                 return base / form.folder, form
         raise UsageError(f"{base} holds neither of {what}: {settings.name} needs one")
 
-    def _classes(self, root: Path, form: Form) -> tuple[str, ...]:
+    def _classes(self, root: Path, form: Layout) -> tuple[str, ...]:
         if form is self.binary:
             return tuple((root / form.classes).read_text().split())
-        return tuple(_restricted(root / form.classes, "utf-8")[self.names_key])
+        return tuple(_load_restricted(root / form.classes, "utf-8")[self.names_key])
 
     def _read(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """uint8 [N, 3, 32, 32] and int64 [N] of one file of either form."""
@@ -112,7 +112,7 @@ class Cifar:
         return records[:, self.label_bytes :], records[:, self.label_bytes - 1]
 
     def _python(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        content = _restricted(path, "bytes")
+        content = _load_restricted(path, "bytes")
         return np.asarray(content[b"data"], np.uint8), np.asarray(content[self.label_key], np.int64)
 
 
@@ -127,7 +127,7 @@ class _DataOnly(pickle.Unpickler):
         return np.empty(0).__reduce__()[0] if name == "_reconstruct" else getattr(np, name)
 
 
-def _restricted(path: Path, encoding: str) -> dict[Any, Any]:
+def _load_restricted(path: Path, encoding: str) -> dict[Any, Any]:
     try:
         content = _DataOnly(io.BytesIO(path.read_bytes()), encoding=encoding).load()
     except (pickle.UnpicklingError, ValueError, EOFError, IndexError) as error:
@@ -137,13 +137,13 @@ def _restricted(path: Path, encoding: str) -> dict[Any, Any]:
 
 CIFAR10 = Cifar(
     "CIFAR10",
-    Form(
+    Layout(
         "cifar-10-batches-bin",
         tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
         ("test_batch.bin",),
         "batches.meta.txt",
     ),
-    Form(
+    Layout(
         "cifar-10-batches-py",
         tuple(f"data_batch_{number}" for number in range(1, 6)),
         ("test_batch",),
@@ -155,8 +155,8 @@ CIFAR10 = Cifar(
 )
 CIFAR100 = Cifar(
     "CIFAR100",
-    Form("cifar-100-binary", ("train.bin",), ("test.bin",), "fine_label_names.txt"),
-    Form("cifar-100-python", ("train",), ("test",), "meta"),
+    Layout("cifar-100-binary", ("train.bin",), ("test.bin",), "fine_label_names.txt"),
+    Layout("cifar-100-python", ("train",), ("test",), "meta"),
     label_bytes=2,
     label_key=b"fine_labels",
     names_key="fine_label_names",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, Progress
-from tasks.fingerprints import fingerprint
+from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -27,7 +27,7 @@ class Digits:
         spec = importlib.util.find_spec("sklearn")  # located, not imported: that would take a second
         assert spec is not None, "scikit-learn is a dependency"
         shipped = Path((spec.submodule_search_locations or [""])[0]) / "datasets" / "data"
-        found = fingerprint(shipped, ["digits.csv.gz"])
+        found = hash_folder(shipped, ["digits.csv.gz"])
         images = min(settings.examples or IMAGES, IMAGES)
         test = round(settings.split.test * images)
         return Inspection(found, CLASSES, images - test, test, channels=1)
@@ -36,13 +36,13 @@ class Digits:
         import torch
         from sklearn.datasets import load_digits
 
-        from tasks.data.images import Images, balanced, divide, resized
+        from tasks.data.images import Images, divide, resize_images, select_balanced
 
         digits = load_digits()
         pixels = torch.tensor(digits.images / 16 * 255).round().to(torch.uint8)[:, None]
-        images = Images(resized(pixels, settings), torch.tensor(digits.target, dtype=torch.int64), CLASSES)
+        images = Images(resize_images(pixels, settings), torch.tensor(digits.target, dtype=torch.int64), CLASSES)
         if settings.examples:
-            images = images.select(balanced(images.labels, settings.examples, settings.split.seed))
+            images = images.select(select_balanced(images.labels, settings.examples, settings.split.seed))
         return divide(images, settings.split.test, settings.split.seed)
 
     def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:

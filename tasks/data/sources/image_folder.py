@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.data.listing import Listing, divide, list_classes, sizes
+from tasks.data.listing import Listing, count_images, divide, list_classes
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, needed_folder
+from tasks.data.source import Inspection, Progress, require_folder
 from tasks.errors import UsageError
-from tasks.fingerprints import fingerprint
+from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -24,7 +24,7 @@ class ImageFolder:
 
     def listings(self, settings: DatasetSettings, folder: Path | None) -> list[Listing]:
         """One listing, or the training and the test listing where the folder is divided."""
-        return list_images(needed_folder(settings, folder, self.layout))
+        return list_images(require_folder(settings, folder, self.layout))
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         if settings.image_size is None:
@@ -33,8 +33,8 @@ class ImageFolder:
         found = self.listings(settings, folder)
         root = found[0].folder if len(found) == 1 else found[0].folder.parent
         names = [str((part.folder / name).relative_to(root)) for part in found for name in part.files]
-        train, test = sizes(found[0], settings) if len(found) == 1 else (len(part.files) for part in found)
-        return Inspection(fingerprint(root, names), found[0].classes, train, test, settings.channels or 3)
+        train, test = count_images(found[0], settings) if len(found) == 1 else (len(part.files) for part in found)
+        return Inspection(hash_folder(root, names), found[0].classes, train, test, settings.channels or 3)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         return self._decoded(settings, folder, None)
@@ -48,11 +48,11 @@ class ImageFolder:
     def _decoded(
         self, settings: DatasetSettings, folder: Path | None, progress: Progress | None
     ) -> tuple[Images, Images]:
-        from tasks.data.decoded import decoded
+        from tasks.data.decoded import load_decoded
 
         found = self.listings(settings, folder)
         parts = divide(found[0], settings) if len(found) == 1 else found
-        train, test = decoded(parts, settings, progress)
+        train, test = load_decoded(parts, settings, progress)
         return train, test
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from tasks.data.download import download
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, needed_folder
+from tasks.data.source import Inspection, Progress, require_folder
 from tasks.errors import UsageError
-from tasks.fingerprints import fingerprint
+from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -39,19 +39,19 @@ class IdxSource:
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         raw, names = self._files(settings, folder)
         counts = {part: _shape(raw / names[f"{part}-labels-idx1-ubyte"])[0] for part in PARTS.values()}
-        return Inspection(fingerprint(raw, names.values()), self.classes, counts["train"], counts["t10k"], channels=1)
+        return Inspection(hash_folder(raw, names.values()), self.classes, counts["train"], counts["t10k"], channels=1)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         import torch
 
-        from tasks.data.images import Images, resized
+        from tasks.data.images import Images, resize_images
 
         raw, names = self._files(settings, folder)
 
         def split(part: str) -> Images:
             pixels = torch.from_numpy(_read(raw / names[f"{part}-images-idx3-ubyte"]))[:, None]
             labels = torch.from_numpy(_read(raw / names[f"{part}-labels-idx1-ubyte"])).long()
-            return Images(resized(pixels, settings), labels, self.classes)
+            return Images(resize_images(pixels, settings), labels, self.classes)
 
         return split(PARTS["train"]), split(PARTS["test"])
 
@@ -67,7 +67,7 @@ class IdxSource:
     def _files(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, dict[str, str]]:
         """The raw folder, and for each of the four files the name under which it is there."""
         what = f"{self._layout()} (or unzipped), torchvision's layout"
-        raw = needed_folder(settings, folder, what) / self.title / "raw"
+        raw = require_folder(settings, folder, what) / self.title / "raw"
         names: dict[str, str] = {}
         for part in PARTS.values():
             for stem in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):

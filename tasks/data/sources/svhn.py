@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from tasks.data.download import download
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, needed_folder
+from tasks.data.source import Inspection, Progress, require_folder
 from tasks.errors import UsageError
-from tasks.fingerprints import fingerprint
+from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -27,12 +27,12 @@ class Svhn:
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         from scipy.io import whosmat
 
-        root = _root(settings, folder)
+        root = _find_root(settings, folder)
         sizes = [{name: shape for name, shape, _ in whosmat(root / file)}["y"][0] for file in FILES]
-        return Inspection(fingerprint(root, FILES), tuple("0123456789"), sizes[0], sizes[1], channels=3)
+        return Inspection(hash_folder(root, FILES), tuple("0123456789"), sizes[0], sizes[1], channels=3)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
-        root = _root(settings, folder)
+        root = _find_root(settings, folder)
         return _read(root / FILES[0], settings), _read(root / FILES[1], settings)
 
     def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
@@ -42,8 +42,8 @@ class Svhn:
         """Nothing to do: pixels are stored as they are."""
 
 
-def _root(settings: DatasetSettings, folder: Path | None) -> Path:
-    root = needed_folder(settings, folder, LAYOUT)
+def _find_root(settings: DatasetSettings, folder: Path | None) -> Path:
+    root = require_folder(settings, folder, LAYOUT)
     missing = [name for name in FILES if not (root / name).is_file()]
     if missing:
         raise UsageError(f"{' and '.join(missing)} missing in {root}: svhn needs {LAYOUT}")
@@ -54,7 +54,7 @@ def _read(path: Path, settings: DatasetSettings) -> Images:
     import torch
     from scipy.io import loadmat
 
-    from tasks.data.images import Images, resized
+    from tasks.data.images import Images, resize_images
 
     try:
         content = loadmat(path)
@@ -62,7 +62,7 @@ def _read(path: Path, settings: DatasetSettings) -> Images:
         labels = torch.from_numpy(content["y"].astype("int64")).flatten() % 10  # the digit 0 is labelled 10
     except (ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise UsageError(f"{path} cannot be read as a part of SVHN: {error}") from error
-    return Images(resized(pixels, settings), labels, tuple("0123456789"))
+    return Images(resize_images(pixels, settings), labels, tuple("0123456789"))
 
 
 SVHN = Svhn()

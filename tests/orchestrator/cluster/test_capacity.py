@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from orchestrator.cluster.capacity import node_types
+from orchestrator.cluster.capacity import read_node_types
 from tests.support.checkout import ROOT
 
 LAUNCHER = ["cluster.yaml", "docs/cluster/local.yaml"]
@@ -42,7 +42,7 @@ def test_the_cloud_cluster_is_what_the_documents_say() -> None:
     assert all(worker["min_workers"] == 0 and worker["max_workers"] > 0 for worker in workers)
     assert all(worker["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot" for worker in workers)
     assert all(worker["node_config"]["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] for worker in workers)
-    growth = node_types(config)
+    growth = read_node_types(config)
     assert growth.known
     assert [(shape.cpus, shape.gpus) for shape in growth.types] == [(4, 1)]
 

@@ -13,15 +13,15 @@ import ray
 from rich.console import Console
 
 from orchestrator.cli.launching import launch as command
-from orchestrator.cluster.address import Place, parse_address
-from orchestrator.cluster.capacity import Growth, Shape, check_fits, growth_of, node_types
-from orchestrator.cluster.packages import EXCLUDES, code_bytes, package_folders, runtime_environment
-from orchestrator.cluster.survey import NodeReport, check_nodes, versions
+from orchestrator.cluster.address import AddressKind, parse_address
+from orchestrator.cluster.capacity import Growth, Shape, check_fits, read_growth, read_node_types
+from orchestrator.cluster.packages import EXCLUDES, build_runtime_environment, count_code_bytes, list_package_folders
+from orchestrator.cluster.survey import NodeReport, check_nodes, collect_versions
 from orchestrator.launch import launch
-from orchestrator.options import Launch
+from orchestrator.options import LaunchOptions
 from orchestrator.remote import attached_driver as attached
-from orchestrator.remote.launch import REPEATED, TRANSLATED, arguments
-from orchestrator.remote.submission import Errand
+from orchestrator.remote.launch import REPEATED, TRANSLATED, build_arguments
+from orchestrator.remote.submission import JobSubmission
 from orchestrator.space import space as spaces
 from orchestrator.space.resources import Resources
 from tasks.errors import UsageError
@@ -31,18 +31,18 @@ from tasks.storage.storage import open_storage
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("local", Place.private),
-        ("auto", Place.joined),
-        ("10.0.0.1:6379", Place.joined),
-        ("[::1]:6379", Place.joined),
-        ("ray://head:10001", Place.client),
-        ("http://head:8265", Place.job),
-        ("https://ray.example.org", Place.job),
+        ("local", AddressKind.private),
+        ("auto", AddressKind.joined),
+        ("10.0.0.1:6379", AddressKind.joined),
+        ("[::1]:6379", AddressKind.joined),
+        ("ray://head:10001", AddressKind.client),
+        ("http://head:8265", AddressKind.job),
+        ("https://ray.example.org", AddressKind.job),
     ],
 )
-def test_an_address_says_where_the_driver_runs(text: str, place: Place) -> None:
+def test_an_address_says_where_the_driver_runs(text: str, place: AddressKind) -> None:
     assert parse_address(text).place is place
-    assert parse_address(text).remote == (place in (Place.client, Place.job))
+    assert parse_address(text).remote == (place in (AddressKind.client, AddressKind.job))
 
 
 @pytest.mark.parametrize("text", ["", "head", "ftp://head", "http://", "ray:head", "http://me:hunter2@head:8265"])
@@ -54,8 +54,8 @@ def test_other_addresses_are_refused(text: str) -> None:
 
 def test_every_option_of_a_launch_reaches_the_head() -> None:
     known = set(inspect.signature(command).parameters) | set(REPEATED)
-    assert {option.name for option in fields(Launch)} - set(TRANSLATED) <= known
-    options = Launch(
+    assert {option.name for option in fields(LaunchOptions)} - set(TRANSLATED) <= known
+    options = LaunchOptions(
         "mine.yaml",
         overrides=["prune.ratio=0.3"],
         storage="s3://bucket/sweeps",
@@ -66,7 +66,7 @@ def test_every_option_of_a_launch_reaches_the_head() -> None:
         fresh=True,
         timeouts=["train=60"],
     )
-    words = arguments(options, "mine.yaml")
+    words = build_arguments(options, "mine.yaml")
     assert words[:3] == ("launch", "--space", "mine.yaml")
     assert {"--set=prune.ratio=0.3", "--timeout=train=60"} <= set(words)
     assert {"--address=auto", "--storage=s3://bucket/sweeps", "--data-dir=/data", "--fresh"} <= set(words)
@@ -82,17 +82,17 @@ def test_every_option_of_a_launch_reaches_the_head() -> None:
     ],
 )
 def test_a_storage_that_must_not_travel_is_refused(storage: str, message: str) -> None:
-    options = Launch("smoke", storage=storage, address="http://127.0.0.1:1")
+    options = LaunchOptions("smoke", storage=storage, address="http://127.0.0.1:1")
     with pytest.raises(UsageError, match=message) as refused:
         launch(options, Console(quiet=True))
     assert "hunter2" not in str(refused.value)
 
 
 def test_only_our_packages_travel_and_no_variable() -> None:
-    environment = runtime_environment()
-    assert environment == {"py_modules": [str(folder) for folder in package_folders()], "excludes": EXCLUDES}
-    assert [folder.name for folder in package_folders()] == ["orchestrator", "tasks", "search_spaces"]
-    assert code_bytes() < 2e6
+    environment = build_runtime_environment()
+    assert environment == {"py_modules": [str(folder) for folder in list_package_folders()], "excludes": EXCLUDES}
+    assert [folder.name for folder in list_package_folders()] == ["orchestrator", "tasks", "search_spaces"]
+    assert count_code_bytes() < 2e6
 
 
 GPU = Shape("node", 4, 1)
@@ -123,14 +123,14 @@ def test_what_an_autoscaler_may_start_is_read_from_its_file(tmp_path: Path) -> N
     types = {"a": {"resources": {"CPU": 4, "GPU": 1}, "max_workers": 2}, "head": {"resources": {}, "max_workers": 0}}
     file = tmp_path / "cluster.yaml"
     file.write_text(json.dumps({"available_node_types": types, "max_workers": 8}))
-    assert growth_of(["python", "monitor.py", f"--autoscaling-config={file}"]) == Growth((Shape("type a", 4, 1),))
-    assert growth_of(["python", "monitor.py"]) == Growth(), "a cluster that was started by hand"
-    assert not growth_of(None).known, "one whose autoscaler is elsewhere"
-    assert not node_types({"available_node_types": {"a": {"resources": {}}}, "max_workers": 1}).known
+    assert read_growth(["python", "monitor.py", f"--autoscaling-config={file}"]) == Growth((Shape("type a", 4, 1),))
+    assert read_growth(["python", "monitor.py"]) == Growth(), "a cluster that was started by hand"
+    assert not read_growth(None).known, "one whose autoscaler is elsewhere"
+    assert not read_node_types({"available_node_types": {"a": {"resources": {}}}, "max_workers": 1}).known
 
 
 def test_a_node_that_differs_is_named(tmp_path: Path) -> None:
-    storage, here = open_storage(tmp_path), versions()
+    storage, here = open_storage(tmp_path), collect_versions()
     check_nodes([NodeReport("n1", GPU, versions=here)], storage, None)
     check_nodes([NodeReport("n1", Shape("node", 0, 0), versions=here | {"torch": "1.0"})], storage, None)
     for name in ("torch", "python", "ray", "advsweep code"):
@@ -159,7 +159,7 @@ def test_a_head_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(ray, "init", refuse)
     monkeypatch.setattr(attached, "check_answers", lambda _: None)
-    errand = Errand("small", 8, (), {}, "s3://bucket")
+    errand = JobSubmission("small", 8, (), {}, "s3://bucket")
     with pytest.raises(UsageError, match=r"Initialization failure from server: RuntimeError: too busy"):
         attached.run_attached(errand, parse_address("ray://127.0.0.1:1"), Console())
     assert len(asked) == attached.ATTEMPTS

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
-from orchestrator.report.answers import answers
-from orchestrator.report.arrange import studies
-from orchestrator.report.closeup import ImageRecords, class_names
-from orchestrator.report.effects import Effect, effects
+from orchestrator.report.answers import answer_questions
+from orchestrator.report.arrange import group_studies
+from orchestrator.report.closeup import ImageRecords, load_class_names
+from orchestrator.report.effects import Effect, estimate_effects
 from orchestrator.report.figures import write_figures
-from orchestrator.report.gallery import gallery
-from orchestrator.report.gather import gather
-from orchestrator.report.payload import as_script
-from orchestrator.report.study import Study, pareto
+from orchestrator.report.gallery import collect_gallery
+from orchestrator.report.gather import load_report_data
+from orchestrator.report.payload import encode_script
+from orchestrator.report.study import Study, find_pareto_front
 from orchestrator.report.write import write_report
 from orchestrator.store.sweep_store import SweepStore
 from tasks.storage.object_store import ObjectStore
@@ -80,7 +80,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> SweepStore:
 
 @pytest.fixture(scope="module")
 def study(sweep: SweepStore) -> Study:
-    (found,) = studies(sweep.rows())
+    (found,) = group_studies(sweep.rows())
     return found
 
 
@@ -97,7 +97,7 @@ def test_a_study_knows_its_models_attacks_and_axes(study: Study) -> None:
 
 
 def test_effects_are_those_that_were_planted(study: Study) -> None:
-    found = effects(study)
+    found = estimate_effects(study)
     pruned = one(found, "pruning ratio", "0", "0.4", "clean accuracy")
     assert pruned.paired is not None
     assert pruned.paired.interval.count == 5 * 3, "five defences, three seeds"
@@ -121,13 +121,15 @@ def test_axes_that_always_change_together_are_not_taken_apart(tmp_path: Path) ->
              "attack": {"name": "ifgsm", "eps": "4/255", "steps": 3}}  # fmt: skip
     strong = {**light, "lambda": 0.9, "attack": {"name": "ifgsm", "eps": "8/255", "steps": 5}}
     content = {**GRID, "prune": None, "adversarial_finetune": {"grid_search": [light, strong]}}
-    (study,) = studies(made_up(tmp_path, content, images=False).rows())
-    assert {e.axis for e in effects(study) if not e.of_attack} == {"lambda with eps_train with training attack steps"}
+    (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
+    assert {e.axis for e in estimate_effects(study) if not e.of_attack} == {
+        "lambda with eps_train with training attack steps"
+    }
 
 
 def test_answers_name_the_best_for_each_minimum(study: Study, sweep: SweepStore) -> None:
-    records = ImageRecords(gather([sweep]).store)
-    found = answers(study, records.robust)
+    records = ImageRecords(load_report_data([sweep]).store)
+    found = answer_questions(study, records.robust)
     assert [answer.choice.least for answer in found.answers] == [0.93], "the unpruned models win at every minimum"
     assert found.answers[0].choice.best.configuration.values["pruning_ratio"] == 0.0
     assert found.answers[0].test is not None
@@ -141,8 +143,8 @@ def test_a_costly_defence_wins_only_where_its_price_may_be_paid(tmp_path: Path) 
     def rule(row: dict[str, Any]) -> tuple[float, float]:
         return (0.8, 0.6) if row["lambda"] == 0.9 else (0.95, 0.3) if row["lambda"] else (0.98, 0.05)
 
-    (study,) = studies(made_up(tmp_path, {**GRID, "prune": None}, rule=rule, images=False).rows())
-    found = answers(study, lambda _: {}).answers
+    (study,) = group_studies(made_up(tmp_path, {**GRID, "prune": None}, rule=rule, images=False).rows())
+    found = answer_questions(study, lambda _: {}).answers
     assert [(answer.choice.least, answer.choice.best.rows[0]["lambda"]) for answer in found] == [
         (0.98, None), (0.95, 0.5), (0.8, 0.9)
     ]  # fmt: skip
@@ -150,8 +152,8 @@ def test_a_costly_defence_wins_only_where_its_price_may_be_paid(tmp_path: Path) 
 
 
 def test_pareto() -> None:
-    assert pareto([(0.9, 0.1), (0.8, 0.5), (0.7, 0.4), (0.9, 0.2), (0.6, 0.5)]) == [3, 1]
-    assert pareto([]) == []
+    assert find_pareto_front([(0.9, 0.1), (0.8, 0.5), (0.7, 0.4), (0.9, 0.2), (0.6, 0.5)]) == [3, 1]
+    assert find_pareto_front([]) == []
 
 
 def test_figures_of_rows(sweep: SweepStore, tmp_path: Path) -> None:
@@ -183,10 +185,10 @@ def test_the_page_answers_and_asks_no_server_for_anything(sweep: SweepStore, tmp
 def test_every_chart_compiles(sweep: SweepStore) -> None:
     import vl_convert
 
-    from orchestrator.report.charts import charts
+    from orchestrator.report.charts import build_charts
 
-    (study,) = studies(sweep.rows())
-    for name, spec in charts(study).items():
+    (study,) = group_studies(sweep.rows())
+    for name, spec in build_charts(study).items():
         made = vl_convert.vegalite_to_vega(spec)
         assert made["marks"], name
 
@@ -216,7 +218,7 @@ def test_several_sweeps_and_data_sets_compare_and_shared_trials_count_once(tmp_p
     larger = {**WITHOUT_TUNING, "dataset": {"name": "digits", "image_size": 16, "split": {"test": 0.3}}}
     contents = (("first", GRID), ("second", other), ("third", larger))
     sweeps = [made_up(tmp_path / "s", content, name, images=False) for name, content in contents]
-    found = gather(sweeps)
+    found = load_report_data(sweeps)
     rows = [row["attack_key"] for study in found.studies for row in study.rows]
     assert len(rows) == len(set(rows)) == 180 + 90 + 36
     page = page_of(sweeps, tmp_path / "out", ("svg",))
@@ -274,9 +276,9 @@ def test_images_are_those_that_the_trials_keep(
 ) -> None:
     content = {**WITHOUT_TUNING, "seed": 0, "attack": {"name": "ifgsm", "eps": "8/255", "steps": 1, "examples": 120}}
     sweep = made_up(tmp_path, content, rule=defended, shown=lambda row: kept[row["pruning_ratio"] > 0])
-    found = gather([sweep])
+    found = load_report_data([sweep])
     (study,) = found.studies
-    images = gallery(study, ImageRecords(found.store))
+    images = collect_gallery(study, ImageRecords(found.store))
     assert (images.index, len(images.attacked)) == (common, models)
     assert says in images.note
     assert bool(says) == bool(images.note)
@@ -295,17 +297,17 @@ def test_classes_are_named_only_by_the_data_set_that_was_attacked(tmp_path: Path
     write_images(data, ("cat", "dog"), 4)
     dataset = {"name": "image_folder", "root": str(data), "image_size": 16, "split": {"test": 0.5}}
     content = {**WITHOUT_TUNING, "dataset": dataset, "attack": {"name": "ifgsm", "eps": "8/255", "steps": 1}}
-    found = gather([made_up(tmp_path / "s", content, images=False)])
-    assert class_names(found.studies[0], found.data, None) == ["cat", "dog"]
+    found = load_report_data([made_up(tmp_path / "s", content, images=False)])
+    assert load_class_names(found.studies[0], found.data, None) == ["cat", "dog"]
     write_images(data, ("bird",), 4)
     numbers = [str(number) for number in range(10)]
-    assert class_names(found.studies[0], found.data, None) == numbers, "other images"
+    assert load_class_names(found.studies[0], found.data, None) == numbers, "other images"
     shutil.rmtree(data)
-    assert class_names(found.studies[0], found.data, None) == numbers, "no images"
+    assert load_class_names(found.studies[0], found.data, None) == numbers, "no images"
 
 
 def test_json_inside_a_script_element_cannot_end_it() -> None:
-    text = as_script({"name": HOSTILE})
+    text = encode_script({"name": HOSTILE})
     assert not re.search(r"[<>&\u2028]", text)
     assert json.loads(text) == {"name": HOSTILE}
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.plan import make_plan, plan_text
-from orchestrator.results.explain import explain
+from orchestrator.results.explain import explain_trial
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
 from tasks.stages.context import Context
-from tasks.stages.run import run
+from tasks.stages.run import run_stages
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, open_storage
 from tasks.trial import chain
@@ -32,12 +32,12 @@ def storage(tmp_path: Path) -> Storage:
     """A storage in which the training stage of CONFIG is finished."""
     opened = open_storage(tmp_path / "storage")
     plan = make_plan(spaces.build("test", "test", CONFIG), None)
-    run([plan.trials[0].chain[0]], Context(StageStore(opened), sweep_id="earlier"))
+    run_stages([plan.trials[0].chain[0]], Context(StageStore(opened), sweep_id="earlier"))
     return opened
 
 
 def reasons(storage: Storage, **changes: Any) -> dict[str, str]:
-    return {line.kind: line.reason for line in explain(storage, planned(storage, **changes))}
+    return {line.kind: line.reason for line in explain_trial(storage, planned(storage, **changes))}
 
 
 def test_a_stored_stage_says_where_it_is_from(storage: Storage) -> None:
@@ -60,14 +60,14 @@ def test_other_settings_are_named(storage: Storage, changes: dict[str, Any], exp
 
 def test_another_version_and_other_data_are_named(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(chain.VERSIONS, "train", 99)
-    chain._line.cache_clear()
+    chain._extend_line.cache_clear()
     try:
         assert "its version: 1 -> 99" in reasons(storage)["train"]
     finally:
-        chain._line.cache_clear()
+        chain._extend_line.cache_clear()
 
 
 def test_an_unknown_trial_is_said(storage: Storage) -> None:
     planned(storage)
     with pytest.raises(UsageError, match=r"no sweep in .* has a trial 'zz'"):
-        explain(storage, "zz")
+        explain_trial(storage, "zz")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results.reference import compare, prediction_interval
+from orchestrator.results.reference import compare, compute_prediction_interval
 from orchestrator.space import space as spaces
 from orchestrator.space.paper import Paper, read_paper
 from tasks.errors import UsageError
-from tasks.metrics import difference_interval
+from tasks.metrics import compute_difference_interval
 from tests.support.rows import ifgsm
 
 
@@ -34,7 +34,7 @@ def test_a_papers_number_agrees_when_it_lies_in_the_interval() -> None:
     several = [ifgsm("8/255", 10, 200), ifgsm("8/255", 10, 400), ifgsm("8/255", 10, 600)]
     (noisy,) = compare(paper(reference=reference[1:2]), several)
     assert noisy.agreement == "within seeds"
-    low, high = prediction_interval([0.2, 0.4, 0.6]) or (0.0, 0.0)
+    low, high = compute_prediction_interval([0.2, 0.4, 0.6]) or (0.0, 0.0)
     assert (high - low) / 2 == pytest.approx(4.302653 * 0.2 * (4 / 3) ** 0.5, abs=1e-6)  # t with 2 degrees of freedom
 
 
@@ -64,7 +64,7 @@ def test_a_papers_order_holds_beyond_chance_and_in_every_seed(
 
 
 def test_the_interval_of_a_difference_is_the_published_one() -> None:
-    low, high = difference_interval(56, 70, 48, 80)  # Newcombe (1998), table II, case (a), method 10
+    low, high = compute_difference_interval(56, 70, 48, 80)  # Newcombe (1998), table II, case (a), method 10
     assert low == pytest.approx(0.0524, abs=1e-4)
     assert high == pytest.approx(0.3339, abs=1e-4)
 

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from orchestrator.results.statistics import bootstrap_interval, corrected, mcnemar, mean_interval, paired_difference
-from tasks.metrics import wilson
+from orchestrator.results.statistics import (
+    bootstrap,
+    compute_mcnemar,
+    correct_p_values,
+    estimate_mean,
+    estimate_paired_difference,
+)
+from tasks.metrics import compute_wilson
 
 
 def test_wilson_against_scipy() -> None:
@@ -15,51 +21,51 @@ def test_wilson_against_scipy() -> None:
 
     for count, total in ((0, 50), (1, 50), (25, 50), (50, 50), (997, 1000)):
         found = binomtest(count, total).proportion_ci(method="wilson")
-        assert wilson(count, total) == pytest.approx((found.low, found.high), abs=1e-9)
+        assert compute_wilson(count, total) == pytest.approx((found.low, found.high), abs=1e-9)
 
 
 def test_the_mean_of_seeds_has_students_interval() -> None:
-    found = mean_interval([0.2, 0.4, 0.6])
+    found = estimate_mean([0.2, 0.4, 0.6])
     half = 4.302653 * 0.2 / 3**0.5  # t with 2 degrees of freedom
     assert (found.mean, found.low, found.high) == pytest.approx((0.4, 0.4 - half, 0.4 + half), abs=1e-6)
-    single = mean_interval([0.5])
+    single = estimate_mean([0.5])
     assert (single.mean, single.low, single.high, single.deviation) == (0.5, None, None, None)
 
 
 def test_paired_differences() -> None:
-    steady = paired_difference([0.1, 0.11, 0.09, 0.1])
+    steady = estimate_paired_difference([0.1, 0.11, 0.09, 0.1])
     assert steady.p is not None
     assert steady.p < 0.001
     assert steady.interval.low is not None
     assert steady.interval.low > 0
-    noisy = paired_difference([0.1, -0.12, 0.09, -0.06])
+    noisy = estimate_paired_difference([0.1, -0.12, 0.09, -0.06])
     assert noisy.p is not None
     assert noisy.p > 0.5
-    assert paired_difference([0.3]).p is None, "one pair tells nothing"
-    assert paired_difference([0.0, 0.0]).p == 1.0
-    assert paired_difference([0.1, 0.1 + 1e-17]).p == 0.0
+    assert estimate_paired_difference([0.3]).p is None, "one pair tells nothing"
+    assert estimate_paired_difference([0.0, 0.0]).p == 1.0
+    assert estimate_paired_difference([0.1, 0.1 + 1e-17]).p == 0.0
 
 
 def test_mcnemar_is_a_coin_toss_among_the_images_that_disagree() -> None:
     first = np.array([True] * 90 + [False] * 10)
     second = np.array([True] * 85 + [False] * 15)
-    found = mcnemar(first, second)
+    found = compute_mcnemar(first, second)
     assert (found.only_first, found.only_second, found.images) == (5, 0, 100)
     assert found.p == pytest.approx(2 * 0.5**5)
     assert found.difference == pytest.approx(0.05)
-    assert mcnemar(first, first).p == 1.0
+    assert compute_mcnemar(first, first).p == 1.0
 
 
 def test_bootstrap_covers_the_mean_and_repeats() -> None:
     sample = np.random.default_rng(0).normal(0.4, 0.1, 400)
-    found = bootstrap_interval(sample)
+    found = bootstrap(sample)
     assert found.low is not None
     assert found.high is not None
     half = 1.96 * sample.std() / 20
     assert (found.low, found.high) == pytest.approx((sample.mean() - half, sample.mean() + half), abs=0.002)
-    assert bootstrap_interval(sample) == found
-    assert bootstrap_interval(np.ones(5)).low == 1.0
-    assert bootstrap_interval(np.array([0.5])).low is None
+    assert bootstrap(sample) == found
+    assert bootstrap(np.ones(5)).low == 1.0
+    assert bootstrap(np.array([0.5])).low is None
 
 
 def test_a_ratio_of_paired_columns_is_resampled_together() -> None:
@@ -69,7 +75,7 @@ def test_a_ratio_of_paired_columns_is_resampled_together() -> None:
     def success_rate(clean: NDArray[np.float64], robust: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
         return np.asarray(1 - robust.sum(axis) / clean.sum(axis))
 
-    found = bootstrap_interval(np.stack([clean, robust], 1).astype(np.float64), success_rate)
+    found = bootstrap(np.stack([clean, robust], 1).astype(np.float64), success_rate)
     assert found.mean == pytest.approx(1 - robust.sum() / clean.sum())
     assert found.low is not None
     assert found.high is not None
@@ -77,7 +83,7 @@ def test_a_ratio_of_paired_columns_is_resampled_together() -> None:
 
 
 def test_many_comparisons_are_corrected_and_gaps_do_not_count() -> None:
-    found = corrected([0.01, None, 0.04, 0.03, 0.005])
+    found = correct_p_values([0.01, None, 0.04, 0.03, 0.005])
     assert found[1] is None
     assert [p for p in found if p is not None] == pytest.approx([0.02, 0.04, 0.04, 0.02])  # Benjamini-Hochberg by hand
-    assert corrected([None]) == [None]
+    assert correct_p_values([None]) == [None]

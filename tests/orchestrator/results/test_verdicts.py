@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from orchestrator.results.tradeoff import tradeoff_table
-from orchestrator.results.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotated, verdicts
-from orchestrator.results.worst_case import worst_cases
+from orchestrator.results.tradeoff import render_tradeoff
+from orchestrator.results.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotate_rows, check_rows
+from orchestrator.results.worst_case import list_worst_cases
 from orchestrator.space import space as spaces
-from tasks.attacks.engine.fast_model import frozen
+from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.data.images import Images
 from tasks.errors import UsageError
-from tasks.evaluation.gradient_check import health
-from tasks.trial.chain import chain
+from tasks.evaluation.gradient_check import check_gradients
+from tasks.trial.chain import build_chain
 from tests.conftest import CONFIG
 from tests.support.rows import ifgsm, row
 
@@ -43,37 +43,37 @@ SURROGATE = {"seed": 7, "model": {"name": "resnet8"}, "train": {"epochs": 1, "op
     ],
 )
 def test_what_should_be_weaker_is_not_stronger(check: str, strong: tuple[str, int], weak: dict[str, Any]) -> None:
-    sound = verdicts([ifgsm(*strong, 200), row(weak, 600)])
+    sound = check_rows([ifgsm(*strong, 200), row(weak, 600)])
     assert of(check, sound) == {OK}
-    masked = verdicts([ifgsm(*strong, 600), row(weak, 200)])
+    masked = check_rows([ifgsm(*strong, 600), row(weak, 200)])
     assert of(check, masked) == {SUSPICIOUS}
-    assert of(check, verdicts([ifgsm(*strong, 200)])) == {NOT_TESTED}
+    assert of(check, check_rows([ifgsm(*strong, 200)])) == {NOT_TESTED}
 
 
 def test_more_budget_is_at_least_as_strong() -> None:
-    assert of("more budget >= less", verdicts([ifgsm("2/255", 10, 500), ifgsm("8/255", 10, 200)])) == {OK}
-    assert of("more budget >= less", verdicts([ifgsm("2/255", 10, 200), ifgsm("8/255", 10, 500)])) == {SUSPICIOUS}
+    assert of("more budget >= less", check_rows([ifgsm("2/255", 10, 500), ifgsm("8/255", 10, 200)])) == {OK}
+    assert of("more budget >= less", check_rows([ifgsm("2/255", 10, 200), ifgsm("8/255", 10, 500)])) == {SUSPICIOUS}
 
 
 def test_a_large_budget_reaches_chance() -> None:
-    assert of("chance at a large budget", verdicts([ifgsm(0.5, 20, 20)])) == {OK}
-    assert of("chance at a large budget", verdicts([ifgsm(0.5, 20, 500)])) == {SUSPICIOUS}
-    assert of("chance at a large budget", verdicts([ifgsm("8/255", 20, 500)])) == {NOT_TESTED}
+    assert of("chance at a large budget", check_rows([ifgsm(0.5, 20, 20)])) == {OK}
+    assert of("chance at a large budget", check_rows([ifgsm(0.5, 20, 500)])) == {SUSPICIOUS}
+    assert of("chance at a large budget", check_rows([ifgsm("8/255", 20, 500)])) == {NOT_TESTED}
 
 
 def test_an_attack_that_still_gains_has_not_converged() -> None:
-    assert of("converged in steps", verdicts([ifgsm("8/255", 10, 205), ifgsm("8/255", 20, 200)])) == {OK}
-    assert of("converged in steps", verdicts([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200)])) == {SUSPICIOUS}
+    assert of("converged in steps", check_rows([ifgsm("8/255", 10, 205), ifgsm("8/255", 20, 200)])) == {OK}
+    assert of("converged in steps", check_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200)])) == {SUSPICIOUS}
 
 
 def test_masked_and_random_models_are_noticed() -> None:
-    assert of("gradients present", verdicts([ifgsm("8/255", 10, 200, zero_gradients=200)])) == {SUSPICIOUS}
-    assert of("deterministic", verdicts([ifgsm("8/255", 10, 200, deterministic=False)])) == {SUSPICIOUS}
+    assert of("gradients present", check_rows([ifgsm("8/255", 10, 200, zero_gradients=200)])) == {SUSPICIOUS}
+    assert of("deterministic", check_rows([ifgsm("8/255", 10, 200, deterministic=False)])) == {SUSPICIOUS}
 
 
 def test_a_targeted_attack_is_no_measure_of_an_untargeted_one() -> None:
     aimed = row({"name": "ifgsm", "eps": "16/255", "steps": 10, "targeted": True}, 700)
-    assert of("more budget >= less", verdicts([ifgsm("8/255", 10, 200), aimed])) == {NOT_TESTED}
+    assert of("more budget >= less", check_rows([ifgsm("8/255", 10, 200), aimed])) == {NOT_TESTED}
 
 
 class Saturated(nn.Module):
@@ -114,28 +114,28 @@ def test_planted_faults_show_in_the_health_of_a_model(model: nn.Module, masked: 
     draw = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (64, 1, 8, 8), generator=draw, dtype=torch.uint8)
     labels = model(pixels.float() / 255).argmax(1) if deterministic else torch.zeros(64, dtype=torch.int64)
-    found = health(frozen(model), Images(pixels, labels, tuple("abcd")))
+    found = check_gradients(freeze_copy(model), Images(pixels, labels, tuple("abcd")))
     assert (found["zero_gradients"] > 0.5 * found["gradient_images"]) is masked
     assert found["deterministic"] is deterministic
 
 
 def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
-    rows = annotated([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200), ifgsm("2/255", 20, 900)])
+    rows = annotate_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200), ifgsm("2/255", 20, 900)])
     by_steps = {(entry["attack_eps"], entry["attack_steps"]): entry for entry in rows}
     assert by_steps[8 / 255, 20]["verdict"] == SUSPICIOUS
     assert by_steps[2 / 255, 20]["verdict"] == OK
     assert json.loads(by_steps[8 / 255, 20]["verdicts"])["converged in steps"] == SUSPICIOUS
-    assert "suspicious" in tradeoff_table(rows)
+    assert "suspicious" in render_tradeoff(rows)
 
 
 def test_transfer_is_held_against_whatever_knows_the_model() -> None:
     """FGSM is enough: where a step on another model does better than one on the model itself, gradients are masked."""
     transferred = row({"name": "fgsm", "eps": "8/255", "surrogate": SURROGATE}, 200)
-    assert of("white-box >= transfer", verdicts([row({"name": "fgsm", "eps": "8/255"}, 100), transferred])) == {OK}
-    masked = verdicts([row({"name": "fgsm", "eps": "8/255"}, 600), transferred])
+    assert of("white-box >= transfer", check_rows([row({"name": "fgsm", "eps": "8/255"}, 100), transferred])) == {OK}
+    masked = check_rows([row({"name": "fgsm", "eps": "8/255"}, 600), transferred])
     assert of("white-box >= transfer", masked) == {SUSPICIOUS}
     noise = row({"name": "uniform", "eps": "8/255"}, 900)
-    assert of("white-box >= transfer", verdicts([noise, transferred])) == {NOT_TESTED}
+    assert of("white-box >= transfer", check_rows([noise, transferred])) == {NOT_TESTED}
 
 
 def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> None:
@@ -147,7 +147,7 @@ def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> No
         [entry["adversarial_finetune_key"], "linf", 8 / 255, "pixels", 1, 1000, entry["robust_correct"]]
         for entry in (plain, longer)
     ]
-    columns, lines = worst_cases([plain, longer], found)
+    columns, lines = list_worst_cases([plain, longer], found)
     named = [dict(zip(columns, line, strict=True)) for line in lines]
     assert {(entry["train.epochs"], entry["examples"], entry["robust_correct"]) for entry in named} == {
         (json.loads(plain["config"])["train"]["epochs"], 1000, 500),
@@ -157,17 +157,17 @@ def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> No
 
 def test_a_long_table_is_cut_and_says_so() -> None:
     rows = [ifgsm(f"{eps}/255", 10, 400) for eps in range(1, 6)]
-    assert len(tradeoff_table(rows, 3).splitlines()) == len(tradeoff_table(rows).splitlines()) - 1
-    assert tradeoff_table(rows, 3).endswith("... and 2 more configurations")
-    assert "more configurations" not in tradeoff_table(rows, 5)
+    assert len(render_tradeoff(rows, 3).splitlines()) == len(render_tradeoff(rows).splitlines()) - 1
+    assert render_tradeoff(rows, 3).endswith("... and 2 more configurations")
+    assert "more configurations" not in render_tradeoff(rows, 5)
 
 
 def test_models_are_never_mixed() -> None:
     other = spaces.build("test", "test", {**CONFIG, "seed": 5, "attack": {"name": "fgsm", "eps": "8/255"}})
-    stages = chain(other.trials[0], "0" * 64)
+    stages = build_chain(other.trials[0], "0" * 64)
     weak = row({"name": "fgsm", "eps": "8/255"}, 100)
     weak |= {f"{stage.kind}_key": stage.key for stage in stages}
-    assert SUSPICIOUS not in of("iterative >= single step", verdicts([ifgsm("8/255", 10, 600), weak]))
+    assert SUSPICIOUS not in of("iterative >= single step", check_rows([ifgsm("8/255", 10, 600), weak]))
 
 
 def test_verify_adds_the_cells_that_make_every_check_possible() -> None:

@@ -12,18 +12,18 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.plan.schedule import job_seconds, list_schedule, remaining_path
+from orchestrator.plan.schedule import estimate_job_seconds, list_schedule, measure_remaining_paths
 from orchestrator.run.executor import Policy, StageExecutor
-from orchestrator.run.failures import Ending, KilledForMemoryError, StageTimeoutError, ending
-from orchestrator.run.job_graph import JobGraph, Node, State
-from orchestrator.run.job_run import Finished, Worker
+from orchestrator.run.failures import FailureKind, KilledForMemoryError, StageTimeoutError, classify_failure
+from orchestrator.run.job_graph import JobGraph, JobNode, JobState
+from orchestrator.run.job_run import JobResult, Worker
 from orchestrator.space import space as spaces
 from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import StorageGoneError, StorageRefusedError
 from tasks.trial.chain import Stage
 from tests.conftest import CONFIG
 
-Behaviour = Callable[[Node], BaseException | None]
+Behaviour = Callable[[JobNode], BaseException | None]
 
 
 class ScriptedPool:
@@ -45,14 +45,14 @@ class ScriptedPool:
     def idle_resources(self) -> set[Resources]:
         return set() if self._busy else set(self._idle)
 
-    def submit(self, node: Node, resources: Resources, limit: float | None = None) -> str:
+    def submit(self, node: JobNode, resources: Resources, limit: float | None = None) -> str:
         self.limits[node.job.kind] = limit
         worker = self._idle[resources]
         worker.node = node
         self._busy.append(worker)
         return "here"
 
-    def wait(self, timeout: float) -> list[Finished]:  # noqa: ARG002
+    def wait(self, timeout: float) -> list[JobResult]:  # noqa: ARG002
         ended = []
         for worker in self._busy:
             node = worker.node
@@ -60,7 +60,7 @@ class ScriptedPool:
             self.ran.append(node.job.stages[0].key)
             error = self.behaviour(node)
             records: list[dict[str, Any]] = [{"metrics": {}} for _ in node.job.stages] if error is None else []
-            ended.append(Finished(worker, node, records, error))
+            ended.append(JobResult(worker, node, records, error))
         self._busy = []
         return ended
 
@@ -105,15 +105,15 @@ def plan(**changes: Any) -> Plan:
 
 def executed(planned: Plan, behaviour: Behaviour, **policy: Any) -> tuple[StageExecutor, JobGraph, Heard, ScriptedPool]:
     jobs = planned.jobs(())
-    seconds = job_seconds(planned, jobs, Speeds({}, {}))
-    graph = JobGraph(jobs, remaining_path(jobs, seconds))
+    seconds = estimate_job_seconds(planned, jobs, Speeds({}, {}))
+    graph = JobGraph(jobs, measure_remaining_paths(jobs, seconds))
     pool, heard, table = ScriptedPool(behaviour, [Resources()]), Heard(), ResourceTable()
     executor = StageExecutor(graph, pool, table, heard, Policy(**policy))  # type: ignore[arg-type]
     executor.run()
     return executor, graph, heard, pool
 
 
-def states(graph: JobGraph, kind: str) -> list[State]:
+def states(graph: JobGraph, kind: str) -> list[JobState]:
     return [node.state for node in graph.nodes.values() if node.job.kind == kind]
 
 
@@ -129,13 +129,13 @@ def test_every_distinct_stage_is_done_once_and_upstream_first() -> None:
 def test_a_stage_that_raises_once_is_tried_again() -> None:
     failed: set[str] = set()
 
-    def once(node: Node) -> BaseException | None:
+    def once(node: JobNode) -> BaseException | None:
         first = node.job.kind == "prune" and node.job.id not in failed
         failed.add(node.job.id)
         return ValueError("a passing trouble") if first else None
 
     _, graph, heard, _ = executed(plan(), once)
-    assert set(states(graph, "attack")) == {State.DONE}
+    assert set(states(graph, "attack")) == {JobState.DONE}
     assert heard.failures == [("ValueError: a passing trouble", True)] * 4
 
 
@@ -143,13 +143,13 @@ def test_a_stage_that_fails_for_good_takes_only_what_builds_on_it() -> None:
     planned = plan()
     victim = next(stage.key for stage in planned.stages.values() if stage.kind == "prune")
 
-    def broken(node: Node) -> BaseException | None:
+    def broken(node: JobNode) -> BaseException | None:
         return ValueError("broken") if node.job.stages[0].key == victim else None
 
     _, graph, heard, pool = executed(planned, broken)
-    assert states(graph, "prune").count(State.FAILED) == 1
-    assert states(graph, "attack").count(State.BLOCKED) == 2
-    assert states(graph, "attack").count(State.DONE) == 6
+    assert states(graph, "prune").count(JobState.FAILED) == 1
+    assert states(graph, "attack").count(JobState.BLOCKED) == 2
+    assert states(graph, "attack").count(JobState.DONE) == 6
     assert pool.ran.count(victim) == 2
     assert all(f"prune {victim[:12]} failed: ValueError: broken" in error for error in heard.blocks)
 
@@ -157,16 +157,16 @@ def test_a_stage_that_fails_for_good_takes_only_what_builds_on_it() -> None:
 def test_a_lost_worker_is_no_failure_and_has_its_own_budget() -> None:
     lost: list[str] = []
 
-    def flaky(node: Node) -> BaseException | None:
+    def flaky(node: JobNode) -> BaseException | None:
         lost.append(node.job.id)
         return RayActorError() if lost.count(node.job.id) <= 4 else None
 
     executor, graph, heard, _ = executed(plan(), flaky, max_preemptions=4)
-    assert {node.state for node in graph.nodes.values()} == {State.DONE}
+    assert {node.state for node in graph.nodes.values()} == {JobState.DONE}
     assert not heard.failures
     assert executor.stopped_by is None
     _, graph, heard, _ = executed(plan(), lambda _: RayActorError(), max_preemptions=2)
-    assert states(graph, "train") == [State.FAILED] * 2
+    assert states(graph, "train") == [JobState.FAILED] * 2
     assert heard.losses == [True, True, False] * 2 or sorted(heard.losses) == [False] * 2 + [True] * 4
 
 
@@ -184,7 +184,7 @@ def test_memory_that_runs_out_has_a_budget_of_its_own_and_fails_that_stage_alone
     planned = plan()
     victim = next(stage.key for stage in planned.stages.values() if stage.kind == "prune")
 
-    def large(node: Node) -> BaseException | None:
+    def large(node: JobNode) -> BaseException | None:
         return error if node.job.stages[0].key == victim else None
 
     _, graph, heard, pool = executed(planned, large, max_failures=5, max_preemptions=5)
@@ -192,25 +192,25 @@ def test_memory_that_runs_out_has_a_budget_of_its_own_and_fails_that_stage_alone
     assert [again for _, again in heard.failures] == [True, False]
     assert all(told.startswith("out of memory: ") and len(told.splitlines()) == 1 for told, _ in heard.failures)
     assert not heard.losses
-    assert states(graph, "attack").count(State.DONE) == 6
+    assert states(graph, "attack").count(JobState.DONE) == 6
 
 
 def test_an_error_that_speaks_of_something_else_is_a_failure() -> None:
-    assert ending(RayTaskError("run", "trace", ValueError("bad_alloc"))) is Ending.FAILED
-    assert ending(RayTaskError("run", "trace", RuntimeError("size mismatch"))) is Ending.FAILED
-    assert ending(RayActorError()) is Ending.PREEMPTED
+    assert classify_failure(RayTaskError("run", "trace", ValueError("bad_alloc"))) is FailureKind.FAILED
+    assert classify_failure(RayTaskError("run", "trace", RuntimeError("size mismatch"))) is FailureKind.FAILED
+    assert classify_failure(RayActorError()) is FailureKind.PREEMPTED
 
 
 def test_failures_and_preemptions_of_one_stage_do_not_use_up_each_other() -> None:
     ways: list[BaseException] = [RayActorError(), ValueError("once"), RayActorError()]
     left: dict[str, list[BaseException]] = {}
 
-    def unlucky(node: Node) -> BaseException | None:
+    def unlucky(node: JobNode) -> BaseException | None:
         mine = left.setdefault(node.job.id, list(ways))
         return mine.pop() if mine else None
 
     _, graph, heard, _ = executed(plan(), unlucky, max_failures=1, max_preemptions=2)
-    assert {node.state for node in graph.nodes.values()} == {State.DONE}
+    assert {node.state for node in graph.nodes.values()} == {JobState.DONE}
     assert len(heard.losses) == 2 * len(heard.failures) == 2 * len(graph.nodes)
 
 
@@ -241,7 +241,7 @@ def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:
     executor, graph, heard, pool = executed(planned, lambda _: ValueError("no such device"), breaker=3)
     assert executor.stopped_by == "the first 3 train stages failed alike: ValueError: no such device"
     assert len(set(pool.ran)) == 3
-    assert State.DONE not in {node.state for node in graph.nodes.values()}
+    assert JobState.DONE not in {node.state for node in graph.nodes.values()}
     assert any("not run" in error for error in heard.blocks)
 
 
@@ -293,7 +293,7 @@ def test_a_class_of_resources_without_a_worker_does_not_hold_up_the_others() -> 
 def test_the_list_schedule_is_between_its_bounds(slots: int) -> None:
     planned = plan()
     jobs = planned.jobs(())
-    seconds = job_seconds(planned, jobs, Speeds({}, {}))
+    seconds = estimate_job_seconds(planned, jobs, Speeds({}, {}))
     schedule = list_schedule(jobs, seconds, slots)
     assert schedule.seconds >= max(schedule.critical_path, schedule.total / slots) - 1e-9
     assert schedule.seconds <= schedule.total / slots + schedule.critical_path + 1e-9

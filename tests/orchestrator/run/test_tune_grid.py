@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import sleeping
 from benchmarks.sleepers import BriefWorker
-from orchestrator.cluster.connect import connected
-from orchestrator.cluster.survey import versions
+from orchestrator.cluster.connect import connect_cluster
+from orchestrator.cluster.survey import collect_versions
 from orchestrator.run import tune_grid
 from orchestrator.run.worker import WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
@@ -42,8 +42,8 @@ def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: py
 
 def test_a_node_that_came_later_and_differs_gets_no_work(tmp_path: Path) -> None:
     """Only those that are there at the start can be asked before it."""
-    driver = versions() | {"torch": "1.0"}
-    with connected("local", 1):
+    driver = collect_versions() | {"torch": "1.0"}
+    with connect_cluster("local", 1):
         pool = WorkerPool(WorkerSettings(str(tmp_path), "x", None, versions=driver), 1)
         until = time.monotonic() + 60
         while pool.cannot_start is None and time.monotonic() < until:
@@ -53,4 +53,4 @@ def test_a_node_that_came_later_and_differs_gets_no_work(tmp_path: Path) -> None
         pool.close()
     assert pool.cannot_start is not None
     assert pool.cannot_start.startswith("no worker can start: ")
-    assert f"has torch {versions()['torch']}, the driver has 1.0: they must be the same" in pool.cannot_start
+    assert f"has torch {collect_versions()['torch']}, the driver has 1.0: they must be the same" in pool.cannot_start

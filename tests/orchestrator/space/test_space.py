@@ -30,7 +30,7 @@ def built(**changes: Any) -> spaces.Space:
     ],
 )
 def test_grids_nest_anywhere(node: Any, expected: list[Any]) -> None:
-    assert grid.variants(node) == expected
+    assert grid.expand_variants(node) == expected
     assert grid.count(node) == len(expected)
 
 
@@ -154,7 +154,7 @@ def test_an_explosion_is_refused_before_it_happens() -> None:
         built(seed={"grid_search": list(range(1_200_000))})
 
 
-@pytest.mark.parametrize("name", sorted(spaces.shipped()))
+@pytest.mark.parametrize("name", sorted(spaces.list_shipped()))
 def test_every_shipped_space_is_valid_and_described(name: str) -> None:
     space = spaces.load(name)
     assert space.trials

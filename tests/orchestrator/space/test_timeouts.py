@@ -61,4 +61,4 @@ def test_mistakes_of_an_option_are_named(option: str, message: str) -> None:
 def test_the_patience_with_a_head_is_bounded(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(head_watch.TIMEOUT, text)
     with pytest.raises(UsageError, match="is not a number of seconds up to 50"):
-        head_watch.timeout_setting()
+        head_watch.get_head_timeout()

@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 
 from orchestrator.launch import launch
-from orchestrator.options import Launch
+from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import make_plan, plan_text
 from orchestrator.run.state import SweepState
 from orchestrator.space.space import load
 from orchestrator.status import watch
-from orchestrator.status.facts import status_facts, status_lines
+from orchestrator.status.facts import collect_facts, format_status
 from orchestrator.store import heartbeat
 from orchestrator.store.fault_log import FAILURE, PREEMPTION, FaultLog
 from orchestrator.store.heartbeat import Heartbeat, Pulse
@@ -74,7 +74,7 @@ def aged(tmp_path: Path, seconds: float) -> None:
 
 
 def seen(sweep: SweepStore, pulse: Pulse | None = None) -> dict[str, Any]:
-    return status_facts(sweep.storage, sweep.sweep_id, pulse)
+    return collect_facts(sweep.storage, sweep.sweep_id, pulse)
 
 
 def test_what_runs_where_is_read_from_the_storage(sweep: SweepStore, space_file: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_runs_where_is_read_from_the_storage(sweep: SweepStore, space_file:
     assert (found["state"], found["trials"], found["missing"]) == ("running", 8, 8)
     assert (found["retries"], found["failures"], found["preemptions"], found["reused"]) == (1, 2, 1, 3)
     assert found["eta_seconds"] == 90
-    shown = "\n".join(status_lines([found]))
+    shown = "\n".join(format_status([found]))
     assert "train  resnet8 seed 1  abababab  node7 pid 42" in shown
     assert "reused 3, failures 2, retries 1, preemptions 1, ETA 1 min 30 s" in shown
 
@@ -128,7 +128,7 @@ def test_a_driver_says_how_it_ended(sweep: SweepStore, outcome: str) -> None:
     beating(sweep).end(outcome)
     found = seen(sweep)
     assert (found["state"], found["detail"], found["silent"]) == ("stopped", outcome, False)
-    assert f"stopped ({outcome})" in "\n".join(status_lines([found]))
+    assert f"stopped ({outcome})" in "\n".join(format_status([found]))
 
 
 def test_two_drivers_add_up_and_the_next_forgets_the_dead(sweep: SweepStore, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_two_drivers_add_up_and_the_next_forgets_the_dead(sweep: SweepStore, tmp
     assert seen(sweep)["state"] == "running", "one is left"
     aged(tmp_path, heartbeat.FORGOTTEN_AFTER + 1)
     beating(sweep)._forget_the_dead()
-    assert len(heartbeat.beats(sweep)) == 1
+    assert len(heartbeat.read_beats(sweep)) == 1
 
 
 def test_a_broken_sign_of_life_is_no_sign(sweep: SweepStore) -> None:
@@ -220,12 +220,12 @@ def test_a_real_sweep_is_seen_while_its_wandb_server_dies(
             """Another machine that shares the storage."""
             while not ended.wait(0.1):
                 for name in storage.glob("sweeps/*/plan.json"):
-                    looks.append(status_facts(open_storage(storage), name.parent.name))
+                    looks.append(collect_facts(open_storage(storage), name.parent.name))
 
         watcher = threading.Thread(target=look)
         watcher.start()
         try:
-            options = Launch(str(space_file), overrides=FEW, storage=str(storage), wandb="online")
+            options = LaunchOptions(str(space_file), overrides=FEW, storage=str(storage), wandb="online")
             code = launch(options, Console(file=screen, width=300))
         finally:
             ended.set()

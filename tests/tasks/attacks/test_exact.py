@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tasks.attacks.fab.projections import to_hyperplane
-from tasks.attacks.jsma.saliency import best_pairs
-from tasks.data.images import as_float
+from tasks.attacks.fab.projections import project_to_hyperplane
+from tasks.attacks.jsma.saliency import find_best_pairs
+from tasks.data.images import convert_to_float
 from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import Linear, linear_images, settings
 
@@ -33,7 +33,7 @@ BOUNDED = [
 def middle_budget(norm: str) -> tuple[float, int]:
     """A budget between the distances of two images, far from both, and how many withstand it."""
     model, images = Linear(), linear_images()
-    distances = model.distances(as_float(images.pixels), norm).sort().values
+    distances = model.distances(convert_to_float(images.pixels), norm).sort().values
     gaps = distances[3:9].diff()
     place = 3 + int(gaps.argmax())
     return float(distances[place : place + 2].mean()), len(distances) - place - 1
@@ -68,7 +68,7 @@ def test_smallest_perturbation(name: str, norm: str, extra: dict[str, object], t
     (found,) = evaluate(model, images, [settings(name=name, norm=norm, **extra)], 0, 0.5)
     assert found.counts()["robust_correct"] == 0
     sizes = torch.tensor(found.table[norm].to_numpy())
-    exact = model.distances(as_float(images.pixels), norm)
+    exact = model.distances(convert_to_float(images.pixels), norm)
     assert (sizes >= exact * (1 - 1e-5)).all(), "smaller than possible"
     assert (sizes <= exact * (1 + tolerance) + 2e-3).all(), (sizes / exact).tolist()
 
@@ -77,12 +77,12 @@ def test_jsma_changes_as_few_values_as_possible() -> None:
     model, images = Linear(), linear_images()
     cell = settings(name="jsma", gamma=1.0, values_per_step=1)
     (found,) = evaluate(model, images, [cell], 0, 0.5)
-    assert found.table["l0"].to_pylist() == model.fewest(as_float(images.pixels)).tolist()
+    assert found.table["l0"].to_pylist() == model.fewest(convert_to_float(images.pixels)).tolist()
 
 
 def test_one_run_of_a_minimal_attack_serves_every_budget() -> None:
     model, images = Linear(), linear_images()
-    exact = model.distances(as_float(images.pixels), "l2")
+    exact = model.distances(convert_to_float(images.pixels), "l2")
     budgets = [0.01, 0.05, 0.1, 0.2]
     cells = [settings(name="fab_t", norm="l2", eps=eps) for eps in [*budgets, None]]
     assert len({str(cell.shared()) for cell in cells}) == 1
@@ -95,7 +95,7 @@ def test_targeted_jsma_takes_the_pair_of_the_saliency_map() -> None:
     gain, loss = (torch.randn(50, 30, generator=drawn) for _ in range(2))
     forbidden = torch.rand(50, 30, generator=drawn) < 0.3
     gain, loss = gain.masked_fill(forbidden, -torch.inf), loss.masked_fill(forbidden, -torch.inf)
-    pairs = best_pairs(gain, loss)
+    pairs = find_best_pairs(gain, loss)
     risen, fallen = gain[:, :, None] + gain[:, None], loss[:, :, None] + loss[:, None]
     allowed = (risen > 0) & (fallen > 0) & ~torch.eye(30, dtype=torch.bool)
     score = torch.where(allowed, risen * fallen, torch.tensor(0.0))
@@ -111,7 +111,7 @@ def test_projection_onto_a_hyperplane_is_the_nearest_in_the_box(norm: str) -> No
     points, normal = torch.rand(40, 9, generator=drawn), torch.randn(40, 9, generator=drawn)
     goal = torch.rand(40, 9, generator=drawn)
     offset = (normal * goal).sum(1)
-    moved = points + to_hyperplane(points, normal, offset, norm)
+    moved = points + project_to_hyperplane(points, normal, offset, norm)
     assert moved.min() >= -1e-6
     assert moved.max() <= 1 + 1e-6
     torch.testing.assert_close((normal * moved).sum(1), offset, rtol=1e-4, atol=1e-5)

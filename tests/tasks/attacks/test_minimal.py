@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import Target, frozen, prepare
-from tasks.attacks.engine.job import Job, crafter
-from tasks.attacks.engine.norms import sizes
+from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare
+from tasks.attacks.engine.job import AttackJob, load_attack
+from tasks.attacks.engine.norms import measure_sizes
 from tasks.attacks.registry import METHODS
-from tasks.data.images import as_float
+from tasks.data.images import convert_to_float
 from tests.support.attack_models import Linear, job_of, linear_images, network, network_images, settings
 
 SEARCH: dict[str, Any] = {"steps": 30, "binary_search_steps": 5, "initial_const": 0.01}
@@ -37,14 +37,14 @@ SAME = [
 def test_the_same_settings_find_what_foolbox_finds(name: str, norm: str, extra: dict[str, Any], peer: Any) -> None:
     model = network()
     images = network_images(model)
-    clean = as_float(images.pixels)
+    clean = convert_to_float(images.pixels)
     method = settings(name=name, norm=norm, **extra).method
-    found = crafter(method)(job_of(model, images, (1,)), method)[1]
-    target = foolbox.PyTorchModel(frozen(model), bounds=(0, 1), device="cpu")
+    found = load_attack(method)(job_of(model, images, (1,)), method)[1]
+    target = foolbox.PyTorchModel(freeze_copy(model), bounds=(0, 1), device="cpu")
     expected = peer.run(target, clean.contiguous(), foolbox.criteria.Misclassification(images.labels)).detach()
     missed = expected.flatten(1).amax(1) == 0  # foolbox returns black for what it did not find
-    assert torch.equal(sizes(found - clean)["l0"] == 0, missed)
-    ours, theirs = (sizes(each - clean)[norm][~missed] for each in (found, expected))
+    assert torch.equal(measure_sizes(found - clean)["l0"] == 0, missed)
+    ours, theirs = (measure_sizes(each - clean)[norm][~missed] for each in (found, expected))
     assert len(ours) >= len(clean) / 4
     torch.testing.assert_close(ours.median(), theirs.median(), rtol=5e-3, atol=0)
     assert ((ours / theirs - 1).abs() < 0.01).float().mean() > 0.9
@@ -56,7 +56,7 @@ def test_an_early_end_costs_little_and_asks_less() -> None:
     for abort_early in (False, True):
         method = settings(name="carlini_wagner", steps=60, binary_search_steps=6, abort_early=abort_early).method
         job, asked = counted(job_of(model, images, (1,)))
-        size = sizes(crafter(method)(job, method)[1] - job.clean)["l2"]
+        size = measure_sizes(load_attack(method)(job, method)[1] - job.clean)["l2"]
         found[abort_early] = (size.median(), asked["forward"])
     assert found[True][1] < 0.8 * found[False][1]
     assert found[True][0] <= 1.1 * found[False][0]
@@ -90,17 +90,23 @@ QUICK: dict[str, dict[str, Any]] = {
 def test_the_model_itself_has_the_last_word(name: str) -> None:
     assert set(QUICK) == {each for each, cls in METHODS.items() if not cls.bounded}  # type: ignore[attr-defined]
     model, images = Linear(), linear_images()
-    original, judge = frozen(model), frozen(Shifted(model))
-    job = Job(Target(judge, judge, original), as_float(images.pixels), images.labels, (1,), torch.arange(len(images)))
+    original, judge = freeze_copy(model), freeze_copy(Shifted(model))
+    job = AttackJob(
+        AttackedModel(judge, judge, original),
+        convert_to_float(images.pixels),
+        images.labels,
+        (1,),
+        torch.arange(len(images)),
+    )
     method = settings(name=name, norm=METHODS[name].model_fields["norm"].default, **QUICK[name]).method
-    found = crafter(method)(job, method)[1]
+    found = load_attack(method)(job, method)[1]
     with torch.no_grad():
         assert original(found).argmax(1).ne(images.labels).all()
 
 
 def test_folding_changes_no_more_than_the_model_is_asked_again_for() -> None:
     model = network()
-    target, clean = prepare(model), as_float(network_images(model).pixels)
+    target, clean = prepare(model), convert_to_float(network_images(model).pixels)
     with torch.no_grad():
         folded, original = target.judge(clean), target.original(clean)
     assert not torch.equal(folded, original)
@@ -130,12 +136,14 @@ def papernot(model: nn.Module, clean: Tensor, target: int, gamma: float) -> Tens
 def test_targeted_jsma_takes_every_step_of_the_paper() -> None:
     model = network()
     images = network_images(model, 6)
-    plain, clean = frozen(model), as_float(images.pixels)
+    plain, clean = freeze_copy(model), convert_to_float(images.pixels)
     targets = (images.labels + 1) % 10
     for gamma in (0.05, 0.2, 0.5):  # the beginnings of one walk, and its end
         method = settings(name="jsma", targeted=True, gamma=gamma).method
         job = job_of(model, images, (1,))
-        found = crafter(method)(Job(job.target, clean, images.labels, (1,), job.index, targets=targets), method)[1]
+        found = load_attack(method)(
+            AttackJob(job.target, clean, images.labels, (1,), job.index, targets=targets), method
+        )[1]
         expected = torch.stack([papernot(plain, image, int(t), gamma) for image, t in zip(clean, targets, strict=True)])
         with torch.no_grad():
             says = plain(expected).argmax(1)
@@ -148,8 +156,8 @@ def test_untargeted_jsma_sets_the_two_values_that_lower_the_margin_most() -> Non
     model, images = Linear(), linear_images(4)
     method = settings(name="jsma", gamma=1.0).method
     job = job_of(model, images, (1,))
-    found = crafter(method)(job, method)[1].flatten(1)
-    flat = as_float(images.pixels).flatten(1)
+    found = load_attack(method)(job, method)[1].flatten(1)
+    flat = convert_to_float(images.pixels).flatten(1)
     for image, after in zip(flat, found, strict=True):
         push = model.weight.detach() * (1 if (image * model.weight).sum() < model.offset else -1)
         bound = (push > 0).float()
@@ -161,7 +169,7 @@ def test_untargeted_jsma_sets_the_two_values_that_lower_the_margin_most() -> Non
         assert torch.equal(after, expected)
 
 
-def counted(job: Job) -> tuple[Job, dict[str, int]]:
+def counted(job: AttackJob) -> tuple[AttackJob, dict[str, int]]:
     """The job on a model that counts the images it sees, and those whose gradient is asked for."""
     asked = {"forward": 0, "backward": 0}
 
@@ -178,8 +186,8 @@ def counted(job: Job) -> tuple[Job, dict[str, int]]:
             return logits
 
     model = Counting()
-    target = Target(model, model, job.target.original)
-    return Job(target, job.clean, job.labels, job.counts, job.index), asked
+    target = AttackedModel(model, model, job.target.original)
+    return AttackJob(target, job.clean, job.labels, job.counts, job.index), asked
 
 
 PASSES = [
@@ -207,6 +215,6 @@ def test_the_first_estimate_of_an_attack_is_near_what_it_asks(name: str, raw: di
     images = network_images(model, 4 if name == "autoattack" else 12)
     method = settings(name=name, **raw).method
     job, asked = counted(job_of(model, images, (method.label_steps,)))
-    crafter(method)(job, method)
+    load_attack(method)(job, method)
     passes = (asked["forward"] + 2 * asked["backward"]) / len(images)
     assert passes / 3 <= method.passes <= 3 * passes + 3

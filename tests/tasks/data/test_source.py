@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.data.augment import augmented
-from tasks.data.images import Images, Splits, divide, splits
+from tasks.data.augment import augment_images
+from tasks.data.images import Images, Splits, divide, make_splits
 from tasks.data.loading import load_splits
 from tasks.data.settings import AugmentSettings, DatasetSettings
-from tasks.data.source import inspect
+from tasks.data.source import inspect_dataset
 from tasks.errors import UsageError
 from tests.support.small import real_data, write_images, write_mnist
 
@@ -47,7 +47,7 @@ def test_division_is_disjoint_complete_and_fixed_by_the_seed() -> None:
 def test_validation_comes_out_of_the_training_split_and_never_out_of_the_test_split() -> None:
     whole = numbered(100)
     train, test = divide(whole, 0.2, seed=0)
-    found = splits(train, test, settings(split={"validation": 0.25}, train_examples=40))
+    found = make_splits(train, test, settings(split={"validation": 0.25}, train_examples=40))
     assert (len(found.train), len(found.validation), len(found.test)) == (30, 10, 20)
     assert numbers(found.test) == numbers(test)
     assert not numbers(found.train) & numbers(found.validation)
@@ -62,7 +62,7 @@ def test_digits_are_uint8_and_the_same_at_every_load() -> None:
     assert first.train.labels.dtype == torch.int64
     assert first.train.pixels.shape == (1438, 1, 8, 8)
     assert torch.equal(first.test.pixels, again.test.pixels)
-    counted = inspect(settings(), None)
+    counted = inspect_dataset(settings(), None)
     assert (counted.train_images, counted.test_images) == (len(first.train), len(first.test))
 
 
@@ -74,7 +74,7 @@ def test_resizing_and_channels() -> None:
 
 def test_flip_mirrors_about_half_of_the_images_and_nothing_else() -> None:
     pixels = torch.randint(0, 256, (400, 3, 6, 6), dtype=torch.uint8)
-    out = augmented(pixels, AugmentSettings(flip=True), torch.Generator().manual_seed(0))
+    out = augment_images(pixels, AugmentSettings(flip=True), torch.Generator().manual_seed(0))
     same = (out == pixels).flatten(1).all(1)
     mirrored = (out == pixels.flip(3)).flatten(1).all(1)
     assert bool((same | mirrored).all())
@@ -84,7 +84,7 @@ def test_flip_mirrors_about_half_of_the_images_and_nothing_else() -> None:
 def test_crop_moves_each_image_by_at_most_the_padding() -> None:
     pixels = torch.zeros(50, 1, 9, 9, dtype=torch.uint8)
     pixels[:, :, 4, 4] = 255
-    out = augmented(pixels, AugmentSettings(crop=2), torch.Generator().manual_seed(0))
+    out = augment_images(pixels, AugmentSettings(crop=2), torch.Generator().manual_seed(0))
     places = out.flatten(1).float().argmax(1)
     rows, columns = places // 9, places % 9
     assert out.dtype == torch.uint8
@@ -93,7 +93,7 @@ def test_crop_moves_each_image_by_at_most_the_padding() -> None:
 
 def test_without_augmentation_images_stay_as_they_are() -> None:
     pixels = numbered(5).pixels
-    assert augmented(pixels, AugmentSettings(), torch.Generator()) is pixels
+    assert augment_images(pixels, AugmentSettings(), torch.Generator()) is pixels
 
 
 def folder(root: Path, **fields: object) -> tuple[DatasetSettings, Splits]:
@@ -107,7 +107,7 @@ def test_image_folder_without_parts_is_divided_by_the_seed(tmp_path: Path) -> No
     assert (len(found.train), len(found.test)) == (15, 5)
     assert found.train.classes == ("cat", "dog")
     assert found.train.pixels.shape == (15, 3, 16, 16)
-    seen = inspect(asked, None)
+    seen = inspect_dataset(asked, None)
     assert (seen.train_images, seen.test_images, seen.channels) == (15, 5, 3)
 
 
@@ -140,7 +140,7 @@ def test_an_empty_class_is_named(tmp_path: Path) -> None:
     write_images(tmp_path, ("cat", "dog"), 2)
     (tmp_path / "fox").mkdir()
     with pytest.raises(UsageError, match="no image in fox"):
-        inspect(settings(name="image_folder", root=tmp_path, image_size=16), None)
+        inspect_dataset(settings(name="image_folder", root=tmp_path, image_size=16), None)
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -150,7 +150,7 @@ def test_mnist_layout(tmp_path: Path, zipped: bool) -> None:
     found = load_splits(asked, tmp_path)
     assert found.train.pixels.shape == (40, 1, 32, 32)
     assert found.test.labels.tolist() == [place % 10 for place in range(20)]
-    assert inspect(asked, tmp_path).train_images == 40
+    assert inspect_dataset(asked, tmp_path).train_images == 40
 
 
 def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
@@ -163,32 +163,34 @@ def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
 
 def test_missing_data_says_what_to_put_where(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"train-images-idx3-ubyte\(\.gz\) is missing"):
-        inspect(settings(name="mnist"), tmp_path)
+        inspect_dataset(settings(name="mnist"), tmp_path)
     with pytest.raises(UsageError, match="give --data-dir"):
-        inspect(settings(name="mnist"), None)
+        inspect_dataset(settings(name="mnist"), None)
 
 
 def test_fingerprints_depend_on_content_and_not_on_the_path(tmp_path: Path) -> None:
     write_images(tmp_path / "one", ("cat", "dog"), 3)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
-    found = [inspect(settings(name="image_folder", root=tmp_path / at, image_size=16), None) for at in ("one", "two")]
+    found = [
+        inspect_dataset(settings(name="image_folder", root=tmp_path / at, image_size=16), None) for at in ("one", "two")
+    ]
     assert found[0].fingerprint == found[1].fingerprint
     shutil.copy(tmp_path / "two" / "cat" / "001.png", tmp_path / "two" / "cat" / "000.png")
-    changed = inspect(settings(name="image_folder", root=tmp_path / "two", image_size=16), None)
+    changed = inspect_dataset(settings(name="image_folder", root=tmp_path / "two", image_size=16), None)
     assert changed.fingerprint != found[0].fingerprint
 
 
 def test_zipped_and_plain_mnist_have_one_fingerprint(tmp_path: Path) -> None:
     write_mnist(tmp_path / "zipped")
     write_mnist(tmp_path / "plain", zipped=False)
-    one, other = (inspect(settings(name="mnist"), tmp_path / at).fingerprint for at in ("zipped", "plain"))
+    one, other = (inspect_dataset(settings(name="mnist"), tmp_path / at).fingerprint for at in ("zipped", "plain"))
     assert one == other
 
 
 def test_real_mnist() -> None:
     root = real_data("mnist")
     asked = settings(name="mnist", root=root, image_size=32)
-    seen = inspect(asked, None)
+    seen = inspect_dataset(asked, None)
     assert (seen.train_images, seen.test_images) == (60_000, 10_000)
     test = load_splits(asked, None).test
     assert test.pixels.shape == (10_000, 1, 32, 32)

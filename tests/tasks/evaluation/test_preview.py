@@ -8,7 +8,7 @@ import torch
 
 from tasks.errors import CorruptArtifactError
 from tasks.evaluation.evaluate import evaluate
-from tasks.evaluation.preview import MOST_IMAGES, MOST_VALUES, Preview, spread
+from tasks.evaluation.preview import MOST_IMAGES, MOST_VALUES, Preview, spread_evenly
 from tests.support.attack_models import network, network_images, settings
 
 
@@ -41,7 +41,7 @@ def test_the_preview_is_the_same_whatever_the_batch() -> None:
 
 @pytest.mark.parametrize(("count", "values", "shown"), [(3, 64, 3), (1000, 3072, 8), (1000, 150528, 3), (5, 10**7, 1)])
 def test_a_preview_is_small_and_spread(count: int, values: int, shown: int) -> None:
-    places = spread(count, values)
+    places = spread_evenly(count, values)
     assert len(set(places)) == shown <= MOST_IMAGES
     assert max(places) < count
     assert shown * values <= max(MOST_VALUES, values)

@@ -12,7 +12,7 @@ import torch
 
 from tasks.data.loading import load_splits
 from tasks.models.build import Description, build
-from tasks.models.export import export, source_code
+from tasks.models.export import export, generate_source
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 from tests.support.small import context, model_of, run, trial
@@ -55,7 +55,7 @@ def test_the_code_of_every_architecture_is_the_architecture(name: str) -> None:
     description = Description.of(settings, channels=3, classes=4)
     model = build(description).eval()
     space: dict[str, type[torch.nn.Module]] = {}
-    exec(source_code(model, description), space)
+    exec(generate_source(model, description), space)
     again = space["Model"]()
     again.load_state_dict(model.state_dict(), strict=True)
     pixels = torch.rand(2, 3, 32, 32)

@@ -11,7 +11,7 @@ from torch import nn
 from tasks.errors import StageError
 from tasks.models.build import Description, Normalized, build
 from tasks.models.settings import ModelSettings
-from tasks.pruning.filters import Mask, choose_filters, merged, norm_behind
+from tasks.pruning.filters import Mask, choose_filters, find_batch_norms, merge_pruned
 from tasks.pruning.settings import PruneSettings
 from tests.support.small import SGD, context, model_of, run, trial
 
@@ -60,12 +60,12 @@ def test_the_scope_limits_what_is_pruned(model: Normalized) -> None:
 
 
 def test_masks_add_up() -> None:
-    assert merged({"a": [1, 3]}, {"a": [2, 3], "b": [0]}) == {"a": [1, 2, 3], "b": [0]}
+    assert merge_pruned({"a": [1, 3]}, {"a": [2, 3], "b": [0]}) == {"a": [1, 2, 3], "b": [0]}
 
 
 def test_batch_norm_is_pruned_with_its_convolution(model: Normalized) -> None:
     Mask.of(model, {"layer2.conv1": [0, 5]}).apply()
-    norm = norm_behind(model.network)["layer2.conv1"]
+    norm = find_batch_norms(model.network)["layer2.conv1"]
     assert norm is model.network.get_submodule("layer2.bn1")
     assert not norm.weight[[0, 5]].any()
     assert not norm.bias[[0, 5]].any()
@@ -74,7 +74,7 @@ def test_batch_norm_is_pruned_with_its_convolution(model: Normalized) -> None:
 
 def test_logits_stay_when_only_dead_filters_are_pruned(model: Normalized) -> None:
     with torch.no_grad():
-        for convolution, norm in norm_behind(model.network).items():
+        for convolution, norm in find_batch_norms(model.network).items():
             filters(model.network, convolution)[:2] = 0
             norm.weight[:2], norm.bias[:2] = 0, 0
     pixels = torch.rand(4, 1, 16, 16)
@@ -97,7 +97,7 @@ def test_pruned_filters_stay_zero_through_every_later_stage(tmp_path: Path, opti
     assert records[1]["metrics"]["pruned_filters"] == sum(map(len, pruned.values())) > 0
     for record in records[1:4]:
         network = model_of(record, at).network
-        norms = norm_behind(network)
+        norms = find_batch_norms(network)
         for name, places in pruned.items():
             assert not filters(network, name)[places].any()
             assert not norms[name].weight[places].any()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import StorageGoneError, StorageRefusedError, UsageError
-from tasks.storage.retrying import TIMEOUT, may_pass, patiently
+from tasks.storage.retrying import TIMEOUT, is_transient, retry_patiently
 from tasks.storage.storage import Storage, check_writable, establish, open_storage
 
 AWAY = 0.15
@@ -141,12 +141,12 @@ def test_only_what_may_pass_is_tried_again(error: OSError, passes: bool) -> None
             raise error
         return "done"
 
-    assert may_pass(error) is passes
+    assert is_transient(error) is passes
     if passes:
-        assert patiently(fail_twice, seconds=30, where="x") == "done"
+        assert retry_patiently(fail_twice, seconds=30, where="x") == "done"
     else:
         with pytest.raises(OSError) as raised:  # noqa: PT011 (it is compared)
-            patiently(fail_twice, seconds=30, where="x")
+            retry_patiently(fail_twice, seconds=30, where="x")
         if error.errno is None:
             assert isinstance(raised.value, StorageRefusedError)
             assert raised.value.__cause__ is error

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from tasks.errors import StageError
 from tasks.stages.run import run_chain
-from tasks.training.guards import best_epoch, collapsed_epoch, summary
-from tasks.training.objectives import Batch, Outcome, adversarial, standard, with_ensemble
+from tasks.training.guards import find_best_epoch, find_collapsed_epoch, summarize_training
+from tasks.training.objectives import Batch, StepOutcome, compute_standard_loss, make_adversarial, with_ensemble
 from tasks.training.schedules import OneCycleSettings, SlowStartFastDecaySettings
 from tasks.training.settings import AdversarialFinetuneSettings, EnsembleSettings
-from tasks.trial.chain import main_line
-from tasks.trial.row import finished_row
+from tasks.trial.chain import list_own_stages
+from tasks.trial.row import make_finished_row
 from tests.support.small import SGD, context, run, stages_of, trial, weights
 
 FGSM = {"name": "fgsm", "eps": 0.1}
@@ -70,7 +70,7 @@ def test_the_loss_is_the_mix_of_clean_and_adversarial(weight: float) -> None:
     model = linear(2.0)
     clean = torch.tensor(2 * 2.0 * 0.5).neg().exp().log1p()  # the attack lowers the pixel from 0.5 to 0.25
     hard = torch.tensor(2 * 2.0 * 0.25).neg().exp().log1p()
-    loss = adversarial(settings)(model, batch(), draw()).loss
+    loss = make_adversarial(settings)(model, batch(), draw()).loss
     torch.testing.assert_close(loss, (1 - weight) * clean + weight * hard)
     assert model.training
 
@@ -81,7 +81,7 @@ def test_fixed_examples_are_looked_up_and_not_made_again() -> None:
     )
     fixed = torch.linspace(0, 1, 8).view(8, 1, 1, 1)
     chosen = Batch(batch(2).pixels, batch(2).labels, torch.tensor([7, 0]))
-    loss = adversarial(settings, fixed)(linear(2.0), chosen, draw()).loss
+    loss = make_adversarial(settings, fixed)(linear(2.0), chosen, draw()).loss
     expected = torch.tensor([4.0, 0.0]).neg().exp().log1p().mean()
     torch.testing.assert_close(loss, expected)
 
@@ -92,9 +92,9 @@ def test_an_ensemble_replaces_its_share_with_examples_of_the_surrogate() -> None
     )
     seen: list[Tensor] = []
 
-    def inner(model: nn.Module, given: Batch, numbers: torch.Generator) -> Outcome:
+    def inner(model: nn.Module, given: Batch, numbers: torch.Generator) -> StepOutcome:
         seen.append(given.pixels.flatten())
-        return standard(model, given, numbers)
+        return compute_standard_loss(model, given, numbers)
 
     objective = with_ensemble(inner, settings, [linear(-1.0)])  # the surrogate is fooled by a brighter pixel
     objective(linear(2.0), batch(8), draw())
@@ -125,9 +125,9 @@ def test_surrogates_are_stages_that_trials_share(tmp_path: Path) -> None:
     assert stages[1].upstream == {"surrogate_0": stages[0].key}
     assert stages[0].key == stages_of(trial(train={**TRAIN, "epochs": 2}))[0].key
     assert stages[1].key != stages_of(trial())[0].key
-    assert main_line(stages) == list(stages[1:])
+    assert list_own_stages(stages) == list(stages[1:])
     at = context(tmp_path)
-    row = finished_row(asked, stages, run_chain(stages, at))
+    row = make_finished_row(asked, stages, run_chain(stages, at))
     assert row["train_key"] == stages[1].key
     assert row["status"] == "finished"
 
@@ -165,16 +165,16 @@ def history(*robust: float | None) -> list[dict[str, Any]]:
     ],
 )
 def test_catastrophic_overfitting_is_a_sudden_fall(robust: tuple[float | None, ...], expected: int | None) -> None:
-    assert collapsed_epoch(history(*robust)) == expected
+    assert find_collapsed_epoch(history(*robust)) == expected
 
 
 def test_the_best_epoch_follows_the_policy() -> None:
     found = history(0.2, 0.5, 0.5)
-    assert best_epoch(found, "last") == 2
-    assert best_epoch(found, "best_robust_accuracy") == 1
-    assert best_epoch(found, "best_accuracy") == 2
-    assert best_epoch(found, "best_loss") == 0
-    assert summary(found, "best_robust_accuracy")["epoch"] == 1
+    assert find_best_epoch(found, "last") == 2
+    assert find_best_epoch(found, "best_robust_accuracy") == 1
+    assert find_best_epoch(found, "best_accuracy") == 2
+    assert find_best_epoch(found, "best_loss") == 0
+    assert summarize_training(found, "best_robust_accuracy")["epoch"] == 1
 
 
 def test_the_weights_of_the_best_epoch_are_published(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_transfer_attack_builds_on_its_surrogate(tmp_path: Path) -> None:
     stages = stages_of(asked)
     assert [stage.kind for stage in stages] == ["train", "train", "attack"]
     assert stages[2].upstream == {"model": stages[1].key, "surrogate_0": stages[0].key}
-    row = finished_row(asked, stages, run_chain(stages, context(tmp_path)))
+    row = make_finished_row(asked, stages, run_chain(stages, context(tmp_path)))
     assert row["attack_surrogate"] == "resnet8"
     assert row["train_key"] == stages[1].key
     own = trial(attack={"name": "fgsm", "eps": 0, "examples": 50, "surrogate": surrogate})

@@ -15,8 +15,8 @@ from torch import nn
 
 from tasks.errors import StageError
 from tasks.stages.context import Context
-from tasks.stages.run import run as run_stages
-from tasks.training.checkpoint import Progress
+from tasks.stages.run import run_stages as run_stages
+from tasks.training.checkpoint import TrainingProgress
 from tasks.training.schedules import CosineSettings, MultistepSettings
 from tasks.trial.chain import Stage
 from tests.support.checkout import ROOT
@@ -97,13 +97,13 @@ def test_a_checkpoint_that_is_cut_short_starts_the_stage_anew(tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
 def test_a_checkpoint_holds_dropout_momentum_and_random_states(kind: Any) -> None:
-    def fresh() -> Progress:
+    def fresh() -> TrainingProgress:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))
         extra = {"momentum": 0.9} if kind is torch.optim.SGD else {}
-        return Progress(model, kind(model.parameters(), lr=0.1, **extra), torch.Generator().manual_seed(1), [])
+        return TrainingProgress(model, kind(model.parameters(), lr=0.1, **extra), torch.Generator().manual_seed(1), [])
 
-    def step(progress: Progress) -> None:
+    def step(progress: TrainingProgress) -> None:
         loss = progress.model(torch.randn(16, 4, generator=progress.draw)).square().mean()
         progress.optimizer.zero_grad()
         loss.backward()

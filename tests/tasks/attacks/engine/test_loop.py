@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from tasks.attacks.engine.fast_model import prepare
-from tasks.attacks.engine.job import Crafted, Job, crafter
+from tasks.attacks.engine.job import AttackJob, Crafted, load_attack
 from tasks.attacks.registry import METHODS
 from tasks.errors import StageError
 from tasks.evaluation import evaluate as evaluator
@@ -20,10 +20,10 @@ from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import Description, build
 from tasks.models.settings import ModelSettings
-from tasks.settings import problems
+from tasks.settings import describe_problems
 from tasks.training.surrogate import SurrogateSettings
-from tasks.trial.chain import chain, main_line
-from tasks.trial.trial import Trial, normalized_trial
+from tasks.trial.chain import build_chain, list_own_stages
+from tasks.trial.trial import Trial, normalize_trial
 from tests.conftest import CONFIG
 from tests.support.attack_models import Linear, job_of, linear_images, network, network_images, settings
 
@@ -46,9 +46,9 @@ def test_one_trajectory_is_every_separate_run(name: str, norm: str, extra: dict[
     model = network()
     images = network_images(model)
     method = settings(name=name, norm=norm, eps=EPS[norm], **extra).method
-    together = crafter(method)(job_of(model, images, COUNTS, stop=stop), method)
+    together = load_attack(method)(job_of(model, images, COUNTS, stop=stop), method)
     for count in COUNTS:
-        alone = crafter(method)(job_of(model, images, (count,), stop=stop), method)[count]
+        alone = load_attack(method)(job_of(model, images, (count,), stop=stop), method)[count]
         assert torch.equal(together[count], alone)
 
 
@@ -141,7 +141,7 @@ def answered(source: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     return logits.detach(), gradient
 
 
-def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[[Job, Any], Crafted]:
+def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[[AttackJob, Any], Crafted]:
     return lambda job, _: {count: change(job.clean) for count in job.counts}
 
 
@@ -156,7 +156,7 @@ FAULTS = [
 def test_the_audit_catches_an_attack_that_breaks_its_rules(
     change: Callable[[Tensor], Tensor], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.attacks.gradient.craft.fgsm", spoiled(change))
+    monkeypatch.setattr("tasks.attacks.gradient.craft.craft_fgsm", spoiled(change))
     with pytest.raises(StageError, match=words):
         evaluate(Linear(), linear_images(), [settings(name="fgsm", eps=0.1)], 0, 0.5)
 
@@ -181,7 +181,7 @@ def test_a_batch_that_does_not_fit_in_memory_is_halved(
     (expected,) = evaluate(Linear(), linear_images(), [cell], 0, 0.5)
     craft = evaluator.craft
 
-    def small(job: Job, cell: AttackSettings) -> Crafted:
+    def small(job: AttackJob, cell: AttackSettings) -> Crafted:
         if len(job.labels) > 3:
             raise torch.OutOfMemoryError
         return craft(job, cell)
@@ -233,7 +233,7 @@ WRONG = [
 def test_bad_settings_say_where_and_what(raw: dict[str, Any], path: str, words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         AttackSettings.model_validate(raw)
-    (problem,) = problems(caught.value, AttackSettings, "attack")
+    (problem,) = describe_problems(caught.value, AttackSettings, "attack")
     assert problem.path == path
     assert words in problem.message
 
@@ -265,8 +265,8 @@ def test_every_attack_survives_writing_and_reading(name: str) -> None:
 def test_a_transfer_attack_builds_on_a_surrogate_of_its_own_seed_and_runs_to_the_end() -> None:
     surrogate = {"seed": 7, "model": {"name": "resnet8"}, "train": CONFIG["train"]}
     raw = {**CONFIG, "seed": 0, "attack": {**CONFIG["attack"], "surrogate": surrogate}}  # type: ignore[dict-item]
-    trial = normalized_trial(Trial.model_validate(raw))
-    other, *own = chain(trial, "0" * 64)
+    trial = normalize_trial(Trial.model_validate(raw))
+    other, *own = build_chain(trial, "0" * 64)
     assert (other.kind, other.seed) == ("train", 7)
     assert own[-1].kind == "attack"
     assert own[-1].upstream == {"model": own[-2].key, "surrogate_0": other.key}
@@ -278,12 +278,12 @@ def test_a_surrogate_is_any_chain_and_shares_its_stages() -> None:
     other = {name: CONFIG[name] for name in sections}
     raw = {**CONFIG, "prune": None, "finetune": None, "adversarial_finetune": None}
     raw["attack"] = {**CONFIG["attack"], "surrogate": {**other, "seed": 7}}  # type: ignore[dict-item]
-    trial = normalized_trial(Trial.model_validate(raw))
-    stages = chain(trial, "0" * 64)
-    expected = chain(normalized_trial(Trial.model_validate({**CONFIG, "seed": 7})), "0" * 64)[:-1]
+    trial = normalize_trial(Trial.model_validate(raw))
+    stages = build_chain(trial, "0" * 64)
+    expected = build_chain(normalize_trial(Trial.model_validate({**CONFIG, "seed": 7})), "0" * 64)[:-1]
     assert [stage.key for stage in stages[:4]] == [stage.key for stage in expected]
     assert stages[-1].upstream == {"model": stages[4].key, "surrogate_0": expected[-1].key}
-    assert [stage.kind for stage in main_line(stages)] == ["train", "attack"]
+    assert [stage.kind for stage in list_own_stages(stages)] == ["train", "attack"]
     assert trial.attack.surrogate is not None
     assert trial.attack.surrogate.label == "resnet8 seed 7 pruning_ratio 0.5 finetuned lambda 0.5 eps_train 0.0313725"
 

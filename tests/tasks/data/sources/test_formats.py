@@ -16,7 +16,7 @@ from tasks.data.loading import load_splits
 from tasks.data.prepare import prepare
 from tasks.data.registry import SOURCES
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import inspect, source
+from tasks.data.source import inspect_dataset, load_source
 from tasks.data.sources import cifar
 from tasks.data.sources.animals10 import ENGLISH
 from tasks.errors import UsageError
@@ -76,7 +76,7 @@ def test_both_forms_of_cifar10_hold_the_same_images(tmp_path: Path) -> None:
     assert torch.equal(binary.train.pixels, python.train.pixels)
     assert torch.equal(binary.test.labels, python.test.labels)
     assert binary.train.classes == python.train.classes == tuple(f"class{number}" for number in range(10))
-    assert inspect(settings("cifar10"), tmp_path / "one").test_images == 10_000
+    assert inspect_dataset(settings("cifar10"), tmp_path / "one").test_images == 10_000
 
 
 def test_a_cifar_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_missing_part_of_cifar_is_named(tmp_path: Path) -> None:
     write_cifar10(tmp_path, "bin")
     (tmp_path / "cifar-10-batches-bin" / "data_batch_2.bin").unlink()
     with pytest.raises(UsageError, match=r"data_batch_2\.bin is missing"):
-        inspect(settings("cifar10"), tmp_path)
+        inspect_dataset(settings("cifar10"), tmp_path)
     assert cifar.CIFAR10.binary.folder == "cifar-10-batches-bin"
 
 
@@ -116,7 +116,7 @@ def test_svhn_counts_ten_as_zero(tmp_path: Path) -> None:
     for name, count in (("train_32x32.mat", 5), ("test_32x32.mat", 3)):
         pixels = draw.integers(0, 256, (32, 32, 3, count), dtype=np.uint8)
         savemat(tmp_path / name, {"X": pixels, "y": np.array([[10], [1], [9], [10], [2]][:count], np.uint8)})
-    seen = inspect(settings("svhn"), tmp_path)
+    seen = inspect_dataset(settings("svhn"), tmp_path)
     found = load_splits(settings("svhn"), tmp_path)
     assert (seen.train_images, seen.test_images) == (5, 3)
     assert found.train.labels.tolist() == [0, 1, 9, 0, 2]
@@ -127,7 +127,7 @@ def test_fashion_mnist_is_read_from_its_own_folder(tmp_path: Path) -> None:
     write_mnist(tmp_path, "FashionMNIST")
     assert load_splits(settings("fashion_mnist"), tmp_path).train.classes[9] == "Ankle boot"
     with pytest.raises(UsageError, match="MNIST/raw"):
-        inspect(settings("mnist"), tmp_path)
+        inspect_dataset(settings("mnist"), tmp_path)
 
 
 @pytest.mark.parametrize("place", ["raw-img", "animals10/raw-img", "animals10", "."])
@@ -147,24 +147,24 @@ def test_animals10_in_italian_and_in_english_is_one_data_set(tmp_path: Path, pla
 def test_animals10_takes_as_many_examples_of_each_class(tmp_path: Path) -> None:
     write_images(tmp_path / "raw-img", tuple(ENGLISH), 6, ".jpeg")
     asked = settings("animals10", image_size=16, examples=40)
-    seen, found = inspect(asked, tmp_path), load_splits(asked, tmp_path)
+    seen, found = inspect_dataset(asked, tmp_path), load_splits(asked, tmp_path)
     assert (seen.train_images, seen.test_images) == (len(found.train), len(found.test)) == (32, 8)
     both = torch.cat([found.train.labels, found.test.labels])
     assert both.bincount().tolist() == [4] * 10
     with pytest.raises(UsageError, match="has only 60 images"):
-        inspect(settings("animals10", image_size=16, examples=100), tmp_path)
+        inspect_dataset(settings("animals10", image_size=16, examples=100), tmp_path)
 
 
 def test_animals10_says_which_classes_are_missing(tmp_path: Path) -> None:
     write_images(tmp_path / "raw-img", ("cane", "gatto"), 2)
     with pytest.raises(UsageError, match="no folder for butterfly, chicken, cow"):
-        inspect(settings("animals10", image_size=16), tmp_path)
+        inspect_dataset(settings("animals10", image_size=16), tmp_path)
 
 
 def test_examples_of_images_that_come_divided_are_refused(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     with pytest.raises(UsageError, match=r"dataset\.train_examples"):
-        inspect(settings("mnist", examples=30), tmp_path)
+        inspect_dataset(settings("mnist", examples=30), tmp_path)
 
 
 def test_images_are_decoded_once_and_mapped(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,4 +247,4 @@ def test_prepare_of_data_without_a_download_says_what_to_put_where(tmp_path: Pat
 
 
 def test_every_source_can_be_imported() -> None:
-    assert all(hasattr(source(name), "inspect") for name in SOURCES)
+    assert all(hasattr(load_source(name), "inspect") for name in SOURCES)
