@@ -7,18 +7,20 @@ field is one of these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Union, get_args
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
+    Tag,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -27,6 +29,7 @@ from typing_extensions import Self
 
 from tasks.errors import Problem, list_choices
 from tasks.keys import format_canonical_json
+from tasks.registry import Registry
 
 
 def keyed(default: Any = ..., **constraints: Any) -> Any:
@@ -151,24 +154,54 @@ def parse_count(value: object) -> object:
 Count = Annotated[int, BeforeValidator(parse_count)]
 
 
-class ByName:
-    """Annotation of a field whose class depends on its `name`, such as an attack or an optimizer."""
+class NameOf:
+    """Annotation of a text that names a part of a registry, such as a model or a data set."""
 
-    def __init__(self, what: str, classes: Mapping[str, type[Settings]]) -> None:
-        """:param what: the word for one of them in messages, such as `attack`."""
-        self.what = what
-        self.classes = classes
+    def __init__(self, registry: Registry[Any]) -> None:
+        self.registry = registry
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        members = {name: handler.generate_schema(cls) for name, cls in self.classes.items()}
-        union = core_schema.tagged_union_schema(members, discriminator=_name_of)
-        return core_schema.no_info_before_validator_function(self._known, union)
+        return core_schema.no_info_after_validator_function(self._check_known, handler(source))
 
-    def _known(self, value: object) -> object:
-        if isinstance(value, dict) and _name_of(value) not in self.classes:
-            text = f"unknown {self.what}; {list_choices(self.classes, value.get('name'))}"
+    def _check_known(self, name: str) -> str:
+        if name not in self.registry:
+            raise PydanticCustomError("unknown", "{text}", {"text": self.registry.describe_unknown(name)})
+        return name
+
+
+class ByName:
+    """Annotation of a field whose class depends on its `name`, such as an attack or an optimizer.
+
+    The classes are looked up when a value is validated, so that a class which is registered later is known at once.
+    """
+
+    def __init__(self, registry: Registry[type[Settings]]) -> None:
+        self.registry = registry
+        self._built: tuple[int, TypeAdapter[Any]] | None = None
+        """The validator of all classes, and the revision of the registry that it was built from."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def list_classes(self) -> dict[str, type[Settings]]:
+        """Every class by its name."""
+        return {name: self.registry.load(name) for name in self.registry}
+
+    def _validate(self, value: object) -> object:
+        name = _name_of(value)
+        if not isinstance(value, (dict, Settings)):
+            raise PydanticCustomError("not_named", "should be a mapping with a `name`")
+        if name not in self.registry:
+            text = self.registry.describe_unknown(value.get("name") if isinstance(value, dict) else name)
             raise PydanticCustomError("unknown_name", "{text}", {"text": text})
-        return value
+        if self._built is None or self._built[0] != self.registry.revision:
+            self._built = (self.registry.revision, self._build_validator())
+        return self._built[1].validate_python(value)
+
+    def _build_validator(self) -> TypeAdapter[Any]:
+        members = tuple(Annotated[cls, Tag(name)] for name, cls in self.list_classes().items())
+        union: Any = Annotated[Union[members], Discriminator(_name_of)]  # noqa: UP007 (made from a tuple)
+        return TypeAdapter(union)
 
 
 def _name_of(value: object) -> str | None:
@@ -242,7 +275,7 @@ def _collect_classes(parts: tuple[Any, ...]) -> dict[str | None, type[Settings]]
     found: dict[str | None, type[Settings]] = {}
     for part in parts:
         if isinstance(part, ByName):
-            return {name: cls for name, cls in part.classes.items()}  # noqa: C416 (widens the key type)
+            return dict(part.list_classes().items())
         if isinstance(part, type) and issubclass(part, Settings):
             found[None] = part
         found |= _collect_classes(get_args(part))

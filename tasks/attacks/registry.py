@@ -19,29 +19,33 @@ from tasks.attacks.jsma.settings import JsmaSettings
 from tasks.attacks.noise.settings import UniformSettings
 from tasks.attacks.rays.settings import RaysSettings
 from tasks.attacks.square.settings import SquareSettings
+from tasks.registry import Registry
 from tasks.settings import ByName, Settings
 
-METHODS: dict[str, type[Settings]] = {
-    "fgsm": FgsmSettings,
-    "ifgsm": IfgsmSettings,
-    "mifgsm": MifgsmSettings,
-    "pgd": PgdSettings,
-    "sparse_l1": SparseL1Settings,
-    "jsma": JsmaSettings,
-    "carlini_wagner": CarliniWagnerSettings,
-    "deepfool": DeepFoolSettings,
-    "ead": EadSettings,
-    "apgd_ce": ApgdCeSettings,
-    "apgd_t": ApgdTSettings,
-    "fab_t": FabTSettings,
-    "square": SquareSettings,
-    "autoattack": AutoAttackSettings,
-    "uniform": UniformSettings,
-    "rays": RaysSettings,
-}
+METHODS: Registry[type[Settings]] = Registry(
+    "attack",
+    {
+        "fgsm": FgsmSettings,
+        "ifgsm": IfgsmSettings,
+        "mifgsm": MifgsmSettings,
+        "pgd": PgdSettings,
+        "sparse_l1": SparseL1Settings,
+        "jsma": JsmaSettings,
+        "carlini_wagner": CarliniWagnerSettings,
+        "deepfool": DeepFoolSettings,
+        "ead": EadSettings,
+        "apgd_ce": ApgdCeSettings,
+        "apgd_t": ApgdTSettings,
+        "fab_t": FabTSettings,
+        "square": SquareSettings,
+        "autoattack": AutoAttackSettings,
+        "uniform": UniformSettings,
+        "rays": RaysSettings,
+    },
+)
 """Name in a search space -> settings. To add an attack: write its settings here and its crafting in a module."""
 
-Method = Annotated[MethodSettings, ByName("attack", METHODS)]
+Method = Annotated[MethodSettings, ByName(METHODS)]
 
 
 LARGE = {"linf": 0.5}

@@ -5,18 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
-
 from tasks.data.registry import SOURCES
-from tasks.errors import list_choices
-from tasks.settings import Count, Number, Settings, keyed, unkeyed
-
-
-def _check_source(name: str) -> str:
-    if name not in SOURCES:
-        raise PydanticCustomError("unknown", "{text}", {"text": f"unknown data set; {list_choices(SOURCES, name)}"})
-    return name
+from tasks.settings import Count, NameOf, Number, Settings, keyed, unkeyed
 
 
 class SplitSettings(Settings):
@@ -42,7 +32,7 @@ class AugmentSettings(Settings):
 class DatasetSettings(Settings):
     """A data set, its size in pixels, its splits and its augmentation."""
 
-    name: Annotated[str, AfterValidator(_check_source)] = keyed()
+    name: Annotated[str, NameOf(SOURCES)] = keyed()
     root: Path | None = unkeyed(None)
     """The folder of this data set; null: the folder given as `--data-dir`."""
     image_size: Count | None = keyed(None, ge=8, le=1024)

@@ -1,22 +1,21 @@
-"""The known data sets. To add one: write a `Source` in a module and name it here.
+"""What a data set is to the rest of the program, and what can be known of it before it is decoded.
 
 This module imports nothing heavy, so that a plan can be made without torch.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from tasks.data.registry import SOURCES
 from tasks.errors import UsageError
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
     from tasks.data.settings import DatasetSettings
-from tasks.data.registry import SOURCES
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is finished, and how much there is."""
@@ -61,8 +60,7 @@ class Source(Protocol):
 
 def load_source(name: str) -> Source:
     """The source of that name; its module is imported now."""
-    module, attribute = SOURCES[name].split(":")
-    return cast(Source, getattr(importlib.import_module(module), attribute))
+    return cast(Source, SOURCES.load(name))
 
 
 def inspect_dataset(settings: DatasetSettings, data_dir: Path | None) -> Inspection:

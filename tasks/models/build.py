@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.errors import StageError
-from tasks.models.registry import load_builder
+from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 
 
@@ -122,7 +122,8 @@ def build_with_weights(description: Description, state: dict[str, Tensor]) -> No
 
 
 def _assemble(description: Description) -> Normalized:
-    network = load_builder(description.name)(description.channels, description.classes, description.stem)
+    builder = ARCHITECTURES.load(description.name).load_builder()
+    network = builder(description.channels, description.classes, description.stem)
     for name, shape in description.shapes.items():
         _reshape_layers(network.get_submodule(name), shape)
     return Normalized(network, description.mean, description.std)

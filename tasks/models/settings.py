@@ -5,26 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.errors import list_choices
 from tasks.fingerprints import hash_file
-from tasks.models.registry import ARCHITECTURES, WITH_IMAGENET, WITHOUT_STEM
-from tasks.settings import Number, Settings, keyed, unkeyed
+from tasks.models.registry import ARCHITECTURES
+from tasks.settings import NameOf, Number, Settings, keyed, unkeyed
 
 PerChannel = Number | tuple[Number, ...]
 """One number for all colours, or one for each."""
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEFAULT = 0.5
-
-
-def _check_name(name: str) -> str:
-    if name not in ARCHITECTURES:
-        raise PydanticCustomError("unknown", "{text}", {"text": f"unknown model; {list_choices(ARCHITECTURES, name)}"})
-    return name
 
 
 class WeightsSettings(Settings):
@@ -54,7 +48,7 @@ def _read_weights(value: object) -> object:
 class ModelSettings(Settings):
     """An architecture, its stem, its first weights, and the normalisation that is its first layer."""
 
-    name: Annotated[str, AfterValidator(_check_name)] = keyed()
+    name: Annotated[str, NameOf(ARCHITECTURES)] = keyed()
     stem: Literal["cifar", "imagenet"] = keyed("cifar")
     """`cifar`: a 3x3 convolution of stride 1 and no pooling first; `imagenet`: 7x7, stride 2 and max pooling."""
     weights: Annotated[WeightsSettings | None, BeforeValidator(_read_weights)] = keyed(None)
@@ -71,8 +65,9 @@ class ModelSettings(Settings):
         if any(value is not None and value <= 0 for value in deviations):
             raise PydanticCustomError("std", "std must be above 0")
         if self.weights and self.weights.source == "imagenet":
-            if self.name not in WITH_IMAGENET:
-                text = f"there are no ImageNet weights of {self.name}; {list_choices(WITH_IMAGENET, self.name)}"
+            if not ARCHITECTURES.load(self.name).imagenet_weights:
+                known = [name for name in ARCHITECTURES if ARCHITECTURES.load(name).imagenet_weights]
+                text = f"there are no ImageNet weights of {self.name}; {list_choices(known, self.name)}"
                 raise PydanticCustomError("imagenet", "{text}", {"text": text})
             if self.stem != "imagenet":
                 raise PydanticCustomError("imagenet", "weights: imagenet needs stem: imagenet")
@@ -89,7 +84,8 @@ class ModelSettings(Settings):
     def normalized(self) -> Self:
         """With the normalisation written out, and without a stem where the architecture has but one."""
         mean, std = self.normalisation()
-        stem = ModelSettings.model_fields["stem"].default if self.name in WITHOUT_STEM else self.stem
+        has_one_stem = ARCHITECTURES.load(self.name).has_one_stem
+        stem = ModelSettings.model_fields["stem"].default if has_one_stem else self.stem
         return self.model_copy(update={"mean": mean, "std": std, "stem": stem})
 
 

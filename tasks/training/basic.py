@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
+from tasks.registry import Registry
 from tasks.settings import ByName, Count, Number, Settings, keyed
 from tasks.training.schedules import ConstantSettings, Schedule
 
@@ -46,8 +47,10 @@ class AdamWSettings(AdamSettings):
     weight_decay: Number = keyed(0.01, ge=0)
 
 
-OPTIMIZERS: dict[str, type[Settings]] = {"sgd": SgdSettings, "adam": AdamSettings, "adamw": AdamWSettings}
-Optimizer = Annotated[SgdSettings | AdamSettings | AdamWSettings, ByName("optimizer", OPTIMIZERS)]
+OPTIMIZERS: Registry[type[Settings]] = Registry(
+    "optimizer", {"sgd": SgdSettings, "adam": AdamSettings, "adamw": AdamWSettings}
+)
+Optimizer = Annotated[SgdSettings | AdamSettings | AdamWSettings, ByName(OPTIMIZERS)]
 
 
 class BasicSettings(Settings):

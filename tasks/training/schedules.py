@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
+from tasks.registry import Registry
 from tasks.settings import ByName, Count, Number, Settings, keyed
 
 
@@ -100,11 +101,14 @@ def _find_middle(step: int, total: int) -> float:
     return (step + 0.5) / max(1, total)
 
 
-SCHEDULES: dict[str, type[Settings]] = {
-    "constant": ConstantSettings,
-    "cosine": CosineSettings,
-    "multistep": MultistepSettings,
-    "one_cycle": OneCycleSettings,
-    "slow_start_fast_decay": SlowStartFastDecaySettings,
-}
-Schedule = Annotated[ScheduleSettings, ByName("schedule", SCHEDULES)]
+SCHEDULES: Registry[type[Settings]] = Registry(
+    "schedule",
+    {
+        "constant": ConstantSettings,
+        "cosine": CosineSettings,
+        "multistep": MultistepSettings,
+        "one_cycle": OneCycleSettings,
+        "slow_start_fast_decay": SlowStartFastDecaySettings,
+    },
+)
+Schedule = Annotated[ScheduleSettings, ByName(SCHEDULES)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import cast
@@ -13,6 +12,7 @@ from torch import Tensor
 from tasks.attacks.base import MethodSettings, TargetedSettings
 from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.attacks.engine.norms import Norm
+from tasks.registry import load_object
 from tasks.seeds import make_generator
 
 Crafted = dict[int, Tensor]
@@ -88,8 +88,7 @@ def draw_random_starts(job: AttackJob, norm: Norm, eps: float, run: object) -> T
 
 def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings], Crafted]:
     """The function that crafts with these settings, at the targets they ask for; its module is imported now."""
-    module, name = settings.craft.split(":")
-    function = cast("Callable[[AttackJob, MethodSettings], Crafted]", getattr(importlib.import_module(module), name))
+    function = cast("Callable[[AttackJob, MethodSettings], Crafted]", load_object(type(settings).craft))
     return lambda job, settings: function(with_target_classes(job, settings), settings)
 
 

@@ -107,8 +107,8 @@ QUICK: dict[str, dict[str, Any]] = {
 def test_an_image_gets_the_same_whatever_the_batch(name: str) -> None:
     model = network()
     images = network_images(model, 13)
-    norm = METHODS[name].model_fields["norm"].default
-    eps = EPS.get(norm) if METHODS[name].bounded else None  # type: ignore[attr-defined]
+    norm = METHODS.load(name).model_fields["norm"].default
+    eps = EPS.get(norm) if METHODS.load(name).bounded else None  # type: ignore[attr-defined]
     cell = settings(name=name, norm=norm, eps=eps, **QUICK.get(name, {}))
     whole, parts = (
         evaluate(model, images, [cell.model_copy(update={"batch_size": size})], 0, 0.5)[0].table for size in (13, 4)

@@ -1,0 +1,82 @@
+"""Registries: the parts of one kind, such as models or attacks, by the names that a search space gives them.
+
+A part is registered as itself, or as `module:name`, which is imported when the part is first used: so a plan can be
+made without what only a running stage needs. Parts may be added and removed while a program runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from tasks.errors import UsageError, list_choices
+
+Part = TypeVar("Part")
+
+
+def load_object(reference: Any) -> Any:
+    """What `module:name` stands for, imported now; anything but a text is the object itself."""
+    if not isinstance(reference, str):
+        return reference
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class Registry(Generic[Part]):
+    """The parts of one kind; iterating gives their names."""
+
+    def __init__(self, kind: str, parts: Mapping[str, Part | str]) -> None:
+        """:param kind: the word for one of them in messages, such as `attack`.
+        :param parts: name -> the part, or `module:name` of it.
+        """
+        self.kind = kind
+        self.revision = 0
+        """Raised by every change, for those who keep what they have computed from the parts."""
+        self._parts = dict(parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def describe_unknown(self, name: object) -> str:
+        """What a message says about a name that is not here: the known ones, and the nearest."""
+        return f"unknown {self.kind}; {list_choices(self._parts, name)}"
+
+    def load(self, name: str) -> Part:
+        """The part of that name; its module is imported now.
+
+        :raises UsageError: there is none; the message lists the known ones and the nearest.
+        """
+        self._require(name)
+        part: Part = load_object(self._parts[name])
+        return part
+
+    def add(self, name: str, part: Part | str) -> None:
+        """Register a part.
+
+        :param part: the part, or `module:name` of it.
+        :raises UsageError: the name is taken; a part is never replaced, since stored results carry its name.
+        """
+        if name in self._parts:
+            raise UsageError(f"there is a {self.kind} named {name!r} already: choose another name")
+        self._parts[name] = part
+        self.revision += 1
+
+    def remove(self, name: str) -> None:
+        """Take a part out again.
+
+        :raises UsageError: there is none of that name.
+        """
+        self._require(name)
+        del self._parts[name]
+        self.revision += 1
+
+    def _require(self, name: str) -> None:
+        if name not in self._parts:
+            raise UsageError(f"{name!r}: {self.describe_unknown(name)}")

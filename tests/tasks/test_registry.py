@@ -1,0 +1,101 @@
+"""Registries: parts are found by name, loaded when used, added and removed while a program runs."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.errors import UsageError
+from tasks.registry import Registry, load_object
+from tasks.settings import ByName, NameOf, Number, Settings, describe_problems, keyed
+
+
+class Sphere(Settings):
+    name: Literal["sphere"] = keyed("sphere")
+    radius: Number = keyed(gt=0)
+
+
+class Box(Settings):
+    name: Literal["box"] = keyed("box")
+    width: Number = keyed(gt=0)
+
+
+SHAPES: Registry[type[Settings]] = Registry("shape", {"sphere": Sphere})
+
+
+class Drawing(Settings):
+    shape: Annotated[Settings, ByName(SHAPES)] = keyed()
+    again: Annotated[str, NameOf(SHAPES)] = keyed("sphere")
+
+
+def problems(content: Any) -> list[str]:
+    with pytest.raises(ValidationError) as caught:
+        Drawing.model_validate(content)
+    return [str(problem) for problem in describe_problems(caught.value, Drawing, "drawing")]
+
+
+def test_a_reference_is_imported_when_its_part_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "part_of_the_test.py").write_text("PART = ('loaded',)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry: Registry[tuple[str]] = Registry("part", {"lazy": "part_of_the_test:PART"})
+    assert "lazy" in registry
+    assert list(registry) == ["lazy"]
+    assert "part_of_the_test" not in sys.modules
+    assert registry.load("lazy") == ("loaded",)
+    monkeypatch.delitem(sys.modules, "part_of_the_test")
+
+
+def test_an_object_stands_for_itself() -> None:
+    assert load_object(OrderedDict) is OrderedDict
+    assert load_object("collections:OrderedDict") is OrderedDict
+
+
+def test_an_unknown_name_lists_the_known_ones_and_the_nearest() -> None:
+    registry = Registry("shape", {"sphere": 1, "box": 2})
+    with pytest.raises(UsageError, match=r"'spere': unknown shape; choose from box, sphere; did you mean 'sphere'\?"):
+        registry.load("spere")
+    with pytest.raises(UsageError, match="unknown shape"):
+        registry.remove("spere")
+
+
+def test_a_taken_name_is_refused_and_what_had_it_stays() -> None:
+    registry = Registry("shape", {"sphere": 1})
+    with pytest.raises(UsageError, match="a shape named 'sphere' already"):
+        registry.add("sphere", 2)
+    assert registry.load("sphere") == 1
+    registry.remove("sphere")
+    registry.add("sphere", 2)
+    assert registry.load("sphere") == 2
+    assert len(registry) == 1
+
+
+def test_settings_know_what_is_registered_when_they_are_validated() -> None:
+    box = {"shape": {"name": "box", "width": "1/2"}, "again": "box"}
+    choices = "choose from sphere"
+    assert problems(box) == [
+        f"drawing.shape.name = 'box': unknown shape; {choices}",
+        f"drawing.again = 'box': unknown shape; {choices}",
+    ]
+    SHAPES.add("box", Box)
+    try:
+        found = Drawing.model_validate(box)
+        assert found.shape == Box(width=0.5)
+        assert Drawing.model_validate({"shape": Box(width=0.5)}).shape == Box(width=0.5)
+        assert problems({"shape": {"name": "box", "width": 0}}) == ["drawing.shape.width = 0: should be greater than 0"]
+        assert problems({"shape": {"name": "box", "wdth": 1}})[1:] == [
+            "drawing.shape.wdth = 1: unknown setting; choose from name, width; did you mean 'width'?"
+        ]
+    finally:
+        SHAPES.remove("box")
+    assert len(problems(box)) == 2
+
+
+@pytest.mark.parametrize("value", [5, None, ["sphere"], "sphere"])
+def test_a_part_with_settings_is_a_mapping(value: Any) -> None:
+    (problem,) = problems({"shape": value})
+    assert problem.endswith("should be a mapping with a `name`")
