@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 VERSION = 1
 """Raised when a column changes its meaning; new columns do not raise it."""
@@ -100,3 +103,20 @@ EXAMPLES = _document_table(
 perturbation is in each norm. `target` is the class that a targeted attack was to reach. An image is robust if it is
 classified correctly under attack; a perturbation beyond the budget does not count. Confidence is the softmax of the
 predicted class."""
+
+
+def read_table(content: bytes, schema: pa.Schema) -> pa.Table:
+    """The Parquet file as a table of this schema, also where another version wrote it.
+
+    Columns that the file lacks are null, and those that the schema lacks are left out.
+
+    :raises pa.ArrowException: it is no Parquet file, has no column of the schema, or has one of another type.
+    """
+    stored = pq.read_table(io.BytesIO(content))
+    if not set(stored.column_names) & set(schema.names):
+        raise pa.ArrowInvalid(f"none of its columns is known: {', '.join(stored.column_names)}")
+    columns = [
+        stored[field.name].cast(field.type) if field.name in stored.column_names else pa.nulls(len(stored), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

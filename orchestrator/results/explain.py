@@ -69,8 +69,11 @@ def _explain_missing(identity: Identity, records: Iterable[Identity]) -> str:
 
 
 def _read_identity(record: Identity) -> dict[str, Any]:
-    """The identity that a record was stored under; its settings may name fields that are in no key."""
-    return {name: record[name] for name in IDENTITY}
+    """The identity that a record was stored under; its settings may name fields that are in no key.
+
+    `model` of a record describes the network that was made; what it was asked to be stands in `model_settings`."""
+    asked = None if "model" in record["upstream"] else record["model_settings"]
+    return {name: record[name] for name in IDENTITY} | {"model": asked}
 
 
 def list_differences(stored: Any, wanted: Any, path: str = "") -> list[str]:

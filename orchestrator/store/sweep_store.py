@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tasks import paths
 from tasks.errors import CorruptArtifactError, UsageError, list_choices
-from tasks.schema import TRIALS
+from tasks.schema import TRIALS, read_table
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.storage.uri import redact_uri
@@ -74,7 +74,7 @@ class SweepStore:
 
     def _part(self, name: str, content: bytes) -> pa.Table:
         try:
-            return pq.read_table(io.BytesIO(content)).cast(TRIALS)
+            return read_table(content, TRIALS)
         except (pa.ArrowException, OSError) as error:
             place = self.storage.place(self.path(paths.TRIALS, name))
             raise UsageError(f"{place}: holds no rows; once it is deleted, `launch` makes them again") from error

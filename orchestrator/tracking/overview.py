@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from orchestrator.tracking.content import SWEEP, RunContent, Table
 from orchestrator.tracking.folder import run_id
 from tasks import paths
 from tasks.keys import hash_json
-from tasks.schema import EXAMPLES, HISTORY, TRIALS
+from tasks.schema import EXAMPLES, HISTORY, TRIALS, read_table
 from tasks.storage.stage_store import StageStore
 from tasks.trial.chain import KINDS
 from tasks.trial.row import Row
@@ -132,5 +131,5 @@ def _join_files(store: StageStore, keys: Sequence[str], name: str, schema: pa.Sc
     with pq.ParquetWriter(folder / name, schema, compression="zstd") as writer:
         for key in keys:
             if content := store.readable(key, name):
-                writer.write_table(pq.read_table(io.BytesIO(content)).cast(schema))
+                writer.write_table(read_table(content, schema))
     return folder / name

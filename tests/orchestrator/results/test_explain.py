@@ -52,10 +52,19 @@ def test_a_stored_stage_says_where_it_is_from(storage: Storage) -> None:
         ({"seed": 3}, "seed: 0 -> 3"),
         ({"train": {**CONFIG["train"], "epochs": 9}}, "settings.epochs: 2 -> 9"),  # type: ignore[dict-item]
         ({"model": {"name": "resnet18"}}, "model.name: resnet8 -> resnet18"),
+        ({"model": {"name": "resnet8", "mean": 0.25, "std": 0.5}}, "model.mean: 0.5 -> 0.25"),
     ],
 )
 def test_other_settings_are_named(storage: Storage, changes: dict[str, Any], expected: str) -> None:
-    assert expected in reasons(storage, **changes)["train"]
+    assert reasons(storage, **changes)["train"] == f"must run: the nearest stored train differs in {expected}"
+
+
+def test_a_later_stage_differs_in_its_own_settings_alone(storage: Storage) -> None:
+    plan = make_plan(spaces.build("test", "test", CONFIG), None)
+    run_stages([plan.trials[0].chain[1]], Context(StageStore(storage)))
+    assert reasons(storage, prune={"ratio": 0.25})["prune"] == (
+        "must run: the nearest stored prune differs in settings.ratio: 0.5 -> 0.25"
+    )
 
 
 def test_another_version_and_other_data_are_named(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
