@@ -18,10 +18,10 @@ class SleepingWorker(StageWorker):
     seconds: Mapping[str, float] = SECONDS
 
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
-        self._note("start", stages)
+        self._log_event("start", stages)
         time.sleep(self.seconds[stages[0].kind])
         records = [self._publish(stage) for stage in stages]
-        self._note("end", stages)
+        self._log_event("end", stages)
         return records
 
     def _publish(self, stage: Stage) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.plan.schedule import Schedule, list_schedule
 from orchestrator.run.driver import make_executor, run_executor
-from orchestrator.run.sweep import RunningSweep
+from orchestrator.run.sweep import make_sweep
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
@@ -71,11 +71,11 @@ def run(
     console = Console(file=io.StringIO())
     with connect_cluster(address, slots) as cluster:
         started = time.perf_counter()
-        sweep = RunningSweep(prepared, options, console)
+        sweep = make_sweep(prepared, options, console)
         run_executor(sweep, make_executor(sweep, options, cluster, worker), cluster, console)
-        sweep.recorder.close()
+        sweep.rows.close()
         seconds = time.perf_counter() - started
-    finished, _ = sweep.state.counts()
+    finished, _ = sweep.state.count_trials()
     assert finished == len(plan.trials), f"{finished} of {len(plan.trials)} trials finished"
     return Measured(seconds, executions(sweep_store))
 

@@ -21,7 +21,7 @@ import ray
 
 from tasks.errors import UsageError
 
-TIMEOUT = "ADVSWEEP_HEAD_TIMEOUT"
+TIMEOUT_VARIABLE = "ADVSWEEP_HEAD_TIMEOUT"
 """Environment variable: seconds for which the head of the cluster may be out of reach."""
 DEFAULT_TIMEOUT = 30.0
 """Long enough for a head that keeps its state to come back."""
@@ -31,8 +31,9 @@ LAST_WORDS = (
     "error: the driver was ended from outside, or by Ray because the head of its cluster was lost or restarted; "
     "nothing finished is lost: the same command continues"
 )
-EVERY = 1.0
-ANSWER = 2.0
+INTERVAL = 1.0
+"""Seconds between two looks."""
+CONNECT_TIMEOUT = 2.0
 """Seconds that a connection may take."""
 
 
@@ -41,7 +42,7 @@ class HeadWatch:
 
     def __init__(self, address: str, timeout: float, on_lost: Callable[[str], None]) -> None:
         """:param address: `host:port` of the cluster's control service.
-        :param on_lost: told in one line what is lost, in the thread of the watch.
+        :param on_lost: called with one line that says what is lost, in the thread of the watch.
         """
         self._address = address
         self._timeout = timeout
@@ -51,17 +52,17 @@ class HeadWatch:
     def watch(self) -> None:
         """Look until `close`, or until the head has been away for too long."""
         seen = time.monotonic()
-        while not self._closing.wait(EVERY):
-            if self._answers():
+        while not self._closing.wait(INTERVAL):
+            if self._can_connect():
                 seen = time.monotonic()
             elif time.monotonic() - seen > self._timeout:
                 self._on_lost(f"the head of the cluster, {self._address}, has not answered for {self._timeout:g} s")
                 return
 
-    def _answers(self) -> bool:
+    def _can_connect(self) -> bool:
         host, _, port = self._address.rpartition(":")
         try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER):
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT):
                 return True
         except OSError:
             return False
@@ -72,20 +73,20 @@ class HeadWatch:
 
 
 @contextmanager
-def head_watched(on_lost: Callable[[str], None]) -> Iterator[None]:
+def watch_head(on_lost: Callable[[str], None]) -> Iterator[None]:
     """Watch the head of the cluster that this process has joined.
 
-    :param on_lost: told in one line that the head is gone, in a thread of the watch.
+    :param on_lost: called with one line that says that the head is gone, in a thread of the watch.
     :raises UsageError: the environment variable is not a number of seconds.
     """
     address, timeout = ray.get_runtime_context().gcs_address, get_head_timeout()
-    with _write_if_killed(LAST_WORDS) as unsaid:
+    with _write_if_killed(LAST_WORDS) as silence:
 
-        def lost(reason: str) -> None:
-            unsaid()
+        def report_loss(reason: str) -> None:
+            silence()
             on_lost(reason)
 
-        watch = HeadWatch(address, timeout, lost)
+        watch = HeadWatch(address, timeout, report_loss)
         threading.Thread(target=watch.watch, name="head", daemon=True).start()
         try:
             yield
@@ -95,19 +96,19 @@ def head_watched(on_lost: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def _write_if_killed(text: str) -> Iterator[Callable[[], None]]:
-    """Have a text written to stderr if this process dies inside; yields what makes it unsaid."""
+    """Have a text written to stderr if this process dies inside; yields what makes it silent."""
     shell = subprocess.Popen(
         ["sh", "-c", 'read word || printf "%s\\n" "$0" >&2', text], stdin=subprocess.PIPE, start_new_session=True
     )
 
-    def unsaid() -> None:
+    def silence() -> None:
         with contextlib.suppress(OSError):
             shell.communicate(b"done\n")
 
     try:
-        yield unsaid
+        yield silence
     finally:
-        unsaid()
+        silence()
 
 
 def get_head_timeout() -> float:
@@ -115,11 +116,13 @@ def get_head_timeout() -> float:
 
     :raises UsageError: the environment variable is no such number.
     """
-    text = os.environ.get(TIMEOUT, "")
+    text = os.environ.get(TIMEOUT_VARIABLE, "")
     try:
         seconds = float(text) if text else DEFAULT_TIMEOUT
     except ValueError:
         seconds = math.nan
     if not 0 < seconds <= LONGEST_TIMEOUT:
-        raise UsageError(f"{TIMEOUT} = {text!r}: is not a number of seconds up to {LONGEST_TIMEOUT:g}, such as 30")
+        raise UsageError(
+            f"{TIMEOUT_VARIABLE} = {text!r}: is not a number of seconds up to {LONGEST_TIMEOUT:g}, such as 30"
+        )
     return seconds

@@ -36,39 +36,39 @@ class MemoryInquiries(Generic[Subject]):
     def __init__(self) -> None:
         self._home = ray.get_runtime_context().get_node_id()
         self._ask = ray.remote(num_cpus=0, max_retries=0)(count_oom_kills)
-        self._open: dict[Any, tuple[str, int, Subject, float]] = {}
+        self._pending: dict[Any, tuple[str, int, Subject, float]] = {}
         self._seen: dict[str, int] = {}
 
     @property
     def refs(self) -> list[Any]:
         """Answers that are awaited."""
-        return list(self._open)
+        return list(self._pending)
 
     def ask(self, node_id: str, before: int, subject: Subject) -> bool | None:
         """Whether the counter has risen above `before`; null where the answer comes later, by `answers`."""
         if node_id == self._home:
-            return self._risen(node_id, before, count_oom_kills())
+            return self._has_risen(node_id, before, count_oom_kills())
         strategy = NodeAffinitySchedulingStrategy(node_id, soft=False)
         ref = self._ask.options(scheduling_strategy=strategy).remote()
-        self._open[ref] = (node_id, before, subject, time.monotonic() + PATIENCE)
+        self._pending[ref] = (node_id, before, subject, time.monotonic() + PATIENCE)
         return None
 
-    def answers(self) -> list[tuple[Subject, bool]]:
+    def collect_answers(self) -> list[tuple[Subject, bool]]:
         """What has been answered by now, or never will be."""
-        if not self._open:
+        if not self._pending:
             return []
-        ready, _ = ray.wait(self.refs, num_returns=len(self._open), timeout=0)
-        late = [ref for ref, (*_, until) in self._open.items() if time.monotonic() > until]
+        ready, _ = ray.wait(self.refs, num_returns=len(self._pending), timeout=0)
+        late = [ref for ref, (*_, until) in self._pending.items() if time.monotonic() > until]
         return [self._answer(ref, ref in ready) for ref in dict.fromkeys([*ready, *late])]
 
     def _answer(self, ref: Any, ready: bool) -> tuple[Subject, bool]:
-        node_id, before, subject, _ = self._open.pop(ref)
+        node_id, before, subject, _ = self._pending.pop(ref)
         try:
-            return subject, self._risen(node_id, before, ray.get(ref) if ready else None)
+            return subject, self._has_risen(node_id, before, ray.get(ref) if ready else None)
         except RayError:
             return subject, False
 
-    def _risen(self, node_id: str, before: int, now: int | None) -> bool:
+    def _has_risen(self, node_id: str, before: int, now: int | None) -> bool:
         """One kill explains one lost worker."""
         if now is None:
             return False

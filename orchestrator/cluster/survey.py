@@ -55,9 +55,9 @@ def collect_versions() -> dict[str, str]:
 
 def find_difference(there: Mapping[str, str], driver: Mapping[str, str]) -> str | None:
     """The first thing in which a node is not as the driver, in words."""
-    for name, told in there.items():
-        if told != driver[name]:
-            return f"has {name} {told}, the driver has {driver[name]}: they must be the same"
+    for name, found in there.items():
+        if found != driver[name]:
+            return f"has {name} {found}, the driver has {driver[name]}: they must be the same"
     return None
 
 
@@ -107,25 +107,25 @@ def _await_report(ref: Any, node: Mapping[str, Any]) -> NodeReport:
     name, found = node["NodeManagerAddress"], node["Resources"]
     shape = Shape("node", found.get("CPU", 0.0), found.get("GPU", 0.0))
     try:
-        told = ray.get(ref)
+        answer = ray.get(ref)
     except ray.exceptions.RayError as error:
         reason = str(getattr(error, "cause", None) or error).strip().splitlines()
         raise UsageError(
             f"node {name} cannot run advsweep: {reason[-1] if reason else type(error).__name__}"
         ) from error
-    return NodeReport(name, shape, HEAD in found, **told)
+    return NodeReport(name, shape, HEAD in found, **answer)
 
 
 def _report(head: bool, gcs_address: str, uri: str | None, probe: str, data_dir: Path | None) -> dict[str, Any]:
     """Runs on the node."""
-    told: dict[str, Any] = {"versions": collect_versions()}
+    answer: dict[str, Any] = {"versions": collect_versions()}
     if uri is not None:
-        told["sees_storage"] = open_storage(uri).exists(probe)
+        answer["sees_storage"] = open_storage(uri).exists(probe)
     if data_dir is not None:
-        told["sees_data"] = data_dir.is_dir()
+        answer["sees_data"] = data_dir.is_dir()
     if head:
-        told["growth"] = read_growth(_find_autoscaler(gcs_address))
-    return told
+        answer["growth"] = read_growth(_find_autoscaler(gcs_address))
+    return answer
 
 
 def _find_autoscaler(gcs_address: str) -> list[str] | None:

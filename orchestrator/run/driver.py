@@ -13,7 +13,7 @@ from rich.console import Console
 from orchestrator.cluster.address import LOCAL
 from orchestrator.cluster.capacity import Growth, check_fits
 from orchestrator.cluster.connect import Cluster, connect_cluster
-from orchestrator.cluster.head_watch import head_watched
+from orchestrator.cluster.head_watch import watch_head
 from orchestrator.cluster.survey import check_nodes, collect_versions, survey
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
@@ -21,7 +21,7 @@ from orchestrator.run import progress
 from orchestrator.run.ending import describe_ending, end_without_head, report_ending
 from orchestrator.run.executor import Policy, StageExecutor
 from orchestrator.run.job_graph import JobGraph
-from orchestrator.run.sweep import RunningSweep, make_wandb_log
+from orchestrator.run.sweep import RunningSweep, make_sweep, make_wandb_log
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
@@ -41,7 +41,7 @@ def run_sweep(
 
     :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
     """
-    sweep = RunningSweep(prepared, options, console)
+    sweep = make_sweep(prepared, options, console)
     executor: StageExecutor | None = None
     interrupted = False
     sweep.heartbeat.start()
@@ -49,7 +49,7 @@ def run_sweep(
         with (
             _handle_interrupts(),
             connect_cluster(options.address, options.cpus) as cluster,
-            head_watched(partial(end_without_head, sweep, console)),
+            watch_head(partial(end_without_head, sweep, console)),
         ):
             if options.address == LOCAL:
                 _check_fits(prepared, cluster)
@@ -107,39 +107,43 @@ def count_slots(prepared: PreparedSweep, options: LaunchOptions, cluster: Cluste
 
 def run_executor(sweep: RunningSweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
     executor.dispatch()  # before anything else, so that the processes Ray has warm become workers
-    board = sweep.open_board()
-    broken: list[BaseException] = []
+    chains = order_trials(sweep.prepared, max(1, int(cluster.cpus)))
+    board = sweep.board.open(chains, sweep.prepared.records)
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
             executor.run()
         except BaseException as error:
-            broken.append(error)
+            errors.append(error)
         finally:
-            sweep.close_board()
+            sweep.board.close()
 
     thread = threading.Thread(target=run, name="executor", daemon=True)
     with progress.show_progress(sweep.state, console):
         thread.start()
-        executor.warm.wait(WARM_UP)
-        sweep.begin_wandb()
+        executor.workers_up.wait(WARM_UP)
+        sweep.connect_wandb()
         try:
-            run_grid(_order_trials(sweep, cluster), board, cluster.scratch / "tune", sweep.trial_ended)
+            run_grid(list(chains), board, cluster.scratch / "tune", sweep.rows.record_trial)
         finally:
             executor.stop()
             thread.join(timeout=10)
             executor.close()
-    for trial_id in sweep.trials:
-        sweep.trial_ended(trial_id)  # whatever Tune did not tell
-    if broken:
-        raise broken[0]
+    sweep.rows.record_all()  # whatever Tune has not reported
+    if errors:
+        raise errors[0]
 
 
-def _order_trials(sweep: RunningSweep, cluster: Cluster) -> list[str]:
-    """The trials that are to run, in the order in which their last stages are expected to end."""
-    ends = sweep.prepared.schedule(max(1, int(cluster.cpus))).finished_at
-    waiting = [trial_id for trial_id in sweep.trials if trial_id not in sweep.prepared.finished]
-    return sorted(waiting, key=lambda trial_id: ends.get(sweep.trials[trial_id].chain[-1].key, 0.0))
+def order_trials(prepared: PreparedSweep, slots: int) -> dict[str, list[str]]:
+    """The trials that are to run and the keys of their stages, by when their last stage is expected to end.
+
+    :param slots: stages that run at the same time.
+    """
+    ends = prepared.schedule(slots).finished_at
+    waiting = [planned for planned in prepared.plan.trials if planned.trial_id not in prepared.finished]
+    waiting.sort(key=lambda planned: ends.get(planned.chain[-1].key, 0.0))
+    return {planned.trial_id: [stage.key for stage in planned.chain] for planned in waiting}
 
 
 @contextmanager

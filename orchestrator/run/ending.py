@@ -22,15 +22,14 @@ def describe_ending(sweep: RunningSweep, executor: StageExecutor | None, interru
         return "interrupted"
     if executor is not None and executor.stopped_by is not None:
         return f"stopped early: {executor.stopped_by}"
-    finished, failed = sweep.state.counts()
+    finished, failed = sweep.state.count_trials()
     return f"ended with {finished} finished and {failed} failed trials"
 
 
 def end_without_head(sweep: RunningSweep, console: Console, reason: str) -> None:
     """Keep what came out, say why it ends here, and end the process: nothing that waits for Ray will return."""
     console.show_cursor()
-    for trial_id in sweep.trials:
-        sweep.trial_ended(trial_id)
+    sweep.rows.record_all()
     sweep.close(reason, hurried=True)
     code = report_ending(sweep, None, console, interrupted=False)
     say(console, f"{reason}; nothing finished is lost: with a head that answers, the same command continues")
@@ -39,19 +38,18 @@ def end_without_head(sweep: RunningSweep, console: Console, reason: str) -> None
 
 
 def report_ending(sweep: RunningSweep, executor: StageExecutor | None, console: Console, interrupted: bool) -> int:
-    finished, failed = sweep.state.counts()
-    total = len(sweep.trials)
+    finished, failed = sweep.state.count_trials()
+    total = sweep.state.trials
     show_summary(sweep.prepared, list(sweep.state.rows.values()), console)
     say(console, f"{total} trials, {finished} finished, {failed} failed, {total - finished - failed} not run")
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
-    log = sweep.prepared.storage.place(sweep.failures_log)
     if executor is not None and executor.stopped_by is not None:
-        say(console, f"stopped early: {executor.stopped_by}\n  traceback in {log}")
+        say(console, f"stopped early: {executor.stopped_by}\n  traceback in {sweep.faults.place}")
     elif failed:
         errors = sorted({row["error"] for row in sweep.state.rows.values() if row["status"] == "failed"})
-        say(console, "\n".join([*(f"  {error}" for error in errors[:5]), f"  tracebacks in {log}"]))
+        say(console, "\n".join([*(f"  {error}" for error in errors[:5]), f"  tracebacks in {sweep.faults.place}"]))
     return SOME_FAILED if failed or finished < total else FINISHED
 
 

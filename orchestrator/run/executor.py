@@ -41,7 +41,7 @@ class Policy:
     breaker: int = 3
     """Jobs of a kind that fail alike before any of that kind succeeds: then the sweep is stopped."""
 
-    def again(self, node: JobNode, how: FailureKind) -> bool:
+    def allows_retry(self, node: JobNode, how: FailureKind) -> bool:
         """Whether a job is tried again whose last run ended so."""
         most = {
             FailureKind.FAILED: self.max_failures,
@@ -54,15 +54,15 @@ class Policy:
 class Listener(Protocol):
     """Told what happens, in the executor's thread."""
 
-    def started(self, stages: Sequence[Stage], where: str) -> None: ...
+    def on_started(self, stages: Sequence[Stage], where: str) -> None: ...
 
-    def finished(self, stages: Sequence[Stage], records: Sequence[Record]) -> None: ...
+    def on_finished(self, stages: Sequence[Stage], records: Sequence[Record]) -> None: ...
 
-    def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None: ...
+    def on_failed(self, stages: Sequence[Stage], error: str, trace: str, retried: bool) -> None: ...
 
-    def lost(self, stages: Sequence[Stage], error: str, again: bool) -> None: ...
+    def on_lost(self, stages: Sequence[Stage], error: str, retried: bool) -> None: ...
 
-    def blocked(self, stages: Sequence[Stage], error: str) -> None: ...
+    def on_blocked(self, stages: Sequence[Stage], error: str) -> None: ...
 
 
 class StageExecutor:
@@ -89,7 +89,7 @@ class StageExecutor:
         self._failures: dict[Kind, Counter[str]] = defaultdict(Counter)
         self._succeeded: set[Kind] = set()
         self._stop = threading.Event()
-        self.warm = threading.Event()
+        self.workers_up = threading.Event()
         """Set once the first workers are up: until then nothing else should compete with their start."""
         self.stopped_by: str | None = None
         """Why the executor gave up before the end: a systematic failure, in one line."""
@@ -104,24 +104,26 @@ class StageExecutor:
 
     def run(self) -> None:
         """Return when nothing is left to run, or after `stop`."""
-        while self._graph.open and not self._stop.is_set() and self.stopped_by is None:
+        while self._graph.is_open and not self._stop.is_set() and self.stopped_by is None:
             self.dispatch()
-            if not self._pool.starting:
-                self.warm.set()
+            if not self._pool.is_starting:
+                self.workers_up.set()
             for ended in self._pool.wait(POLL):
                 self._settle(ended)
-            self.stopped_by = self.stopped_by or self._pool.cannot_start
+            self.stopped_by = self.stopped_by or self._pool.start_problem
         if self.stopped_by is not None:
             self._give_up(self.stopped_by)
-        self.warm.set()
+        self.workers_up.set()
 
     def dispatch(self) -> None:
         """Ask for the workers that the ready jobs need, and give jobs to those that are up."""
         wanted: Counter[Resources] = Counter()
-        for kind, count in self._graph.ready().items():
+        for kind, count in self._graph.count_ready().items():
             wanted[self._resources.of(kind)] += count
-        if self._early and self.warm.is_set():  # the workers of the critical path first: the others would slow them
-            wanted = Counter({self._early: self._graph.waiting})
+        if (
+            self._early and self.workers_up.is_set()
+        ):  # the workers of the critical path first: the others would slow them
+            wanted = Counter({self._early: self._graph.unstarted})
         self._pool.resize(wanted)
         while idle := self._pool.idle_resources():
             node = self._graph.take([kind for kind in KINDS if self._resources.of(kind) in idle])
@@ -129,14 +131,14 @@ class StageExecutor:
                 return
             kind = node.job.kind
             where = self._pool.submit(node, self._resources.of(kind), self._policy.timeouts.get(kind))
-            self._listener.started(node.job.stages, where)
+            self._listener.on_started(node.job.stages, where)
 
     def _settle(self, ended: JobResult) -> None:
         node = ended.node
         if ended.error is None:
             self._succeeded.add(node.job.kind)
             self._graph.finish(node)
-            self._listener.finished(node.job.stages, ended.records)
+            self._listener.on_finished(node.job.stages, ended.records)
             return
         node.ended[ended.ending] += 1
         if ended.ending is FailureKind.PREEMPTED:
@@ -145,41 +147,41 @@ class StageExecutor:
             self._settle_failure(node, ended.ending, ended.error)
 
     def _settle_loss(self, node: JobNode, error: str) -> None:
-        again = self._policy.again(node, FailureKind.PREEMPTED)
-        self._listener.lost(node.job.stages, error, again)
-        if again:
-            self._graph.again(node)
+        retried = self._policy.allows_retry(node, FailureKind.PREEMPTED)
+        self._listener.on_lost(node.job.stages, error, retried)
+        if retried:
+            self._graph.requeue(node)
         else:
             times = node.ended[FailureKind.PREEMPTED]
             self._fail(node, f"its worker was lost {times} times, the last time by {error}")
 
     def _settle_failure(self, node: JobNode, how: FailureKind, error: BaseException) -> None:
-        told, cause = format_message(error), find_cause(error)
+        message, cause = format_message(error), find_cause(error)
         full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
         hopeless = full_disk or isinstance(cause, StorageError)
-        again = self._policy.again(node, how) and not hopeless
-        self._listener.failed(node.job.stages, told, str(error), again)
-        if again:
-            self._graph.again(node)
+        retried = self._policy.allows_retry(node, how) and not hopeless
+        self._listener.on_failed(node.job.stages, message, str(error), retried)
+        if retried:
+            self._graph.requeue(node)
             return
-        self._fail(node, told)
+        self._fail(node, message)
         if hopeless:
-            self.stopped_by = f"the storage is {'full' if full_disk else 'out of reach'}: {told}"
-        self._trip(node.job.kind, told)
+            self.stopped_by = f"the storage is {'full' if full_disk else 'out of reach'}: {message}"
+        self._count_alike(node.job.kind, message)
 
-    def _trip(self, kind: Kind, told: str) -> None:
+    def _count_alike(self, kind: Kind, message: str) -> None:
         """The circuit breaker: stop when the first jobs of a kind all fail alike."""
-        self._failures[kind][told] += 1
-        if kind not in self._succeeded and self._failures[kind][told] >= self._policy.breaker:
-            count = self._failures[kind][told]
-            self.stopped_by = f"the first {count} {kind} stages failed alike: {told}"
+        self._failures[kind][message] += 1
+        if kind not in self._succeeded and self._failures[kind][message] >= self._policy.breaker:
+            count = self._failures[kind][message]
+            self.stopped_by = f"the first {count} {kind} stages failed alike: {message}"
 
     def _fail(self, node: JobNode, error: str) -> None:
         for blocked in self._graph.fail(node, error):
-            self._listener.blocked(blocked.job.stages, str(blocked.error))
+            self._listener.on_blocked(blocked.job.stages, str(blocked.error))
 
     def _give_up(self, reason: str) -> None:
         for node in self._graph.nodes.values():
             if node.state in (JobState.WAITING, JobState.READY, JobState.RUNNING):
                 node.state, node.error = JobState.BLOCKED, f"not run: {reason}"
-                self._listener.blocked(node.job.stages, str(node.error))
+                self._listener.on_blocked(node.job.stages, str(node.error))

@@ -69,18 +69,18 @@ class JobGraph:
         urgency = math.inf if first else node.priority
         heapq.heappush(self._ready[node.job.kind], (-urgency, next(self._order), node))
 
-    def ready(self) -> dict[Kind, int]:
+    def count_ready(self) -> dict[Kind, int]:
         """How many jobs of each kind may run, the kind of the most urgent job first."""
         heads = sorted((heap[0][:2], kind) for kind, heap in self._ready.items() if heap)
         return {kind: len(self._ready[kind]) for _, kind in heads}
 
     @property
-    def waiting(self) -> int:
+    def unstarted(self) -> int:
         """Jobs that nothing has started yet, ready or not."""
         return self._unstarted
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether anything is ready or running."""
         return self._running > 0 or any(self._ready.values())
 
@@ -95,7 +95,7 @@ class JobGraph:
         self._unstarted -= 1
         return node
 
-    def again(self, node: JobNode) -> None:
+    def requeue(self, node: JobNode) -> None:
         """Put a job that was running back among the ready ones, before all others."""
         self._running -= 1
         self._unstarted += 1

@@ -33,7 +33,7 @@ class Worker:
         return f"{self.place.host} pid {self.place.pid}" if self.place else ""
 
     @property
-    def late(self) -> bool:
+    def is_late(self) -> bool:
         """Whether the run has taken longer than it may."""
         return self.limit is not None and time.monotonic() - self.since > self.limit
 

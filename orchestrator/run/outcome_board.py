@@ -1,65 +1,58 @@
-"""Where trials wait for their stages: one small actor that holds outcomes, and the coordinators that ask it."""
+"""Where the driver posts what became of stages, for the trials that wait."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
-from ray import tune
 
-FINISHED, FAILED, STOPPED = "finished", "failed", "stopped"
+from orchestrator.run.coordinator import FAILED, FINISHED, BoardActor
+from tasks.trial.chain import Stage
+
+ON_HEAD = {"node:__internal_head__": 0.0001}
+"""The board stays on the node that a sweep cannot lose."""
+WAITING = 10_000
+"""Trials that may wait at the same time."""
 
 
 class OutcomeBoard:
-    """Outcomes of stages by key. It holds no CPU; a trial that waits here holds none either."""
+    """The driver's side of the board."""
 
-    def __init__(self, chains: Mapping[str, Sequence[str]]) -> None:
-        """:param chains: trial id -> keys of its stages, the attack last."""
-        self._chains = chains
-        self._outcomes: dict[str, dict[str, Any]] = {}
-        self._changed = asyncio.Condition()
-        self._closed = False
+    def __init__(self) -> None:
+        self._actor: Any = None
 
-    async def post(self, outcomes: Mapping[str, dict[str, Any]]) -> None:
-        """Tell what became of stages: key -> `{"status": ..., "error": ..., "metrics": ...}`."""
-        async with self._changed:
-            self._outcomes.update(outcomes)
-            self._changed.notify_all()
+    def open(self, chains: Mapping[str, Sequence[str]], records: Mapping[str, Mapping[str, Any]]) -> str:
+        """Start the board.
 
-    async def close(self) -> None:
-        """Let everyone go who still waits."""
-        async with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        :param chains: trial id -> keys of its stages, the attack last.
+        :param records: stages that are finished already, by key.
+        :returns: the name by which trials find it.
+        """
+        name = f"board-{uuid.uuid4().hex}"
+        actor = ray.remote(num_cpus=0, resources=ON_HEAD, max_concurrency=WAITING)(BoardActor)
+        self._actor = actor.options(name=name).remote(chains)
+        self.post_records(records)
+        return name
 
-    async def walk(self, trial_id: str) -> dict[str, Any]:
-        """Wait for the stages of a trial one after another; what became of the last, or of the first that failed."""
-        outcome: dict[str, Any] = {"status": STOPPED}
-        for key in self._chains[trial_id]:
-            await self._known(key)
-            outcome = self._outcomes.get(key, {"status": STOPPED})
-            if outcome["status"] != FINISHED:
-                break
-        return outcome
+    def post_records(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Stages are finished.
 
-    async def _known(self, key: str) -> None:
-        async with self._changed:
-            await self._changed.wait_for(lambda: key in self._outcomes or self._closed)
+        :param records: by stage key.
+        """
+        self._actor.post.remote({key: summarize_outcome(record) for key, record in records.items()})
+
+    def post_failure(self, stages: Sequence[Stage], error: str) -> None:
+        """Stages failed for good, or never will run."""
+        self._actor.post.remote({stage.key: {"status": FAILED, "error": error} for stage in stages})
+
+    def close(self) -> None:
+        """Let every trial go that still waits."""
+        self._actor.close.remote()
 
 
-@functools.lru_cache(maxsize=1)
-def _find_board(name: str) -> Any:
-    """The board of that name. Its handle is kept: to find the actor anew costs every trial tens of milliseconds."""
-    return ray.get_actor(name)
-
-
-def run_coordinator(config: dict[str, Any]) -> None:
-    """One Tune trial: walk the chain of a grid point, report what came out. Holds neither CPU nor GPU.
-
-    :param config: `trial`, the id of the trial, and `board`, the name of the board.
-    """
-    outcome = ray.get(_find_board(config["board"]).walk.remote(config["trial"]))
-    tune.report({"status": outcome["status"], **outcome.get("metrics", {})})
+def summarize_outcome(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What trials that wait hear of a finished stage."""
+    numbers = {name: value for name, value in record["metrics"].items() if isinstance(value, (int, float))}
+    return {"status": FINISHED, "metrics": numbers}

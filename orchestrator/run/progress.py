@@ -34,9 +34,9 @@ def show_progress(state: SweepState, console: Console) -> Iterator[None]:
 
 
 def _draw_live(state: SweepState, console: Console, closing: threading.Event) -> None:
-    with Live(build_panel(state.facts()), console=console, refresh_per_second=4, transient=True) as live:
+    with Live(build_panel(state.collect_facts()), console=console, refresh_per_second=4, transient=True) as live:
         while not closing.wait(REFRESH):
-            live.update(build_panel(state.facts()))
+            live.update(build_panel(state.collect_facts()))
 
 
 def _print_lines(state: SweepState, console: Console, closing: threading.Event) -> None:
@@ -44,7 +44,7 @@ def _print_lines(state: SweepState, console: Console, closing: threading.Event) 
     while not closing.wait(REFRESH):
         if time.monotonic() - shown_at < LINE_EVERY:
             continue
-        line = format_headline(state.facts())
+        line = format_headline(state.collect_facts())
         if line != last:
             console.print(f"[{format_duration(state.elapsed)}] {line}", markup=False, highlight=False, soft_wrap=True)
             last, shown_at = line, time.monotonic()

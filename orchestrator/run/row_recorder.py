@@ -1,67 +1,75 @@
-"""Rows of trials as they end: durable within a second, few files."""
+"""The row of each trial, made from the records of its stages once it has ended."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from orchestrator.store.sweep_store import SweepStore
-from tasks.trial.row import Row
-
-INTERVAL = 1.0
-"""Seconds between two parts of the table. Rows follow from artifacts, so a kill in between loses nothing."""
+from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.prepare import PreparedSweep
+from orchestrator.results.verdicts import annotate_rows
+from orchestrator.run.row_writer import RowWriter
+from orchestrator.run.state import SweepState
+from orchestrator.tracking.log import WandbLog
+from tasks.trial.chain import Stage
+from tasks.trial.row import Row, make_failed_row, make_finished_row
 
 
 class RowRecorder:
-    """Buffers rows and writes them as parts of the trials table, from a thread of its own."""
+    """Makes rows, and hands them to the state, the table and W&B."""
 
-    def __init__(self, sweep: SweepStore, on_error: Callable[[OSError], None]) -> None:
-        self._sweep = sweep
-        self._on_error = on_error
-        self._pending: list[Row] = []
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write_often, name="rows", daemon=True)
-        self._thread.start()
+    def __init__(self, prepared: PreparedSweep, state: SweepState, writer: RowWriter, wandb: WandbLog) -> None:
+        plan = prepared.plan
+        self._trials = {planned.trial_id: planned for planned in plan.trials}
+        self._of_sweep = {"sweep_id": plan.sweep_id, "space": plan.space.name}
+        self._records: dict[str, Mapping[str, Any]] = dict(prepared.records)
+        self._errors: dict[str, str] = {}
+        self._state, self._writer, self._wandb = state, writer, wandb
 
-    def add(self, row: Row) -> None:
-        """Take a row; it is written within a second or so."""
-        with self._lock:
-            self._pending.append(row)
+    def add_records(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Stages are finished.
+
+        :param records: by stage key.
+        """
+        self._records.update(records)
+
+    def add_failure(self, stages: Sequence[Stage], error: str) -> None:
+        """Stages failed for good, or never will run."""
+        self._errors |= {stage.key: error for stage in stages}
+
+    def record_trial(self, trial_id: str, _: Mapping[str, Any] | None = None) -> None:
+        """Make the row of a trial, if it has none and there is anything to say about it."""
+        if trial_id in self._state.rows:
+            return
+        row = self._make_row(self._trials[trial_id])
+        if row is None:
+            return
+        row |= self._of_sweep
+        self._state.add_row(row)
+        self._writer.add(row)
+        if row["status"] == "finished":
+            self._wandb.add(row)
+
+    def record_all(self) -> None:
+        """Make the rows that are missing."""
+        for trial_id in self._trials:
+            self.record_trial(trial_id)
+
+    def record_verdicts(self) -> None:
+        """Run the checks over the grid and keep their verdicts with the rows."""
+        before = self._state.rows
+        self._state.rows = {row["trial_id"]: row for row in annotate_rows(list(before.values()))}
+        changed = [row for trial_id, row in self._state.rows.items() if row != before[trial_id]]
+        if changed:
+            self._writer.rewrite(changed)
 
     def close(self) -> None:
-        """Write what is left, and make one part of all."""
-        self._closing.set()
-        self._thread.join()
-        if self.flush():
-            self._compact()
+        """Write what is left to write."""
+        self._writer.close()
 
-    def rewrite(self, rows: list[Row]) -> None:
-        """Replace rows after everything else is written."""
-        self._pending += rows
-        if self.flush():
-            self._compact()
-
-    def _compact(self) -> None:
-        try:
-            self._sweep.compact_rows()
-        except OSError as error:
-            self._on_error(error)
-
-    def flush(self) -> bool:
-        """Write what has come in since the last part; false where that failed."""
-        with self._lock:
-            rows, self._pending = self._pending, []
-        try:
-            if rows:
-                self._sweep.write_rows(rows)
-            return True
-        except OSError as error:
-            with self._lock:
-                self._pending = rows + self._pending
-            self._on_error(error)
-            return False
-
-    def _write_often(self) -> None:
-        while not self._closing.wait(INTERVAL):
-            self.flush()
+    def _make_row(self, planned: PlannedTrial) -> Row | None:
+        chain, trial = planned.chain, planned.trial
+        if chain[-1].key in self._records:
+            return make_finished_row(trial, chain, self._records)
+        error = next((self._errors[stage.key] for stage in chain if stage.key in self._errors), None)
+        return make_failed_row(trial, chain, error) if error is not None else None

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.cluster.capacity import count_usable_cpus
+from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.results import tradeoff
-from orchestrator.run.outcome_board import FINISHED
 from tasks.trial.chain import Stage
 from tasks.trial.row import Row
 
@@ -62,23 +63,38 @@ class SweepState:
     def __post_init__(self) -> None:
         self._statuses.update(row["status"] for row in self.rows.values())
 
-    def start(self, stages: Sequence[Stage], where: str) -> None:
+    def start_run(self, stages: Sequence[Stage], where: str) -> None:
         """A job was given to a worker."""
         now = time.monotonic()
         with self._lock:
             self._begun = self._begun or now
             self.running[stages[0].key] = Running(stages[0], now, where)
 
-    def end(self, stages: Sequence[Stage], *, done: bool) -> None:
-        """A run of a job ended."""
+    def finish_job(self, stages: Sequence[Stage]) -> None:
+        """A run of a job ended well."""
         with self._lock:
             self.running.pop(stages[0].key, None)
-            if done:
-                self.jobs_done += 1
-                self._last_done = time.monotonic()
-                self._work_done += max(self.expected[stage.key] for stage in stages)
+            self.jobs_done += 1
+            self._last_done = time.monotonic()
+            self._work_done += max(self.expected[stage.key] for stage in stages)
 
-    def row(self, row: Row) -> None:
+    def fail_run(self, stages: Sequence[Stage], retried: bool) -> None:
+        """A run of a job ended by an error of its own.
+
+        :param retried: whether the job is tried again.
+        """
+        with self._lock:
+            self.running.pop(stages[0].key, None)
+            self.failures += 1
+            self.retries += retried
+
+    def lose_run(self, stages: Sequence[Stage]) -> None:
+        """A run of a job ended with its worker or its node."""
+        with self._lock:
+            self.running.pop(stages[0].key, None)
+            self.preemptions += 1
+
+    def add_row(self, row: Row) -> None:
         """A trial ended."""
         with self._lock:
             self.rows[row["trial_id"]] = row
@@ -89,12 +105,12 @@ class SweepState:
         """Seconds since the sweep began."""
         return time.monotonic() - self.started
 
-    def counts(self) -> tuple[int, int]:
+    def count_trials(self) -> tuple[int, int]:
         """Finished and failed trials, earlier launches included."""
         with self._lock:
             return self._statuses["finished"], self._statuses["failed"]
 
-    def remaining(self) -> float | None:
+    def estimate_remaining(self) -> float | None:
         """Seconds until the end: at the speed so far, or before anything is done as forecast."""
         begun = self._begun
         if self._work_done and begun is not None:
@@ -103,7 +119,7 @@ class SweepState:
             return max(0.0, left - (time.monotonic() - self._last_done))
         return None if self.forecast is None else max(0.0, self.forecast - self.elapsed)
 
-    def best(self) -> tradeoff.Cell | None:
+    def find_best(self) -> tradeoff.Cell | None:
         """The best trade-off so far, as of a moment ago: with many trials it is looked for less often."""
         if time.monotonic() >= self._best_at:
             began = time.monotonic()
@@ -113,10 +129,10 @@ class SweepState:
             self._best_at = time.monotonic() + BEST_SHARE * (time.monotonic() - began)
         return self._best
 
-    def facts(self) -> dict[str, Any]:
+    def collect_facts(self) -> dict[str, Any]:
         """All of it as plain data: what the display shows and a heartbeat publishes."""
-        finished, failed = self.counts()
-        best, now = self.best(), time.monotonic()
+        finished, failed = self.count_trials()
+        best, now = self.find_best(), time.monotonic()
         with self._lock:
             running = list(self.running.values())
         return {
@@ -130,7 +146,7 @@ class SweepState:
             "failures": self.failures,
             "preemptions": self.preemptions,
             "elapsed_seconds": self.elapsed,
-            "eta_seconds": self.remaining(),
+            "eta_seconds": self.estimate_remaining(),
             "best": tradeoff.describe_cell(best) if best else None,
             "running": [
                 {
@@ -146,7 +162,18 @@ class SweepState:
         }
 
 
-def summarize_outcome(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What trials that wait are told of a finished stage."""
-    numbers = {name: value for name, value in record["metrics"].items() if isinstance(value, (int, float))}
-    return {"status": FINISHED, "metrics": numbers}
+def make_state(prepared: PreparedSweep, cpus: int | None) -> SweepState:
+    """The state of a sweep that is about to run.
+
+    :param cpus: CPUs of a private Ray; null: those that this process may use.
+    """
+    plan, speeds = prepared.plan, prepared.speeds
+    return SweepState(
+        trials=len(plan.trials),
+        jobs=len(prepared.jobs),
+        reused=len(prepared.records),
+        expected={key: speeds.seconds(stage, plan.data[stage.dataset]) for key, stage in plan.stages.items()},
+        total_work=sum(prepared.seconds.values()),
+        forecast=prepared.schedule(cpus or count_usable_cpus()).seconds if speeds.known else None,
+        rows=dict(prepared.finished),
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from ray import tune
 from ray.tune.execution import class_cache
 
-from orchestrator.run.outcome_board import run_coordinator
+from orchestrator.run.coordinator import run_coordinator
 
 COORDINATORS = 2
 """Trials that wait at the same time; each is a small process that does nothing else."""
@@ -39,8 +39,8 @@ SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "
 """What Tune would hand to every coordinator, and Ray write into its logs; coordinators touch no storage."""
 
 
-class _Ended(tune.Callback):  # type: ignore[misc]
-    """Hands the end of each trial on. Tune pickles its callbacks, so what is told stays behind."""
+class _TrialCallback(tune.Callback):  # type: ignore[misc]
+    """Hands the end of each trial on. Tune pickles its callbacks, so the function stays behind."""
 
     def __init__(self, on_trial: Callable[[str, dict[str, Any]], None]) -> None:
         self._on_trial = on_trial
@@ -57,9 +57,9 @@ def run_grid(
 ) -> None:
     """Run one coordinator per trial, in this order; return when every trial has ended.
 
-    :param board: name of the `Board` actor.
+    :param board: name of the actor that holds the outcomes.
     :param folder: a local folder for Tune's own files; nothing in it is needed afterwards.
-    :param on_trial: told the trial id and the reported result when a trial ends.
+    :param on_trial: called with the trial id and the reported result when a trial ends.
     """
     os.environ.update(QUIET)
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
@@ -77,7 +77,7 @@ def _run(trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[
             name="grid",
             storage_path=str(folder),
             verbose=0,
-            callbacks=[_Ended(on_trial)],
+            callbacks=[_TrialCallback(on_trial)],
             failure_config=tune.FailureConfig(max_failures=COORDINATOR_LOSSES),
         ),
     )

@@ -52,7 +52,7 @@ class StageWorker:
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
         self._log = "/".join((paths.SWEEPS, settings.sweep_id, paths.EXECUTIONS, name))
 
-    def ready(self) -> WorkerPlace:
+    def describe_place(self) -> WorkerPlace:
         """Where the actor is, once it is up."""
         return WorkerPlace(os.getpid(), self._node, count_oom_kills(), platform.node())
 
@@ -63,12 +63,12 @@ class StageWorker:
 
         settings = self._settings
         context = Context(self._store, settings.data_dir, settings.device, self._threads, settings.sweep_id)
-        self._note("start", stages)
+        self._log_event("start", stages)
         records = run_stages(stages, context)
-        self._note("end", stages)
+        self._log_event("end", stages)
         return records
 
-    def _note(self, event: str, stages: Sequence[Stage]) -> None:
+    def _log_event(self, event: str, stages: Sequence[Stage]) -> None:
         """One line per stage; appended, so that a kill loses at most the line being written."""
         for stage in stages:
             entry = {"event": event, "kind": stage.kind, "key": stage.key, "time": time.time()}

@@ -28,7 +28,7 @@ MOST_STARTS = 5
 """Actors that may one after another fail in their own constructor: then no actor will ever come up."""
 MOST_PENDING = 256
 """Actors that are asked for at a time: enough for an autoscaler to see, few enough for Ray to place quickly."""
-LOOK = 1.0
+LOOK_INTERVAL = 1.0
 """Seconds between two looks at which nodes are being drained."""
 
 
@@ -45,15 +45,15 @@ class WorkerPool:
         self._idle: list[Worker] = []
         self._inquiries: MemoryInquiries[JobResult] = MemoryInquiries()
         self._draining: set[str] = set()
-        self._look_at = 0.0
+        self._next_look = 0.0
         self._delay = 0.0
-        self._not_before = 0.0
+        self._next_start = 0.0
         self._failed_starts = 0
-        self.cannot_start: str | None = None
+        self.start_problem: str | None = None
         """Why no actor will come up, once that is clear."""
 
     @property
-    def starting(self) -> bool:
+    def is_starting(self) -> bool:
         """Whether an actor has been asked for and is not up yet."""
         return bool(self._starting)
 
@@ -71,7 +71,7 @@ class WorkerPool:
         if not wanted or (satisfied and not self._starting):
             return
         self._give_back(wanted)
-        if satisfied or time.monotonic() < self._not_before:
+        if satisfied or time.monotonic() < self._next_start:
             return
         for resources, count in lacking.items():
             room = min(self._largest - len(self), MOST_PENDING - len(self._starting))
@@ -89,7 +89,7 @@ class WorkerPool:
     def _start(self, resources: Resources) -> None:
         options = {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
         actor = self._remote.options(**options).remote(self._settings, resources.threads)
-        self._starting[actor.ready.remote()] = Worker(actor, resources)
+        self._starting[actor.describe_place.remote()] = Worker(actor, resources)
 
     def idle_resources(self) -> set[Resources]:
         """What the idle actors hold."""
@@ -120,12 +120,14 @@ class WorkerPool:
         if done:
             done, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
         ended = [self._collect(ref) for ref in done if ref in self._busy or ref in self._starting]
-        ended += [with_memory_verdict(found, out_of_memory) for found, out_of_memory in self._inquiries.answers()]
-        return [found for found in [*ended, *self._ended_late()] if found is not None]
+        ended += [
+            with_memory_verdict(found, out_of_memory) for found, out_of_memory in self._inquiries.collect_answers()
+        ]
+        return [found for found in [*ended, *self._end_late_runs()] if found is not None]
 
     def _collect(self, ref: Any) -> JobResult | None:
         if ref in self._starting:
-            self._came_up(ref, self._starting.pop(ref))
+            self._admit(ref, self._starting.pop(ref))
             return None
         worker = self._busy.pop(ref)
         node = release_job(worker)
@@ -133,15 +135,15 @@ class WorkerPool:
             records = ray.get(ref)
         except LOST as error:
             self._kill(worker)  # it may only have been out of reach: its run must not go on beside the next one
-            return self._lost(JobResult(worker, node, error=error))
+            return self._settle_loss(JobResult(worker, node, error=error))
         except Exception as error:
             ended = JobResult(worker, node, error=error)
-            self._rest(worker, fresh=ended.ending is FailureKind.NO_MEMORY)
+            self._keep(worker, fresh=ended.ending is FailureKind.NO_MEMORY)
             return ended
-        self._rest(worker)
+        self._keep(worker)
         return JobResult(worker, node, records)
 
-    def _lost(self, ended: JobResult) -> JobResult | None:
+    def _settle_loss(self, ended: JobResult) -> JobResult | None:
         """The end of a run whose worker is gone; null while its node is asked whether memory was the reason."""
         place = ended.worker.place
         if ended.ending is not FailureKind.PREEMPTED or place is None or place.oom_kills is None:
@@ -149,17 +151,17 @@ class WorkerPool:
         out_of_memory = self._inquiries.ask(place.node_id, place.oom_kills, ended)
         return None if out_of_memory is None else with_memory_verdict(ended, out_of_memory)
 
-    def _ended_late(self) -> list[JobResult]:
+    def _end_late_runs(self) -> list[JobResult]:
         """End the runs that have taken longer than they may, with their workers."""
         found = []
-        for ref, worker in [(ref, worker) for ref, worker in self._busy.items() if worker.late]:
+        for ref, worker in [(ref, worker) for ref, worker in self._busy.items() if worker.is_late]:
             del self._busy[ref]
             self._kill(worker)
             error = StageTimeoutError(f"timed out after {worker.limit:g} s")
             found.append(JobResult(worker, release_job(worker), error=error))
         return found
 
-    def _rest(self, worker: Worker, *, fresh: bool = False) -> None:
+    def _keep(self, worker: Worker, *, fresh: bool = False) -> None:
         """Keep a worker for the next job, unless its process or its node should not have one."""
         if fresh or (worker.place and worker.place.node_id in self._draining):
             self._kill(worker)
@@ -167,28 +169,28 @@ class WorkerPool:
             self._idle.append(worker)
 
     def _leave_draining_nodes(self) -> None:
-        if time.monotonic() < self._look_at:
+        if time.monotonic() < self._next_look:
             return
-        self._look_at = time.monotonic() + LOOK
+        self._next_look = time.monotonic() + LOOK_INTERVAL
         self._draining = list_draining_nodes()
         if self._draining:
             idle, self._idle = self._idle, []
             for worker in idle:
-                self._rest(worker)
+                self._keep(worker)
 
-    def _came_up(self, ref: Any, worker: Worker) -> None:
+    def _admit(self, ref: Any, worker: Worker) -> None:
         try:
             worker.place = ray.get(ref)
         except RayError as error:
             self._delay = min(max(FIRST_DELAY, 2 * self._delay), LONGEST_DELAY)
-            self._not_before = time.monotonic() + self._delay
+            self._next_start = time.monotonic() + self._delay
             self._kill(worker)
             self._failed_starts += getattr(error, "actor_init_failed", not isinstance(error, LOST))
             if self._failed_starts >= MOST_STARTS:
-                self.cannot_start = f"no worker can start: {format_message(error)}"
+                self.start_problem = f"no worker can start: {format_message(error)}"
             return
         self._delay, self._failed_starts = 0.0, 0
-        self._rest(worker)
+        self._keep(worker)
 
     def _kill(self, worker: Worker) -> None:
         ray.kill(worker.actor, no_restart=True)

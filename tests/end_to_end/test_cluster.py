@@ -128,7 +128,7 @@ def test_a_cluster_is_joined_and_its_nodes_are_asked_first(cluster: Head, space:
     assert {address for address, _ in listening(cluster.family())} <= {"127.0.0.1", "::1"}
     sent = list((cluster.folder / "ray").glob("session_2*/runtime_resources/py_modules_files/*/*/**/*"))
     names = {file.name for file in sent if file.is_file()}
-    assert {"pool.py", "chain.py", "digits.yaml"} <= names, "the code came by itself"
+    assert {"worker_pool.py", "chain.py", "digits.yaml"} <= names, "the code came by itself"
     assert {Path(name).suffix for name in names} <= {".py", ".yaml", ".css", ".js", ".jinja"}
     assert sum(file.stat().st_size for file in sent if file.is_file()) < 2e6
 

@@ -49,7 +49,7 @@ class FaultyWorker(SleepingWorker):
     def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
         fault = json.loads(self._storage.read(FAULTS)).get(stages[0].key)
         if fault:
-            self._note("start", stages)
+            self._log_event("start", stages)
             getattr(self, f"_{fault}")(stages)
         return super().run(stages)
 
@@ -72,8 +72,8 @@ class FaultyWorker(SleepingWorker):
         counter.write_text(str(int(counter.read_text()) + 1))
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def ready(self) -> WorkerPlace:
-        return replace(super().ready(), oom_kills=int(self._storage.read(KILLS)))
+    def describe_place(self) -> WorkerPlace:
+        return replace(super().describe_place(), oom_kills=int(self._storage.read(KILLS)))
 
 
 def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str]:
@@ -105,7 +105,7 @@ def test_hanging_stages_and_stages_without_memory_fail_alone(tmp_path: Path, mon
         (tmp_path / folder).mkdir()
         (tmp_path / folder / KILLS).write_text("0")
         (tmp_path / folder / FAULTS).write_text(json.dumps(met))
-    monkeypatch.setattr(node_watch, "oom_kills", lambda: int((tmp_path / "faulty" / KILLS).read_text()))
+    monkeypatch.setattr(node_watch, "count_oom_kills", lambda: int((tmp_path / "faulty" / KILLS).read_text()))
     storage = tmp_path / "faulty"
 
     assert swept(plan, tmp_path / "undisturbed", FaultyWorker)[0] == 0

@@ -33,8 +33,8 @@ class ScriptedPool:
         self.behaviour = behaviour
         self.ran: list[str] = []
         self.wanted: list[Mapping[Resources, int]] = []
-        self.starting = False
-        self.cannot_start: str | None = None
+        self.is_starting = False
+        self.start_problem: str | None = None
         self.limits: dict[str, float | None] = {}
         self._idle = {resources: Worker(None, resources) for resources in classes}
         self._busy: list[Worker] = []
@@ -68,8 +68,8 @@ class ScriptedPool:
         self._busy = []
 
 
-class Heard:
-    """Notes what it is told."""
+class Listener:
+    """Notes what it is message."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -77,18 +77,18 @@ class Heard:
         self.losses: list[bool] = []
         self.blocks: list[str] = []
 
-    def started(self, stages: Sequence[Stage], where: str) -> None: ...
+    def on_started(self, stages: Sequence[Stage], where: str) -> None: ...
 
-    def finished(self, stages: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
+    def on_finished(self, stages: Sequence[Stage], records: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
         self.done += [stage.key for stage in stages]
 
-    def failed(self, stages: Sequence[Stage], error: str, trace: str, again: bool) -> None:  # noqa: ARG002
-        self.failures.append((error, again))
+    def on_failed(self, stages: Sequence[Stage], error: str, trace: str, retried: bool) -> None:  # noqa: ARG002
+        self.failures.append((error, retried))
 
-    def lost(self, stages: Sequence[Stage], error: str, again: bool) -> None:  # noqa: ARG002
-        self.losses.append(again)
+    def on_lost(self, stages: Sequence[Stage], error: str, retried: bool) -> None:  # noqa: ARG002
+        self.losses.append(retried)
 
-    def blocked(self, stages: Sequence[Stage], error: str) -> None:
+    def on_blocked(self, stages: Sequence[Stage], error: str) -> None:
         self.blocks += [error] * len(stages)
 
 
@@ -103,14 +103,16 @@ def plan(**changes: Any) -> Plan:
     return make_plan(spaces.build("test", "test", content), None)
 
 
-def executed(planned: Plan, behaviour: Behaviour, **policy: Any) -> tuple[StageExecutor, JobGraph, Heard, ScriptedPool]:
+def executed(
+    planned: Plan, behaviour: Behaviour, **policy: Any
+) -> tuple[StageExecutor, JobGraph, Listener, ScriptedPool]:
     jobs = planned.jobs(())
     seconds = estimate_job_seconds(planned, jobs, Speeds({}, {}))
     graph = JobGraph(jobs, measure_remaining_paths(jobs, seconds))
-    pool, heard, table = ScriptedPool(behaviour, [Resources()]), Heard(), ResourceTable()
-    executor = StageExecutor(graph, pool, table, heard, Policy(**policy))  # type: ignore[arg-type]
+    pool, listener, table = ScriptedPool(behaviour, [Resources()]), Listener(), ResourceTable()
+    executor = StageExecutor(graph, pool, table, listener, Policy(**policy))  # type: ignore[arg-type]
     executor.run()
-    return executor, graph, heard, pool
+    return executor, graph, listener, pool
 
 
 def states(graph: JobGraph, kind: str) -> list[JobState]:
@@ -119,11 +121,11 @@ def states(graph: JobGraph, kind: str) -> list[JobState]:
 
 def test_every_distinct_stage_is_done_once_and_upstream_first() -> None:
     planned = plan()
-    _, _, heard, pool = executed(planned, lambda _: None)
-    assert sorted(heard.done) == sorted(planned.stages)
+    _, _, listener, pool = executed(planned, lambda _: None)
+    assert sorted(listener.done) == sorted(planned.stages)
     assert len(pool.ran) == len(set(pool.ran)) == len(planned.jobs(()))
     for key, stage in planned.stages.items():
-        assert all(heard.done.index(upstream) < heard.done.index(key) for upstream in stage.upstream.values())
+        assert all(listener.done.index(upstream) < listener.done.index(key) for upstream in stage.upstream.values())
 
 
 def test_a_stage_that_raises_once_is_tried_again() -> None:
@@ -134,24 +136,24 @@ def test_a_stage_that_raises_once_is_tried_again() -> None:
         failed.add(node.job.id)
         return ValueError("a passing trouble") if first else None
 
-    _, graph, heard, _ = executed(plan(), once)
+    _, graph, listener, _ = executed(plan(), once)
     assert set(states(graph, "attack")) == {JobState.DONE}
-    assert heard.failures == [("ValueError: a passing trouble", True)] * 4
+    assert listener.failures == [("ValueError: a passing trouble", True)] * 4
 
 
 def test_a_stage_that_fails_for_good_takes_only_what_builds_on_it() -> None:
     planned = plan()
     victim = next(stage.key for stage in planned.stages.values() if stage.kind == "prune")
 
-    def broken(node: JobNode) -> BaseException | None:
+    def fail_victim(node: JobNode) -> BaseException | None:
         return ValueError("broken") if node.job.stages[0].key == victim else None
 
-    _, graph, heard, pool = executed(planned, broken)
+    _, graph, listener, pool = executed(planned, fail_victim)
     assert states(graph, "prune").count(JobState.FAILED) == 1
     assert states(graph, "attack").count(JobState.BLOCKED) == 2
     assert states(graph, "attack").count(JobState.DONE) == 6
     assert pool.ran.count(victim) == 2
-    assert all(f"prune {victim[:12]} failed: ValueError: broken" in error for error in heard.blocks)
+    assert all(f"prune {victim[:12]} failed: ValueError: broken" in error for error in listener.blocks)
 
 
 def test_a_lost_worker_is_no_failure_and_has_its_own_budget() -> None:
@@ -161,13 +163,13 @@ def test_a_lost_worker_is_no_failure_and_has_its_own_budget() -> None:
         lost.append(node.job.id)
         return RayActorError() if lost.count(node.job.id) <= 4 else None
 
-    executor, graph, heard, _ = executed(plan(), flaky, max_preemptions=4)
+    executor, graph, listener, _ = executed(plan(), flaky, max_preemptions=4)
     assert {node.state for node in graph.nodes.values()} == {JobState.DONE}
-    assert not heard.failures
+    assert not listener.failures
     assert executor.stopped_by is None
-    _, graph, heard, _ = executed(plan(), lambda _: RayActorError(), max_preemptions=2)
+    _, graph, listener, _ = executed(plan(), lambda _: RayActorError(), max_preemptions=2)
     assert states(graph, "train") == [JobState.FAILED] * 2
-    assert heard.losses == [True, True, False] * 2 or sorted(heard.losses) == [False] * 2 + [True] * 4
+    assert listener.losses == [True, True, False] * 2 or sorted(listener.losses) == [False] * 2 + [True] * 4
 
 
 OUT_OF_MEMORY = [
@@ -187,11 +189,13 @@ def test_memory_that_runs_out_has_a_budget_of_its_own_and_fails_that_stage_alone
     def large(node: JobNode) -> BaseException | None:
         return error if node.job.stages[0].key == victim else None
 
-    _, graph, heard, pool = executed(planned, large, max_failures=5, max_preemptions=5)
+    _, graph, listener, pool = executed(planned, large, max_failures=5, max_preemptions=5)
     assert pool.ran.count(victim) == 2
-    assert [again for _, again in heard.failures] == [True, False]
-    assert all(told.startswith("out of memory: ") and len(told.splitlines()) == 1 for told, _ in heard.failures)
-    assert not heard.losses
+    assert [retried for _, retried in listener.failures] == [True, False]
+    assert all(
+        message.startswith("out of memory: ") and len(message.splitlines()) == 1 for message, _ in listener.failures
+    )
+    assert not listener.losses
     assert states(graph, "attack").count(JobState.DONE) == 6
 
 
@@ -209,17 +213,17 @@ def test_failures_and_preemptions_of_one_stage_do_not_use_up_each_other() -> Non
         mine = left.setdefault(node.job.id, list(ways))
         return mine.pop() if mine else None
 
-    _, graph, heard, _ = executed(plan(), unlucky, max_failures=1, max_preemptions=2)
+    _, graph, listener, _ = executed(plan(), unlucky, max_failures=1, max_preemptions=2)
     assert {node.state for node in graph.nodes.values()} == {JobState.DONE}
-    assert len(heard.losses) == 2 * len(heard.failures) == 2 * len(graph.nodes)
+    assert len(listener.losses) == 2 * len(listener.failures) == 2 * len(graph.nodes)
 
 
 def test_each_kind_runs_for_as_long_as_it_may() -> None:
     late = StageTimeoutError("timed out after 5 s")
-    _, _, heard, pool = executed(
+    _, _, listener, pool = executed(
         plan(), lambda node: late if node.job.kind == "train" else None, timeouts={"train": 5.0}, breaker=99
     )
-    assert set(heard.failures) == {("timed out after 5 s", True), ("timed out after 5 s", False)}
+    assert set(listener.failures) == {("timed out after 5 s", True), ("timed out after 5 s", False)}
     assert pool.limits == {"train": 5.0}
     _, _, _, pool = executed(plan(), lambda _: None, timeouts={"train": 5.0})
     assert pool.limits["attack"] is None
@@ -229,20 +233,20 @@ def test_workers_that_never_come_up_stop_the_sweep() -> None:
     planned = plan()
     jobs = planned.jobs(())
     graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
-    pool, heard = ScriptedPool(lambda _: None, [Resources()]), Heard()
-    pool.cannot_start = "no worker can start: ImportError: no module"
-    executor = StageExecutor(graph, pool, ResourceTable(), heard, Policy())  # type: ignore[arg-type]
+    pool, listener = ScriptedPool(lambda _: None, [Resources()]), Listener()
+    pool.start_problem = "no worker can start: ImportError: no module"
+    executor = StageExecutor(graph, pool, ResourceTable(), listener, Policy())  # type: ignore[arg-type]
     executor.run()
     assert executor.stopped_by == "no worker can start: ImportError: no module"
 
 
 def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:
     planned = plan(seed={"grid_search": list(range(8))})
-    executor, graph, heard, pool = executed(planned, lambda _: ValueError("no such device"), breaker=3)
+    executor, graph, listener, pool = executed(planned, lambda _: ValueError("no such device"), breaker=3)
     assert executor.stopped_by == "the first 3 train stages failed alike: ValueError: no such device"
     assert len(set(pool.ran)) == 3
     assert JobState.DONE not in {node.state for node in graph.nodes.values()}
-    assert any("not run" in error for error in heard.blocks)
+    assert any("not run" in error for error in listener.blocks)
 
 
 def test_different_errors_do_not_stop_the_sweep() -> None:
@@ -283,10 +287,10 @@ def test_a_class_of_resources_without_a_worker_does_not_hold_up_the_others() -> 
     graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
     big = Resources(cpus=4)
     table = ResourceTable({"attack": big})
-    pool, heard = ScriptedPool(lambda _: None, [Resources(), big]), Heard()
-    StageExecutor(graph, pool, table, heard, Policy()).run()  # type: ignore[arg-type]
+    pool, listener = ScriptedPool(lambda _: None, [Resources(), big]), Listener()
+    StageExecutor(graph, pool, table, listener, Policy()).run()  # type: ignore[arg-type]
     assert any(big in wanted for wanted in pool.wanted)
-    assert len(heard.done) == len(planned.stages)
+    assert len(listener.done) == len(planned.stages)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 4, 1000])

@@ -46,11 +46,11 @@ def test_a_node_that_came_later_and_differs_gets_no_work(tmp_path: Path) -> None
     with connect_cluster("local", 1):
         pool = WorkerPool(WorkerSettings(str(tmp_path), "x", None, versions=driver), 1)
         until = time.monotonic() + 60
-        while pool.cannot_start is None and time.monotonic() < until:
+        while pool.start_problem is None and time.monotonic() < until:
             pool.resize({Resources(): 1})
             assert not pool.wait(0.1)
             assert not pool.idle_resources()
         pool.close()
-    assert pool.cannot_start is not None
-    assert pool.cannot_start.startswith("no worker can start: ")
-    assert f"has torch {collect_versions()['torch']}, the driver has 1.0: they must be the same" in pool.cannot_start
+    assert pool.start_problem is not None
+    assert pool.start_problem.startswith("no worker can start: ")
+    assert f"has torch {collect_versions()['torch']}, the driver has 1.0: they must be the same" in pool.start_problem

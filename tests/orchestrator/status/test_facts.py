@@ -38,7 +38,7 @@ FEW = ("adversarial_finetune=null", "prune=null")
 def facts(**changes: Any) -> dict[str, Any]:
     """What a driver publishes in the middle of a sweep."""
     stage = {"stage": "train", "key": "ab" * 32, "model": "resnet8", "seed": 1, "where": "node7 pid 42", "seconds": 9.0}
-    found = SweepState(8, 14, 3, {}).facts() | {"jobs_done": 6, "failures": 3, "preemptions": 4}
+    found = SweepState(8, 14, 3, {}).collect_facts() | {"jobs_done": 6, "failures": 3, "preemptions": 4}
     return found | {"eta_seconds": 90.0, "running": [stage]} | changes
 
 
