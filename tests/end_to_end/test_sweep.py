@@ -239,7 +239,7 @@ def test_failures_are_rows_that_name_the_cause_and_are_retried(tmp_path: Path) -
     assert len(failed) == 4
     assert all("prune.scope = 'nowhere': no convolution there; choose from all" in row["error"] for row in failed)
     log = next(storage.glob("sweeps/*/logs/failures.log")).read_text()
-    assert log.count(", in in_scope") == 2, "one traceback for each attempt"
+    assert log.count("StageWorker.run()") == 2, "one traceback for each attempt"
     before = ended(storage)
     shown = advsweep(*command, code=1).stdout
     assert "8 trials, 4 finished, 4 to do" in shown

@@ -1,0 +1,81 @@
+"""The state of a sweep: counts, and how long it will still take."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from orchestrator.plan.plan import make_plan
+from orchestrator.run import state as states
+from orchestrator.run.state import SweepState
+from orchestrator.space import space as spaces
+from tasks.trial.chain import Stage
+from tests.conftest import CONFIG
+
+
+class Clock:
+    """The time."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(states, "time", found)
+    return found
+
+
+@pytest.fixture
+def chain() -> tuple[Stage, ...]:
+    return make_plan(spaces.build("test", "test", dict(CONFIG)), None).trials[0].chain
+
+
+def make_state(clock: Clock, chain: tuple[Stage, ...], **more: Any) -> SweepState:
+    expected = {stage.key: 10.0 for stage in chain}
+    return SweepState(2, len(chain), 0, expected, 10.0 * len(chain), started=clock.now, **more)
+
+
+def test_runs_are_counted_by_how_they_end(clock: Clock, chain: tuple[Stage, ...]) -> None:
+    state = make_state(clock, chain)
+    for stage in chain[:4]:
+        state.start_run([stage], "host pid 1")
+    clock.now += 3
+    assert [entry["seconds"] for entry in state.collect_facts()["running"]] == [3.0] * 4
+    state.finish_job([chain[0]])
+    state.fail_run([chain[1]], True)
+    state.fail_run([chain[2]], False)
+    state.lose_run([chain[3]])
+    facts = state.collect_facts()
+    assert facts["running"] == []
+    counted = {name: facts[name] for name in ("jobs_done", "failures", "retries", "preemptions")}
+    assert counted == {"jobs_done": 1, "failures": 2, "retries": 1, "preemptions": 1}
+
+
+def test_the_time_that_is_left_goes_by_the_speed_so_far(clock: Clock, chain: tuple[Stage, ...]) -> None:
+    state = make_state(clock, chain, forecast=100.0)
+    clock.now += 20  # Ray starts
+    assert state.estimate_remaining() == 80.0, "as forecast, before anything is done"
+    state.start_run([chain[0]], "")
+    clock.now += 4
+    state.finish_job([chain[0]])
+    left = 4.0 * (len(chain) - 1)
+    assert state.estimate_remaining() == pytest.approx(left)
+    clock.now += 1
+    assert state.estimate_remaining() == pytest.approx(left - 1)
+
+
+def test_nothing_is_promised_where_nothing_was_ever_timed(clock: Clock, chain: tuple[Stage, ...]) -> None:
+    assert make_state(clock, chain).estimate_remaining() is None
+
+
+def test_rows_of_earlier_launches_count(clock: Clock, chain: tuple[Stage, ...]) -> None:
+    old = cast("Any", {"trial_id": "a", "status": "finished"})
+    state = make_state(clock, chain, rows={"a": old})
+    state.add_row(cast("Any", {"trial_id": "b", "status": "failed"}))
+    assert state.count_trials() == (1, 1)
