@@ -22,7 +22,7 @@ from orchestrator.text import format_table
 LOOPBACK = "127.0.0.1"
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 """Read by Ray when it is imported."""
-COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "advsweep"]
 BIG = """
 description: as many trials as there are seeds times a thousand
 seed: {{grid_search: {seeds}}}

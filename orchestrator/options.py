@@ -1,38 +1,105 @@
-"""The options of a launch, and the exit codes of a command."""
+"""The options of a launch, each declared once, and the exit codes of a command.
+
+From a field of `LaunchOptions` come an option of the command line with its help, and the words that tell it to a head.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import typer
+from typer.models import OptionInfo
 
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; 2 is wrong usage."""
+
+DEFAULT_STORAGE = "results"
+SpaceOption = Annotated[str, typer.Option("--space", help="A shipped space (see `advsweep spaces`) or a YAML file.")]
+SetOption = Annotated[
+    Sequence[str],
+    typer.Option("--set", metavar="K=V", help="Override a setting, such as prune.ratio=0.3; may be given often."),
+]
+StorageOption = Annotated[
+    str, typer.Option(envvar="ADVSWEEP_STORAGE", help="Folder or URI that keeps stages and results.")
+]
+DataDirOption = Annotated[
+    Path | None, typer.Option(envvar="ADVSWEEP_DATA_DIR", help="Root of the data sets that live on disk.")
+]
+VerifyOption = Annotated[
+    bool, typer.Option("--verify", help="Add attacks that make more checks of the numbers possible.")
+]
 
 
 @dataclass(frozen=True)
 class LaunchOptions:
     """The options of one launch."""
 
-    space: str
-    overrides: Sequence[str] = ()
-    storage: str = "results"
-    data_dir: Path | None = None
-    address: str = "local"
-    cpus_per_trial: float | None = None
-    gpus_per_trial: float | None = None
-    max_concurrent: int | None = None
-    max_failures: int = 1
-    """How often a stage is tried again after an error of its own."""
-    max_preemptions: int = 10
-    """How often a stage is tried again after its worker was lost."""
-    timeouts: Sequence[str] = ()
-    """`KIND=SECONDS`, beside those of the space."""
-    wandb: str = "offline"
-    project: str = "advsweep"
-    dry_run: bool = False
-    fresh: bool = False
-    verify: bool = False
-    """Add the cells that make more checks of the numbers possible."""
+    space: SpaceOption
+    overrides: SetOption = ()
+    storage: StorageOption = DEFAULT_STORAGE
+    data_dir: DataDirOption = None
+    address: Annotated[
+        str,
+        typer.Option(envvar="ADVSWEEP_ADDRESS", help="local, auto, HEAD:6379, ray://HEAD:10001 or http://HEAD:8265."),
+    ] = "local"
+    cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running stage; default 1.")] = None
+    gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a running stage; default 0.")] = None
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Stages that run at once.")] = None
+    max_failures: Annotated[int, typer.Option(min=0, help="Retries of a stage after errors of its own.")] = 1
+    max_preemptions: Annotated[int, typer.Option(min=0, help="Retries of a stage whose worker was lost.")] = 10
+    timeouts: Annotated[
+        Sequence[str],
+        typer.Option("--timeout", metavar="KIND=SECONDS", help="End runs that take longer; may be given often."),
+    ] = ()
+    wandb: Annotated[Literal["offline", "online", "disabled"], typer.Option(help="Where W&B runs go.")] = "offline"
+    project: Annotated[str, typer.Option(help="W&B project.")] = "advsweep"
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, start nothing.")] = False
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what is stored.")] = False
+    verify: VerifyOption = False
     cpus: int | None = None
-    """CPUs of a private Ray; null: those that this process may use."""
+    """CPUs of a private Ray; null: those that this process may use. No option of the command line."""
+
+
+def list_parameters(options: type[Any]) -> list[inspect.Parameter]:
+    """The fields of a dataclass that are options of the command line, as parameters of a Typer command."""
+    hints = get_type_hints(options, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(options, field.name, inspect.Parameter.empty),
+            annotation=hints[field.name],
+        )
+        for field in fields(options)
+        if _find_declaration(hints[field.name])
+    ]
+
+
+def format_arguments(options: LaunchOptions) -> tuple[str, ...]:
+    """The words of a command line that say what these options say: those that differ from their defaults."""
+    words: list[str] = []
+    for parameter in list_parameters(type(options)):
+        value = getattr(options, parameter.name)
+        flag = _find_flag(parameter)
+        if value is True:
+            words.append(flag)
+        elif value != parameter.default:
+            values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+            words += [f"{flag}={item}" for item in values]
+    return tuple(words)
+
+
+def _find_flag(parameter: inspect.Parameter) -> str:
+    declaration = _find_declaration(parameter.annotation)
+    # in `Annotated` Typer keeps the first name of an option where a default stands elsewhere
+    named = declaration and isinstance(declaration.default, str) and declaration.default
+    return named or f"--{parameter.name.replace('_', '-')}"
+
+
+def _find_declaration(annotation: Any) -> OptionInfo | None:
+    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return next((extra for extra in extras if isinstance(extra, OptionInfo)), None)

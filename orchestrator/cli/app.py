@@ -5,29 +5,56 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
+from orchestrator.cli.clean import clean
+from orchestrator.cli.compare import compare
 from orchestrator.cli.data import data
-from orchestrator.cli.jobs import logs, stop
-from orchestrator.cli.keeping import clean, doctor, explain, export
-from orchestrator.cli.launching import launch, plan, spaces
-from orchestrator.cli.reading import results, status
-from orchestrator.cli.reporting import compare, report
-from orchestrator.cli.tracking import wandb
+from orchestrator.cli.doctor import doctor
+from orchestrator.cli.explain import explain
+from orchestrator.cli.export import export
+from orchestrator.cli.launch import launch
+from orchestrator.cli.logs import logs
+from orchestrator.cli.options import adapt_command
+from orchestrator.cli.plan import plan
+from orchestrator.cli.report import report
+from orchestrator.cli.results import results
+from orchestrator.cli.spaces import spaces
+from orchestrator.cli.status import status
+from orchestrator.cli.stop import stop
+from orchestrator.cli.wandb import wandb
+from tasks import __version__
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"advsweep {__version__}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="advsweep",
     help="Distributed sweeps that measure what adversarial robustness costs in clean accuracy.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None: ...
+
+
 for command in (
     launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, doctor, clean,
 ):  # fmt: skip
-    app.command()(command)
+    app.command()(adapt_command(command))
 app.add_typer(data, name="data")
 app.add_typer(wandb, name="wandb")
 
@@ -52,7 +79,7 @@ def run() -> int:
     from tasks.errors import StorageError, UsageError
 
     try:
-        app()
+        app(prog_name="advsweep")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except (StorageError, UsageError) as error:

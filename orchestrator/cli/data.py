@@ -1,10 +1,20 @@
-"""`data prepare`: bring a data set onto this machine."""
+"""`data prepare`: bring a data set onto this machine ahead of a sweep."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import DataDirOption, SetOption
+from orchestrator.cli.options import adapt_command
+from orchestrator.options import DataDirOption, SetOption
+
+if TYPE_CHECKING:
+    from tasks.data.settings import DatasetSettings
+
+REPORTS = 20
+"""Lines of progress per step at the most."""
 
 data = typer.Typer(help="Data sets on this machine.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -15,15 +25,47 @@ def _group() -> None:
 
 
 @data.command()
+@adapt_command
 def prepare(
     name: Annotated[str, typer.Argument(help="A data set, such as cifar10.")],
     data_dir: DataDirOption = None,
-    overrides: SetOption = None,
+    overrides: SetOption = (),
 ) -> None:
     """Download a data set where it is missing, and decode what would be slow to decode in a trial."""
-    from orchestrator.cli.prepare_data import prepare_dataset
+    from tasks.data.prepare import prepare as prepare_dataset
 
-    found = prepare_dataset(name, data_dir, overrides or (), typer.echo)
+    found = prepare_dataset(_read_settings(name, overrides), data_dir, _ProgressReporter())
     typer.echo(
         f"{name}: {found.train_images} training and {found.test_images} test images in {len(found.classes)} classes"
     )
+
+
+def _read_settings(name: str, overrides: Sequence[str]) -> DatasetSettings:
+    """:raises UsageError: a setting is wrong; the prefix `dataset.` may be left out."""
+    from pydantic import ValidationError
+
+    from orchestrator.space.space import apply_override
+    from tasks.data.settings import DatasetSettings
+    from tasks.errors import ProblemsError
+    from tasks.settings import describe_problems
+
+    content: dict[str, Any] = {"dataset": {"name": name}}
+    for text in overrides:
+        apply_override(content, text if text.startswith("dataset.") else f"dataset.{text}")
+    try:
+        return DatasetSettings.model_validate(content["dataset"])
+    except ValidationError as error:
+        raise ProblemsError("data prepare", describe_problems(error, DatasetSettings, "dataset")) from error
+
+
+class _ProgressReporter:
+    """Says every so many per cent what is being done."""
+
+    def __init__(self) -> None:
+        self._last = ("", -1)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        part = REPORTS * done // max(total, 1)
+        if (what, part) != self._last:
+            self._last = (what, part)
+            typer.echo(f"{what}: {done}/{total}")

@@ -6,13 +6,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("orchestrator", "tasks", "search_spaces")
+PACKAGES = ("advsweep", "orchestrator", "tasks", "search_spaces")
 EXCLUDES = ["**/__pycache__", "**/.?*", "**/*.pyc", "**/*.so", "**/*.ipynb"]
 """Spelled out, since Ray sends whatever lies in a folder."""
 
 
 def build_runtime_environment() -> dict[str, Any]:
-    """Ray's description of the code: three packages, no variables, no other files."""
+    """Ray's description of the code: four packages, no variables, no other files."""
     return {"py_modules": [str(folder) for folder in list_package_folders()], "excludes": EXCLUDES}
 
 

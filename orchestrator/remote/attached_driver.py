@@ -18,6 +18,7 @@ from orchestrator.cluster.connect import explain_joining_problem
 from orchestrator.cluster.private_ray import QUIET
 from orchestrator.cluster.survey import HEAD
 from orchestrator.remote.submission import JobSubmission
+from orchestrator.text import say
 from tasks.errors import UsageError
 
 BESIDE = {HEAD: 0.001}
@@ -33,7 +34,7 @@ class AttachedDriver:
 
     def __init__(self, arguments: Sequence[str], gcs_address: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *arguments],
+            [sys.executable, "-m", "advsweep", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -77,7 +78,7 @@ class AttachedDriver:
         self._process.send_signal(signal.SIGTERM)
 
 
-def run_attached(errand: JobSubmission, address: Address, console: Console) -> int:
+def run_attached(submission: JobSubmission, address: Address, console: Console) -> int:
     """Run a sweep's driver on the head and show what it prints; Ctrl-C interrupts it. Returns its exit code.
 
     :raises UsageError: no Ray client server answers at the address.
@@ -92,13 +93,13 @@ def run_attached(errand: JobSubmission, address: Address, console: Console) -> i
         reraise=True,
     )
     try:
-        connecting(ray.init, address=address.text, runtime_env=errand.environment, **QUIET)
+        connecting(ray.init, address=address.text, runtime_env=submission.environment, **QUIET)
     except Exception as error:  # Ray's client raises gRPC's own errors too
         raise UsageError(f"--address {address.text}: {explain_joining_problem(error)}") from error
     try:
         gcs_address = ray.get(ray.remote(num_cpus=0, resources=BESIDE)(_find_gcs_address).remote())
         actor = ray.remote(num_cpus=0, resources=BESIDE, max_concurrency=2)(AttachedDriver)
-        return _relay_output(actor.remote(errand.arguments, gcs_address), console)
+        return _relay_output(actor.remote(submission.arguments, gcs_address), console)
     finally:
         ray.shutdown()
 
@@ -116,7 +117,7 @@ def _relay_output(driver: Any, console: Console) -> int:
             continue
         seen += len(lines)
         for line in lines:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(console, line)
     return code
 
 

@@ -10,24 +10,27 @@ from rich.console import Console
 
 from orchestrator.cluster.address import Address
 from orchestrator.cluster.packages import count_code_bytes
+from orchestrator.options import INTERRUPTED
 from orchestrator.remote.ray_jobs import OF_RAY, RayJobs, SweepJob
 from orchestrator.remote.submission import JobSubmission
-from orchestrator.text import format_duration
+from orchestrator.text import format_duration, say
 
-INTERRUPTED = 130
 PROGRESS = re.compile(r"^\[.*\] trials \d|^\d+ trials, \d+ finished")
 
 
-def run_job(errand: JobSubmission, address: Address, console: Console) -> int:
+def run_job(submission: JobSubmission, address: Address, console: Console) -> int:
     """Submit a sweep, or join the job that runs it already, and watch; returns the exit code."""
     jobs = RayJobs(address)
-    running = [job for job in jobs.all() if job.sweep_id == errand.sweep_id and not job.over]
+    running = [job for job in jobs.all() if job.sweep_id == submission.sweep_id and not job.over]
     if running:
-        _say(console, f"{errand.sweep_id}: runs already as job {running[0].id}; joined")
+        say(console, f"{submission.sweep_id}: runs already as job {running[0].id}; joined")
         return watch(jobs, running[0].id, address, console)
-    job = jobs.submit(errand)
+    job = jobs.submit(submission)
     size = f"{count_code_bytes() / 1e6:.1f} MB of code"
-    _say(console, f"{errand.sweep_id}: {errand.trials} trials, submitted to {address.text} as job {job} with {size}")
+    say(
+        console,
+        f"{submission.sweep_id}: {submission.trials} trials, submitted to {address.text} as job {job} with {size}",
+    )
     return watch(jobs, job, address, console)
 
 
@@ -39,13 +42,13 @@ def watch(jobs: RayJobs, job: str, address: Address, console: Console) -> int:
         while not (ended := jobs.info(job)).over:
             time.sleep(0.2)
     except KeyboardInterrupt:
-        _say(console, "\n".join((f"left; the sweep goes on as job {job}", *_list_commands(name, address))))
+        say(console, "\n".join((f"left; the sweep goes on as job {job}", *_list_commands(name, address))))
         return INTERRUPTED
     if ended.status == "STOPPED":
-        _say(console, "stopped: nothing finished is lost, the same launch continues")
+        say(console, "stopped: nothing finished is lost, the same launch continues")
         return INTERRUPTED
     if ended.exit_code is None and ended.status == "FAILED":
-        _say(console, f"the job failed: {ended.message}")
+        say(console, f"the job failed: {ended.message}")
     return ended.exit_code if ended.exit_code is not None else int(ended.status != "SUCCEEDED")
 
 
@@ -78,8 +81,4 @@ class _Lines:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if not OF_RAY.search(line):
-                _say(self._console, line)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+                say(self._console, line)

@@ -10,27 +10,19 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from rich.console import Console
 
 from orchestrator.cluster.address import AUTO, Address, AddressKind
 from orchestrator.cluster.packages import build_runtime_environment
+from orchestrator.options import LaunchOptions, format_arguments
 from orchestrator.plan.plan import make_sweep_id
+from orchestrator.remote.submission import JobSubmission
 from orchestrator.space.space import Space, find, list_shipped
 from tasks.errors import UsageError
-
-if TYPE_CHECKING:
-    from orchestrator.options import LaunchOptions
-from orchestrator.remote.submission import JobSubmission
-
-TRANSLATED = ("space", "address", "dry_run", "cpus")
-"""Options that mean something else on the head, or nothing."""
-REPEATED = {"overrides": "set", "timeouts": "timeout"}
-"""Options that may be given often, and what they are called on the command line."""
 
 
 def launch_there(options: LaunchOptions, address: Address, space: Space, console: Console) -> int:
@@ -41,14 +33,14 @@ def launch_there(options: LaunchOptions, address: Address, space: Space, console
     _check_storage(options.storage, address)
     if options.data_dir is not None and not options.data_dir.is_absolute():
         raise UsageError(f"--data-dir {options.data_dir}: give a full path, as it is on the nodes of the cluster")
-    with _make_submission(options, space) as errand:
+    with _make_submission(options, space) as submission:
         if address.place is AddressKind.job:
             from orchestrator.remote.follow_job import run_job
 
-            return run_job(errand, address, console)
+            return run_job(submission, address, console)
         from orchestrator.remote.attached_driver import run_attached
 
-        return run_attached(errand, address, console)
+        return run_attached(submission, address, console)
 
 
 @contextlib.contextmanager
@@ -63,24 +55,11 @@ def _make_submission(options: LaunchOptions, space: Space) -> Iterator[JobSubmis
             name = file.name
         environment["working_dir"] = str(folder)
         found = make_sweep_id(space.name, trial_ids)
-        yield JobSubmission(found, len(trial_ids), build_arguments(options, name), environment, options.storage)
+        there = replace(options, space=name, address=AUTO)
+        words = ("launch", *format_arguments(there))
+        yield JobSubmission(found, len(trial_ids), words, environment, options.storage)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def build_arguments(options: LaunchOptions, space: str) -> tuple[str, ...]:
-    """The command line of `launch` that says on the head what these options say here."""
-    words = ["launch", "--space", space, f"--address={AUTO}"]
-    for option in fields(options):
-        value = getattr(options, option.name)
-        if option.name in TRANSLATED or (value == option.default and option.name != "storage"):
-            continue
-        if option.name in REPEATED:
-            words += [f"--{REPEATED[option.name]}={text}" for text in value]
-            continue
-        name = f"--{option.name.replace('_', '-')}"
-        words.append(name if value is True else f"{name}={value}")
-    return tuple(words)
 
 
 def _check_storage(uri: str, address: Address) -> None:

@@ -66,16 +66,16 @@ class RayJobs:
             self._client = JobSubmissionClient(address.text)
         self._address = address
 
-    def submit(self, errand: JobSubmission) -> str:
+    def submit(self, submission: JobSubmission) -> str:
         """Submit a sweep; returns the id of the job."""
         # no variable but this one, and no secret: whoever sees the dashboard reads all of it
-        environment = errand.environment | {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}}
+        environment = submission.environment | {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}}
         with _explain_errors(self._address):
             job: str = self._client.submit_job(
-                entrypoint=f"python -m orchestrator {shlex.join(errand.arguments)}",
-                submission_id=f"{errand.sweep_id}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}",
+                entrypoint=f"python -m advsweep {shlex.join(submission.arguments)}",
+                submission_id=f"{submission.sweep_id}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}",
                 runtime_env=environment,
-                metadata={SWEEP: errand.sweep_id, STORAGE: errand.storage},
+                metadata={SWEEP: submission.sweep_id, STORAGE: submission.storage},
             )
         return job
 

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from importlib.metadata import version
 from typing import Any
 
 from orchestrator.report.answers import Answers, format_p_value, format_rate, format_signed
@@ -21,6 +20,7 @@ from orchestrator.report.spotlight import find_compromise
 from orchestrator.report.study import STAGE_NAMES, Study
 from orchestrator.results import verdicts
 from orchestrator.text import format_duration
+from tasks import __version__
 from tasks.trial.chain import MODEL_KINDS
 
 
@@ -53,7 +53,7 @@ def render_page(gathered: ReportData, looks: Sequence[Look], formats: Sequence[s
         verdict_columns=verdicts.COLUMNS,
         formats=formats,
         notes=notes,
-        made=f"Made by advsweep {version('advsweep')}.",
+        made=f"Made by advsweep {__version__}.",
         css=_read_asset("report.css"),
         script=_read_asset("report.js"),
         library=bundle_vega(),

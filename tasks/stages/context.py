@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import safetensors.torch
 import torch
 
+from tasks import __version__
 from tasks.data.images import Images, Splits
 from tasks.data.loading import load_splits
 from tasks.models.build import Description, Normalized, build
@@ -80,8 +81,8 @@ def save_table(draft: Path, name: str, table: pa.Table) -> None:
 @functools.lru_cache(maxsize=1)
 def collect_versions() -> dict[str, str]:
     """The versions that results may depend on."""
-    found = {"python": platform.python_version()}
-    for name in ("advsweep", "torch", "torchvision", "numpy"):
+    found = {"python": platform.python_version(), "advsweep": __version__}
+    for name in ("torch", "torchvision", "numpy"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -45,7 +45,7 @@ class Sweep:
     space: Path
     storage: Path
 
-    def launch(self, mode: str) -> tuple[int, str]:
+    def launch(self, mode: Literal[offline, online, disabled]) -> tuple[int, str]:
         """The same command again: exit code and output."""
         shown = io.StringIO()
         options = LaunchOptions(

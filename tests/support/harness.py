@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "advsweep"]
 LIMIT = 240
 """Seconds after which a command of a test has hung."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -12,15 +11,15 @@ import pytest
 import ray
 from rich.console import Console
 
-from orchestrator.cli.launching import launch as command
+from orchestrator import launch as story
+from orchestrator.cli.app import app
 from orchestrator.cluster.address import AddressKind, parse_address
 from orchestrator.cluster.capacity import Growth, Shape, check_fits, read_growth, read_node_types
 from orchestrator.cluster.packages import EXCLUDES, build_runtime_environment, count_code_bytes, list_package_folders
 from orchestrator.cluster.survey import NodeReport, check_nodes, collect_versions
 from orchestrator.launch import launch
-from orchestrator.options import LaunchOptions
+from orchestrator.options import LaunchOptions, format_arguments
 from orchestrator.remote import attached_driver as attached
-from orchestrator.remote.launch import REPEATED, TRANSLATED, build_arguments
 from orchestrator.remote.submission import JobSubmission
 from orchestrator.space import space as spaces
 from orchestrator.space.resources import Resources
@@ -52,25 +51,39 @@ def test_other_addresses_are_refused(text: str) -> None:
     assert "hunter2" not in str(refused.value)
 
 
-def test_every_option_of_a_launch_reaches_the_head() -> None:
-    known = set(inspect.signature(command).parameters) | set(REPEATED)
-    assert {option.name for option in fields(LaunchOptions)} - set(TRANSLATED) <= known
-    options = LaunchOptions(
-        "mine.yaml",
-        overrides=["prune.ratio=0.3"],
-        storage="s3://bucket/sweeps",
-        data_dir=Path("/data"),
-        address="http://head:8265",
-        gpus_per_trial=0.25,
-        max_concurrent=3,
-        fresh=True,
-        timeouts=["train=60"],
-    )
-    words = build_arguments(options, "mine.yaml")
-    assert words[:3] == ("launch", "--space", "mine.yaml")
-    assert {"--set=prune.ratio=0.3", "--timeout=train=60"} <= set(words)
-    assert {"--address=auto", "--storage=s3://bucket/sweeps", "--data-dir=/data", "--fresh"} <= set(words)
-    assert {"--gpus-per-trial=0.25", "--max-concurrent=3"} <= set(words)
+EVERYTHING = LaunchOptions(
+    "mine.yaml",
+    overrides=["prune.ratio=0.3", "seed=1"],
+    storage="s3://bucket/sweeps",
+    data_dir=Path("/data"),
+    address="auto",
+    cpus_per_trial=2,
+    gpus_per_trial=0.25,
+    max_concurrent=3,
+    max_failures=4,
+    max_preemptions=5,
+    timeouts=["train=60"],
+    wandb="online",
+    project="mine",
+    dry_run=True,
+    fresh=True,
+    verify=True,
+)
+"""No option of the command line has its default."""
+
+
+def test_every_option_of_a_launch_reaches_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = {option.name: option.default for option in fields(LaunchOptions) if option.name != "cpus"}
+    assert all(getattr(EVERYTHING, name) != default for name, default in defaults.items())
+    read: list[LaunchOptions] = []
+    monkeypatch.setattr(story, "launch", lambda options, _: read.append(options) or 0)
+    with pytest.raises(SystemExit):
+        app(["launch", *format_arguments(EVERYTHING)])
+    assert read == [EVERYTHING]
+
+
+def test_what_has_its_default_is_left_out() -> None:
+    assert format_arguments(LaunchOptions("smoke")) == ("--space=smoke",)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +104,7 @@ def test_a_storage_that_must_not_travel_is_refused(storage: str, message: str) -
 def test_only_our_packages_travel_and_no_variable() -> None:
     environment = build_runtime_environment()
     assert environment == {"py_modules": [str(folder) for folder in list_package_folders()], "excludes": EXCLUDES}
-    assert [folder.name for folder in list_package_folders()] == ["orchestrator", "tasks", "search_spaces"]
+    assert [folder.name for folder in list_package_folders()] == ["advsweep", "orchestrator", "tasks", "search_spaces"]
     assert count_code_bytes() < 2e6
 
 

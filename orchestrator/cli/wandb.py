@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_STORAGE, StorageOption, SweepArgument
+from orchestrator.cli.options import SweepArgument
+from orchestrator.options import DEFAULT_STORAGE, StorageOption
 
 wandb = typer.Typer(help="The W&B runs and report of a sweep.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -1,0 +1,64 @@
+"""advsweep from Python. A name is loaded when it is used, so that `import advsweep` is quick.
+
+import advsweep
+
+space = advsweep.load_space("digits", ["seed=0"])
+plan = advsweep.make_plan(space)
+advsweep.launch(advsweep.LaunchOptions("digits", overrides=["seed=0"], storage="results"))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tasks import __version__
+
+if TYPE_CHECKING:
+    from orchestrator.launch import launch
+    from orchestrator.options import LaunchOptions
+    from orchestrator.plan.plan import Plan, make_plan
+    from orchestrator.space.space import Space
+    from orchestrator.space.space import load as load_space
+    from tasks.errors import UsageError
+    from tasks.settings import Settings, keyed, unkeyed
+
+__all__ = [
+    "LaunchOptions",
+    "Plan",
+    "Settings",
+    "Space",
+    "UsageError",
+    "__version__",
+    "keyed",
+    "launch",
+    "load_space",
+    "make_plan",
+    "unkeyed",
+]
+
+_HOMES = {
+    "LaunchOptions": "orchestrator.options",
+    "Plan": "orchestrator.plan.plan",
+    "Settings": "tasks.settings",
+    "Space": "orchestrator.space.space",
+    "UsageError": "tasks.errors",
+    "keyed": "tasks.settings",
+    "launch": "orchestrator.launch",
+    "load_space": "orchestrator.space.space:load",
+    "make_plan": "orchestrator.plan.plan",
+    "unkeyed": "tasks.settings",
+}
+"""Name -> the module that it comes from, and its name there where that is another."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, original = _HOMES[name].partition(":")
+    value = globals()[name] = getattr(import_module(module), original or name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
