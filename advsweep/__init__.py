@@ -52,12 +52,14 @@ _HOMES = {
 """Name -> the module that it comes from, and its name there where that is another."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, original = _HOMES[name].partition(":")
-    value = globals()[name] = getattr(import_module(module), original or name)
-    return value
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, _, original = _HOMES[name].partition(":")
+        value = globals()[name] = getattr(import_module(module), original or name)
+        return value
 
 
 def __dir__() -> list[str]:

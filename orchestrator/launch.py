@@ -19,11 +19,12 @@ from tasks import paths
 from tasks.storage.storage import establish, open_storage
 
 
-def launch(options: LaunchOptions, console: Console) -> int:
+def launch(options: LaunchOptions, console: Console | None = None) -> int:
     """Run a sweep; returns the exit code.
 
     :raises UsageError: something about the request, before anything is started or written.
     """
+    console = console or Console()
     check_project(options.project)
     space = load(options.space, options.overrides, verify=options.verify)
     timeouts = with_options(space.timeouts, options.timeouts)

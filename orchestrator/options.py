@@ -17,6 +17,8 @@ from typer.models import OptionInfo
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; 2 is wrong usage."""
 
+WandbMode = Literal["offline", "online", "disabled"]
+
 DEFAULT_STORAGE = "results"
 SpaceOption = Annotated[str, typer.Option("--space", help="A shipped space (see `advsweep spaces`) or a YAML file.")]
 SetOption = Annotated[
@@ -55,7 +57,7 @@ class LaunchOptions:
         Sequence[str],
         typer.Option("--timeout", metavar="KIND=SECONDS", help="End runs that take longer; may be given often."),
     ] = ()
-    wandb: Annotated[Literal["offline", "online", "disabled"], typer.Option(help="Where W&B runs go.")] = "offline"
+    wandb: Annotated[WandbMode, typer.Option(help="Where W&B runs go.")] = "offline"
     project: Annotated[str, typer.Option(help="W&B project.")] = "advsweep"
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, start nothing.")] = False
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what is stored.")] = False

@@ -14,7 +14,7 @@ LAYERS = """
 tasks orchestrator search_spaces errors registry settings keys seeds paths schema metrics fingerprints yaml_files
 < storage < data < models < pruning attacks < training < evaluation < trial < stages < tasks.__main__
 < text options space store < results cluster < plan report < status tracking remote
-< run doctor < launch < cli < orchestrator.__main__ < advsweep
+< run doctor < launch < cli < advsweep
 """  # from the ground
 FLOOR = {room: floor for floor, layer in enumerate(LAYERS.split("<")) for room in layer.split()}
 SOURCES = read_sources(ROOT)

@@ -88,7 +88,7 @@ class Plan:
         return Counter(stage.kind for planned in self.trials for stage in planned.chain)
 
 
-def make_plan(space: Space, data_dir: Path | None) -> Plan:
+def make_plan(space: Space, data_dir: Path | None = None) -> Plan:
     """Plan a space on its data.
 
     :raises UsageError: a data set is missing or cannot be read.

@@ -18,7 +18,7 @@ from PIL import Image
 from rich.console import Console
 
 from orchestrator.launch import launch
-from orchestrator.options import LaunchOptions
+from orchestrator.options import LaunchOptions, WandbMode
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking import log, reports, sender, server, writer
 from orchestrator.tracking.commands import sync
@@ -45,7 +45,7 @@ class Sweep:
     space: Path
     storage: Path
 
-    def launch(self, mode: Literal[offline, online, disabled]) -> tuple[int, str]:
+    def launch(self, mode: WandbMode) -> tuple[int, str]:
         """The same command again: exit code and output."""
         shown = io.StringIO()
         options = LaunchOptions(

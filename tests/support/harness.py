@@ -38,6 +38,13 @@ def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
     )
 
 
+def list_imported_modules(statement: str) -> set[str]:
+    """The modules that a fresh process holds after a statement."""
+    code = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT)
+    return set(json.loads(ended.stdout.splitlines()[-1]))
+
+
 def wait_until(condition: Callable[[], bool], seconds: float = LIMIT) -> bool:
     """Poll; false if the time was up first."""
     end = time.monotonic() + seconds

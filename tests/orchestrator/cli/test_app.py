@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.harness import advsweep
-
-
-def imported_by(statement: str) -> set[str]:
-    """The modules that a fresh process holds after a statement."""
-    code = f"import sys, json\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    return set(json.loads(ended.stdout.splitlines()[-1]))
+from tests.support.harness import advsweep, list_imported_modules
 
 
 def test_the_science_imports_neither_ray_nor_wandb_nor_the_orchestrator() -> None:
-    modules = imported_by("import tasks.__main__, tasks.stages.run, tasks.attacks.gradient.craft")
+    modules = list_imported_modules("import tasks.__main__, tasks.stages.run, tasks.attacks.gradient.craft")
     assert {"torch", "tasks.stages.run"} <= modules
     assert not {name for name in modules if name.split(".")[0] in ("ray", "wandb", "orchestrator")}
 
 
 def test_help_and_plans_import_nothing_heavy() -> None:
     heavy = {"torch", "ray", "wandb", "sklearn", "torchvision", "duckdb", "pandas"}
-    assert not heavy & imported_by("import orchestrator.cli.app")
+    assert not heavy & list_imported_modules("import orchestrator.cli.app")
     planning = "from orchestrator.space.space import load; from orchestrator.plan.plan import make_plan"
-    assert not heavy & imported_by(f"{planning}; make_plan(load('digits'), None)")
+    assert not heavy & list_imported_modules(f"{planning}; make_plan(load('digits'), None)")
 
 
 def test_help_names_every_command() -> None:
