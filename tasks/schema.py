@@ -7,10 +7,11 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.kinds import KINDS
+
 VERSION = 1
 """Raised when a column changes its meaning; new columns do not raise it."""
 
-KIND_NAMES = ("train", "prune", "finetune", "adversarial_finetune", "attack")
 RATES = ("clean_accuracy", "robust_accuracy", "attack_success_rate")
 
 
@@ -54,11 +55,11 @@ TRIALS = _document_table(
     ("nonzero_parameters", pa.int64()),
     ("macs", pa.int64()),
     ("inference_seconds", pa.float64()),
-    *((f"{kind}_seconds", pa.float64()) for kind in KIND_NAMES),
+    *((f"{kind}_seconds", pa.float64()) for kind in KINDS),
     ("device", pa.string()),
     ("status", pa.string()),
     ("error", pa.string()),
-    *((f"{kind}_key", pa.string()) for kind in KIND_NAMES),
+    *((f"{kind}_key", pa.string()) for kind in KINDS),
     ("config", pa.string()),
     ("versions", pa.string()),
     ("started_at", pa.timestamp("us", tz="UTC")),

@@ -11,7 +11,8 @@ from tests.support.checkout import ROOT
 from tests.support.imports import read_imports, read_named_modules, read_sources
 
 LAYERS = """
-tasks orchestrator search_spaces errors registry settings keys seeds paths schema metrics fingerprints yaml_files
+tasks orchestrator search_spaces
+errors kinds environment registry settings keys seeds paths schema metrics fingerprints yaml_files
 < storage < data < models < pruning attacks < training < evaluation < trial < stages < tasks.__main__
 < text options space store < results cluster < plan report < status tracking remote
 < run doctor < launch < cli < advsweep

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.space.resources import Resources
 from tasks.errors import UsageError
-from tasks.trial.chain import Kind
+from tasks.kinds import Kind
 
 
 @dataclass(frozen=True)

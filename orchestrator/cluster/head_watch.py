@@ -8,8 +8,6 @@ comes back without its state makes Ray abort the process at once, so a shell wai
 from __future__ import annotations
 
 import contextlib
-import math
-import os
 import socket
 import subprocess
 import threading
@@ -19,7 +17,7 @@ from contextlib import contextmanager
 
 import ray
 
-from tasks.errors import UsageError
+from tasks.environment import read_number
 
 TIMEOUT_VARIABLE = "ADVSWEEP_HEAD_TIMEOUT"
 """Environment variable: seconds for which the head of the cluster may be out of reach."""
@@ -116,13 +114,4 @@ def get_head_timeout() -> float:
 
     :raises UsageError: the environment variable is no such number.
     """
-    text = os.environ.get(TIMEOUT_VARIABLE, "")
-    try:
-        seconds = float(text) if text else DEFAULT_TIMEOUT
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= LONGEST_TIMEOUT:
-        raise UsageError(
-            f"{TIMEOUT_VARIABLE} = {text!r}: is not a number of seconds up to {LONGEST_TIMEOUT:g}, such as 30"
-        )
-    return seconds
+    return read_number(TIMEOUT_VARIABLE, DEFAULT_TIMEOUT, "seconds", positive=True, largest=LONGEST_TIMEOUT)

@@ -13,7 +13,8 @@ from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, inspect_dataset
 from tasks.errors import UsageError
 from tasks.keys import format_canonical_json, format_mapping, hash_json
-from tasks.trial.chain import Kind, Stage, build_chain, make_run_key
+from tasks.kinds import Kind
+from tasks.trial.chain import Stage, build_chain, make_run_key
 from tasks.trial.trial import Trial
 
 PLAN_FORMAT = 1

@@ -10,9 +10,9 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.schedule import estimate_job_seconds, list_schedule
 from orchestrator.store.sweep_store import load_records
 from orchestrator.text import format_duration, format_table
+from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
-from tasks.trial.chain import KINDS
 
 
 def plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[str, Any]:

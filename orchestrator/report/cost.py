@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.store.sweep_store import SweepStore, load_records
+from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore
-from tasks.trial.chain import KINDS
 
 
 @dataclass(frozen=True)

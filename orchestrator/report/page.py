@@ -21,7 +21,7 @@ from orchestrator.report.study import STAGE_NAMES, Study
 from orchestrator.results import verdicts
 from orchestrator.text import format_duration
 from tasks import __version__
-from tasks.trial.chain import MODEL_KINDS
+from tasks.kinds import MODEL_KINDS
 
 
 @dataclass(frozen=True)

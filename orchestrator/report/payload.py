@@ -18,7 +18,7 @@ from orchestrator.report.grouping import choose_groups
 from orchestrator.report.levels import choose_axes
 from orchestrator.report.study import Axis, Configuration, Study, make_sort_key
 from orchestrator.results.tradeoff import format_setting
-from tasks.trial.chain import MODEL_KINDS
+from tasks.kinds import MODEL_KINDS
 
 BINS = 20
 MEASURES = {

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.store.sweep_store import Identity, find_trial, load_records
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
+from tasks.trial.chain import list_own_keys
 
 IDENTITY = ("kind", "version", "seed", "dataset", "data", "model", "settings", "upstream")
 
@@ -32,18 +33,9 @@ def explain_trial(storage: Storage, name: str) -> list[Explanation]:
     sweep, keys, stages = find_trial(storage, name)
     store = StageStore(storage)
     records = load_records(store, store.keys())
-    own = _list_own_stages(keys[-1], stages)
+    own = set(list_own_keys(keys[-1], {key: stage["upstream"] for key, stage in stages.items()}))
     found = [_explain_stage(key, stages[key], records, sweep.sweep_id) for key in keys]
     return [line if line.key in own else replace(line, kind=f"surrogate {line.kind}") for line in found]
-
-
-def _list_own_stages(last: str, stages: Mapping[str, Identity]) -> set[str]:
-    """Keys of the stages that make and attack the trial's own model."""
-    line = {last}
-    while following := stages[last]["upstream"].get("model"):
-        last = following
-        line.add(last)
-    return line
 
 
 def _explain_stage(key: str, identity: Identity, records: Mapping[str, Identity], sweep_id: str) -> Explanation:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.attacks.registry import AIMED, GRADIENT, GRADIENT_FREE, ITERATIVE, LARGE, NOISE, SINGLE
+from tasks.kinds import MODEL_KEYS
 from tasks.trial.row import Row
 
 OK, SUSPICIOUS, NOT_TESTED = "ok", "suspicious", "not tested"
@@ -74,7 +75,7 @@ def _rank_severity(verdict: str) -> int:
 
 def _identify_task(row: Row) -> tuple[object, ...]:
     """The model under attack, and the images."""
-    models = [row[f"{kind}_key"] for kind in ("adversarial_finetune", "finetune", "prune", "train")]
+    models = (row[name] for name in MODEL_KEYS)
     return (next(filter(None, models), None), row["examples"], row["only_correct"], row["attack_eps_space"])
 
 

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings, make_sort_key
+from tasks.kinds import MODEL_KEYS
 from tasks.metrics import compute_wilson
 from tasks.trial.row import Row
 
-MODEL_KEYS = ("adversarial_finetune_key", "finetune_key", "prune_key", "train_key")
-"""The stage that made the attacked model is the first of these."""
 SURVIVORS = f"""
 with cells as (
   select distinct coalesce({", ".join(MODEL_KEYS)}) as model_key, attack_norm, attack_eps, attack_eps_space, attack_key

@@ -19,7 +19,8 @@ from orchestrator.run.job_run import JobResult
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import StorageError
-from tasks.trial.chain import KINDS, Kind, Stage
+from tasks.kinds import KINDS, Kind
+from tasks.trial.chain import Stage
 
 Record = Mapping[str, Any]
 POLL = 0.2

@@ -12,7 +12,7 @@ from enum import Enum
 
 from orchestrator.plan.plan import Job
 from orchestrator.run.failures import FailureKind
-from tasks.trial.chain import Kind
+from tasks.kinds import Kind
 
 
 class JobState(Enum):

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.errors import Problem, list_choices
+from tasks.kinds import KINDS
 from tasks.schema import TRIALS
 from tasks.settings import parse_number
 from tasks.trial.row import Row
 
-SECTIONS = ("seed", "dataset", "model", "train", "prune", "finetune", "adversarial_finetune", "attack")
+SECTIONS = ("seed", "dataset", "model", *KINDS)
 
 ANY = "*"
 

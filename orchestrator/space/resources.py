@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.errors import Problem, UsageError, list_choices
+from tasks.kinds import KINDS, Kind
 from tasks.settings import Number, Settings, describe_problems, unkeyed
-from tasks.trial.chain import KINDS, Kind
 
 
 class Resources(Settings):

@@ -22,6 +22,7 @@ from tasks.data.settings import DatasetSettings
 from tasks.errors import Problem, ProblemsError, UsageError, list_choices
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json
+from tasks.kinds import TRAINING_KINDS
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, describe_problems
@@ -164,7 +165,7 @@ def _check_texts(content: dict[str, Any]) -> Iterator[Problem]:
 def _find_unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
     """Settings that need a validation part, where some variant of the data set has none."""
     share = min(dataset.split.validation for dataset in sections["dataset"][0])
-    for name in ("train", "finetune", "adversarial_finetune"):
+    for name in TRAINING_KINDS:
         for section in sections[name][0]:
             if section is not None and (message := section.validation_problem(share)):
                 yield Problem(name, None, message)

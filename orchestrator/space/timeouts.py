@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.errors import Problem, UsageError, list_choices
+from tasks.kinds import KINDS, Kind
 from tasks.settings import Number
-from tasks.trial.chain import KINDS, Kind
 
 Timeouts = Mapping[Kind, float]
 """Kind of stage -> seconds."""

@@ -14,9 +14,9 @@ from orchestrator.store.heartbeat import RUNNING as BEATING
 from orchestrator.store.heartbeat import Driver, Pulse
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.text import format_duration, format_table
+from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
-from tasks.trial.chain import KINDS
 from tasks.trial.row import Row
 
 RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "some failed"

@@ -18,8 +18,8 @@ from orchestrator.tracking.folder import run_id
 from orchestrator.tracking.pictures import compose_picture
 from tasks import paths
 from tasks.evaluation.preview import load_preview
+from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore
-from tasks.trial.chain import KINDS
 from tasks.trial.row import Row
 
 TRIAL, SWEEP = "trial", "sweep"

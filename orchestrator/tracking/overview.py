@@ -21,9 +21,9 @@ from orchestrator.tracking.content import SWEEP, RunContent, Table
 from orchestrator.tracking.folder import run_id
 from tasks import paths
 from tasks.keys import hash_json
+from tasks.kinds import KINDS
 from tasks.schema import EXAMPLES, HISTORY, TRIALS, read_table
 from tasks.storage.stage_store import StageStore
-from tasks.trial.chain import KINDS
 from tasks.trial.row import Row
 
 LEFT_OUT = ("sweep_id", "space", "config", "versions", "verdicts")

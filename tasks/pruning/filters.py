@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 
 from tasks.errors import StageError
 from tasks.models.build import Normalized
+from tasks.pruning.registry import IMPORTANCES
 from tasks.pruning.settings import PruneSettings
 
 Pruned = dict[str, list[int]]
@@ -48,11 +49,12 @@ def find_convolutions(network: nn.Module, scope: str) -> dict[str, nn.Conv2d]:
 
 
 def score_filters(weight: Tensor, settings: PruneSettings, draw: torch.Generator) -> Tensor:
-    """How much each filter of a convolution matters, float [filters] on the CPU."""
-    if settings.importance == "random":
-        return torch.rand(len(weight), generator=draw)
-    size: Tensor = torch.linalg.vector_norm(weight.flatten(1), ord=1 if settings.importance == "l1" else 2, dim=1)
-    return size.cpu()
+    """How much each filter of a convolution matters, as the settings measure it.
+
+    :param weight: float [filters, ...].
+    :returns: float [filters] on the CPU.
+    """
+    return IMPORTANCES.load(settings.importance)(weight, draw).cpu()
 
 
 def merge_pruned(before: Pruned, more: Pruned) -> Pruned:

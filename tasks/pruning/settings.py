@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from typing_extensions import Self
 
-from tasks.settings import Number, Settings, keyed
+from tasks.pruning.registry import IMPORTANCES
+from tasks.settings import NameOf, Number, Settings, keyed
 
 
 class PruneSettings(Settings):
@@ -16,8 +17,8 @@ class PruneSettings(Settings):
     """Share of the filters of every convolution in scope; rounded to whole filters."""
     scope: str = keyed("all", min_length=1)
     """`all`, or the name of a part of the network such as `layer4`: its convolutions and those below it."""
-    importance: Literal["l1", "l2", "random"] = keyed("l1")
-    """Filters with the smallest norm go first; `random`: by the seed of the trial."""
+    importance: Annotated[str, NameOf(IMPORTANCES)] = keyed("l1")
+    """How much a filter matters: its L1 or L2 norm, or `random`, by the seed of the trial; the smallest go first."""
     mode: Literal["mask", "remove"] = keyed("mask")
     """mask: the filters and their batch norm are set to zero and stay zero; shapes do not change. remove: the channels
     go, with everything that belongs to them, so that the network gets faster; channels that a residual connection

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tasks.errors import UsageError
+from tasks.environment import read_number
 from tasks.fingerprints import cache_folder
 from tasks.paths import make_temporary_name
 
@@ -38,14 +38,9 @@ class NodeCache:
     def of_this_node(cls) -> NodeCache:
         """The cache below `$ADVSWEEP_CACHE`, else the user's cache folder.
 
-        :raises UsageError: its limit is not a number.
+        :raises UsageError: its limit is no number of gigabytes, or more than a petabyte.
         """
-        text = os.environ.get(LIMIT, "")
-        try:
-            limit = float(text) if text else DEFAULT_LIMIT
-            return cls(cache_folder() / "models", int(limit * 1e9))
-        except (ValueError, OverflowError):
-            raise UsageError(f"{LIMIT} = {text!r}: is not a number of gigabytes, such as 10") from None
+        return cls(cache_folder() / "models", int(read_number(LIMIT, DEFAULT_LIMIT, "gigabytes", largest=1e6) * 1e9))
 
     def fetch(self, checksum: str, get: Callable[[], bytes]) -> bytes:
         """The content of this checksum: from here, or from `get`, which is called by one process at a time.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import math
 import os
 import re
 from collections.abc import Callable
@@ -12,7 +11,8 @@ from typing import Any, TypeVar
 
 import tenacity
 
-from tasks.errors import StorageError, StorageGoneError, StorageRefusedError, UsageError
+from tasks.environment import read_number
+from tasks.errors import StorageError, StorageGoneError, StorageRefusedError
 
 TIMEOUT = "ADVSWEEP_STORAGE_TIMEOUT"
 """Environment variable: seconds for which an operation on the storage is tried again."""
@@ -51,14 +51,7 @@ def get_storage_timeout() -> float:
 
     :raises UsageError: the environment variable is no such number.
     """
-    text = os.environ.get(TIMEOUT, "")
-    try:
-        seconds = float(text) if text else DEFAULT_TIMEOUT
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise UsageError(f"{TIMEOUT} = {text!r}: is not a number of seconds, such as 120")
-    return seconds
+    return read_number(TIMEOUT, DEFAULT_TIMEOUT, "seconds")
 
 
 def retry_patiently(call: Callable[..., Result], *arguments: Any, seconds: float, where: str) -> Result:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_mapping, hash_text
+from tasks.kinds import MODEL_KINDS, Kind
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
 from tasks.training.basic import SgdSettings
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.surrogate import SurrogateSettings
 from tasks.trial.trial import Trial, normalize_section
-
-Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]
-
-MODEL_KINDS: tuple[Kind, ...] = ("train", "prune", "finetune", "adversarial_finetune")
-KINDS: tuple[Kind, ...] = (*MODEL_KINDS, "attack")
-"""In the order in which a trial walks them."""
 
 VERSIONS: dict[Kind, int] = {"train": 1, "prune": 1, "finetune": 1, "adversarial_finetune": 1, "attack": 1}
 """Raised when the same settings would give another outcome than before, so that nothing stale is reused."""
@@ -112,7 +107,7 @@ def _make_stage(
 def build_chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
     """The stages of a trial in its canonical form, each after those that it builds on, the attack last.
 
-    Surrogates, which settings name by a property `surrogates`, come first: `main_line` leaves them out.
+    Surrogates, which settings name by a property `surrogates`, come first: `list_own_stages` leaves them out.
     """
     sections = tuple((kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None)
     origin = _Origin(trial.seed, trial.dataset, fingerprint, trial.model)
@@ -183,9 +178,18 @@ def _build_surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, 
 def list_own_stages(chain: Sequence[Stage]) -> list[Stage]:
     """The stages of a chain that make and attack the trial's own model, the attack last."""
     by_key = {stage.key: stage for stage in chain}
-    line = [chain[-1]]
-    while on := line[-1].upstream.get("model"):
-        line.append(by_key[on])
+    return [by_key[key] for key in list_own_keys(chain[-1].key, {key: by_key[key].upstream for key in by_key})]
+
+
+def list_own_keys(last: str, upstream: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Keys of the stages that make and attack the trial's own model, those of surrogates left out.
+
+    :param last: key of the attack, which stands last in the answer too.
+    :param upstream: key of a stage -> role -> key of a stage that it builds on.
+    """
+    line = [last]
+    while before := upstream[line[-1]].get("model"):
+        line.append(before)
     return line[::-1]
 
 

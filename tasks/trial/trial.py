@@ -11,6 +11,7 @@ from typing_extensions import Self
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json, format_mapping, hash_text
+from tasks.kinds import TRAINING_KINDS
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, keyed
@@ -31,7 +32,7 @@ class Trial(Settings):
 
     @model_validator(mode="after")
     def _validation_part_where_it_is_needed(self) -> Self:
-        for kind in ("train", "finetune", "adversarial_finetune"):
+        for kind in TRAINING_KINDS:
             section: TrainSettings | None = getattr(self, kind)
             problem = section.validation_problem(self.dataset.split.validation) if section else None
             if problem:

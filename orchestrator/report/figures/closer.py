@@ -30,7 +30,7 @@ from orchestrator.report.grouping import choose_groups
 from orchestrator.report.payload import build_stage_curves
 from orchestrator.report.study import STAGE_NAMES, Study
 from tasks.evaluation.preview import AMPLIFIED
-from tasks.trial.chain import MODEL_KINDS
+from tasks.kinds import MODEL_KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

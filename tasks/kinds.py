@@ -1,0 +1,16 @@
+"""The kinds of stages, in the order in which a trial walks them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "attack"]
+
+TRAINING_KINDS: tuple[Kind, ...] = ("train", "finetune", "adversarial_finetune")
+"""They run epochs."""
+MODEL_KINDS: tuple[Kind, ...] = ("train", "prune", "finetune", "adversarial_finetune")
+"""They make a model."""
+KINDS: tuple[Kind, ...] = (*MODEL_KINDS, "attack")
+
+MODEL_KEYS = tuple(f"{kind}_key" for kind in reversed(MODEL_KINDS))
+"""Columns of the trials table: the stage that made the attacked model is the first of these that is not null."""

@@ -1,0 +1,1 @@
+"""How much each filter of a convolution matters, one file each."""
