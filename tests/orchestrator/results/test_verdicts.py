@@ -6,17 +6,10 @@ import json
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor, nn
 
 from orchestrator.results.tradeoff import render_tradeoff
 from orchestrator.results.verdicts import NOT_TESTED, OK, SUSPICIOUS, Verdict, annotate_rows, check_rows
-from orchestrator.results.worst_case import list_worst_cases
 from orchestrator.space import space as spaces
-from tasks.attacks.engine.fast_model import freeze_copy
-from tasks.data.images import Images
-from tasks.errors import UsageError
-from tasks.evaluation.gradient_check import check_gradients
 from tasks.trial.chain import build_chain
 from tests.conftest import CONFIG
 from tests.support.rows import ifgsm, row
@@ -76,49 +69,6 @@ def test_a_targeted_attack_is_no_measure_of_an_untargeted_one() -> None:
     assert of("more budget >= less", check_rows([ifgsm("8/255", 10, 200), aimed])) == {NOT_TESTED}
 
 
-class Saturated(nn.Module):
-    """A planted fault: logits so large that the softmax has no gradient left."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return 1e6 * pixels.flatten(1)[:, :4]
-
-
-class Shattered(nn.Module):
-    """A planted fault: rounding, whose gradient is zero nearly everywhere."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return torch.round(pixels * 16).flatten(1)[:, :4]
-
-
-class Noisy(nn.Module):
-    """A planted fault: another answer each time."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        clean = pixels.flatten(1)[:, :4]
-        return clean + 0.1 * torch.randn_like(clean)
-
-
-class Sound(nn.Module):
-    """Nothing wrong with it."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return pixels.flatten(1)[:, :4]
-
-
-@pytest.mark.parametrize(
-    ("model", "masked", "deterministic"),
-    [(Saturated(), True, True), (Shattered(), True, True), (Noisy(), False, False), (Sound(), False, True)],
-    ids=lambda value: type(value).__name__,
-)
-def test_planted_faults_show_in_the_health_of_a_model(model: nn.Module, masked: bool, deterministic: bool) -> None:
-    draw = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (64, 1, 8, 8), generator=draw, dtype=torch.uint8)
-    labels = model(pixels.float() / 255).argmax(1) if deterministic else torch.zeros(64, dtype=torch.int64)
-    found = check_gradients(freeze_copy(model), Images(pixels, labels, tuple("abcd")))
-    assert (found["zero_gradients"] > 0.5 * found["gradient_images"]) is masked
-    assert found["deterministic"] is deterministic
-
-
 def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
     rows = annotate_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200), ifgsm("2/255", 20, 900)])
     by_steps = {(entry["attack_eps"], entry["attack_steps"]): entry for entry in rows}
@@ -138,45 +88,9 @@ def test_transfer_is_held_against_whatever_knows_the_model() -> None:
     assert of("white-box >= transfer", check_rows([noise, transferred])) == {NOT_TESTED}
 
 
-def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> None:
-    plain, longer = row({"name": "fgsm", "eps": "8/255"}, 500), row({"name": "fgsm", "eps": "8/255"}, 300)
-    settings = json.loads(longer["config"])
-    settings["train"]["epochs"] = 99
-    longer |= {"config": json.dumps(settings), "adversarial_finetune_key": "f" * 64}
-    found = [
-        [entry["adversarial_finetune_key"], "linf", 8 / 255, "pixels", 1, 1000, entry["robust_correct"]]
-        for entry in (plain, longer)
-    ]
-    columns, lines = list_worst_cases([plain, longer], found)
-    named = [dict(zip(columns, line, strict=True)) for line in lines]
-    assert {(entry["train.epochs"], entry["examples"], entry["robust_correct"]) for entry in named} == {
-        (json.loads(plain["config"])["train"]["epochs"], 1000, 500),
-        (99, 1000, 300),
-    }
-
-
-def test_a_long_table_is_cut_and_says_so() -> None:
-    rows = [ifgsm(f"{eps}/255", 10, 400) for eps in range(1, 6)]
-    assert len(render_tradeoff(rows, 3).splitlines()) == len(render_tradeoff(rows).splitlines()) - 1
-    assert render_tradeoff(rows, 3).endswith("... and 2 more configurations")
-    assert "more configurations" not in render_tradeoff(rows, 5)
-
-
 def test_models_are_never_mixed() -> None:
     other = spaces.build("test", "test", {**CONFIG, "seed": 5, "attack": {"name": "fgsm", "eps": "8/255"}})
     stages = build_chain(other.trials[0], "0" * 64)
     weak = row({"name": "fgsm", "eps": "8/255"}, 100)
     weak |= {f"{stage.kind}_key": stage.key for stage in stages}
     assert SUSPICIOUS not in of("iterative >= single step", check_rows([ifgsm("8/255", 10, 600), weak]))
-
-
-def test_verify_adds_the_cells_that_make_every_check_possible() -> None:
-    plain = spaces.load("smoke", ["prune=null"])
-    more = spaces.load("smoke", ["prune=null"], verify=True)
-    added = {trial.attack.method.name for trial in more.trials} - {trial.attack.method.name for trial in plain.trials}
-    assert added == {"uniform", "square"}
-    assert any(trial.attack.surrogate for trial in more.trials)
-    assert any((trial.attack.method.eps or 0) >= 0.5 for trial in more.trials)
-    assert {trial.trial_id for trial in plain.trials} < {trial.trial_id for trial in more.trials}
-    with pytest.raises(UsageError, match="needs an iterative attack"):
-        spaces.load("smoke", ["attack={name: fgsm, eps: 8/255}"], verify=True)

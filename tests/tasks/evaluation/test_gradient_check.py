@@ -1,0 +1,54 @@
+"""Models with planted faults: no gradients, shattered gradients, another answer each time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tasks.attacks.engine.fast_model import freeze_copy
+from tasks.data.images import Images
+from tasks.evaluation.gradient_check import check_gradients
+
+
+class Saturated(nn.Module):
+    """A planted fault: logits so large that the softmax has no gradient left."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return 1e6 * pixels.flatten(1)[:, :4]
+
+
+class Shattered(nn.Module):
+    """A planted fault: rounding, whose gradient is zero nearly everywhere."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.round(pixels * 16).flatten(1)[:, :4]
+
+
+class Noisy(nn.Module):
+    """A planted fault: another answer each time."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        clean = pixels.flatten(1)[:, :4]
+        return clean + 0.1 * torch.randn_like(clean)
+
+
+class Sound(nn.Module):
+    """Nothing wrong with it."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.flatten(1)[:, :4]
+
+
+@pytest.mark.parametrize(
+    ("model", "masked", "deterministic"),
+    [(Saturated(), True, True), (Shattered(), True, True), (Noisy(), False, False), (Sound(), False, True)],
+    ids=lambda value: type(value).__name__,
+)
+def test_planted_faults_show_in_the_health_of_a_model(model: nn.Module, masked: bool, deterministic: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (64, 1, 8, 8), generator=draw, dtype=torch.uint8)
+    labels = model(pixels.float() / 255).argmax(1) if deterministic else torch.zeros(64, dtype=torch.int64)
+    found = check_gradients(freeze_copy(model), Images(pixels, labels, tuple("abcd")))
+    assert (found["zero_gradients"] > 0.5 * found["gradient_images"]) is masked
+    assert found["deterministic"] is deterministic
