@@ -20,6 +20,15 @@ FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
 WandbMode = Literal["offline", "online", "disabled"]
 
 DEFAULT_STORAGE = "results"
+
+
+def read_folder(text: str) -> Path:
+    """A folder as it was written. An empty one, as an unset variable of a shell is, would be the working directory."""
+    if not text.strip():
+        raise typer.BadParameter("is empty; is a variable of the shell unset? Write `.` for the working directory")
+    return Path(text)
+
+
 SpaceOption = Annotated[str, typer.Option("--space", help="A shipped space (see `advsweep spaces`) or a YAML file.")]
 SetOption = Annotated[
     Sequence[str],
@@ -29,7 +38,10 @@ StorageOption = Annotated[
     str, typer.Option(envvar="ADVSWEEP_STORAGE", help="Folder or URI that keeps stages and results.")
 ]
 DataDirOption = Annotated[
-    Path | None, typer.Option(envvar="ADVSWEEP_DATA_DIR", help="Root of the data sets that live on disk.")
+    Path | None,
+    typer.Option(
+        envvar="ADVSWEEP_DATA_DIR", parser=read_folder, metavar="DIR", help="Root of the data sets that live on disk."
+    ),
 ]
 VerifyOption = Annotated[
     bool, typer.Option("--verify", help="Add attacks that make more checks of the numbers possible.")

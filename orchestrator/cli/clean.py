@@ -10,7 +10,9 @@ from orchestrator.options import DEFAULT_STORAGE, StorageOption
 
 def clean(
     storage: StorageOption = DEFAULT_STORAGE,
-    forget: Annotated[Sequence[str], typer.Option(help="A sweep that is to go too; may be given often.")] = (),
+    forget: Annotated[
+        Sequence[str], typer.Option(help="The whole id of a sweep that is to go too; may be given often.")
+    ] = (),
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Show what no sweep refers to and its size, and remove it once confirmed."""
@@ -20,7 +22,7 @@ def clean(
     from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)
-    found = find_leftovers(opened, [find_sweep(opened, name).sweep_id for name in forget])
+    found = find_leftovers(opened, [find_sweep(opened, name, whole=True).sweep_id for name in forget])
     if not found:
         typer.echo("nothing to remove")
         return

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import TrialArgument
-from orchestrator.options import DEFAULT_STORAGE, DataDirOption, StorageOption
+from orchestrator.options import DEFAULT_STORAGE, DataDirOption, StorageOption, read_folder
 
 
 def export(
     trial: TrialArgument,
-    out: Annotated[Path, typer.Option(help="Folder that is made.")],
+    out: Annotated[Path, typer.Option(parser=read_folder, metavar="DIR", help="Folder that is made.")],
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import JsonOption
-from orchestrator.options import DEFAULT_STORAGE, StorageOption
+from orchestrator.options import DEFAULT_STORAGE, StorageOption, read_folder
 
 
 def report(
@@ -15,9 +15,17 @@ def report(
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: Annotated[
         Path | None,
-        typer.Option(envvar="ADVSWEEP_DATA_DIR", help="Root of the data sets, for the names of classes; else numbers."),
+        typer.Option(
+            envvar="ADVSWEEP_DATA_DIR",
+            parser=read_folder,
+            metavar="DIR",
+            help="Root of the data sets, for the names of classes; else numbers.",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder; default: the first sweep's own folder report/.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=read_folder, metavar="DIR", help="Folder; default: the first sweep's own folder report/."),
+    ] = None,
     formats: Annotated[
         str, typer.Option(help="Formats of the figures, with commas between: svg, pdf, png.")
     ] = "svg,pdf,png",

@@ -14,7 +14,7 @@ from orchestrator.text import format_table
 def render_job_table(address: str, sweep: str | None, *, as_json: bool) -> str:
     """The newest job of each sweep of a cluster, or of one sweep."""
     jobs = RayJobs(parse_address(address))
-    found = [jobs.find(sweep)] if sweep else jobs.all()
+    found = [jobs.find(sweep)] if sweep is not None else jobs.all()
     if as_json:
         return json.dumps([asdict(job) | {"progress": find_last_line(jobs.log(job.id))} for job in found], indent=1)
     if not found:

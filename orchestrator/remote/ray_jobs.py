@@ -15,7 +15,8 @@ from typing import Any
 
 from orchestrator.cluster.address import Address, AddressKind, check_answers
 from orchestrator.remote.submission import JobSubmission
-from tasks.errors import UsageError, list_choices
+from orchestrator.store.identifiers import resolve_id
+from tasks.errors import UsageError
 
 SWEEP, STORAGE = "advsweep_sweep", "advsweep_storage"
 """What a job's metadata tell of it."""
@@ -91,17 +92,10 @@ class RayJobs:
     def find(self, name: str) -> SweepJob:
         """The newest job of a sweep, by its id or the beginning of it.
 
-        :raises UsageError: there is none, or several sweeps begin so.
+        :raises UsageError: the name is blank, there is none, or several sweeps begin so.
         """
-        known = self.all()
-        found = [job for job in known if job.sweep_id == name] or [j for j in known if j.sweep_id.startswith(name)]
-        if len(found) == 1:
-            return found[0]
-        names = [job.sweep_id for job in (found or known)]
-        if found:
-            raise UsageError(f"several sweeps at {self._address.text} begin with {name!r}: {', '.join(names)}")
-        there = list_choices(names, name) if names else "it has run none"
-        raise UsageError(f"{self._address.text} has no job of a sweep {name!r}; {there}")
+        known = {job.sweep_id: job for job in self.all()}
+        return known[resolve_id(name, known, "sweep", f"among the jobs of {self._address.text}")]
 
     def info(self, job: str) -> SweepJob:
         """How a job is now."""

@@ -34,7 +34,9 @@ class Watch:
 
         :raises UsageError: there is no sweep of that name.
         """
-        names = [find_sweep(self._storage, self._name).sweep_id] if self._name else list_sweeps(self._storage)
+        names = (
+            [find_sweep(self._storage, self._name).sweep_id] if self._name is not None else list_sweeps(self._storage)
+        )
         return [collect_facts(self._storage, name, self._pulse) for name in names]
 
     def goes_on(self, facts: Sequence[Mapping[str, Any]]) -> bool:

@@ -10,13 +10,15 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.store.identifiers import resolve_id
 from tasks import paths
-from tasks.errors import CorruptArtifactError, UsageError, list_choices
+from tasks.errors import CorruptArtifactError, UsageError
 from tasks.schema import TRIALS, read_table
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
@@ -118,22 +120,15 @@ def list_sweeps(storage: Storage) -> list[str]:
     return [name for name in storage.names(paths.SWEEPS) if SweepStore(storage, name).exists]
 
 
-def find_sweep(storage: Storage, name: str) -> SweepStore:
+def find_sweep(storage: Storage, name: str, *, whole: bool = False) -> SweepStore:
     """The sweep with this id, or the only one whose id begins so.
 
-    :raises UsageError: there is none, or there are several; the message lists them.
+    :param whole: take no beginning of an id.
+    :raises UsageError: the name is blank, or there is none, or there are several; the message lists them.
     """
-    known = list_sweeps(storage)
-    found = [sweep for sweep in known if sweep == name] or [sweep for sweep in known if sweep.startswith(name)]
-    if len(found) == 1:
-        return SweepStore(storage, found[0])
-    if found:
-        raise UsageError(f"several sweeps in {redact_uri(storage.uri)} begin with {name!r}: {', '.join(found)}")
-    if not known:
-        raise UsageError(
-            f"there is no sweep in {redact_uri(storage.uri)}; `advsweep launch` makes one, --storage names another"
-        )
-    raise UsageError(f"there is no sweep {name!r} in {redact_uri(storage.uri)}; {list_choices(known, name)}")
+    none = "; `advsweep launch` makes one, --storage names another"
+    place = f"in {redact_uri(storage.uri)}"
+    return SweepStore(storage, resolve_id(name, list_sweeps(storage), "sweep", place, none=none, whole=whole))
 
 
 def load_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
@@ -175,20 +170,10 @@ def find_trial(storage: Storage, name: str) -> tuple[SweepStore, list[str], Mapp
     """The sweep of a trial, the keys of its stages, and the identities of all stages of that sweep.
 
     :param name: a trial id, or the beginning of one.
-    :raises UsageError: no trial begins so, or several do.
+    :raises UsageError: the name is blank, no trial begins so, or several do.
     """
-    found = []
-    for sweep_id in list_sweeps(storage):
-        sweep = SweepStore(storage, sweep_id)
-        plan = sweep.plan()
-        found += [(sweep, trial, plan["stages"]) for trial in plan["trials"] if trial["trial_id"].startswith(name)]
-    ids = sorted({trial["trial_id"] for _, trial, _ in found})
-    if not ids:
-        raise UsageError(
-            f"no sweep in {redact_uri(storage.uri)} has a trial {name!r}; `advsweep results SWEEP --sql` lists them"
-        )
-    if len(ids) > 1:
-        listed = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-        raise UsageError(f"{len(ids)} trials begin with {name!r}: {listed}")
-    sweep, trial, stages = found[-1]
-    return sweep, trial["stages"], stages
+    plans = [(sweep, sweep.plan()) for sweep in map(partial(SweepStore, storage), list_sweeps(storage))]
+    owners = {trial["trial_id"]: (sweep, trial, plan) for sweep, plan in plans for trial in plan["trials"]}
+    none = ": there is no sweep in it; `advsweep launch` makes one, --storage names another"
+    sweep, trial, plan = owners[resolve_id(name, owners, "trial", f"in {redact_uri(storage.uri)}", none=none)]
+    return sweep, trial["stages"], plan["stages"]

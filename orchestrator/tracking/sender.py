@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import filelock
 
+from orchestrator.processes import start_python
 from orchestrator.tracking.folder import WandbFolder, run_id
 from orchestrator.tracking.server import redact_key, redact_url
 
@@ -86,14 +86,15 @@ class Sender:
     def _batch(self, keys: Sequence[str], end: float) -> Sent:
         folders = [folder for key in keys if (folder := self._folder.run_folder(key))]
         logs = set(self._logs())
-        with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "wandb", "sync", "--yes", "--include-synced", *map(str, folders)],
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="advsweep-") as elsewhere:
+            process = start_python(
+                "wandb",
+                ["sync", "--yes", "--include-synced", *map(str, folders)],
+                folder=Path(elsewhere),  # in the storage there may be modules and settings of a stranger
+                environment=_build_environment(self._folder),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_build_environment(self._folder),
-                cwd=self._folder.path,
                 start_new_session=True,
             )
             in_time = self._waited(process, end)

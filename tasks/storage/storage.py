@@ -138,9 +138,12 @@ def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
     """The storage at a path or URI; nothing is created or asked.
 
     :param established: it was there before: should a local folder be missing now, it is away, and waited for.
-    :raises UsageError: no filesystem goes with the URI, it holds a secret, or a file stands where a folder is meant.
+    :raises UsageError: no filesystem goes with the URI, it holds a secret, it is blank, or a file stands
+        where a folder is meant.
     """
     text, seconds = str(uri), get_storage_timeout()
+    if not text.strip():
+        raise UsageError("--storage: is empty; is a variable of the shell unset? Write `.` for the working directory")
     if is_uri(text) and not text.startswith("file://"):
         filesystem, root = open_uri(text)
         return Storage(text, ObjectStore(filesystem, root), seconds)

@@ -222,7 +222,10 @@ def test_clean_removes_only_what_no_sweep_refers_to(finished: tuple[Path, Path, 
     advsweep("clean", "--storage", storage, "--yes")
     assert not stray.exists()
     assert artifacts(storage) == artifacts(finished[0])
-    advsweep("clean", "--storage", storage, "--forget", "small", "--yes")
+    (sweep,) = (path.name for path in (storage / "sweeps").iterdir())
+    advsweep("clean", "--storage", storage, "--forget", "small", "--yes", code=2)
+    assert artifacts(storage) == artifacts(finished[0]), "only a whole id is forgotten"
+    advsweep("clean", "--storage", storage, "--forget", sweep, "--yes")
     assert not list((storage / "stages").iterdir())
 
 

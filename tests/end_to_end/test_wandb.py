@@ -29,6 +29,7 @@ from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
 from tests.conftest import SMALL_SPACE
 from tests.support.finished_sweep import finish, remote_storage
+from tests.support.harness import advsweep
 from tests.support.wandb_files import Run, read_run
 from tests.support.wandb_stub import KEY, Fault, Stub
 
@@ -179,6 +180,30 @@ def test_an_online_launch_sends_everything_once(sweep: Sweep, stub: Stub) -> Non
     assert (stub.operations, {name: stub.history(name) for name in stub.runs}) == (asked, lines)
     assert sweep.files() == before
     assert not stub.unknown
+
+
+@pytest.mark.parametrize("command", ["wandb sync", "launch --wandb online"])
+def test_what_lies_beside_the_runs_is_not_imported_and_sees_no_key(
+    command: str, sweep: Sweep, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither modules of a stranger nor settings of W&B that name the stranger's server."""
+    folder, mark = WandbFolder(sweep.store).path, tmp_path / "ran"
+    for name in ("random.py", "sitecustomize.py", "wandb/__init__.py", "wandb/random.py"):
+        (folder / name).write_text(f"import os\nopen({str(mark)!r}, 'w').write(os.environ['WANDB_API_KEY'])\n")
+    (tmp_path / "settings").write_text(f"[default]\nbase_url = {stub.url}\n")
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+    monkeypatch.delenv("WANDB_BASE_URL")
+    where: list[str | Path] = ["--storage", sweep.storage]
+    with Stub() as stranger:
+        (folder / "wandb" / "settings").write_text(f"[default]\nbase_url = {stranger.url}\n")
+        if command == "wandb sync":
+            advsweep("wandb", "sync", sweep.store.sweep_id, *where)
+        else:
+            overrides = [word for override in GRID for word in ("--set", override)]
+            advsweep("launch", "--space", sweep.space, *where, *overrides, "--wandb", "online", "--project", "robust")
+        assert not stranger.operations
+    assert not mark.exists()
+    assert stub.runs.keys() >= sweep.ids()
 
 
 FAULTS = {

@@ -373,4 +373,4 @@ def test_two_trials_compare_image_by_image(sweep: SweepStore) -> None:
     assert robust["p"] < 0.001
     lines = advsweep("compare", strong["trial_id"], strong["trial_id"], "--storage", storage).stdout
     assert "noise" in lines
-    assert "no sweep in" in advsweep("compare", "ffff", "0000", "--storage", storage, code=2).stderr
+    assert "there is no trial 'ffff'" in advsweep("compare", "ffff", "0000", "--storage", storage, code=2).stderr

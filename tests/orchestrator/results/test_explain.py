@@ -78,5 +78,5 @@ def test_another_version_and_other_data_are_named(storage: Storage, monkeypatch:
 
 def test_an_unknown_trial_is_said(storage: Storage) -> None:
     planned(storage)
-    with pytest.raises(UsageError, match=r"no sweep in .* has a trial 'zz'"):
+    with pytest.raises(UsageError, match=r"there is no trial 'zz' in "):
         explain_trial(storage, "zz")

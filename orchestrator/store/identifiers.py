@@ -1,0 +1,40 @@
+"""Sweeps and trials as users name them: by an id, or by the beginning of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tasks.errors import UsageError, list_choices
+
+MOST_SHOWN = 5
+"""Ids that a message lists."""
+
+
+def resolve_id(name: str, known: Iterable[str], kind: str, place: str, *, none: str = "", whole: bool = False) -> str:
+    """The id that is meant by a name: the same, or the only one that begins so.
+
+    :param kind: `sweep` or `trial`, for messages.
+    :param place: where they are, for messages, such as `in results`.
+    :param none: what to do where there are none at all.
+    :param whole: take no beginning: the id decides what is removed.
+    :raises UsageError: the name is blank, as an unset variable of a shell is; or none or several ids are meant.
+    """
+    ids = list(dict.fromkeys(known))
+    if not name.strip():
+        raise UsageError(f"the id of a {kind} is empty: is a variable of the shell unset?")
+    if name in ids:
+        return name
+    found = [] if whole else [each for each in ids if each.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{len(found)} {kind}s {place} begin with {name!r}: {_list_some(found)}")
+    if not ids:
+        raise UsageError(f"there is no {kind} {name!r} {place}{none}")
+    beginning = "; a whole id is wanted here" if whole and any(each.startswith(name) for each in ids) else ""
+    choices = list_choices(ids, name) if len(ids) <= MOST_SHOWN or kind == "sweep" else f"it has {len(ids)} others"
+    raise UsageError(f"there is no {kind} {name!r} {place}{beginning}; {choices}")
+
+
+def _list_some(ids: list[str]) -> str:
+    return ", ".join(sorted(ids)[:MOST_SHOWN]) + (", ..." if len(ids) > MOST_SHOWN else "")

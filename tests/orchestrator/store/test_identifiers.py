@@ -1,0 +1,116 @@
+"""Which sweep or trial is meant; an empty name, as an unset variable of a shell is, means none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.plan.plan import make_plan, plan_text
+from orchestrator.remote.ray_jobs import RayJobs, SweepJob
+from orchestrator.space.space import build
+from orchestrator.store.identifiers import resolve_id
+from orchestrator.store.sweep_store import SweepStore
+from tasks.errors import UsageError
+from tasks.storage.storage import open_storage
+from tests.conftest import CONFIG
+from tests.support.commands import run_command
+
+BLANK = ["", " ", "\t", "\n"]
+COMMANDS = {
+    "status": ["status", "{}"],
+    "status --watch": ["status", "{}", "--watch"],
+    "logs": ["logs", "{}"],
+    "results": ["results", "{}"],
+    "results --sql": ["results", "{}", "--sql", "select 1"],
+    "report": ["report", "{}"],
+    "report of two": ["report", "only", "{}"],
+    "compare first": ["compare", "{}", "0"],
+    "compare second": ["compare", "0", "{}"],
+    "explain": ["explain", "{}"],
+    "export": ["export", "{}", "--out", "model"],
+    "clean --forget": ["clean", "--yes", "--forget", "{}"],
+    "wandb sync": ["wandb", "sync", "{}"],
+    "wandb report": ["wandb", "report", "{}"],
+}
+"""Every command that takes the id of a sweep or trial of a storage."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A storage with one sweep of one trial and a stage of it, beside which the commands run."""
+    monkeypatch.chdir(tmp_path)
+    storage = open_storage(tmp_path / "storage")
+    plan = make_plan(build("only", "only", CONFIG), None)
+    storage.write(SweepStore(storage, plan.sweep_id).path("plan.json"), plan_text(plan))
+    storage.write(f"stages/{plan.trials[0].chain[0].key}/stage.json", b"{}")
+    return tmp_path / "storage"
+
+
+def list_files(folder: Path) -> list[str]:
+    return sorted(str(file) for file in folder.parent.rglob("*"))
+
+
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_blank_id_is_refused_and_nothing_is_written_or_removed(folder: Path, command: str, blank: str) -> None:
+    before = list_files(folder)
+    ended = run_command(*(word.format(blank) for word in COMMANDS[command]), "--storage", folder)
+    assert ended.code == 2, ended
+    assert "is empty: is a variable of the shell unset?" in ended.err or "there is no" in ended.err
+    if command not in ("compare second", "report of two"):
+        assert ended.err.startswith("error: the id of a ")
+    assert list_files(folder) == before
+
+
+def test_what_is_forgotten_is_named_whole(folder: Path) -> None:
+    (sweep,) = (path.name for path in (folder / "sweeps").iterdir())
+    before = list_files(folder)
+    for beginning in (sweep[0], sweep[:-1], "only"):
+        ended = run_command("clean", "--yes", "--forget", beginning, "--storage", folder)
+        assert (ended.code, list_files(folder)) == (2, before)
+        assert f"a whole id is wanted here; choose from {sweep}" in ended.err
+    assert run_command("clean", "--yes", "--forget", sweep, "--storage", folder).code == 0
+    assert not (folder / "sweeps" / sweep).exists()
+
+
+def test_a_beginning_that_fits_one_id_means_it() -> None:
+    known = ["digits-1a", "digits-2b", "mnist-3c", "mnist"]
+    assert resolve_id("mnist", known, "sweep", "in x") == "mnist"
+    assert resolve_id("digits-2", known, "sweep", "in x") == "digits-2b"
+    with pytest.raises(UsageError, match=r"2 sweeps in x begin with 'digits': digits-1a, digits-2b"):
+        resolve_id("digits", known, "sweep", "in x")
+    with pytest.raises(UsageError, match=r"there is no sweep 'mnits' in x; .* did you mean 'mnist'"):
+        resolve_id("mnits", known, "sweep", "in x")
+    with pytest.raises(UsageError, match=r"there is no trial .a. in x; run one"):
+        resolve_id("a", [], "trial", "in x", none="; run one")
+
+
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+def test_the_job_of_a_blank_sweep_is_none(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`stop`, `logs --address` and `status --address` ask for a job by this."""
+    jobs = RayJobs.__new__(RayJobs)
+    monkeypatch.setattr(jobs, "_address", type("At", (), {"text": "http://head:8265"})(), raising=False)
+    monkeypatch.setattr(jobs, "all", lambda: [SweepJob("id", "digits-1a", "", "RUNNING", 0.0, None, None, "")])
+    assert jobs.find("digits").id == "id"
+    with pytest.raises(UsageError, match="the id of a sweep is empty"):
+        jobs.find(blank)
+
+
+@pytest.mark.parametrize("command", [["launch", "--space", "smoke"], ["status"], ["clean", "--yes"], ["doctor"]])
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+def test_a_blank_storage_is_not_the_working_directory(folder: Path, command: list[str], blank: str) -> None:
+    before = list_files(folder)
+    ended = run_command(*command, "--storage", blank)
+    assert ended.code == 2 or command == ["doctor"], ended
+    assert "--storage: is empty" in ended.err + ended.out
+    assert list_files(folder) == before
+
+
+@pytest.mark.parametrize("option", ["--out", "--data-dir"])
+def test_a_blank_folder_is_not_the_working_directory(folder: Path, option: str) -> None:
+    before = list_files(folder)
+    ended = run_command("report", "only", option, "", "--storage", folder)
+    assert ended.code == 2
+    assert "is empty" in ended.err
+    assert list_files(folder) == before
