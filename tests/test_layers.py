@@ -14,7 +14,7 @@ LAYERS = """
 tasks orchestrator search_spaces
 errors kinds environment registry settings keys seeds paths schema metrics fingerprints yaml_files
 < storage < data < models < pruning attacks < training < evaluation < trial < stages < tasks.__main__
-< text options space store < results cluster < plan report < status tracking remote
+< text options processes space store < results cluster < plan report < status tracking remote
 < run doctor < launch < cli < advsweep
 """  # from the ground
 FLOOR = {room: floor for floor, layer in enumerate(LAYERS.split("<")) for room in layer.split()}

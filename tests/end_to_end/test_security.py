@@ -233,11 +233,11 @@ HOSTILE = ["../../etc", "..", "/etc/passwd", "honest/../../..", "", "a\0b", "swe
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_sweep_or_trial_that_is_a_path_is_none(storage: Storage, name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no sweep|the id of a sweep is empty"):
+    with pytest.raises(UsageError, match=r"there is no sweep|the id of a sweep is empty"):
         find_sweep(storage, name)
-    with pytest.raises(UsageError, match="there is no trial|the id of a trial is empty"):
+    with pytest.raises(UsageError, match=r"there is no trial|the id of a trial is empty"):
         find_trial(storage, name)
-    with pytest.raises(UsageError, match="there is no trial|the id of a trial is empty"):
+    with pytest.raises(UsageError, match=r"there is no trial|the id of a trial is empty"):
         export_trial(storage, name, tmp_path / "out", None)
 
 
