@@ -67,4 +67,4 @@ def _alone(stage: Stage, jobs: list[Job], records: Records) -> float:
 
 
 def _steps(stage: Stage) -> int:
-    return max(1, cast(AttackSettings, stage.settings).method.label_steps)
+    return max(1, cast(AttackSettings, stage.settings).method.reported_steps)

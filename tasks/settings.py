@@ -175,7 +175,8 @@ class ByName:
     The classes are looked up when a value is validated, so that a class which is registered later is known at once.
     """
 
-    def __init__(self, registry: Registry[type[Settings]]) -> None:
+    def __init__(self, registry: Registry[Any]) -> None:
+        """:param registry: of settings classes."""
         self.registry = registry
         self._built: tuple[int, TypeAdapter[Any]] | None = None
         """The validator of all classes, and the revision of the registry that it was built from."""

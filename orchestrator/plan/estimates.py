@@ -29,7 +29,7 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
     settings = stage.settings
     if isinstance(settings, AttackSettings):
         images = min(settings.examples or data.test_images, data.test_images)
-        return max(LEAST_WORK, (1 + settings.method.passes) * images / 1000)
+        return max(LEAST_WORK, (1 + settings.method.expected_passes) * images / 1000)
     if isinstance(settings, TrainSettings):
         return max(LEAST_WORK, settings.epochs * _count_passes(settings) * data.train_images / 1000)
     return LEAST_WORK
@@ -38,7 +38,7 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
 def _count_passes(settings: TrainSettings) -> float:
     if not isinstance(settings, AdversarialFinetuneSettings) or settings.attack is None:
         return 3.0
-    return settings.attack.passes + 3.0 * ((settings.weight < 1) + (settings.weight > 0))
+    return settings.attack.expected_passes + 3.0 * ((settings.weight < 1) + (settings.weight > 0))
 
 
 @dataclass(frozen=True)

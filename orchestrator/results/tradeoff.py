@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
 from orchestrator.text import format_percent, format_table
 from tasks.trial.row import Row
 
@@ -57,7 +58,7 @@ def group_cells(rows: Sequence[Row]) -> list[Cell]:
 
 
 def _find_worst(found: Sequence[str | None]) -> str:
-    return next((verdict for verdict in ("suspicious", "ok", "not tested") if verdict in found), "-")
+    return next((verdict for verdict in (SUSPICIOUS, OK, NOT_TESTED) if verdict in found), "-")
 
 
 def find_varying_axes(found: Sequence[Cell]) -> list[str]:

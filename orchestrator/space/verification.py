@@ -1,7 +1,8 @@
 """The cells that `--verify` adds to a space, so that more checks of its numbers are possible.
 
 They stand beside the hardest white-box attack of the space: the same with twice the steps, with a budget at which any
-image can be erased, one step alone, uniform noise, Square, and a transfer from the same model with another seed.
+image can be erased, a transfer from the same model with another seed, and every attack that is registered with a
+`probe`: one step alone, noise, and one without gradients.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.space.grid import GRID, expand_variants
-from tasks.attacks.registry import ITERATIVE, LARGE
+from tasks.attacks.base import ERASING_EPS, TargetedSettings
+from tasks.attacks.registry import list_attacks
 from tasks.errors import UsageError
 from tasks.evaluation.settings import AttackSettings
 
-QUERIES = 500
-"""Of Square, which looks at one image again and again: enough to notice masked gradients, not to measure robustness."""
 OTHER_SEED = 1_000_003
 """Of the surrogate: no replicate has it."""
 
@@ -27,7 +27,11 @@ def with_verification(content: dict[str, Any]) -> dict[str, Any]:
     :raises UsageError: the space has no iterative white-box attack to stand beside.
     """
     base = _find_hardest(content)
-    return {**content, "attack": {GRID: [content["attack"], *_list_cells(base, content)]}}
+    cells = [*_list_probes(base), *_list_variants(base)]
+    surrogate = _make_surrogate(content)
+    if surrogate is not None:
+        cells.append({**base.document(), "surrogate": surrogate})
+    return {**content, "attack": {GRID: [content["attack"], *cells]}}
 
 
 def _find_hardest(content: dict[str, Any]) -> AttackSettings:
@@ -37,30 +41,41 @@ def _find_hardest(content: dict[str, Any]) -> AttackSettings:
             settings = AttackSettings.model_validate(raw)
         except ValidationError:
             continue  # the space is validated whole afterwards, with every mistake named
-        if settings.method.name in ITERATIVE and settings.method.eps and settings.surrogate is None:
+        if _is_comparable(settings):
             found.append(settings)
     if not found:
-        raise UsageError(f"--verify needs an iterative attack in the space: one of {', '.join(ITERATIVE)}")
-    return max(found, key=lambda settings: (settings.method.eps or 0.0, settings.method.label_steps))
+        names = [name for name, attack in list_attacks().items() if attack.is_iterative_white_box()]
+        raise UsageError(f"--verify needs an iterative attack without a target in the space: one of {', '.join(names)}")
+    return max(found, key=lambda settings: (settings.method.eps or 0.0, settings.method.reported_steps))
 
 
-def _list_cells(base: AttackSettings, content: dict[str, Any]) -> list[dict[str, Any]]:
-    document = base.document()
-    plain: dict[str, Any] = {"norm": base.method.norm, "eps": base.method.eps, "examples": base.examples}
-    plain |= {"only_correct": base.only_correct, "eps_space": base.eps_space}
-    cells: list[dict[str, Any]] = [
-        {**plain, "name": "fgsm"},
-        {**plain, "name": "uniform", "draws": 10},
-        {**plain, "name": "square", "steps": QUERIES},
+def _is_comparable(settings: AttackSettings) -> bool:
+    """Whether weaker attacks can be held against this one."""
+    method = settings.method
+    targeted = isinstance(method, TargetedSettings) and method.targeted
+    return method.is_iterative_white_box() and bool(method.eps) and settings.surrogate is None and not targeted
+
+
+def _list_probes(base: AttackSettings) -> list[dict[str, Any]]:
+    """Weaker attacks of the same norm and budget, on the same images."""
+    shared: dict[str, Any] = {"norm": base.method.norm, "eps": base.method.eps, "examples": base.examples}
+    shared |= {"only_correct": base.only_correct, "eps_space": base.eps_space}
+    return [
+        {**shared, "name": name, **attack.probe}
+        for name, attack in list_attacks().items()
+        if attack.probe is not None and base.method.norm in attack.norms()
     ]
-    if "steps" in document:
-        cells.append({**document, "steps": 2 * document["steps"]})
-    if base.method.norm in LARGE and base.eps_space == "pixel":
-        longer = {"steps": 2 * document["steps"]} if "steps" in document else {}
-        cells.append({**document, **longer, "eps": LARGE[base.method.norm], "step_size": None})
-    surrogate = _make_surrogate(content)
-    if surrogate is not None:
-        cells.append({**document, "surrogate": surrogate})
+
+
+def _list_variants(base: AttackSettings) -> list[dict[str, Any]]:
+    """The same attack with twice the steps, and with a budget that erases the image."""
+    document, cells = base.document(), []
+    longer = {"steps": 2 * document["steps"]} if "steps" in document else {}
+    if longer:
+        cells.append({**document, **longer})
+    if base.method.norm in ERASING_EPS and base.eps_space == "pixel":
+        own_step = {"step_size": None} if "step_size" in document else {}
+        cells.append({**document, **longer, **own_step, "eps": ERASING_EPS[base.method.norm]})
     return cells
 
 

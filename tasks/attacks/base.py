@@ -5,7 +5,8 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, get_args
 
 from typing_extensions import Self
 
@@ -15,19 +16,40 @@ TargetRule = Literal["next", "least_likely", "random"]
 """next: label + 1, the first after the last; least_likely: what the model says least of the clean image, the label
 left out; random: any class but the label, drawn from the seed and the place of the image."""
 
+Access = Literal["gradient", "logits", "label", "none"]
+"""What an attack asks of the model, from the most to the least: its gradients, its logits alone, the predicted class
+alone, or nothing that would lead it anywhere, as noise does."""
+
+ERASING_EPS = {"linf": 0.5}
+"""Norm -> a budget at which any image can become any other shade of grey: no classifier can stand it."""
+
 
 class MethodSettings(Settings):
-    """Base of all attacks: a norm and a budget."""
+    """Base of all attacks: a norm and a budget.
+
+    The class variables say what others must know of an attack: the verdicts on its numbers, the cells that `--verify`
+    adds, the plan and the documentation ask them, and nothing outside of the attack's folder knows its name.
+    """
 
     craft: ClassVar[str]
     """`module:function` that crafts with these settings, imported when an attack stage runs."""
-    shares_steps: ClassVar[bool] = False
-    """Whether the state after k steps of a longer run is the run of k steps."""
+    paper: ClassVar[str] = ""
+    """Who described the attack, and where: `Madry et al. 2018, arXiv 1706.06083`; empty where nobody in particular."""
+    access: ClassVar[Access] = "gradient"
+    """What it asks of the model. An attack that asks less should not find more: where it does, gradients are masked."""
+    iterative: ClassVar[bool] = True
+    """Whether it takes many steps. If so, it should find at least what a single step finds, and twice the steps should
+    find nothing new; if not, a large step may go too far, so that a larger budget may find less."""
     bounded: ClassVar[bool] = True
     """Whether examples are made for a budget. If not, the smallest perturbation found is returned: the evaluator
     compares it with the budget, so that one run serves every budget."""
-    iterates: ClassVar[bool] = False
-    """Whether `stop_when_fooled` and `precision` matter: only to the attacks that walk the one attack loop."""
+    shares_steps: ClassVar[bool] = False
+    """Whether the state after k steps of a longer run is the run of k steps."""
+    in_gradient_loop: ClassVar[bool] = False
+    """Whether it walks the one loop of `engine/loop.py`: `stop_when_fooled` and `precision` matter to no other."""
+    probe: ClassVar[Mapping[str, Any] | None] = None
+    """Settings with which `--verify` adds this attack beside an iterative one of the same norm and budget: cheap, and
+    enough to notice masked gradients, not to measure robustness. null: it is not added."""
     revision: ClassVar[int] = 1
     """Raised when the same settings of this attack give other examples than before; part of the key from 2 on."""
 
@@ -36,22 +58,37 @@ class MethodSettings(Settings):
     eps: Number | None = keyed(ge=0)
     """Budget: the largest size of a perturbation in pixels of [0, 1], or the number of changed values for l0."""
 
+    @classmethod
+    def norms(cls) -> tuple[str, ...]:
+        """The norms that its budget may be in."""
+        return get_args(cls.model_fields["norm"].annotation)
+
+    @classmethod
+    def is_single_step(cls) -> bool:
+        """Whether it follows the gradient once, within a budget."""
+        return cls.access == "gradient" and cls.bounded and not cls.iterative
+
+    @classmethod
+    def is_iterative_white_box(cls) -> bool:
+        """Whether it follows the gradient in many steps, within a budget: what weaker attacks are held against."""
+        return cls.access == "gradient" and cls.bounded and cls.iterative
+
     @property
-    def label_steps(self) -> int:
+    def reported_steps(self) -> int:
         """What the `attack_steps` column shows."""
         return int(getattr(self, "steps", 1)) if self.eps != 0 else 0
 
     @property
-    def passes(self) -> float:
-        """Image passes of a first estimate, a backward pass counted as two; who leaves early is not known."""
-        return 3.0 * self.label_steps
+    def expected_passes(self) -> float:
+        """Image passes of a first estimate of time, a backward pass counted as two; who leaves early is not known."""
+        return 3.0 * self.reported_steps
 
     def _dump(self, keyed_only: bool) -> dict[str, Any]:
         found = super()._dump(keyed_only)
         return found | {"revision": self.revision} if keyed_only and self.revision > 1 else found
 
     def normalized(self) -> Self:
-        """Without a budget every other setting is meaningless, and so is the rule of a target that is not sought."""
+        """Drop what cannot matter: all else where the budget is 0, the rule of a target that is not sought."""
         if self.eps == 0:
             return type(self)(**{name: getattr(self, name) for name in ("name", "norm", "eps")})
         if isinstance(self, TargetedSettings) and not self.targeted:
@@ -79,7 +116,7 @@ class TargetedSettings(MethodSettings):
 class MinimalSettings(MethodSettings):
     """An attack without a budget of its own, which looks for the smallest perturbation."""
 
-    bounded: ClassVar[bool] = False
+    bounded = False
     eps: Number | None = keyed(None, ge=0)
     """The budget of the verdict; null: a perturbation of any size counts."""
 
@@ -104,5 +141,5 @@ class ConstantSettings(TargetedMinimalSettings):
     success: faster, and perturbations a little larger."""
 
     @property
-    def passes(self) -> float:
-        return super().passes * self.binary_search_steps
+    def expected_passes(self) -> float:
+        return super().expected_passes * self.binary_search_steps

@@ -20,9 +20,9 @@ from tasks.attacks.noise.settings import UniformSettings
 from tasks.attacks.rays.settings import RaysSettings
 from tasks.attacks.square.settings import SquareSettings
 from tasks.registry import Registry
-from tasks.settings import ByName, Settings
+from tasks.settings import ByName
 
-METHODS: Registry[type[Settings]] = Registry(
+ATTACKS: Registry[type[MethodSettings]] = Registry(
     "attack",
     {
         "fgsm": FgsmSettings,
@@ -43,17 +43,16 @@ METHODS: Registry[type[Settings]] = Registry(
         "rays": RaysSettings,
     },
 )
-"""Name in a search space -> settings. To add an attack: write its settings here and its crafting in a module."""
+"""Name in a search space -> settings. To add an attack: a folder with `settings.py` and `craft.py`, and a line here."""
 
-Method = Annotated[MethodSettings, ByName(METHODS)]
+Method = Annotated[MethodSettings, ByName(ATTACKS)]
 
 
-LARGE = {"linf": 0.5}
-"""A budget at which any image can become any other shade of grey: no classifier can stand it."""
-SINGLE = ("fgsm",)
-ITERATIVE = ("ifgsm", "mifgsm", "pgd", "apgd_ce", "apgd_t", "autoattack")
-GRADIENT_FREE = ("square", "rays")
-NOISE = ("uniform",)
-GRADIENT = (*SINGLE, *ITERATIVE)
-AIMED = (*GRADIENT, "sparse_l1", "jsma", "carlini_wagner", "deepfool", "ead", "fab_t")
-"""Whatever uses the model that it knows."""
+def find_attack(name: object) -> type[MethodSettings] | None:
+    """The settings class of an attack; null where no attack of that name is registered (any more)."""
+    return ATTACKS.load(name) if isinstance(name, str) and name in ATTACKS else None
+
+
+def list_attacks() -> dict[str, type[MethodSettings]]:
+    """Every attack by its name, in the order of the registry."""
+    return {name: ATTACKS.load(name) for name in ATTACKS}

@@ -92,13 +92,13 @@ class _Run:
     def cells_of(self, index: Tensor) -> list[Evaluation]:
         """Attack the images at these places; what came out for each cell."""
         job, found = self.crafted(index)
-        return [self._judged(job, found[cell.method.label_steps], cell) for cell in self.cells]
+        return [self._judged(job, found[cell.method.reported_steps], cell) for cell in self.cells]
 
     def crafted(self, index: Tensor) -> tuple[AttackJob, Crafted]:
         """What is asked of the attack for the images at these places, and what it made."""
         first = self.cells[0]
         clean, labels = convert_to_float(self.images.pixels[index]), self.images.labels[index]
-        counts = tuple(sorted({cell.method.label_steps for cell in self.cells}))
+        counts = tuple(sorted({cell.method.reported_steps for cell in self.cells}))
         # nobody tells who attacks by transfer whether the judge is fooled: its examples are made to the end
         stop = first.stop_when_fooled and not self.transfer
         job = AttackJob(self.target, clean, labels, counts, index, self.seed, stop, self._scale(first))

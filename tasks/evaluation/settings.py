@@ -45,13 +45,13 @@ class AttackSettings(Settings):
     def normalized(self) -> Self:
         """Drop what cannot matter to this attack."""
         changes: dict[str, Any] = {"method": self.method.normalized()}
-        if not self.method.iterates or self.method.eps == 0:
+        if not self.method.in_gradient_loop or self.method.eps == 0:
             changes |= {"stop_when_fooled": True, "precision": "fp32"}
         if not self.method.eps or self.method.norm == "l0":
             changes["eps_space"] = "pixel"
         if self.surrogate:
             changes["surrogate"] = self.surrogate.normalized() if self.method.eps != 0 else None
-            if self.method.iterates and self.method.eps:
+            if self.method.in_gradient_loop and self.method.eps:
                 changes["stop_when_fooled"] = False
         return self.model_copy(update=changes)
 

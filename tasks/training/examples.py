@@ -26,7 +26,7 @@ def craft_examples(
     :param pixels: float [N, C, H, W] in [0, 1].
     :param index: names the images to the attack's random numbers; null: 0, 1, 2, ...
     """
-    count = method.label_steps
+    count = method.reported_steps
     index = torch.arange(len(labels)) if index is None else index
     job = AttackJob(target, pixels, labels, (count,), index, seed, stop_when_fooled=False)
     return load_attack(method)(job, method)[count].detach()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.results.checks.verdict import Verdict
 from orchestrator.space import space as spaces
 from tasks.trial.chain import build_chain
 from tasks.trial.row import make_finished_row
@@ -34,3 +35,8 @@ def row(attack: dict[str, Any], robust: int, **metrics: Any) -> dict[str, Any]:
 
 def ifgsm(eps: float | str, steps: int, robust: int, **metrics: Any) -> dict[str, Any]:
     return row({"name": "ifgsm", "eps": eps, "steps": steps}, robust, **metrics)
+
+
+def verdicts_of(check: str, found: list[Verdict]) -> set[str]:
+    """What one check says, over all that it looked at."""
+    return {verdict.verdict for verdict in found if verdict.check == check}

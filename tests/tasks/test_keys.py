@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator.space.resources import Resources
-from tasks.attacks.registry import METHODS
+from tasks.attacks.registry import ATTACKS
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json, hash_json
@@ -52,7 +52,7 @@ def settings_classes(base: type[Settings] = Settings) -> list[type[Settings]]:
 
 @pytest.mark.parametrize("cls", settings_classes(), ids=lambda cls: cls.__name__)
 def test_every_field_is_classified(cls: type[Settings]) -> None:
-    assert {*METHODS, *OPTIMIZERS, *SCHEDULES}, "the registries are imported"
+    assert {*ATTACKS, *OPTIMIZERS, *SCHEDULES}, "the registries are imported"
     for name, field in cls.model_fields.items():
         extra = field.json_schema_extra
         assert isinstance(extra, dict), f"{cls.__name__}.{name}: declare it with keyed() or unkeyed()"

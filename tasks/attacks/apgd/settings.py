@@ -9,16 +9,17 @@ from tasks.settings import Count, Number, keyed
 
 
 class ApgdSettings(MethodSettings):
-    """Base of the two forms of Auto-PGD (Croce and Hein 2020, arXiv 2003.01690)."""
+    """Base of the two forms of Auto-PGD."""
 
+    paper = "Croce and Hein 2020, arXiv 2003.01690"
     norm: Literal["linf", "l2"] = keyed("linf")
     eps: Number = keyed(ge=0)
     steps: Count = keyed(100, ge=1, le=10_000)
     restarts: Count = keyed(1, ge=1, le=1000)
 
     @property
-    def passes(self) -> float:
-        return super().passes * self.restarts
+    def expected_passes(self) -> float:
+        return super().expected_passes * self.restarts
 
 
 class ApgdCeSettings(ApgdSettings):
@@ -37,5 +38,5 @@ class ApgdTSettings(ApgdSettings):
     """The likeliest classes after the label that are targets, at most all the others."""
 
     @property
-    def passes(self) -> float:
-        return super().passes * self.targets
+    def expected_passes(self) -> float:
+        return super().expected_passes * self.targets

@@ -9,20 +9,20 @@ from tasks.settings import Number, keyed
 
 
 class AutoAttackSettings(MethodSettings):
-    """The standard AutoAttack: APGD-CE, APGD-T, FAB-T and Square, each on the survivors of those before
-    (Croce and Hein 2020, arXiv 2003.01690)."""
+    """The standard AutoAttack: APGD-CE, APGD-T, FAB-T and Square, each on the survivors of those before."""
 
+    paper = "Croce and Hein 2020, arXiv 2003.01690"
     craft = "tasks.attacks.autoattack.craft:craft_autoattack"
     name: Literal["autoattack"] = keyed("autoattack")
     norm: Literal["linf", "l2"] = keyed("linf")
     eps: Number = keyed(ge=0)
 
     @property
-    def label_steps(self) -> int:
+    def reported_steps(self) -> int:
         """The steps of APGD and of FAB."""
         return 100 if self.eps else 0
 
     @property
-    def passes(self) -> float:
+    def expected_passes(self) -> float:
         """APGD-CE, nine targets of APGD-T and of FAB-T, which asks once more each step, and the queries of Square."""
-        return (1 + 9) * 3.0 * self.label_steps + 9 * 4.0 * self.label_steps + (5000 if self.eps else 0)
+        return (1 + 9) * 3.0 * self.reported_steps + 9 * 4.0 * self.reported_steps + (5000 if self.eps else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from tasks.attacks.base import MinimalSettings
 from tasks.settings import Count, Number, keyed
@@ -12,10 +12,11 @@ TYPICAL_STEPS = 4
 
 
 class DeepFoolSettings(MinimalSettings):
-    """DeepFool (Moosavi-Dezfooli et al. 2016, arXiv 1511.04599)."""
+    """DeepFool: steps onto the nearest linearised boundary."""
 
+    paper = "Moosavi-Dezfooli et al. 2016, arXiv 1511.04599"
     craft = "tasks.attacks.deepfool.craft:craft_deepfool"
-    revision: ClassVar[int] = 2
+    revision = 2
     name: Literal["deepfool"] = keyed("deepfool")
     norm: Literal["l2", "linf"] = keyed("l2")
     steps: Count = keyed(50, ge=1, le=10_000)
@@ -24,6 +25,6 @@ class DeepFoolSettings(MinimalSettings):
     overshoot: Number = keyed(0.02, ge=0)
 
     @property
-    def passes(self) -> float:
+    def expected_passes(self) -> float:
         """Of a few steps: most images are beyond the boundary then."""
-        return min(self.label_steps, TYPICAL_STEPS) * (1 + 2.0 * (self.candidates - 1))
+        return min(self.reported_steps, TYPICAL_STEPS) * (1 + 2.0 * (self.candidates - 1))

@@ -9,8 +9,9 @@ from tasks.settings import Number, keyed
 
 
 class EadSettings(ConstantSettings):
-    """Elastic-net attack, EAD (Chen et al. 2018, arXiv 1709.04114)."""
+    """Elastic-net attack, EAD."""
 
+    paper = "Chen et al. 2018, arXiv 1709.04114"
     craft = "tasks.attacks.ead.craft:craft_ead"
     name: Literal["ead"] = keyed("ead")
     norm: Literal["l1"] = keyed("l1")
@@ -20,6 +21,6 @@ class EadSettings(ConstantSettings):
     """What the smallest perturbation is the smallest in: the elastic net, or L1 alone."""
 
     @property
-    def passes(self) -> float:
+    def expected_passes(self) -> float:
         """Each step asks about the new image, too."""
-        return super().passes * 4 / 3
+        return super().expected_passes * 4 / 3

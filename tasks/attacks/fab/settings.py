@@ -9,8 +9,9 @@ from tasks.settings import Count, keyed
 
 
 class FabTSettings(MinimalSettings):
-    """Targeted Fast Adaptive Boundary attack, one run per target class (Croce and Hein 2020, arXiv 1907.02044)."""
+    """Targeted Fast Adaptive Boundary attack, one run per target class."""
 
+    paper = "Croce and Hein 2020, arXiv 1907.02044"
     craft = "tasks.attacks.fab.craft:craft_fab_t"
     name: Literal["fab_t"] = keyed("fab_t")
     norm: Literal["linf", "l2", "l1"] = keyed("linf")
@@ -19,6 +20,6 @@ class FabTSettings(MinimalSettings):
     """The likeliest classes after the label that are targets, at most all the others."""
 
     @property
-    def passes(self) -> float:
+    def expected_passes(self) -> float:
         """Each step asks about the new image, too."""
-        return 4.0 * self.label_steps * self.targets
+        return 4.0 * self.reported_steps * self.targets

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from typing_extensions import Self
 
 from tasks.attacks.base import TargetedSettings
 from tasks.settings import Count, Number, keyed
 
-GRADIENT = "tasks.attacks.gradient.craft:craft_pgd"
-
 
 class FgsmSettings(TargetedSettings):
-    """One step of the size of the budget (Goodfellow et al. 2015, arXiv 1412.6572)."""
+    """One step of the size of the budget."""
 
+    paper = "Goodfellow et al. 2015, arXiv 1412.6572"
     craft = "tasks.attacks.gradient.craft:craft_fgsm"
-    iterates: ClassVar[bool] = True
+    iterative = False
+    in_gradient_loop = True
+    probe: ClassVar[Mapping[str, Any] | None] = {}
     name: Literal["fgsm"] = keyed("fgsm")
     norm: Literal["linf", "l2"] = keyed("linf")
     eps: Number = keyed(ge=0)
@@ -25,9 +27,9 @@ class FgsmSettings(TargetedSettings):
 class IterativeSettings(TargetedSettings):
     """Base of the attacks that walk the one loop for a number of steps."""
 
-    craft = GRADIENT
-    iterates: ClassVar[bool] = True
-    shares_steps: ClassVar[bool] = True
+    craft = "tasks.attacks.gradient.craft:craft_pgd"
+    in_gradient_loop = True
+    shares_steps = True
     eps: Number = keyed(ge=0)
     steps: Count = keyed(10, ge=1, le=10_000)
     step_size: Number | None = keyed(None, gt=0)
@@ -35,15 +37,17 @@ class IterativeSettings(TargetedSettings):
 
 
 class IfgsmSettings(IterativeSettings):
-    """Iterated FGSM, also known as BIM, from the image itself (Kurakin et al. 2017, arXiv 1607.02533)."""
+    """Iterated FGSM, also known as BIM, from the image itself."""
 
+    paper = "Kurakin et al. 2017, arXiv 1607.02533"
     name: Literal["ifgsm"] = keyed("ifgsm")
     norm: Literal["linf", "l2"] = keyed("linf")
 
 
 class MifgsmSettings(IterativeSettings):
-    """I-FGSM with momentum, MI-FGSM (Dong et al. 2018, arXiv 1710.06081)."""
+    """I-FGSM with momentum, MI-FGSM."""
 
+    paper = "Dong et al. 2018, arXiv 1710.06081"
     name: Literal["mifgsm"] = keyed("mifgsm")
     norm: Literal["linf", "l2"] = keyed("linf")
     decay: Number = keyed(1.0, ge=0)
@@ -58,8 +62,8 @@ class RestartedSettings(IterativeSettings):
     """Independent runs; an image is robust only if it withstands every one."""
 
     @property
-    def passes(self) -> float:
-        return super().passes * self.restarts
+    def expected_passes(self) -> float:
+        return super().expected_passes * self.restarts
 
     def normalized(self) -> Self:
         """Without random starts every restart is the same run."""
@@ -68,15 +72,17 @@ class RestartedSettings(IterativeSettings):
 
 
 class PgdSettings(RestartedSettings):
-    """Projected gradient descent from random starts (Madry et al. 2018, arXiv 1706.06083)."""
+    """Projected gradient descent from random starts."""
 
+    paper = "Madry et al. 2018, arXiv 1706.06083"
     name: Literal["pgd"] = keyed("pgd")
     norm: Literal["linf", "l2"] = keyed("linf")
 
 
 class SparseL1Settings(RestartedSettings):
-    """Sparse L1 descent: steps along the steepest values alone (Tramer and Boneh 2019, arXiv 1904.13000)."""
+    """Sparse L1 descent: steps along the steepest values alone."""
 
+    paper = "Tramer and Boneh 2019, arXiv 1904.13000"
     name: Literal["sparse_l1"] = keyed("sparse_l1")
     norm: Literal["l1"] = keyed("l1")
     steps: Count = keyed(50, ge=1, le=10_000)

@@ -23,10 +23,11 @@ def refuse_zero(value: float) -> float:
 class JsmaSettings(TargetedMinimalSettings):
     """Few values, each changed all the way: the Jacobian saliency map attack.
 
-    Targeted: pairs of values by the saliency map of Papernot et al. 2016 (arXiv 1511.07528), each raised by `theta`.
+    Targeted: pairs of values by the saliency map of the paper, each raised by `theta`.
     Untargeted: the values that lower the margin of the label most, each set to the bound that lowers it.
     """
 
+    paper = "Papernot et al. 2016, arXiv 1511.07528"
     craft = "tasks.attacks.jsma.craft:craft_jsma"
     name: Literal["jsma"] = keyed("jsma")
     norm: Literal["l0"] = keyed("l0")
@@ -38,13 +39,13 @@ class JsmaSettings(TargetedMinimalSettings):
     """Untargeted only: how many values a step changes; the targeted form changes pairs."""
 
     @property
-    def label_steps(self) -> int:
+    def reported_steps(self) -> int:
         """There is no number of steps: an image is changed until the model is fooled or gamma is used up."""
         return 0 if self.eps == 0 else 1
 
     @property
-    def passes(self) -> float:
+    def expected_passes(self) -> float:
         """For as many steps as images of a few thousand values take as a rule; two backward passes if targeted."""
         return (
             5.0 * TYPICAL_PAIRS if self.targeted else 3.0 * TYPICAL_VALUES / self.values_per_step
-        ) * self.label_steps
+        ) * self.reported_steps

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from tasks.attacks.base import MethodSettings
 from tasks.settings import Count, Number, keyed
 
 
 class SquareSettings(MethodSettings):
-    """Square Attack: random search with logits alone (Andriushchenko et al. 2020, arXiv 1912.00049)."""
+    """Square Attack: random search with logits alone."""
 
+    paper = "Andriushchenko et al. 2020, arXiv 1912.00049"
     craft = "tasks.attacks.square.craft:craft_square"
+    access = "logits"
+    probe: ClassVar[Mapping[str, Any] | None] = {"steps": 500}
     name: Literal["square"] = keyed("square")
     norm: Literal["linf", "l2"] = keyed("linf")
     eps: Number = keyed(ge=0)
@@ -21,5 +25,5 @@ class SquareSettings(MethodSettings):
     """Share of the image that the first squares cover."""
 
     @property
-    def passes(self) -> float:
-        return float(self.label_steps)
+    def expected_passes(self) -> float:
+        return float(self.reported_steps)

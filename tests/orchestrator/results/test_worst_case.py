@@ -1,4 +1,4 @@
-"""The worst case over attacks, image by image, of each model."""
+"""The worst case over several attacks: one line for each configuration of a model, whatever its columns."""
 
 from __future__ import annotations
 

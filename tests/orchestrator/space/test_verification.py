@@ -1,10 +1,11 @@
-"""The cells that `--verify` adds to a space."""
+"""The cells that `--verify` adds make every check possible."""
 
 from __future__ import annotations
 
 import pytest
 
 from orchestrator.space import space as spaces
+from tasks.attacks.registry import list_attacks
 from tasks.errors import UsageError
 
 
@@ -18,3 +19,29 @@ def test_verify_adds_the_cells_that_make_every_check_possible() -> None:
     assert {trial.trial_id for trial in plain.trials} < {trial.trial_id for trial in more.trials}
     with pytest.raises(UsageError, match="needs an iterative attack"):
         spaces.load("smoke", ["attack={name: fgsm, eps: 8/255}"], verify=True)
+
+
+ITERATIVE = [
+    (name, norm) for name, cls in list_attacks().items() if cls.is_iterative_white_box() for norm in cls.norms()
+]
+
+
+@pytest.mark.parametrize(("name", "norm"), ITERATIVE)
+def test_what_is_added_fits_the_attack_that_it_stands_beside(name: str, norm: str) -> None:
+    one_model = ["prune=null", "adversarial_finetune=null", f"attack={{name: {name}, norm: {norm}, eps: 0.1}}"]
+    space = spaces.load("smoke", one_model, verify=True)
+    methods = [trial.attack.method for trial in space.trials]
+    probes = {each for each, cls in list_attacks().items() if cls.probe is not None and norm in cls.norms()}
+    assert {method.name for method in methods} == {name} | probes
+    assert {method.norm for method in methods} == {norm}
+    steps = {method.reported_steps for method in methods if method.name == name}
+    assert steps == {min(steps), 2 * min(steps)} or "steps" not in methods[0].document()
+    assert (max(method.eps or 0 for method in methods) == 0.5) is (norm == "linf")
+    assert sum(trial.attack.surrogate is not None for trial in space.trials) == 1
+
+
+def test_a_targeted_attack_is_nothing_to_stand_beside() -> None:
+    attacks = "[{name: pgd, eps: 0.2, targeted: true}, {name: ifgsm, eps: 0.1}]"
+    space = spaces.load("smoke", ["prune=null", f"attack={{grid_search: {attacks}}}"], verify=True)
+    transfers = [trial.attack.method for trial in space.trials if trial.attack.surrogate]
+    assert {(method.name, method.eps) for method in transfers} == {("ifgsm", 0.1)}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.attacks.engine.norms import measure_sizes
-from tasks.attacks.registry import METHODS
+from tasks.attacks.registry import ATTACKS
 from tasks.data.images import convert_to_float
 from tests.support.attack_models import Linear, job_of, linear_images, network, network_images, settings
 
@@ -88,7 +88,7 @@ QUICK: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", sorted(QUICK))
 def test_the_model_itself_has_the_last_word(name: str) -> None:
-    assert set(QUICK) == {each for each in METHODS if not METHODS.load(each).bounded}  # type: ignore[attr-defined]
+    assert set(QUICK) == {each for each in ATTACKS if not ATTACKS.load(each).bounded}
     model, images = Linear(), linear_images()
     original, judge = freeze_copy(model), freeze_copy(Shifted(model))
     job = AttackJob(
@@ -98,7 +98,7 @@ def test_the_model_itself_has_the_last_word(name: str) -> None:
         (1,),
         torch.arange(len(images)),
     )
-    method = settings(name=name, norm=METHODS.load(name).model_fields["norm"].default, **QUICK[name]).method
+    method = settings(name=name, norm=ATTACKS.load(name).model_fields["norm"].default, **QUICK[name]).method
     found = load_attack(method)(job, method)[1]
     with torch.no_grad():
         assert original(found).argmax(1).ne(images.labels).all()
@@ -214,7 +214,7 @@ def test_the_first_estimate_of_an_attack_is_near_what_it_asks(name: str, raw: di
     model = network()
     images = network_images(model, 4 if name == "autoattack" else 12)
     method = settings(name=name, **raw).method
-    job, asked = counted(job_of(model, images, (method.label_steps,)))
+    job, asked = counted(job_of(model, images, (method.reported_steps,)))
     load_attack(method)(job, method)
     passes = (asked["forward"] + 2 * asked["backward"]) / len(images)
-    assert passes / 3 <= method.passes <= 3 * passes + 3
+    assert passes / 3 <= method.expected_passes <= 3 * passes + 3

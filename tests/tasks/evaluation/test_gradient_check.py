@@ -1,4 +1,4 @@
-"""Models with planted faults: no gradients, shattered gradients, another answer each time."""
+"""Planted faults show in what a model reveals of itself before any attack."""
 
 from __future__ import annotations
 

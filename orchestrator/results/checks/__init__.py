@@ -1,0 +1,1 @@
+"""Checks of robustness numbers, from the literature."""

@@ -1,0 +1,160 @@
+"""Attacks held against each other: planted faults are caught, sound numbers pass, and what was not tested is said."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
+from orchestrator.results.verdicts import check_rows
+from orchestrator.space import space as spaces
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.registry import ATTACKS, list_attacks
+from tasks.settings import Count, Number, keyed
+from tasks.trial.chain import build_chain
+from tests.conftest import CONFIG
+from tests.support.rows import ifgsm, row, verdicts_of
+from tests.support.toy_attack import registered
+
+SURROGATE = {"seed": 7, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}
+
+
+NOISE = "white-box >= noise"
+
+
+class FastSettings(MethodSettings):
+    """An attack that says of itself only what is asked."""
+
+    name: Literal["fast"] = keyed("fast")
+    norm: Literal["linf"] = keyed("linf")
+    eps: Number = keyed(ge=0)
+    steps: Count = keyed(5, ge=1)
+
+
+@pytest.mark.parametrize(
+    ("check", "strong", "weak"),
+    [
+        ("iterative >= single step", ("8/255", 10), {"name": "fgsm", "eps": "8/255"}),
+        ("white-box >= noise", ("8/255", 10), {"name": "uniform", "eps": "8/255"}),
+        ("gradient >= gradient-free", ("8/255", 10), {"name": "square", "eps": "8/255"}),
+        (
+            "white-box >= transfer",
+            ("8/255", 10),
+            {"name": "ifgsm", "eps": "8/255", "steps": 10, "surrogate": SURROGATE},
+        ),
+    ],
+)
+def test_what_should_be_weaker_is_not_stronger(check: str, strong: tuple[str, int], weak: dict[str, Any]) -> None:
+    sound = check_rows([ifgsm(*strong, 200), row(weak, 600)])
+    assert verdicts_of(check, sound) == {OK}
+    masked = check_rows([ifgsm(*strong, 600), row(weak, 200)])
+    assert verdicts_of(check, masked) == {SUSPICIOUS}
+    assert verdicts_of(check, check_rows([ifgsm(*strong, 200)])) == {NOT_TESTED}
+
+
+def test_more_budget_is_at_least_as_strong() -> None:
+    assert verdicts_of("more budget >= less", check_rows([ifgsm("2/255", 10, 500), ifgsm("8/255", 10, 200)])) == {OK}
+    assert verdicts_of("more budget >= less", check_rows([ifgsm("2/255", 10, 200), ifgsm("8/255", 10, 500)])) == {
+        SUSPICIOUS
+    }
+
+
+def test_a_large_budget_reaches_chance() -> None:
+    assert verdicts_of("chance at a large budget", check_rows([ifgsm(0.5, 20, 20)])) == {OK}
+    assert verdicts_of("chance at a large budget", check_rows([ifgsm(0.5, 20, 500)])) == {SUSPICIOUS}
+    assert verdicts_of("chance at a large budget", check_rows([ifgsm("8/255", 20, 500)])) == {NOT_TESTED}
+
+
+def test_an_attack_that_still_gains_has_not_converged() -> None:
+    assert verdicts_of("converged in steps", check_rows([ifgsm("8/255", 10, 205), ifgsm("8/255", 20, 200)])) == {OK}
+    assert verdicts_of("converged in steps", check_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200)])) == {
+        SUSPICIOUS
+    }
+
+
+def test_a_targeted_attack_is_no_measure_of_an_untargeted_one() -> None:
+    aimed = row({"name": "ifgsm", "eps": "16/255", "steps": 10, "targeted": True}, 700)
+    assert verdicts_of("more budget >= less", check_rows([ifgsm("8/255", 10, 200), aimed])) == {NOT_TESTED}
+
+
+def test_transfer_is_held_against_whatever_knows_the_model() -> None:
+    """FGSM is enough: where a step on another model does better than one on the model itself, gradients are masked."""
+    transferred = row({"name": "fgsm", "eps": "8/255", "surrogate": SURROGATE}, 200)
+    assert verdicts_of(
+        "white-box >= transfer", check_rows([row({"name": "fgsm", "eps": "8/255"}, 100), transferred])
+    ) == {OK}
+    masked = check_rows([row({"name": "fgsm", "eps": "8/255"}, 600), transferred])
+    assert verdicts_of("white-box >= transfer", masked) == {SUSPICIOUS}
+    noise = row({"name": "uniform", "eps": "8/255"}, 900)
+    assert verdicts_of("white-box >= transfer", check_rows([noise, transferred])) == {NOT_TESTED}
+
+
+def test_models_are_never_mixed() -> None:
+    other = spaces.build("test", "test", {**CONFIG, "seed": 5, "attack": {"name": "fgsm", "eps": "8/255"}})
+    stages = build_chain(other.trials[0], "0" * 64)
+    weak = row({"name": "fgsm", "eps": "8/255"}, 100)
+    weak |= {f"{stage.kind}_key": stage.key for stage in stages}
+    assert SUSPICIOUS not in verdicts_of("iterative >= single step", check_rows([ifgsm("8/255", 10, 600), weak]))
+
+
+AIMED = [
+    (name, norm)
+    for name, cls in list_attacks().items()
+    if cls.access == "gradient"
+    for norm in {*cls.norms()} & {*ATTACKS.load("uniform").norms()}
+]
+
+
+@pytest.mark.parametrize(("name", "norm"), sorted(AIMED))
+def test_every_iterative_attack_with_a_budget_is_held_against_noise_of_its_norm(name: str, norm: str) -> None:
+    strong, noise = ({"name": each, "norm": norm, "eps": 0.1} for each in (name, "uniform"))
+    cls = ATTACKS.load(name)
+    compared = cls.bounded and cls.iterative
+    assert verdicts_of(NOISE, check_rows([row(strong, 200), row(noise, 600)])) == {OK if compared else NOT_TESTED}
+    assert verdicts_of(NOISE, check_rows([row(strong, 600), row(noise, 200)])) == {
+        SUSPICIOUS if compared else NOT_TESTED
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, cls in list_attacks().items() if cls.access in ("logits", "label")])
+def test_every_attack_without_gradients_is_held_against_one_with_them(name: str) -> None:
+    check, weak = "gradient >= gradient-free", {"name": name, "norm": "linf", "eps": "8/255"}
+    assert verdicts_of(check, check_rows([ifgsm("8/255", 10, 600), row(weak, 200)])) == {SUSPICIOUS}
+    assert verdicts_of(check, check_rows([row({"name": "fgsm", "eps": "8/255"}, 600), row(weak, 200)])) == {NOT_TESTED}
+
+
+def test_a_single_large_step_may_go_too_far() -> None:
+    def fgsm(eps: float, robust: int) -> dict[str, Any]:
+        return row({"name": "fgsm", "eps": eps}, robust)
+
+    check = "more budget >= less"
+    assert verdicts_of(check, check_rows([fgsm(0.05, 200), fgsm(0.1, 600)])) == {SUSPICIOUS}
+    assert verdicts_of(check, check_rows([fgsm(0.05, 200), fgsm(0.2, 600)])) == {NOT_TESTED}
+    assert verdicts_of(check, check_rows([ifgsm(0.05, 10, 200), ifgsm(0.2, 10, 600)])) == {SUSPICIOUS}
+
+
+def test_a_new_attack_is_the_strong_side_of_every_check_by_its_class_alone() -> None:
+    cells = ((0.1, 5, 605), (0.1, 10, 600), (0.5, 10, 600))
+    with registered(FastSettings):
+        fast = [row({"name": "fast", "eps": eps, "steps": steps}, robust) for eps, steps, robust in cells]
+    weak = [row({"name": name, "eps": 0.1}, 200) for name in ("fgsm", "uniform", "square")]
+    transfer = row({"name": "ifgsm", "eps": 0.1, "surrogate": SURROGATE}, 200)
+    with registered(FastSettings):
+        found = check_rows([*fast, *weak])
+        assert verdicts_of("white-box >= transfer", check_rows([*fast, transfer])) == {SUSPICIOUS}
+    of_one = [verdict for verdict in found if fast[1]["trial_id"] in verdict.trials]
+    assert {verdict.check: verdict.verdict for verdict in of_one if verdict.verdict != NOT_TESTED} == {
+        "iterative >= single step": SUSPICIOUS,
+        "more budget >= less": OK,
+        "white-box >= noise": SUSPICIOUS,
+        "gradient >= gradient-free": SUSPICIOUS,
+        "gradients present": OK,
+        "converged in steps": OK,
+        "deterministic": OK,
+    }
+    assert verdicts_of("chance at a large budget", found) == {SUSPICIOUS}
+    assert verdicts_of("attack known", found) == set()
+    forgotten = check_rows([*fast, *weak])
+    assert verdicts_of("attack known", forgotten) == {NOT_TESTED}
+    assert verdicts_of("white-box >= noise", forgotten) == {NOT_TESTED}
