@@ -1,0 +1,63 @@
+"""The chains that are run on the pretended GPU: every form of training and pruning, and every attack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tasks.attacks.registry import ATTACKS
+from tasks.trial.trial import Trial
+from tests.support import small
+
+IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 4}
+EPOCH = {"epochs": 2, "batch_size": 50, "optimizer": small.SGD}
+LARGE = {"linf": "16/255", "l2": 1.0, "l1": 5.0, "l0": 10}
+"""Budgets at which digits after one epoch are fooled in part."""
+IMAGES = 12
+
+
+def list_cases() -> Iterator[tuple[str, Trial]]:
+    """Name and trial of every case: the forms of training and pruning, and every attack of the registry."""
+    tuned = {"lambda": 0.3, "attack": IFGSM, **EPOCH}
+    pgd = {"name": "pgd", "eps": "8/255", "steps": 2}
+    yield "chain", small.trial(prune={"ratio": 0.5}, finetune=EPOCH, adversarial_finetune=tuned)
+    yield "chain of a smaller network", small.trial(prune={"ratio": 0.5, "mode": "remove"}, finetune=EPOCH)
+    yield "training in bf16", small.trial(train={**EPOCH, "precision": "bf16"})
+    yield "training with Adam", small.trial(train={**EPOCH, "optimizer": {"name": "adam", "lr": 0.001}})
+    yield (
+        "training on augmented images",
+        small.trial(
+            dataset={"name": "digits", "train_examples": 200, "augment": {"flip": True, "crop": 2}}, train=EPOCH
+        ),
+    )
+    yield (
+        "training that keeps its best epoch",
+        small.trial(
+            dataset={"name": "digits", "train_examples": 200, "split": {"validation": 0.2}},
+            train={**EPOCH, "validation_attack": IFGSM, "keep": "best_robust_accuracy"},
+        ),
+    )
+    yield "fine-tuning on random starts", small.trial(adversarial_finetune={**tuned, "attack": pgd})
+    yield "fine-tuning on fixed examples", small.trial(adversarial_finetune={**tuned, "fixed_examples": 60})
+    surrogate = {"seed": 1, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": small.SGD}}
+    yield (
+        "training against an ensemble",
+        small.trial(train={**EPOCH, "ensemble": {"attack": IFGSM, "surrogates": [surrogate], "include_self": True}}),
+    )
+    yield "transfer attack", small.trial(attack={**IFGSM, "examples": IMAGES, "surrogate": surrogate})
+    yield "attack in bf16", small.trial(attack={**IFGSM, "examples": IMAGES, "precision": "bf16"})
+    for name in ATTACKS:
+        yield f"attack {name}", small.trial(attack=make_cheap(name))
+
+
+def make_cheap(name: str) -> dict[str, Any]:
+    """The section of an attack with a budget of its norm and few steps."""
+    settings = ATTACKS.load(name)
+    fields = settings.model_fields
+    norm = fields["norm"].default
+    section = {"name": name, "examples": IMAGES, "eps": LARGE[norm]}
+    if "steps" in fields:
+        section["steps"] = 6
+    if "targeted" in fields:
+        section["targeted"] = True
+    return section
