@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+MOST_PROBLEMS = 100
+"""Mistakes that a message lists."""
 
 
 class UsageError(Exception):
@@ -41,7 +45,12 @@ class Problem:
 
     def __str__(self) -> str:
         shown = "" if self.value is None else f" = {_shorten(self.value)}"
-        return f"{self.path}{shown}: {self.message}"
+        return f"{self.path[:200]}{shown}: {self.message}"
+
+
+def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """The first ones: finding the nearest name for each of many thousands would take minutes."""
+    return list(itertools.islice(problems, MOST_PROBLEMS + 1))
 
 
 class ProblemsError(UsageError):
@@ -51,8 +60,10 @@ class ProblemsError(UsageError):
         self.source = source
         self.problems = list(dict.fromkeys(map(str, problems)))
         count = len(self.problems)
-        head = f"{source}: {count} problem{'s' if count > 1 else ''}"
-        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+        more = count > MOST_PROBLEMS
+        head = f"{source}: {'more than ' if more else ''}{min(count, MOST_PROBLEMS)} problem{'s' if count > 1 else ''}"
+        shown = self.problems[:MOST_PROBLEMS] + ["and so on"] * more
+        super().__init__("\n".join([head, *(f"  {problem}" for problem in shown)]))
 
 
 def list_choices(known: Iterable[str], name: object) -> str:
@@ -64,5 +75,8 @@ def list_choices(known: Iterable[str], name: object) -> str:
 
 
 def _shorten(value: object, limit: int = 80) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        text = f"a {type(value).__name__}"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

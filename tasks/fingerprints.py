@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -20,7 +21,16 @@ def cache_folder() -> Path:
 
 
 def hash_content(path: Path) -> str:
-    """sha256 of a file; of what is inside it where the file is gzipped."""
+    """sha256 of a file; of what is inside it where the file is gzipped.
+
+    :raises OSError: it cannot be read, or is no regular file: a pipe would be waited for without end.
+    """
+    if not path.is_file():
+        raise (
+            OSError(errno.EINVAL, "is no regular file", str(path))
+            if path.exists()
+            else FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        )
     digest = hashlib.sha256()
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         while chunk := stream.read(1 << 20):

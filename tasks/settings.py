@@ -10,9 +10,10 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Any, Union
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,14 +22,14 @@ from pydantic import (
     GetCoreSchemaHandler,
     Tag,
     TypeAdapter,
-    ValidationError,
     model_validator,
 )
-from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import Self
 
-from tasks.errors import Problem, list_choices
+from tasks.errors import UsageError
 from tasks.keys import format_canonical_json
+from tasks.local_paths import parse_local_path
 from tasks.registry import Registry
 
 
@@ -127,31 +128,50 @@ FLATTENED = "method"
 
 
 def parse_number(value: object) -> object:
-    """Read a number or a fraction such as `8/255`; a boolean or any other text is an error."""
-    if isinstance(value, str):
-        try:
+    """Read a number or a fraction such as `8/255`; a boolean, any other text or what no float can hold is an error."""
+    try:
+        if isinstance(value, str):
             return float(Fraction(value.replace(" ", ""))) if "/" in value else float(value)
-        except (ValueError, ZeroDivisionError, OverflowError):
-            pass
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            float(value)
+            return value
+    except (ValueError, ZeroDivisionError):
+        pass
+    except OverflowError:
+        raise PydanticCustomError("number", "is too large for a number") from None
     raise PydanticCustomError("number", "is not a number; write one such as 0.03 or a fraction such as 8/255")
 
 
 Number = Annotated[float, BeforeValidator(parse_number)]
 
+SMALLEST_COUNT, LARGEST_COUNT = -(2**63), 2**63 - 1
+"""What a column of the result tables can hold."""
+
 
 def parse_count(value: object) -> object:
-    """Read a whole number: `1e3` is one, `True` and `2.5` are not."""
+    """Read a whole number of 64 bits: `1e3` is one, `True` and `2.5` are not."""
     number = parse_number(value)
     if isinstance(number, float) and number.is_integer():
-        return int(number)
-    if isinstance(number, int):
-        return number
-    raise PydanticCustomError("count", "is not a whole number")
+        number = int(number)
+    if not isinstance(number, int):
+        raise PydanticCustomError("count", "is not a whole number")
+    if not SMALLEST_COUNT <= number <= LARGEST_COUNT:
+        raise PydanticCustomError("count", "is too large for a whole number of 64 bits")
+    return number
 
 
 Count = Annotated[int, BeforeValidator(parse_count)]
+
+
+def _check_path(path: Path) -> Path:
+    try:
+        return parse_local_path(path, "")
+    except UsageError as error:
+        raise PydanticCustomError("path", "{text}", {"text": str(error)}) from None
+
+
+LocalPath = Annotated[Path, AfterValidator(_check_path)]
+"""A path that the system can look up, `~` written out."""
 
 
 class NameOf:
@@ -208,80 +228,3 @@ class ByName:
 def _name_of(value: object) -> str | None:
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
     return name if isinstance(name, str) else None
-
-
-def describe_problems(error: ValidationError, root: type[Settings], prefix: str) -> list[Problem]:
-    """Turn pydantic's report into ours: the path in the file, the value, what is allowed, the nearest name."""
-    return [_describe_problem(detail, root, prefix) for detail in error.errors()]
-
-
-def _describe_problem(detail: ErrorDetails, root: type[Settings], prefix: str) -> Problem:
-    path, owners = _walk(root, detail["loc"])
-    where = ".".join([prefix, *path]) if prefix else ".".join(path)
-    value, kind = detail["input"], detail["type"]
-    if kind == "extra_forbidden":
-        known = {name for owner in owners for name in _list_written_names(owner)}
-        return Problem(where, value, f"unknown setting; {list_choices(known, path[-1])}")
-    if kind == "missing":
-        return Problem(where, None, "is missing")
-    if kind == "unknown_name":
-        return Problem(f"{where}.name", value.get("name"), str(detail["ctx"]["text"]))
-    if kind == "literal_error":
-        return Problem(where, value, list_choices(_list_literals(detail), value))
-    return Problem(where, value, detail["msg"].replace("Input should", "should"))
-
-
-def _list_literals(detail: ErrorDetails) -> list[str]:
-    expected = str(detail.get("ctx", {}).get("expected", ""))
-    return [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
-
-
-def _walk(root: type[Settings], loc: tuple[int | str, ...]) -> tuple[list[str], list[type[Settings]]]:
-    """Follow pydantic's location through the classes, leaving union tags and flattened fields out of the path.
-
-    Returns the path in the file and the classes whose fields may be written at its last step.
-    """
-    path: list[str] = []
-    owners: list[type[Settings]] = [root]
-    tags: dict[str | None, type[Settings]] = {}
-    for part in loc:
-        step = str(part)
-        if isinstance(part, int):
-            path.append(step)
-            continue
-        if step in tags:
-            owners = [*(owner for owner in owners if FLATTENED in owner.model_fields), tags[step]]
-            tags = {}
-            continue
-        field = next((found for owner in owners if (found := _find_field(owner, step))), None)
-        tags = _list_members(field) if field else {}
-        if step == FLATTENED:
-            continue
-        path.append(step)
-        if field:
-            owners = [tags[None]] if None in tags else []
-    return path, owners
-
-
-def _find_field(owner: type[Settings], step: str) -> Any:
-    return next((f for name, f in owner.model_fields.items() if step in (name, f.alias)), None)
-
-
-def _list_members(field: Any) -> dict[str | None, type[Settings]]:
-    """The settings classes that a field may hold, by their union tag; a plain class stands under None."""
-    return _collect_classes((field.annotation, *field.metadata))
-
-
-def _collect_classes(parts: tuple[Any, ...]) -> dict[str | None, type[Settings]]:
-    found: dict[str | None, type[Settings]] = {}
-    for part in parts:
-        if isinstance(part, ByName):
-            return dict(part.list_classes().items())
-        if isinstance(part, type) and issubclass(part, Settings):
-            found[None] = part
-        found |= _collect_classes(get_args(part))
-    return found
-
-
-def _list_written_names(cls: type[Settings]) -> list[str]:
-    return [field.alias or name for name, field in cls.model_fields.items() if name != FLATTENED]

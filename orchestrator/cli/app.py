@@ -1,10 +1,11 @@
-"""All commands, and the one place where errors become messages and exit codes."""
+"""All commands."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-import traceback
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from orchestrator.cli.clean import clean
 from orchestrator.cli.compare import compare
 from orchestrator.cli.data import data
 from orchestrator.cli.doctor import doctor
+from orchestrator.cli.errors import report_error
 from orchestrator.cli.explain import explain
 from orchestrator.cli.export import export
 from orchestrator.cli.launch import launch
@@ -65,6 +67,9 @@ def main() -> None:
     Every command has cleaned up after itself by then, so the process ends at once: threads of native libraries (Arrow,
     DuckDB) now and then abort an interpreter that takes itself apart beside them.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold what a terminal cannot show
     code = run()
     try:
         sys.stdout.flush()
@@ -74,23 +79,15 @@ def main() -> None:
     os._exit(code)
 
 
-def run() -> int:
-    """The exit code; a mistake of the user is one message and exit code 2, never a traceback."""
-    from tasks.errors import StorageError, UsageError
-
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of a command line; null: that of this process."""
     try:
-        app(prog_name="advsweep")
+        app(args=arguments, prog_name="advsweep")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except (StorageError, UsageError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
-    except BrokenPipeError:
-        return 0
-    except Exception:
-        traceback.print_exc()
-        return 1
+    except Exception as error:
+        return report_error(error)
     return 0

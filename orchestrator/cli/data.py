@@ -47,7 +47,7 @@ def _read_settings(name: str, overrides: Sequence[str]) -> DatasetSettings:
     from orchestrator.space.space import apply_override
     from tasks.data.settings import DatasetSettings
     from tasks.errors import ProblemsError
-    from tasks.settings import describe_problems
+    from tasks.settings_problems import describe_problems
 
     content: dict[str, Any] = {"dataset": {"name": name}}
     for text in overrides:

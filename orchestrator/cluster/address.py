@@ -50,8 +50,12 @@ def parse_address(text: str) -> Address:
     if re.fullmatch(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+", text):
         return Address(text, AddressKind.joined)
     places = {"ray": AddressKind.client, "http": AddressKind.job, "https": AddressKind.job}
-    parts = urlsplit(text)
-    if parts.scheme not in places or not parts.hostname:
+    try:
+        parts = urlsplit(text)
+        there = parts.scheme in places and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is none
+        there = False
+    if not there or not re.fullmatch(r"[!-~]+", text):
         raise UsageError(f"--address {text}: write it as {FORMS}")
     if parts.username or parts.password:
         raise UsageError(

@@ -17,6 +17,7 @@ from orchestrator.report.page import Look, render_page
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UsageError
+from tasks.local_paths import parse_local_path
 
 PAGE = "report.html"
 
@@ -41,6 +42,7 @@ def write_report(
     :raises UsageError: the folder cannot be written.
     """
     if out is not None:
+        out = parse_local_path(out, "--out")
         _check(out)
     gathered = load_report_data(sweeps)
     with tempfile.TemporaryDirectory(prefix="advsweep-") as name:

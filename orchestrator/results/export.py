@@ -9,6 +9,7 @@ from orchestrator.store.sweep_store import find_trial
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import inspect_dataset
 from tasks.errors import UsageError
+from tasks.local_paths import parse_local_path
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.trial import Trial
@@ -20,6 +21,7 @@ def export_trial(storage: Storage, name: str, folder: Path, data_dir: Path | Non
     :param name: a trial id, or the beginning of one.
     :raises UsageError: there is no such trial, it has no model yet, or the folder is there already.
     """
+    folder = parse_local_path(folder, "--out")
     if folder.exists():
         raise UsageError(f"--out {folder}: exists already")
     sweep, keys, stages = find_trial(storage, name)

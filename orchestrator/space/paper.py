@@ -9,8 +9,9 @@ from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from orchestrator.space.matching import find_match_problems
-from tasks.errors import Problem
-from tasks.settings import Number, Settings, describe_problems, unkeyed
+from tasks.errors import Problem, limit_problems
+from tasks.settings import Number, Settings, unkeyed
+from tasks.settings_problems import describe_problems
 
 Measure = Literal["clean_accuracy", "robust_accuracy"]
 
@@ -58,10 +59,10 @@ def read_paper(content: dict[str, Any]) -> tuple[Paper, list[Problem]]:
     claims, claim_problems = _read_entries(content, "claims", Claim)
     found = [*number_problems, *claim_problems]
     for place, number in enumerate(numbers):
-        found += find_match_problems(number.match, f"reference.{place}.match")
+        found += limit_problems(find_match_problems(number.match, f"reference.{place}.match"))
     for place, claim in enumerate(claims):
         for side in ("higher", "lower"):
-            found += find_match_problems(getattr(claim, side), f"claims.{place}.{side}")
+            found += limit_problems(find_match_problems(getattr(claim, side), f"claims.{place}.{side}"))
     return Paper(tuple(numbers), tuple(claims)), found
 
 

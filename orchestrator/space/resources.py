@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from tasks.errors import Problem, UsageError, list_choices
 from tasks.kinds import KINDS, Kind
-from tasks.settings import Number, Settings, describe_problems, unkeyed
+from tasks.settings import Number, Settings, unkeyed
+from tasks.settings_problems import describe_problems
 
 
 class Resources(Settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,16 +20,19 @@ from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts, parse_timeouts
 from orchestrator.space.verification import with_verification
 from tasks.data.settings import DatasetSettings
-from tasks.errors import Problem, ProblemsError, UsageError, list_choices
+from tasks.environment import read_number
+from tasks.errors import MOST_PROBLEMS, Problem, ProblemsError, UsageError, limit_problems, list_choices
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json
 from tasks.kinds import TRAINING_KINDS
+from tasks.local_paths import parse_local_path
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
-from tasks.settings import Count, Settings, describe_problems
+from tasks.settings import Count, Settings
+from tasks.settings_problems import describe_problems
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.trial.trial import Trial, normalize_section
-from tasks.yaml_files import NOT_SETTINGS, parse_yaml, read_mapping
+from tasks.yaml_files import NOT_SETTINGS, format_yaml, parse_yaml, read_mapping
 
 SECTIONS: dict[str, type[Settings]] = {
     "dataset": DatasetSettings,
@@ -42,7 +46,11 @@ SECTIONS: dict[str, type[Settings]] = {
 PAPER = ("reference", "claims")
 """Sections about a paper: no grid stands in them."""
 REQUIRED = ("dataset", "model", "attack")
-LARGEST = 1_000_000
+PATH = re.compile(r"[A-Za-z_]\w{0,99}(\.\w{1,100}){0,19}", re.ASCII)
+"""Of a setting, as `--set` has it."""
+MOST_TRIALS = "ADVSWEEP_MOST_TRIALS"
+"""Environment variable: how many trials a space may have."""
+DEFAULT_MOST_TRIALS = 200_000
 """More trials than this are a mistake rather than a plan."""
 
 
@@ -78,7 +86,7 @@ def find(name: str) -> Path:
     known = list_shipped()
     if name in known:
         return known[name]
-    path = Path(name)
+    path = parse_local_path(name, "--space")
     if path.suffix in (".yaml", ".yml") or path.exists():
         if not path.is_file():
             raise UsageError(f"--space {name}: there is no such file")
@@ -108,10 +116,11 @@ def apply_override(content: dict[str, Any], text: str) -> None:
     :raises UsageError: the text is not `path=value`, or its path leads nowhere.
     """
     path, found, value = text.partition("=")
-    if not found or not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", path.strip()):
-        raise UsageError(f"--set {text}: write it as path.to.setting=value, such as prune.ratio=0.3")
-    if not set_value(content, path.strip().split("."), parse_yaml(value, f"--set {text}")):
-        raise UsageError(f"--set {text}: there is nothing at {path.strip()}; items of a list count from 0")
+    shown = f"--set {text if len(text) < 200 else text[:200] + '...'}"
+    if not found or not PATH.fullmatch(path.strip()):
+        raise UsageError(f"{shown}: write it as path.to.setting=value, such as prune.ratio=0.3")
+    if not set_value(content, path.strip().split("."), parse_yaml(value, shown)):
+        raise UsageError(f"{shown}: there is nothing at {path.strip()}; items of a list count from 0")
 
 
 def build(name: str, source: str, content: dict[str, Any]) -> Space:
@@ -119,11 +128,11 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
 
     :raises ProblemsError: with every mistake, each with its path, its value and what is allowed.
     """
-    found = list(find_grid_problems({key: content[key] for key in content if key not in PAPER}, ""))
+    found = limit_problems(find_grid_problems({key: content[key] for key in content if key not in PAPER}, ""))
     if found:
         raise ProblemsError(source, found)
     _refuse_explosion(source, content)
-    found += _find_unknown_sections(content)
+    found += limit_problems(_find_unknown_sections(content))
     seeds, seed_problems = _read_seeds(content.get("seed", 0))
     sections = {name: _read_section(name, content.get(name)) for name in SECTIONS}
     resources, resource_problems = ResourceTable.parse(content.get("resources"))
@@ -145,8 +154,10 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
 
 def _refuse_explosion(source: str, content: dict[str, Any]) -> None:
     total = count({key: value for key, value in content.items() if key not in NOT_SETTINGS})
-    if total > LARGEST:
-        raise UsageError(f"{source}: {total:,} trials; the most that a space may have is {LARGEST:,}")
+    most = read_number(MOST_TRIALS, DEFAULT_MOST_TRIALS, "trials")
+    if total > most:
+        shown = f"{total:,}" if total < 10**15 else f"about 10^{round(math.log10(total))}"
+        raise UsageError(f"{source}: {shown} trials; a space may have {most:,.0f}, {MOST_TRIALS} says otherwise")
 
 
 def _find_unknown_sections(content: dict[str, Any]) -> Iterator[Problem]:
@@ -178,6 +189,8 @@ def _read_seeds(node: Any) -> tuple[list[int], list[Problem]]:
             seed = adapter.validate_python(value)
         except ValidationError as error:
             found.append(Problem("seed", value, error.errors()[0]["msg"]))
+            if len(found) > MOST_PROBLEMS:
+                break
             continue
         if seed < 0:
             found.append(Problem("seed", value, "should be 0 or more"))
@@ -199,6 +212,8 @@ def _read_section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
             section = normalize_section(SECTIONS[name].model_validate(raw))
         except ValidationError as error:
             found += describe_problems(error, SECTIONS[name], name)
+            if len(found) > MOST_PROBLEMS:
+                break
             continue
         distinct.setdefault("null" if section is None else format_canonical_json(section.canonical()), section)
     return list(distinct.values()), found
@@ -212,8 +227,4 @@ def extract_first_sentence(description: str) -> str:
 
 def format_resolved(space: Space) -> str:
     """The space with its overrides as YAML, for `space.yaml`."""
-    import yaml
-
-    plain = json.loads(json.dumps(space.content, default=str))
-    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-    return text
+    return format_yaml(json.loads(json.dumps(space.content, default=str)))

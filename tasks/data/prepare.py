@@ -7,6 +7,7 @@ from pathlib import Path
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, Progress, inspect_dataset, load_source
 from tasks.errors import UsageError
+from tasks.local_paths import parse_local_path
 
 
 def prepare(settings: DatasetSettings, data_dir: Path | None, progress: Progress) -> Inspection:
@@ -18,11 +19,13 @@ def prepare(settings: DatasetSettings, data_dir: Path | None, progress: Progress
         missing, or images are corrupt (counted and named).
     """
     known, folder = load_source(settings.name), settings.root or data_dir
+    if folder is not None:
+        folder = parse_local_path(folder, "--data-dir")
     try:
         found = inspect_dataset(settings, data_dir)
     except UsageError:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise
         known.download(settings, folder, progress)
         found = inspect_dataset(settings, data_dir)
     known.decode(settings, folder, progress)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from tasks.data.registry import SOURCES
-from tasks.settings import Count, NameOf, Number, Settings, keyed, unkeyed
+from tasks.settings import Count, LocalPath, NameOf, Number, Settings, keyed, unkeyed
 
 
 class SplitSettings(Settings):
@@ -25,7 +24,7 @@ class AugmentSettings(Settings):
 
     flip: bool = keyed(False)
     """Mirror half of the images left to right."""
-    crop: Count = keyed(0, ge=0)
+    crop: Count = keyed(0, ge=0, le=1024)
     """Pad by so many pixels of zero on each side, then cut the original size at a random place."""
 
 
@@ -33,7 +32,7 @@ class DatasetSettings(Settings):
     """A data set, its size in pixels, its splits and its augmentation."""
 
     name: Annotated[str, NameOf(SOURCES)] = keyed()
-    root: Path | None = unkeyed(None)
+    root: LocalPath | None = unkeyed(None)
     """The folder of this data set; null: the folder given as `--data-dir`."""
     image_size: Count | None = keyed(None, ge=8, le=1024)
     """Height and width to which images are resized (bilinear); null: as they are."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from tasks.data.registry import SOURCES
 from tasks.errors import UsageError
+from tasks.local_paths import parse_local_path
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -87,6 +88,8 @@ def require_folder(settings: DatasetSettings, folder: Path | None, what: str) ->
     """
     if folder is None:
         raise UsageError(f"dataset.name = {settings.name!r} needs a folder: give --data-dir DIR with {what}")
+    folder = parse_local_path(folder, "--data-dir")
     if not folder.is_dir():
-        raise UsageError(f"the data folder {str(folder)!r} does not exist: {settings.name} needs {what}")
+        state = "is no folder" if folder.exists() else "does not exist"
+        raise UsageError(f"the data folder {str(folder)!r} {state}: {settings.name} needs {what}")
     return folder

@@ -35,7 +35,7 @@ class AttackSettings(Settings):
     """Another model that examples are made against: a transfer attack, which knows nothing of the trial's own model.
     null: white-box. Its examples are made to the end, as with `stop_when_fooled: false`: nobody tells the attacker
     whether the model is fooled."""
-    batch_size: Count = unkeyed(256, ge=1)
+    batch_size: Count = unkeyed(256, ge=1, le=1_000_000)
 
     @property
     def surrogates(self) -> tuple[SurrogateSettings, ...]:

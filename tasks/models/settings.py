@@ -9,10 +9,11 @@ from pydantic import BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.errors import list_choices
+from tasks.errors import UsageError, list_choices
 from tasks.fingerprints import hash_file
+from tasks.local_paths import parse_local_path
 from tasks.models.registry import ARCHITECTURES
-from tasks.settings import NameOf, Number, Settings, keyed, unkeyed
+from tasks.settings import LocalPath, NameOf, Number, Settings, keyed, unkeyed
 
 PerChannel = Number | tuple[Number, ...]
 """One number for all colours, or one for each."""
@@ -26,7 +27,7 @@ class WeightsSettings(Settings):
 
     source: Literal["imagenet", "file"] = keyed()
     """imagenet: torchvision's IMAGENET1K_V1."""
-    file: Path | None = unkeyed(None)
+    file: LocalPath | None = unkeyed(None)
     sha256: str | None = keyed(None)
     """Of the file's content; where it is given, a file with another content is refused."""
 
@@ -37,11 +38,12 @@ def _read_weights(value: object) -> object:
         return {"source": "imagenet"}
     if not isinstance(value, (str, Path)):
         return value
-    file = Path(value).expanduser()
     try:
+        file = parse_local_path(value, "")
         return {"source": "file", "file": file, "sha256": hash_file(file)}
-    except OSError as error:
-        text = f"is neither `imagenet` nor a file that can be read: {error.strerror}"
+    except (OSError, UsageError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        text = f"is neither `imagenet` nor a file that can be read: {reason}"
         raise PydanticCustomError("weights", "{text}", {"text": text}) from error
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from pyarrow import fs
 
 from tasks.errors import StorageError, UsageError
+from tasks.local_paths import parse_local_path
 from tasks.paths import CORRUPT, is_temporary
 from tasks.storage.local_folder import LocalFolder
 from tasks.storage.object_store import ObjectStore
@@ -147,7 +148,7 @@ def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
     if is_uri(text) and not text.startswith("file://"):
         filesystem, root = open_uri(text)
         return Storage(text, ObjectStore(filesystem, root), seconds)
-    folder = Path(open_uri(text)[1] if is_uri(text) else text).expanduser().absolute()
+    folder = parse_local_path((open_uri(text)[1] or "/") if is_uri(text) else text, "--storage").absolute()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--storage {text}: is a file, not a folder")
     return Storage(str(folder), LocalFolder(folder, established=established), seconds)

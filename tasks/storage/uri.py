@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+import re
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from pyarrow import fs
 
 from tasks.errors import UsageError, list_choices
 
 SCHEMES = ("file", "gs", "s3")
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ufffd]")
+"""What is no character of a name, or was none of UTF-8."""
 OPTIONS = {
     "s3": ("endpoint_override", "region", "scheme"),
     "gs": ("endpoint_override", "retry_limit_seconds", "scheme"),
@@ -64,9 +68,13 @@ def _check(text: str, scheme: str, place: str, options: dict[str, str]) -> None:
         raise UsageError(
             f"--storage {redact_uri(text)}: {list_choices((f'{name}://' for name in SCHEMES), f'{scheme}://')}"
         )
-    user = place.rpartition("@")[0]
+    user, _, bucket = place.rpartition("@")
     if user and (scheme, user) != ("gs", "anonymous"):
         raise UsageError(f"--storage {redact_uri(text)}: a key in the URI would be seen by others; {ELSEWHERE[scheme]}")
+    if scheme != "file" and not BUCKET.fullmatch(bucket):
+        raise UsageError(f"--storage {redact_uri(text)}: name a bucket, such as {scheme}://bucket/results")
+    if CONTROL.search(unquote(text)) or ".." in unquote(text).split("/"):
+        raise UsageError(f"--storage {redact_uri(text)!r}: is no place: it holds .. or a character that is none")
     for name in options:
         if name not in OPTIONS[scheme]:
             raise UsageError(

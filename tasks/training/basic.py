@@ -56,8 +56,8 @@ Optimizer = Annotated[SgdSettings | AdamSettings | AdamWSettings, ByName(OPTIMIZ
 class BasicSettings(Settings):
     """What all training has in common."""
 
-    epochs: Count = keyed(ge=0)
-    batch_size: Count = keyed(64, ge=1)
+    epochs: Count = keyed(ge=0, le=1_000_000)
+    batch_size: Count = keyed(64, ge=1, le=1_000_000)
     optimizer: Optimizer = keyed()
     schedule: Schedule = keyed(ConstantSettings())
     precision: Literal["fp32", "bf16"] = keyed("fp32")

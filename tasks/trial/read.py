@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.errors import ProblemsError
-from tasks.settings import describe_problems
+from tasks.settings_problems import describe_problems
 from tasks.trial.trial import Trial
 from tasks.yaml_files import NOT_SETTINGS, read_mapping
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from tasks.errors import UsageError
 from tasks.registry import Registry, load_object
-from tasks.settings import ByName, NameOf, Number, Settings, describe_problems, keyed
+from tasks.settings import ByName, NameOf, Number, Settings, keyed
+from tasks.settings_problems import describe_problems
 
 
 class Sphere(Settings):

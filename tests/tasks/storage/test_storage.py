@@ -218,7 +218,7 @@ SECRET = "S3cr3tKey"
         (f"gs://{SECRET}@bucket/x", "a key in the URI would be seen by others"),
         (f"s4://{SECRET}@bucket/x", "did you mean 's3://'?"),
         (f"http://user:{SECRET}@host/x", "choose from file://, gs://, s3://"),
-        ("s3:///x", "Missing bucket name"),
+        ("s3:///x", "name a bucket, such as s3://bucket/results"),
         (f"s3://[{SECRET}", "Invalid IPv6"),
     ],
 )

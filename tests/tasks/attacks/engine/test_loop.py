@@ -20,7 +20,7 @@ from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import Description, build
 from tasks.models.settings import ModelSettings
-from tasks.settings import describe_problems
+from tasks.settings_problems import describe_problems
 from tasks.training.surrogate import SurrogateSettings
 from tasks.trial.chain import build_chain, list_own_stages
 from tasks.trial.trial import Trial, normalize_trial

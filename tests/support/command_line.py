@@ -1,0 +1,38 @@
+"""The command line inside of this process: quick enough for hundreds of cases."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.cli.app import run
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def shows_defect(self) -> bool:
+        """Whether it ended as it should not, whatever it was given."""
+        return "Traceback" in self.stdout + self.stderr or self.code not in (0, 1, 2)
+
+
+def run_here(*arguments: str | Path) -> Ended:
+    """Run a command to its end."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run([str(argument) for argument in arguments])
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def list_tree(folder: Path) -> dict[str, int]:
+    """Everything below a folder, with the bytes of each file."""
+    found = (path for path in folder.rglob("*"))
+    return {str(path.relative_to(folder)): path.lstat().st_size for path in found if "cache" not in path.parts}
