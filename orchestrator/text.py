@@ -1,15 +1,24 @@
-"""Tables on the terminal, as CSV and as JSON."""
+"""What people and scripts read: tables on the terminal, as CSV and as JSON, and values as text."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+UNLIMITED = 1_000_000
+"""Characters of a line that goes to no terminal."""
 
 
 def render_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
@@ -24,19 +33,74 @@ def render_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: st
     return format_table(columns, [[format_value(value) for value in row] for row in rows])
 
 
-def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns: text to the left, numbers to the right."""
-    widths = [max(len(line[place]) for line in [columns, *rows]) for place in range(len(columns))]
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Aligned columns: text to the left, numbers to the right.
+
+    :param width: characters that a line may have: texts are broken at spaces, no word or number ever is; where that is
+        not enough each row is a block of lines. Null: the width of the terminal, and no limit elsewhere.
+    """
+    lines = [columns, *rows]
     right = [all(_is_numeric(row[place]) for row in rows) for place in range(len(columns))]
+    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(columns))]
+    room = width or _find_terminal_width()
+    if _measure_line(widths, 2) <= room:  # by hand: Rich takes a hundred times as long, and a query may have many rows
+        return "\n".join(_align_lines(columns, rows, widths, right))
+    least = [max(_measure_longest_word(line[place]) for line in lines) for place in range(len(columns))]
+    gap = next((gap for gap in (2, 1) if _measure_line(least, gap) <= room), None)
+    if gap is None:
+        return _format_blocks(columns, rows, room)
+    while _measure_line(widths, gap) > room:
+        widest = max((place for place in range(len(widths)) if widths[place] > least[place]), key=widths.__getitem__)
+        widths[widest] -= 1
+    table = Table.grid(padding=(0, gap, 0, 0))
+    for flush, cells in zip(right, widths, strict=True):
+        table.add_column(justify="right" if flush else "left", width=cells)
+    table.add_row(*map(Text, columns))
+    table.add_row(*(Rule(characters="-", style="") for _ in columns))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return _render_plain(table, room)
 
-    def line(cells: Sequence[str]) -> str:
-        padded = [
-            cell.rjust(width) if flush else cell.ljust(width)
-            for cell, width, flush in zip(cells, widths, right, strict=True)
+
+def _measure_line(widths: Sequence[int], gap: int) -> int:
+    return sum(widths) + gap * (len(widths) - 1)
+
+
+def _align_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool]
+) -> Iterator[str]:
+    for line in (columns, ["-" * width for width in widths], *rows):
+        padding = [" " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
+        cells = [
+            space + cell if flush else cell + space for cell, space, flush in zip(line, padding, right, strict=True)
         ]
-        return "  ".join(padded).rstrip()
+        yield "  ".join(cells).rstrip()
 
-    return "\n".join([line(columns), "  ".join("-" * width for width in widths), *map(line, rows)])
+
+def _format_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
+    """A line for each value, and an empty one between rows."""
+    blocks = []
+    for row in rows:
+        block = Table.grid(padding=(0, 2, 0, 0))
+        for name, cell in zip(columns, row, strict=True):
+            block.add_row(Text(name), Text(cell))
+        blocks.append(_render_plain(block, width))
+    return "\n\n".join(blocks)
+
+
+def _render_plain(table: Table, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(table, crop=False, highlight=False)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _measure_longest_word(text: str) -> int:
+    return max(map(cell_len, text.split()), default=0)
+
+
+def _find_terminal_width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
 
 
 def format_value(value: Any) -> str:
@@ -73,3 +137,18 @@ def format_duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def format_bytes(size: int) -> str:
+    """`1.5 MB`."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def make_sort_key(value: Any) -> tuple[int, Any]:
+    """A key that puts nulls first, then numbers, then texts."""
+    if value is None:
+        return 0, 0
+    return (1, value) if isinstance(value, (int, float)) else (2, str(value))

@@ -16,9 +16,9 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Show what no sweep refers to and its size, and remove it once confirmed."""
-    from orchestrator.store.clean import find_leftovers, format_bytes, remove
+    from orchestrator.store.clean import find_leftovers, remove
     from orchestrator.store.sweep_store import find_sweep
-    from orchestrator.text import format_table
+    from orchestrator.text import format_bytes, format_table
     from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
-from orchestrator.text import format_percent, format_table
+from orchestrator.text import format_percent, format_table, make_sort_key
 from tasks.trial.row import Row
 
 AXES = (
@@ -169,9 +169,3 @@ def format_setting(axis: str, value: Any) -> str:
     if axis in ("eps_train", "attack_eps") and abs(value * 255 - round(value * 255)) < 1e-9:
         return min(text, f"{round(value * 255)}/255", key=len)
     return text
-
-
-def make_sort_key(value: Any) -> tuple[bool, str, Any]:
-    """Nulls first, numbers among themselves, texts among themselves."""
-    number = isinstance(value, (int, float))
-    return (value is not None, "" if number or value is None else "text", value if value is not None else 0)

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings, make_sort_key
+from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings
+from orchestrator.text import make_sort_key
 from tasks.kinds import MODEL_KEYS
 from tasks.metrics import compute_wilson
 from tasks.trial.row import Row

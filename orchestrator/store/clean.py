@@ -71,11 +71,3 @@ def remove(storage: Storage, found: Sequence[Leftover]) -> None:
     """Remove leftovers; what is gone already is no error."""
     for leftover in found:
         storage.remove(leftover.name)
-
-
-def format_bytes(size: int) -> str:
-    """`1.5 MB`."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} bytes"
