@@ -40,7 +40,7 @@ class Writer:
             settings=self._settings(),
         )
         try:
-            self._fill(run, content)
+            self.fill(run, content)
         except BaseException:
             with contextlib.suppress(Exception):
                 run.finish(exit_code=1)
@@ -57,7 +57,8 @@ class Writer:
         """End the process that W&B has started."""
         self._wandb.teardown()
 
-    def _fill(self, run: Any, content: RunContent) -> None:
+    def fill(self, run: Any, content: RunContent) -> None:
+        """Log everything that a run holds."""
         for prefix, axis in content.axes.items():
             run.define_metric(axis)
             run.define_metric(f"{prefix}/*", step_metric=axis)

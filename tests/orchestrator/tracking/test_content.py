@@ -1,0 +1,33 @@
+"""What a W&B run of a trial holds."""
+
+from __future__ import annotations
+
+from orchestrator.tracking.content import flatten_config
+from tests.support.wandb_sweep import Sweep
+
+
+def test_a_run_of_a_trial_holds_what_its_row_and_artifacts_say(written: Sweep) -> None:
+    rows = {row["trial_id"]: row for row in written.store.rows()}
+    runs = [run for run in written.runs() if run.job_type == "trial"]
+    assert {run.config["trial_id"] for run in runs} == rows.keys()
+    for run in runs:
+        row = rows[run.config["trial_id"]]
+        assert run.group == row["sweep_id"]
+        assert run.tags == ["digits", "resnet8", "ifgsm"]
+        assert run.config["train"]["optimizer"]["lr"] == 0.1
+        assert {name: run.summary[name] for name in ("clean_accuracy", "robust_correct", "attack_eps")} == {
+            name: row[name] for name in ("clean_accuracy", "robust_correct", "attack_eps")
+        }
+        assert run.axes["train/*"] == "train/epoch"
+        assert [entry["train/epoch"] for entry in run.history if "train/epoch" in entry] == [0, 1]
+        assert {"confusion_clean_table", "confusion_adversarial_table", "adversarial_examples"} <= run.history[
+            -1
+        ].keys()
+        assert run.exit_code == 0
+
+
+def test_a_deep_configuration_becomes_shallow() -> None:
+    deep = {"attack": {"surrogate": {"train": {"optimizer": {"lr": 0.1, "name": "sgd"}}}}, "seed": 1}
+    assert flatten_config(deep) == {
+        "attack": {"surrogate": {"train": {"optimizer_lr": 0.1, "optimizer_name": "sgd"}}}, "seed": 1
+    }  # fmt: skip

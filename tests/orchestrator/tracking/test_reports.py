@@ -1,0 +1,62 @@
+"""W&B reports: made once, brought up to date, and a file where there is no server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.tracking import reports
+from orchestrator.tracking.folder import WandbFolder
+from tasks.errors import UsageError
+from tests.support.wandb_stub import Fault, Stub
+from tests.support.wandb_sweep import Sweep
+
+
+def test_a_report_is_made_once_and_brought_up_to_date(
+    sweep: Sweep, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[str]()
+    for _ in range(2):
+        reports.report(sweep.store, None, None, told.append)
+    ((_, view),) = stub.views.items()
+    url = WandbFolder(sweep.store).report()["url"]
+    assert told == [f"created {url}", f"updated {url}"]
+    assert stub.operations["upsertView"] == 2
+    _checked(view["spec"], sweep.store.sweep_id)
+    assert view["projectName"] == "robust"
+    stub.fault = Fault(status=403, of=frozenset({"upsertView"}))
+    monkeypatch.setattr(reports, "SAVE_LIMIT", 3.0)
+    with pytest.raises(UsageError, match="did not take the report"):
+        reports.report(sweep.store, None, None, told.append)
+
+
+def test_a_report_without_a_server_is_a_file(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETRC", str(sweep.space))
+    told = list[str]()
+    reports.report(sweep.store, None, None, told.append)
+    path = Path(sweep.storage / f"sweeps/{sweep.store.sweep_id}/wandb/report_spec.json")
+    (said,) = told
+    assert said.startswith("W&B: there is no key: set WANDB_API_KEY or run `wandb login`; no report was made")
+    assert said.endswith(f"its specification is in {path}")
+    _checked(path.read_text(), sweep.store.sweep_id)
+    monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
+    with pytest.raises(UsageError, match=r"pip install 'advsweep\[reports\]'"):
+        reports.report(sweep.store, None, None, told.append)
+
+
+def _checked(specification: str, sweep_id: str) -> None:
+    """The report shows this sweep: scatter, parallel coordinates, security curve."""
+    grids = [block["metadata"] for block in json.loads(specification)["blocks"] if block["type"] == "panel-grid"]
+    for grid in grids:
+        (filters,) = [found["filters"]["filters"] for found in grid["runSets"]]
+        assert (filters[0]["key"]["name"], filters[0]["value"]) == ("group", sweep_id)
+    panels = [panel for grid in grids for panel in grid["panelBankSectionConfig"]["panels"]]
+    by_type = {panel["viewType"]: panel["config"] for panel in panels}
+    assert by_type["Scatter Plot"]["xAxis"] == "summary:clean_accuracy"
+    accessors = [column["accessor"] for column in by_type["Parallel Coordinates Plot"]["columns"]]
+    assert accessors == ["summary:attack_eps", "summary:clean_accuracy", "summary:robust_accuracy"]
+    assert by_type["Run History Line Plot"]["xAxis"] == "security/eps"
+    assert len(by_type["Run History Line Plot"]["metrics"]) == 1
