@@ -31,7 +31,13 @@ def prepare(
     data_dir: DataDirOption = None,
     overrides: SetOption = (),
 ) -> None:
-    """Download a data set where it is missing, and decode what would be slow to decode in a trial."""
+    """Download a data set where it is missing, and decode what would be slow to decode in a trial.
+
+    \b
+    Examples:
+      advsweep data prepare cifar10 --data-dir data
+      advsweep data prepare animals10 --data-dir data --set image_size=64
+    """
     from tasks.data.prepare import prepare as prepare_dataset
 
     found = prepare_dataset(_read_settings(name, overrides), data_dir, _ProgressReporter())

@@ -1,11 +1,12 @@
 """`export`: the model of a trial, for plain torch."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import TrialArgument
+from orchestrator.cli.options import JsonOption, TrialArgument
 from orchestrator.options import DEFAULT_STORAGE, DataDirOption, StorageOption, read_folder
 
 
@@ -14,9 +15,21 @@ def export(
     out: Annotated[Path, typer.Option(parser=read_folder, metavar="DIR", help="Folder that is made.")],
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write the model of a trial so that plain torch loads it: weights, code, preprocessing, an example."""
+    """Write the model of a trial so that plain torch loads it: weights, code, preprocessing, an example.
+
+    \b
+    Examples:
+      advsweep export 3f0a --out model
+      python model/example.py
+    """
     from orchestrator.results.export import export_trial
     from tasks.storage.storage import open_storage
 
-    typer.echo(f"{export_trial(open_storage(storage), trial, out, data_dir)}: run `python {out / 'example.py'}`")
+    folder = export_trial(open_storage(storage), trial, out, data_dir)
+    example = folder / "example.py"
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "example": str(example)}, indent=1))
+        return
+    typer.echo(f"{folder}: run `python {example}`")

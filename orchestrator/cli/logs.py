@@ -14,7 +14,13 @@ def logs(
     address: AddressOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends; Ctrl-C leaves it.")] = False,
 ) -> None:
-    """Show what the job of a sweep printed, or the failures that a storage keeps of it."""
+    """Show what the job of a sweep printed, or the failures that a storage keeps of it.
+
+    \b
+    Examples:
+      advsweep logs digits
+      advsweep logs digits --address http://HEAD:8265 --follow
+    """
     if address is None:
         typer.echo(_read_failures_log(sweep, storage, follow=follow), nl=False)
         return

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import is_dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
 from orchestrator.options import list_parameters
+from tasks.errors import UsageError
 
 Format = Literal["table", "csv", "json"]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AddressOption = Annotated[
     str | None,
@@ -21,6 +22,42 @@ AddressOption = Annotated[
 ]
 SweepArgument = Annotated[str, typer.Argument(help="The id of a sweep, or the beginning of one.")]
 TrialArgument = Annotated[str, typer.Argument(help="The id of a trial, or the beginning of one.")]
+
+
+@dataclass(frozen=True)
+class Printing:
+    """How a command prints what it was asked for."""
+
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = "table"
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False
+
+    @property
+    def choice(self) -> Format:
+        """The form that was asked for.
+
+        :raises UsageError: two were.
+        """
+        if self.as_json and self.form == "csv":
+            raise UsageError("--json and --format csv: choose one")
+        return "json" if self.as_json else self.form
+
+    def show(
+        self, facts: Any, format_text: Callable[[], str], records: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
+        """Print the facts as JSON, as lines for people, or as CSV.
+
+        :param records: the lines of the CSV, which have the same names; null: the facts are these lines.
+        """
+        if self.choice == "json":
+            typer.echo(json.dumps(facts, indent=1))
+        elif self.choice == "csv":
+            from orchestrator.text import render_table
+
+            lines = facts if records is None else records
+            columns = list(lines[0]) if lines else []
+            typer.echo(render_table(columns, [[line[name] for name in columns] for line in lines], "csv"))
+        else:
+            typer.echo(format_text())
 
 
 def adapt_command(command: Callable[..., None]) -> Callable[..., None]:

@@ -31,7 +31,13 @@ def report(
     ] = "svg,pdf,png",
     as_json: JsonOption = False,
 ) -> None:
-    """Write one page that answers in words and in figures, and each figure for a paper; several sweeps compare."""
+    """Write one page that answers in words and in figures, and each figure for a paper; several sweeps compare.
+
+    \b
+    Examples:
+      advsweep report digits
+      advsweep report digits digits_long --out page --formats svg,pdf
+    """
     from orchestrator.report.figures import FORMATS
     from orchestrator.report.write import write_report
     from orchestrator.store.sweep_store import find_sweep

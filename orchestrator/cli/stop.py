@@ -11,7 +11,12 @@ def stop(
     sweep: SweepArgument,
     address: Annotated[str, typer.Option(envvar="ADVSWEEP_ADDRESS", help="The cluster's http://HEAD:8265.")],
 ) -> None:
-    """End the job of a sweep in order; the same launch continues it."""
+    """End the job of a sweep in order; the same launch continues it.
+
+    \b
+    Example:
+      advsweep stop digits --address http://HEAD:8265
+    """
     from orchestrator.cluster.address import parse_address
     from orchestrator.remote.ray_jobs import RayJobs
 

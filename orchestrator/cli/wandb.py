@@ -16,7 +16,12 @@ def sync(
     storage: StorageOption = DEFAULT_STORAGE,
     limit: Annotated[float, typer.Option(min=1, help="Seconds that it may take.")] = 600,
 ) -> None:
-    """Send the runs that were written offline and that the server does not have."""
+    """Send the runs that were written offline and that the server does not have.
+
+    \b
+    Example:
+      WANDB_API_KEY=... advsweep wandb sync digits
+    """
     from orchestrator.store.sweep_store import find_sweep
     from orchestrator.tracking.commands import sync as send
     from tasks.storage.storage import open_storage
@@ -32,7 +37,12 @@ def report(
     project: Annotated[str | None, typer.Option(help="W&B project; default: that of the runs.")] = None,
     entity: Annotated[str | None, typer.Option(help="W&B user or team; default: that of the key.")] = None,
 ) -> None:
-    """Create or update the W&B report of a sweep; without a server, write its specification."""
+    """Create or update the W&B report of a sweep; without a server, write its specification.
+
+    \b
+    Example:
+      advsweep wandb report digits --project robust
+    """
     from orchestrator.store.sweep_store import find_sweep
     from orchestrator.tracking.reports import report as make
     from tasks.storage.storage import open_storage

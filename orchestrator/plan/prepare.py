@@ -9,14 +9,16 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.plan.estimates import Speeds
-from orchestrator.plan.plan import Job, Plan
+from orchestrator.plan.plan import Job, Plan, plan_text
 from orchestrator.plan.schedule import Schedule, estimate_job_seconds, list_schedule, measure_remaining_paths
 from orchestrator.space.resources import ResourceTable
+from orchestrator.space.space import format_resolved
 from orchestrator.space.timeouts import Timeouts
 from orchestrator.store.sweep_store import SweepStore, check_records
 from orchestrator.text import say
+from tasks import paths
 from tasks.storage.stage_store import StageStore
-from tasks.storage.storage import Storage
+from tasks.storage.storage import Storage, establish
 from tasks.trial.row import Row
 
 
@@ -36,6 +38,16 @@ class PreparedSweep:
     jobs: Sequence[Job]
     timeouts: Timeouts = field(default_factory=dict)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every trial is finished, so that nothing has to run."""
+        return len(self.finished) == len(self.plan.trials)
+
+    def write_plan(self) -> None:
+        """Leave the resolved space and the plan in the storage, for every command that reads the sweep later."""
+        self.storage.write(self.sweep.path(paths.SPACE), format_resolved(self.plan.space).encode())
+        self.storage.write(self.sweep.path(paths.PLAN), plan_text(self.plan))
+
     def schedule(self, slots: int) -> Schedule:
         """The ideal schedule of what is missing."""
         return list_schedule(self.jobs, self.seconds, slots)
@@ -51,10 +63,13 @@ class PreparedSweep:
         return measure_remaining_paths(self.jobs, self.seconds)
 
 
-def prepare_sweep(
-    plan: Plan, storage: Storage, resources: ResourceTable, console: Console, *, fresh: bool = False
-) -> PreparedSweep:
-    """Look at what the storage has, check it, and list what is missing."""
+def prepare_sweep(plan: Plan, storage: Storage, console: Console, *, fresh: bool = False) -> PreparedSweep:
+    """Look at what the storage has, check it, and list what is missing.
+
+    :param fresh: count nothing as finished.
+    :raises UsageError: the storage cannot be written.
+    """
+    establish(storage)
     store = StageStore(storage)
     sweep = SweepStore(storage, plan.sweep_id)
     known = set(store.keys())
@@ -62,12 +77,14 @@ def prepare_sweep(
     for note in notes:
         say(console, note)
     speeds = Speeds.measured(plan, records)
+    timeouts = plan.space.timeouts
     if fresh:
-        return PreparedSweep(plan, storage, sweep, resources, {}, {}, speeds, plan.jobs(()))
+        return PreparedSweep(plan, storage, sweep, plan.space.resources, {}, {}, speeds, plan.jobs(()), timeouts)
     keys = {planned.trial_id: planned.chain[-1].key for planned in plan.trials}
     finished = {
         row["trial_id"]: row
         for row in sweep.rows()
         if row["status"] == "finished" and row["attack_key"] == keys.get(row["trial_id"]) in records
     }
-    return PreparedSweep(plan, storage, sweep, resources, records, finished, speeds, plan.jobs(records))
+    jobs = plan.jobs(records)
+    return PreparedSweep(plan, storage, sweep, plan.space.resources, records, finished, speeds, jobs, timeouts)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Plan
+from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.plan.schedule import estimate_job_seconds, list_schedule
 from orchestrator.store.sweep_store import load_records
 from orchestrator.text import format_duration, format_table
@@ -15,7 +17,7 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 
 
-def plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[str, Any]:
+def collect_plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[str, Any]:
     """The figures of a plan: trials, distinct stages, what is stored, what sharing saves, how long it may take."""
     store = StageStore(storage)
     known = set(store.keys())
@@ -55,10 +57,9 @@ def plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[s
     return facts
 
 
-def plan_lines(plan: Plan, storage: Storage, slots: int | None = None) -> list[str]:
+def format_plan(facts: Mapping[str, Any]) -> list[str]:
     """The figures of a plan as text."""
-    facts = plan_facts(plan, storage, slots)
-    columns = ["stage", "in trials", "distinct", "in store", "runs to do"]
+    columns = ["stage", "in trials", "distinct", "in store", "jobs to do"]
     rows = [[kind, *map(str, counts.values())] for kind, counts in facts["stages"].items() if counts["in_trials"]]
     lines = [
         f"{facts['sweep_id']}: {facts['trials']} trials",
@@ -74,3 +75,13 @@ def plan_lines(plan: Plan, storage: Storage, slots: int | None = None) -> list[s
             f"every trial on its own: {format_duration(facts['unshared_seconds'])})"
         )
     return lines
+
+
+def describe_work(prepared: PreparedSweep) -> str:
+    """What a launch says before it starts: trials, jobs and stages, what is finished and what is reused."""
+    total, finished = len(prepared.plan.trials), len(prepared.finished)
+    line = f"{prepared.plan.sweep_id}: {total} trials, {finished} finished"
+    if prepared.complete:
+        return f"{line}, nothing to do"
+    stages, reused = sum(len(job.stages) for job in prepared.jobs), len(prepared.records)
+    return f"{line}, {total - finished} to do: {stages} stages in {len(prepared.jobs)} jobs, {reused} stages reused"

@@ -11,9 +11,9 @@ from rich.console import Console
 from orchestrator.cluster.address import Address
 from orchestrator.cluster.packages import count_code_bytes
 from orchestrator.options import INTERRUPTED
-from orchestrator.remote.ray_jobs import OF_RAY, RayJobs, SweepJob
+from orchestrator.remote.ray_jobs import OF_RAY, RayJobs
 from orchestrator.remote.submission import JobSubmission
-from orchestrator.text import format_duration, say
+from orchestrator.text import say
 
 PROGRESS = re.compile(r"^\[.*\] trials \d|^\d+ trials, \d+ finished")
 
@@ -56,13 +56,6 @@ def find_last_line(log: str) -> str:
     """The last line that says how far a sweep is."""
     told = [line for line in log.splitlines() if PROGRESS.search(line)]
     return told[-1] if told else "-"
-
-
-def describe_age(job: SweepJob) -> str:
-    """For how long a job runs, or ran."""
-    if not job.started:
-        return "-"
-    return format_duration((job.ended or time.time()) - job.started)
 
 
 def _list_commands(name: str, address: Address) -> Sequence[str]:

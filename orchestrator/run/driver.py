@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -21,12 +21,11 @@ from orchestrator.run import progress
 from orchestrator.run.ending import describe_ending, end_without_head, report_ending
 from orchestrator.run.executor import Policy, StageExecutor
 from orchestrator.run.job_graph import JobGraph
-from orchestrator.run.sweep import RunningSweep, make_sweep, make_wandb_log
+from orchestrator.run.sweep import RunningSweep, make_sweep
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
 from tasks.errors import UsageError
-from tasks.trial.row import Row
 
 MOST_WORKERS = 4096
 """On a cluster that grows by itself nothing else limits the actors that are asked for."""
@@ -161,12 +160,3 @@ def _handle_interrupts() -> Iterator[None]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
-
-
-def log_rows(prepared: PreparedSweep, options: LaunchOptions, rows: Sequence[Row], console: Console) -> None:
-    """Write, and online send, the W&B runs that earlier launches did not get to."""
-    log = make_wandb_log(prepared, options, console)
-    log.start()
-    for row in rows:
-        log.add(row)
-    log.close(rows)

@@ -15,6 +15,7 @@ from orchestrator.run.outcome_board import OutcomeBoard
 from orchestrator.run.row_recorder import RowRecorder
 from orchestrator.run.row_writer import RowWriter
 from orchestrator.run.state import SweepState, make_state
+from orchestrator.run.wandb_log import make_wandb_log
 from orchestrator.store.fault_log import FAILURE, PREEMPTION
 from orchestrator.store.heartbeat import Heartbeat
 from orchestrator.text import say
@@ -96,12 +97,3 @@ def make_sweep(prepared: PreparedSweep, options: LaunchOptions, console: Console
     heartbeat = Heartbeat(prepared.sweep, state.collect_facts, warn_of_beats)
     online = options.wandb == "online"
     return RunningSweep(prepared, state, OutcomeBoard(), rows, faults, heartbeat, wandb, online)
-
-
-def make_wandb_log(prepared: PreparedSweep, options: LaunchOptions, console: Console) -> WandbLog:
-    """Where finished trials become W&B runs."""
-    plan = prepared.plan
-    classes = {planned.trial_id: plan.data[planned.trial.dataset].classes for planned in plan.trials}
-    return WandbLog(
-        prepared.sweep, options.wandb, options.project, lambda text: say(console, text), lambda key: classes[key]
-    )

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.space.grid import count, expand_variants, find_grid_problems, set_value
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
-from orchestrator.space.timeouts import Timeouts, parse_timeouts
+from orchestrator.space.timeouts import Timeouts, parse_timeouts, with_options
 from orchestrator.space.verification import with_verification
 from tasks.data.settings import DatasetSettings
 from tasks.environment import read_number
@@ -69,6 +69,16 @@ class Space:
     """Seconds that a run of a kind of stage may take."""
     trials: tuple[Trial, ...]
     """Distinct trials in canonical form, in the order of the grid."""
+
+    def with_limits(self, timeouts: Sequence[str], cpus: float | None, gpus: float | None) -> Space:
+        """The space with limits of the command line; none of them changes what a trial computes.
+
+        :param timeouts: `KIND=SECONDS` each.
+        :param cpus: of every kind of stage for which the space names none; null: as it is. Likewise `gpus`.
+        :raises UsageError: a time-out is not of that form, or a number is negative.
+        """
+        resources = self.resources.with_default(cpus, gpus)
+        return replace(self, resources=resources, timeouts=with_options(self.timeouts, timeouts))
 
 
 def list_shipped() -> dict[str, Path]:

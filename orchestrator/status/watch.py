@@ -46,12 +46,6 @@ class Watch:
         return any(fact["state"] == RUNNING for fact in facts)
 
 
-def show_once(storage: Storage, name: str | None, *, as_json: bool) -> str:
-    """What `advsweep status` prints."""
-    facts = Watch(storage, name).look()
-    return json.dumps(facts, indent=1) if as_json else "\n".join(format_status(facts)) or "no sweeps yet"
-
-
 def follow(storage: Storage, name: str | None, console: Console, *, as_json: bool) -> None:
     """Show what changes until no sweep runs: one live display on a terminal, lines of text or JSON elsewhere."""
     watch = Watch(storage, name)

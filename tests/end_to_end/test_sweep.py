@@ -168,7 +168,7 @@ def test_a_larger_space_reuses_every_stage_it_shares(finished: tuple[Path, Path,
     plan = advsweep("plan", "--space", larger, "--storage", storage, *more[:2]).stdout
     assert "estimated time" in plan
     shown = advsweep("launch", "--space", larger, "--storage", storage, *more).stdout
-    assert "12 trials, 0 finished, 12 to do: 4 stages in 4 runs, 14 stages reused" in shown
+    assert "12 trials, 0 finished, 12 to do: 4 stages in 4 jobs, 14 stages reused" in shown
     assert set(ended(storage).values()) == {1}
     old = {row["attack_key"]: results_only(row) for row in rows(finished[0])}
     new = {row["attack_key"]: results_only(row) for row in rows(storage) if row["space"] == "larger"}
