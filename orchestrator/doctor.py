@@ -87,12 +87,14 @@ def _check_job_submission() -> Finding:
     from importlib.util import find_spec
 
     if find_spec("aiohttp") is None:
-        return Finding("jobs", True, "not installed (optional): pip install 'advsweep[cluster]'")
+        return Finding("Ray jobs", True, "not installed (optional): pip install 'advsweep[cluster]'")
     token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     if token.is_file() and token.stat().st_mode & 0o077:
-        return Finding("jobs", True, f"http://HEAD:8265 can be used; others can read Ray's token: chmod 600 {token}")
+        return Finding(
+            "Ray jobs", True, f"http://HEAD:8265 can be used; others can read Ray's token: chmod 600 {token}"
+        )
     mode = "asked for" if os.environ.get("RAY_AUTH_MODE") == "token" else "not asked for (RAY_AUTH_MODE)"
-    return Finding("jobs", True, f"http://HEAD:8265 can be used; token: {mode}")
+    return Finding("Ray jobs", True, f"http://HEAD:8265 can be used; token: {mode}")
 
 
 def _check_cluster(address: str) -> list[Finding]:
@@ -106,7 +108,7 @@ def _check_cluster(address: str) -> list[Finding]:
             from orchestrator.remote.ray_jobs import RayJobs
 
             found = RayJobs(place).all()
-            return [Finding("cluster", True, f"{address}: {sum(not job.over for job in found)} sweeps run as jobs")]
+            return [Finding("cluster", True, f"{address}: {sum(not job.over for job in found)} sweeps run as Ray jobs")]
         if place.place is AddressKind.client:
             return [Finding("cluster", True, f"{address}: answers")]
         return _check_nodes(address)

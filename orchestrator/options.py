@@ -60,11 +60,11 @@ class LaunchOptions:
         str,
         typer.Option(envvar="ADVSWEEP_ADDRESS", help="local, auto, HEAD:6379, ray://HEAD:10001 or http://HEAD:8265."),
     ] = "local"
-    cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running stage; default 1.")] = None
-    gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a running stage; default 0.")] = None
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Stages that run at once.")] = None
-    max_failures: Annotated[int, typer.Option(min=0, help="Retries of a stage after errors of its own.")] = 1
-    max_preemptions: Annotated[int, typer.Option(min=0, help="Retries of a stage whose worker was lost.")] = 10
+    cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running job; default 1.")] = None
+    gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a running job; default 0.")] = None
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Jobs that run at once.")] = None
+    max_failures: Annotated[int, typer.Option(min=0, help="Retries of a job after errors of its own.")] = 1
+    max_preemptions: Annotated[int, typer.Option(min=0, help="Retries of a job whose worker was lost.")] = 10
     timeouts: Annotated[
         Sequence[str],
         typer.Option("--timeout", metavar="KIND=SECONDS", help="End runs that take longer; may be given often."),

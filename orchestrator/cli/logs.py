@@ -1,4 +1,4 @@
-"""`logs`: what the job of a sweep printed, or what went wrong in a sweep."""
+"""`logs`: what the Ray job of a sweep printed, or what went wrong in a sweep."""
 
 from typing import Annotated
 
@@ -12,9 +12,11 @@ def logs(
     sweep: SweepArgument,
     storage: StorageOption = DEFAULT_STORAGE,
     address: AddressOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends; Ctrl-C leaves it.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the Ray job ends; Ctrl-C leaves it.")
+    ] = False,
 ) -> None:
-    """Show what the job of a sweep printed, or the failures that a storage keeps of it.
+    """Show what the Ray job of a sweep printed, or the failures that a storage keeps of it.
 
     \b
     Examples:
@@ -45,7 +47,7 @@ def _read_failures_log(sweep: str, storage: str, *, follow: bool) -> str:
     from tasks.storage.storage import open_storage
 
     if follow:
-        raise UsageError("--follow: give the --address of the cluster on which the sweep is a job")
+        raise UsageError("--follow: give the --address of the cluster on which the sweep is a Ray job")
     found = find_sweep(open_storage(storage), sweep)
     name = found.path(paths.LOGS, "failures.log")
     if not found.storage.exists(name):

@@ -18,7 +18,7 @@ Format = Literal["table", "csv", "json"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AddressOption = Annotated[
     str | None,
-    typer.Option(envvar="ADVSWEEP_ADDRESS", help="A cluster whose jobs are meant: http://HEAD:8265."),
+    typer.Option(envvar="ADVSWEEP_ADDRESS", help="A cluster whose Ray jobs are meant: http://HEAD:8265."),
 ]
 SweepArgument = Annotated[str, typer.Argument(help="The id of a sweep, or the beginning of one.")]
 TrialArgument = Annotated[str, typer.Argument(help="The id of a trial, or the beginning of one.")]

@@ -15,7 +15,7 @@ def plan(
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
     verify: VerifyOption = False,
-    slots: Annotated[int | None, typer.Option(min=1, help="Stages that would run at once.")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Jobs that would run at once.")] = None,
     printing: Printing,
 ) -> None:
     """Show trials, distinct stages, what is stored and what sharing saves; start nothing.

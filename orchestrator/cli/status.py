@@ -16,7 +16,7 @@ def status(
     address: AddressOption = None,
     printing: Printing,
 ) -> None:
-    """Show how far sweeps are and what runs where, from their storage alone; with --address, the jobs of a cluster.
+    """Show how far sweeps are and what runs where, from their storage alone; with --address, the Ray jobs of a cluster.
 
     \b
     Examples:

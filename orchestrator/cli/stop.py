@@ -1,4 +1,4 @@
-"""`stop`: end the job of a sweep in order."""
+"""`stop`: end the Ray job of a sweep in order."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ def stop(
     sweep: SweepArgument,
     address: Annotated[str, typer.Option(envvar="ADVSWEEP_ADDRESS", help="The cluster's http://HEAD:8265.")],
 ) -> None:
-    """End the job of a sweep in order; the same launch continues it.
+    """End the Ray job of a sweep in order; the same launch continues it.
 
     \b
     Example:
@@ -23,7 +23,7 @@ def stop(
     jobs = RayJobs(parse_address(address))
     job = jobs.find(sweep)
     if job.over:
-        typer.echo(f"{job.sweep_id}: job {job.id} has ended already: {job.status.lower()}")
+        typer.echo(f"{job.sweep_id}: Ray job {job.id} has ended already: {job.status.lower()}")
         return
     jobs.stop(job.id)
-    typer.echo(f"{job.sweep_id}: job {jobs.ended(job.id).id} is stopped; nothing finished is lost")
+    typer.echo(f"{job.sweep_id}: Ray job {jobs.ended(job.id).id} is stopped; nothing finished is lost")

@@ -23,13 +23,13 @@ def run_job(submission: JobSubmission, address: Address, console: Console) -> in
     jobs = RayJobs(address)
     running = [job for job in jobs.all() if job.sweep_id == submission.sweep_id and not job.over]
     if running:
-        say(console, f"{submission.sweep_id}: runs already as job {running[0].id}; joined")
+        say(console, f"{submission.sweep_id}: runs already as Ray job {running[0].id}; joined")
         return watch(jobs, running[0].id, address, console)
     job = jobs.submit(submission)
     size = f"{count_code_bytes() / 1e6:.1f} MB of code"
     say(
         console,
-        f"{submission.sweep_id}: {submission.trials} trials, submitted to {address.text} as job {job} with {size}",
+        f"{submission.sweep_id}: {submission.trials} trials, submitted to {address.text} as Ray job {job} with {size}",
     )
     return watch(jobs, job, address, console)
 
@@ -42,13 +42,13 @@ def watch(jobs: RayJobs, job: str, address: Address, console: Console) -> int:
         while not (ended := jobs.info(job)).over:
             time.sleep(0.2)
     except KeyboardInterrupt:
-        say(console, "\n".join((f"left; the sweep goes on as job {job}", *_list_commands(name, address))))
+        say(console, "\n".join((f"left; the sweep goes on as Ray job {job}", *_list_commands(name, address))))
         return INTERRUPTED
     if ended.status == "STOPPED":
         say(console, "stopped: nothing finished is lost, the same launch continues")
         return INTERRUPTED
     if ended.exit_code is None and ended.status == "FAILED":
-        say(console, f"the job failed: {ended.message}")
+        say(console, f"the Ray job failed: {ended.message}")
     return ended.exit_code if ended.exit_code is not None else int(ended.status != "SUCCEEDED")
 
 

@@ -30,7 +30,7 @@ def format_job_table(facts: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [job["sweep_id"], job["status"].lower(), _describe_age(job), job["progress"], job["storage"]] for job in facts
     ]
-    return format_table(["sweep", "job", "time", "progress", "storage"], rows)
+    return format_table(["sweep", "Ray job", "time", "progress", "storage"], rows)
 
 
 def _describe_age(job: Mapping[str, Any]) -> str:

@@ -57,7 +57,7 @@ class RayJobs:
     def __init__(self, address: Address) -> None:
         """:raises UsageError: no dashboard answers there, it wants a token, or Ray's own extra is not installed."""
         if address.place is not AddressKind.job:
-            raise UsageError(f"--address {address.text}: jobs are kept by the dashboard; write http://HEAD:8265")
+            raise UsageError(f"--address {address.text}: Ray jobs are kept by the dashboard; write http://HEAD:8265")
         check_answers(address)
         from ray.job_submission import JobSubmissionClient
 
@@ -95,7 +95,7 @@ class RayJobs:
         :raises UsageError: the name is blank, there is none, or several sweeps begin so.
         """
         known = {job.sweep_id: job for job in self.all()}
-        return known[resolve_id(name, known, "sweep", f"among the jobs of {self._address.text}")]
+        return known[resolve_id(name, known, "sweep", f"among the Ray jobs of {self._address.text}")]
 
     def info(self, job: str) -> SweepJob:
         """How a job is now."""
@@ -116,7 +116,7 @@ class RayJobs:
             if (found := self.info(job)).over:
                 return found
             time.sleep(0.5)
-        raise UsageError(f"job {job} was told to stop and still runs; see `advsweep logs`")
+        raise UsageError(f"Ray job {job} was told to stop and still runs; see `advsweep logs`")
 
     def log(self, job: str) -> str:
         """Everything that a job has printed."""

@@ -111,7 +111,7 @@ def render_tradeoff(rows: Sequence[Row], most: int | None = None) -> str:
     if more:
         found = sorted(found, key=lambda cell: [make_sort_key(value) for value in _list_values(cell, axes, more)])
     lines = [_format_line(cell, axes, more) for cell in found[:most]]
-    left_out = f"\n... and {len(found) - len(lines)} more configurations" if len(lines) < len(found) else ""
+    left_out = f"\n... and {len(found) - len(lines)} more cells" if len(lines) < len(found) else ""
     heading = f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds"
     return f"{heading}\n{format_table(columns, lines)}{left_out}"
 

@@ -175,7 +175,7 @@ class StageExecutor:
         self._failures[kind][message] += 1
         if kind not in self._succeeded and self._failures[kind][message] >= self._policy.breaker:
             count = self._failures[kind][message]
-            self.stopped_by = f"the first {count} {kind} stages failed alike: {message}"
+            self.stopped_by = f"the first {count} {kind} jobs failed alike: {message}"
 
     def _fail(self, node: JobNode, error: str) -> None:
         for blocked in self._graph.fail(node, error):

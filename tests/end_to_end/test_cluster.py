@@ -143,10 +143,10 @@ def test_a_job_outlives_the_laptop_and_is_joined_and_stopped(cluster: Head, spac
     assert wait_until(lambda: bool(executions(storage)) and "to do" in log.read_text()), log.read_text()
     os.kill(watching.pid, signal.SIGINT)
     assert watching.wait(timeout=30) == 130
-    assert "left; the sweep goes on as job where-" in log.read_text()
+    assert "left; the sweep goes on as Ray job where-" in log.read_text()
     joined = begin(*command, "--set", "train.epochs=500", env=env, log=log)
     assert wait_until(lambda: "to do" in log.read_text()), log.read_text()
-    assert "runs already as job" in log.read_text()
+    assert "runs already as Ray job" in log.read_text()
     (job,) = json.loads(run("status", "--json", *address, env=env).stdout)
     assert job["status"] == "RUNNING"
     assert "is stopped" in run("stop", "where", *address, env=env).stdout

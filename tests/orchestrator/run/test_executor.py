@@ -243,7 +243,7 @@ def test_workers_that_never_come_up_stop_the_sweep() -> None:
 def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:
     planned = plan(seed={"grid_search": list(range(8))})
     executor, graph, listener, pool = executed(planned, lambda _: ValueError("no such device"), breaker=3)
-    assert executor.stopped_by == "the first 3 train stages failed alike: ValueError: no such device"
+    assert executor.stopped_by == "the first 3 train jobs failed alike: ValueError: no such device"
     assert len(set(pool.ran)) == 3
     assert JobState.DONE not in {node.state for node in graph.nodes.values()}
     assert any("not run" in error for error in listener.blocks)
