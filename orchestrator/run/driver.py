@@ -19,8 +19,9 @@ from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run import progress
 from orchestrator.run.ending import describe_ending, end_without_head, report_ending
-from orchestrator.run.executor import Policy, StageExecutor
+from orchestrator.run.executor import StageExecutor
 from orchestrator.run.job_graph import JobGraph
+from orchestrator.run.retry_policy import RetryPolicy
 from orchestrator.run.sweep import RunningSweep, make_sweep
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
@@ -74,7 +75,7 @@ def make_executor(
         prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh, versions=driver
     )
     pool = WorkerPool(settings, options.max_concurrent or count_slots(prepared, options, cluster), worker)
-    policy = Policy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)
+    policy = RetryPolicy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)
     return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)
 
 

@@ -10,12 +10,12 @@ import errno
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from orchestrator.run.failures import FailureKind, find_cause, format_message
 from orchestrator.run.job_graph import JobGraph, JobNode, JobState
 from orchestrator.run.job_run import JobResult
+from orchestrator.run.retry_policy import RetryPolicy
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import StorageError
@@ -25,31 +25,6 @@ from tasks.trial.chain import Stage
 Record = Mapping[str, Any]
 POLL = 0.2
 """Seconds after which the executor looks up even if nothing ended."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How often a job is tried again, by what ended its runs, and how long a run may take."""
-
-    max_failures: int = 1
-    """After errors of its own and time-outs."""
-    max_preemptions: int = 10
-    """After losses of its worker or its node."""
-    max_out_of_memory: int = 1
-    """After it ran out of memory: its neighbours may have taken it, but no more than once."""
-    timeouts: Mapping[Kind, float] = field(default_factory=dict)
-    """Seconds that one run of a kind may take; a kind that is not named may take any time."""
-    breaker: int = 3
-    """Jobs of a kind that fail alike before any of that kind succeeds: then the sweep is stopped."""
-
-    def allows_retry(self, node: JobNode, how: FailureKind) -> bool:
-        """Whether a job is tried again whose last run ended so."""
-        most = {
-            FailureKind.FAILED: self.max_failures,
-            FailureKind.PREEMPTED: self.max_preemptions,
-            FailureKind.NO_MEMORY: self.max_out_of_memory,
-        }
-        return node.ended[how] <= most[how]
 
 
 class Listener(Protocol):
@@ -75,7 +50,7 @@ class StageExecutor:
         pool: WorkerPool,
         resources: ResourceTable,
         listener: Listener,
-        policy: Policy,
+        policy: RetryPolicy,
         *,
         eager: bool = False,
     ) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+import graphlib
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 PACKAGES = ("advsweep", "orchestrator", "tasks", "search_spaces")
@@ -46,3 +47,16 @@ def read_named_modules(sources: Mapping[str, str]) -> dict[str, set[str]]:
         & (sources.keys() - {module})
         for module, text in sources.items()
     }
+
+
+def find_circles(imports: Mapping[str, Set[str]]) -> list[list[str]]:
+    """One way round each knot of modules that import each other, the first module named twice."""
+    left, circles = dict(imports), []
+    while True:
+        try:
+            graphlib.TopologicalSorter(left).prepare()
+        except graphlib.CycleError as circle:
+            circles.append(list(circle.args[1]))
+            left = {module: targets - {*circles[-1]} for module, targets in left.items() if module not in circles[-1]}
+        else:
+            return circles

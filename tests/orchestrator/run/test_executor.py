@@ -13,10 +13,11 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.schedule import estimate_job_seconds, list_schedule, measure_remaining_paths
-from orchestrator.run.executor import Policy, StageExecutor
+from orchestrator.run.executor import StageExecutor
 from orchestrator.run.failures import FailureKind, KilledForMemoryError, StageTimeoutError, classify_failure
 from orchestrator.run.job_graph import JobGraph, JobNode, JobState
 from orchestrator.run.job_run import JobResult, Worker
+from orchestrator.run.retry_policy import RetryPolicy
 from orchestrator.space import space as spaces
 from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import StorageGoneError, StorageRefusedError
@@ -110,7 +111,7 @@ def executed(
     seconds = estimate_job_seconds(planned, jobs, Speeds({}, {}))
     graph = JobGraph(jobs, measure_remaining_paths(jobs, seconds))
     pool, listener, table = ScriptedPool(behaviour, [Resources()]), Listener(), ResourceTable()
-    executor = StageExecutor(graph, pool, table, listener, Policy(**policy))  # type: ignore[arg-type]
+    executor = StageExecutor(graph, pool, table, listener, RetryPolicy(**policy))  # type: ignore[arg-type]
     executor.run()
     return executor, graph, listener, pool
 
@@ -235,7 +236,7 @@ def test_workers_that_never_come_up_stop_the_sweep() -> None:
     graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
     pool, listener = ScriptedPool(lambda _: None, [Resources()]), Listener()
     pool.start_problem = "no worker can start: ImportError: no module"
-    executor = StageExecutor(graph, pool, ResourceTable(), listener, Policy())  # type: ignore[arg-type]
+    executor = StageExecutor(graph, pool, ResourceTable(), listener, RetryPolicy())  # type: ignore[arg-type]
     executor.run()
     assert executor.stopped_by == "no worker can start: ImportError: no module"
 
@@ -288,7 +289,7 @@ def test_a_class_of_resources_without_a_worker_does_not_hold_up_the_others() -> 
     big = Resources(cpus=4)
     table = ResourceTable({"attack": big})
     pool, listener = ScriptedPool(lambda _: None, [Resources(), big]), Listener()
-    StageExecutor(graph, pool, table, listener, Policy()).run()  # type: ignore[arg-type]
+    StageExecutor(graph, pool, table, listener, RetryPolicy()).run()  # type: ignore[arg-type]
     assert any(big in wanted for wanted in pool.wanted)
     assert len(listener.done) == len(planned.stages)
 
