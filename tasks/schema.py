@@ -28,6 +28,7 @@ TRIALS = _document_table(
     ("dataset", pa.string()),
     ("model", pa.string()),
     ("pruning_ratio", pa.float64()),
+    ("objective", pa.string()),
     ("lambda", pa.float64()),
     ("eps_train", pa.float64()),
     ("train_steps", pa.int64()),
@@ -65,10 +66,12 @@ TRIALS = _document_table(
     ("started_at", pa.timestamp("us", tz="UTC")),
     ("finished_at", pa.timestamp("us", tz="UTC")),
 )
-"""One row per trial. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that
-examples were made against, null where it is the trial's own; `*_low` and `*_high` are 95 % Wilson intervals; `config`,
-`versions` and `verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished; a failed
-trial has nulls where there is no result. `inference_seconds` is the measured time of one image in a batch of 64."""
+"""One row per trial. `objective` is what training minimised: of the last stage where that was not plain cross-entropy,
+which is `standard`; null where nothing was trained. `attack_eps` is in the unit that `attack_eps_space` names;
+`attack_surrogate` is the model that examples were made against, null where it is the trial's own; `*_low` and
+`*_high` are 95 % Wilson intervals; `config`, `versions` and `verdicts` are JSON; `verdict` is the worst of the
+verdicts, set when the grid is finished; a failed trial has nulls where there is no result. `inference_seconds` is
+the measured time of one image in a batch of 64."""
 
 HISTORY = _document_table(
     ("stage_key", pa.string()),

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.plan.plan import Plan
 from tasks.data.source import Inspection
 from tasks.evaluation.settings import AttackSettings
-from tasks.training.settings import AdversarialFinetuneSettings, TrainSettings
+from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
 
 Group = tuple[str, str, str]
@@ -31,14 +31,8 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
         images = min(settings.examples or data.test_images, data.test_images)
         return max(LEAST_WORK, (1 + settings.method.expected_passes) * images / 1000)
     if isinstance(settings, TrainSettings):
-        return max(LEAST_WORK, settings.epochs * _count_passes(settings) * data.train_images / 1000)
+        return max(LEAST_WORK, settings.epochs * settings.chosen_objective.expected_passes * data.train_images / 1000)
     return LEAST_WORK
-
-
-def _count_passes(settings: TrainSettings) -> float:
-    if not isinstance(settings, AdversarialFinetuneSettings) or settings.attack is None:
-        return 3.0
-    return settings.attack.expected_passes + 3.0 * ((settings.weight < 1) + (settings.weight > 0))
 
 
 @dataclass(frozen=True)

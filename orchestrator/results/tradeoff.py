@@ -13,7 +13,7 @@ from orchestrator.text import format_percent, format_table, make_sort_key
 from tasks.trial.row import Row
 
 AXES = (
-    "dataset", "model", "pruning_ratio", "lambda", "eps_train", "train_steps",
+    "dataset", "model", "pruning_ratio", "lambda", "eps_train", "train_steps", "objective",
     "attack", "attack_surrogate", "attack_norm", "attack_eps", "attack_steps",
 )  # fmt: skip
 MEASURED = ("seeds", "examples", "clean accuracy", "robust accuracy", "verdict")
@@ -62,8 +62,11 @@ def _find_worst(found: Sequence[str | None]) -> str:
 
 
 def find_varying_axes(found: Sequence[Cell]) -> list[str]:
-    """The columns along which the configurations differ."""
-    return [axis for axis in AXES if len({cell.row[axis] for cell in found}) > 1]
+    """The columns along which the configurations differ; without the objective where lambda tells it already."""
+    axes = [axis for axis in AXES if len({cell.row[axis] for cell in found}) > 1]
+    told = {(cell.row["lambda"], cell.row["objective"]) for cell in found}
+    follows = "lambda" in axes and len(told) == len({share for share, _ in told})
+    return [axis for axis in axes if axis != "objective" or not follows]
 
 
 def find_distinguishing_settings(found: Sequence[Cell]) -> list[str]:
@@ -105,7 +108,9 @@ def render_tradeoff(rows: Sequence[Row], most: int | None = None) -> str:
     axes, more = find_varying_axes(found), find_distinguishing_settings(found)
     first = found[0].row
     fixed = [
-        f"{axis} {format_setting(axis, first[axis])}" for axis in AXES if axis not in axes and first[axis] is not None
+        f"{axis} {format_setting(axis, first[axis])}"
+        for axis in AXES
+        if first[axis] is not None and len({cell.row[axis] for cell in found}) == 1
     ]
     columns = [*(HEADINGS.get(axis, axis) for axis in axes), *more, *MEASURED]
     if more:

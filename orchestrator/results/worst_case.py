@@ -30,7 +30,7 @@ select model_key, attack_norm, attack_eps, attack_eps_space, max(attacks), count
 from complete where attacks = most group by all order by all
 """
 """Per model, norm and budget: attacks, and of the images that all of them saw, how many there are and withstood all."""
-AXES = ("dataset", "model", "pruning_ratio", "lambda", "eps_train")
+AXES = ("dataset", "model", "pruning_ratio", "lambda", "eps_train", "objective")
 MEASURED = (
     "seeds", "attacks", "examples", "robust_correct",
     "worst_case_robust_accuracy", "worst_case_low", "worst_case_high",

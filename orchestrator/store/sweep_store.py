@@ -23,7 +23,7 @@ from tasks.schema import TRIALS, read_table
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.storage.uri import redact_uri
-from tasks.trial.row import Row
+from tasks.trial.row import Row, complete_row
 
 KEY, TRIAL_ID = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
 READERS = 8
@@ -63,7 +63,7 @@ class SweepStore:
 
     def rows(self) -> list[Row]:
         """The newest row of every trial, in no particular order."""
-        return select_newest_rows(self.row_table().to_pylist())
+        return select_newest_rows(map(complete_row, self.row_table().to_pylist()))
 
     def row_table(self) -> pa.Table:
         """Every row ever written, older ones of the same trial included, in the order of writing."""

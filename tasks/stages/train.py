@@ -18,12 +18,11 @@ from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.seeds import derive_seed, make_generator
 from tasks.stages.context import Context, Outcome, load_initial_model, save_model, save_table
 from tasks.training.checkpoint import TrainingProgress
-from tasks.training.examples import craft_all_examples
 from tasks.training.guards import summarize_training
 from tasks.training.loop import fit
-from tasks.training.objectives import Objective, compute_standard_loss, make_adversarial, with_ensemble
+from tasks.training.objectives.step import Objective, ObjectiveContext, build_objective
 from tasks.training.optimizers import build_optimizer
-from tasks.training.settings import AdversarialFinetuneSettings, TrainSettings
+from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
 
 
@@ -64,31 +63,22 @@ def _build_objective(stage: Stage, context: Context, model: Normalized) -> tuple
     problem = settings.validation_problem(stage.dataset.split.validation)
     if problem:
         raise StageError(f"{stage.kind}.{problem}")
-    objective: Objective = compute_standard_loss
-    if isinstance(settings, AdversarialFinetuneSettings):
-        fixed = None
-        if settings.fixed_examples:
-            data = replace(data, train=_choose_images(data.train, settings.fixed_examples, stage.seed))
-            if settings.attack:
-                fixed = craft_all_examples(
-                    model, data.train, settings.attack, derive_seed(stage.seed, "fixed examples")
-                )
-        objective = make_adversarial(settings, fixed)
-    if settings.ensemble:
-        roles = [f"surrogate_{number}" for number in range(len(settings.surrogates))]
-        surrogates = [context.upstream_model(stage, role)[1] for role in roles]
-        objective = with_ensemble(objective, settings.ensemble, surrogates)
-    return data, objective
+    objective = settings.chosen_objective
+    if objective.image_limit:
+        data = replace(data, train=_choose_images(data.train, objective.image_limit, stage))
+    roles = [f"surrogate_{number}" for number in range(len(settings.surrogates))]
+    surrogates = [context.upstream_model(stage, role)[1] for role in roles]
+    return data, build_objective(objective, ObjectiveContext(model, data.train, surrogates, stage.seed))
 
 
-def _choose_images(images: Images, count: int, seed: int) -> Images:
+def _choose_images(images: Images, count: int, stage: Stage) -> Images:
     """So many of the training images, by the seed of the trial.
 
     :raises StageError: there are fewer.
     """
     if count > len(images):
-        raise StageError(f"adversarial_finetune.fixed_examples = {count}: there are only {len(images)} training images")
-    order = torch.randperm(len(images), generator=make_generator(seed, "fixed examples"))
+        raise StageError(f"{stage.kind}.fixed_examples = {count}: there are only {len(images)} training images")
+    order = torch.randperm(len(images), generator=make_generator(stage.seed, "fixed examples"))
     return images.select(order[:count].to(images.pixels.device))
 
 

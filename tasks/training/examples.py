@@ -32,6 +32,26 @@ def craft_examples(
     return load_attack(method)(job, method)[count].detach()
 
 
+def craft_own_examples(
+    model: nn.Module, pixels: Tensor, labels: Tensor, method: MethodSettings, draw: torch.Generator
+) -> Tensor:
+    """Examples against a model in training, as it is now; its mode is restored.
+
+    :param pixels: float [N, C, H, W] in [0, 1].
+    :param labels: int64 [N].
+    :returns: float [N, C, H, W] in [0, 1], without a gradient.
+    """
+    model.eval()
+    examples = craft_examples(AttackedModel(model, model, model), pixels, labels, method, draw_seed(draw))
+    model.train()
+    return examples
+
+
+def draw_seed(draw: torch.Generator) -> int:
+    """A seed of 62 bits for the random numbers of one call of an attack."""
+    return int(torch.randint(0, 2**62, (), generator=draw))
+
+
 def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
     target = prepare(model)

@@ -16,7 +16,7 @@ from tasks.data.settings import AugmentSettings
 from tasks.errors import StageError
 from tasks.training.checkpoint import TrainingProgress
 from tasks.training.guards import note_best, validate_robustness
-from tasks.training.objectives import Batch, Objective
+from tasks.training.objectives.step import Batch, Objective
 from tasks.training.settings import TrainSettings
 
 EVALUATION_BATCH = 512

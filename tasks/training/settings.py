@@ -2,59 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.registry import Method
-from tasks.settings import Number, Settings, keyed
+from tasks.settings import Settings, added, keyed
 from tasks.training.basic import BasicSettings
-from tasks.training.surrogate import HardeningSettings, SurrogateSettings
-
-
-class EnsembleSettings(Settings):
-    """Ensemble adversarial training: part of each batch is examples made against static models
-    (Tramer et al. 2018, arXiv 1705.07204)."""
-
-    share: Number = keyed(0.5, gt=0, le=1)
-    """Share of each batch that is replaced by examples; these are made against one model, drawn for each batch."""
-    attack: Method = keyed()
-    surrogates: tuple[SurrogateSettings, ...] = keyed(min_length=1)
-    include_self: bool = keyed(False)
-    """Whether the model in training is one of the models drawn from."""
-
+from tasks.training.objectives.adversarial.settings import AdversarialSettings, MixedLossSettings
+from tasks.training.objectives.base import ObjectiveSettings
+from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
+from tasks.training.objectives.registry import NamedObjective
+from tasks.training.objectives.standard.settings import STANDARD
+from tasks.training.surrogate import HardeningSettings
 
 Keep = Literal["last", "best_accuracy", "best_loss", "best_robust_accuracy"]
 
 
 class TrainSettings(BasicSettings):
-    """Standard training with cross-entropy, or ensemble adversarial training."""
+    """Training: standard, with examples against static models, or with any objective by its name."""
 
-    ensemble: EnsembleSettings | None = keyed(None)
+    ensemble: StaticExamplesSettings | None = keyed(None)
     """null: training images as they are."""
+    objective: NamedObjective | None = added(None)
+    """What a step minimises, by its name; null: cross-entropy, or what the settings beside it say."""
     validation_attack: Method | None = keyed(None)
     """A cheap attack on the validation part after each epoch: robust validation accuracy in the history, and a
     warning of catastrophic overfitting. A few steps show what a single-step attack hides. null: none."""
     keep: Keep = keyed("last")
     """The weights that the stage publishes: of the last epoch, or of the epoch that was best on the validation part."""
 
-    def normalized(self) -> Self | None:
-        """Null where nothing would be trained."""
-        return self._without_empty_examples() if self.epochs else None
+    @model_validator(mode="after")
+    def _one_objective(self) -> Self:
+        written = [name for name in self._list_written_objectives() if name != "objective"]
+        if self.objective and written:
+            text = f"`objective` and {', '.join(f'`{name}`' for name in written)}: write one or the other"
+            raise PydanticCustomError("two_objectives", "{text}", {"text": text})
+        return self
 
-    def _without_empty_examples(self) -> Self:
-        """Examples without a budget are images as they are."""
-        if self.ensemble is None:
-            return self
-        if self.ensemble.attack.eps == 0:
-            return self.model_copy(update={"ensemble": None})
-        surrogates = tuple(surrogate.normalized() for surrogate in self.ensemble.surrogates)
-        return self.model_copy(update={"ensemble": self.ensemble.model_copy(update={"surrogates": surrogates})})
+    def _list_written_objectives(self) -> list[str]:
+        """Fields that say what a step minimises."""
+        return [name for name in ("ensemble", "objective") if getattr(self, name) is not None]
+
+    @cached_property
+    def chosen_objective(self) -> ObjectiveSettings:
+        """What a step minimises, wherever the section says it."""
+        if self.objective:
+            return self.objective
+        return EnsembleSettings.of(self.ensemble, self._inner_objective) if self.ensemble else self._inner_objective
 
     @property
-    def surrogates(self) -> tuple[SurrogateSettings, ...]:
-        """The other models that this training needs."""
-        return self.ensemble.surrogates if self.ensemble else ()
+    def _inner_objective(self) -> ObjectiveSettings:
+        """What is minimised where there are no examples against static models, or on batches that hold such."""
+        return STANDARD
+
+    def normalized(self) -> Self | None:
+        """Null where nothing would be trained; an objective stands where it has always been written, if it has been."""
+        return self.model_copy(update=self._write(self.chosen_objective.normalized())) if self.epochs else None
+
+    def _write(self, objective: ObjectiveSettings) -> dict[str, Any]:
+        """The fields that say an objective."""
+        fields: dict[str, Any] = {"objective": None, "ensemble": None, **(self._write_inner(STANDARD) or {})}
+        ensemble = objective if isinstance(objective, EnsembleSettings) else None
+        inner = self._write_inner(ensemble.inner if ensemble else objective)
+        if inner is None:
+            return fields | {"objective": objective}
+        if ensemble:
+            names = StaticExamplesSettings.model_fields
+            fields["ensemble"] = StaticExamplesSettings.model_construct(**{n: getattr(ensemble, n) for n in names})
+        return fields | inner
+
+    def _write_inner(self, objective: ObjectiveSettings) -> dict[str, Any] | None:
+        """The same for the inner objective; null where only `objective` can say it."""
+        return {} if objective == STANDARD else None
+
+    @property
+    def surrogates(self) -> tuple[Settings, ...]:
+        """The other models that this training needs, as `SurrogateSettings`."""
+        return self.chosen_objective.required_models
 
     def validation_problem(self, share: float) -> str | None:
         """What stands against these settings where so much of the training split is held out for validation."""
@@ -74,6 +102,24 @@ class FinetuneSettings(TrainSettings):
 class AdversarialFinetuneSettings(HardeningSettings, TrainSettings):
     """Adversarial fine-tuning with everything else that training has."""
 
-    def normalized(self) -> Self | None:
-        """Without an adversarial share, or without a budget, how the examples are made cannot matter."""
-        return self._without_empty_examples().without_empty_attack() if self.epochs else None
+    @model_validator(mode="before")
+    @classmethod
+    def _objective_stands_for_lambda(cls, raw: Any) -> Any:
+        """`lambda` may be left out where an objective is named."""
+        named = isinstance(raw, dict) and raw.get("objective") is not None
+        return {"lambda": 0.0, **raw} if named else raw
+
+    def _list_written_objectives(self) -> list[str]:
+        mixed = {"lambda": self.weight, "attack": self.attack, "fixed_examples": self.fixed_examples}
+        return [*super()._list_written_objectives(), *(name for name, value in mixed.items() if value)]
+
+    @property
+    def _inner_objective(self) -> ObjectiveSettings:
+        return AdversarialSettings.of(self)
+
+    def _write_inner(self, objective: ObjectiveSettings) -> dict[str, Any] | None:
+        if objective == STANDARD:
+            return {"weight": 0.0, "attack": None, "fixed_examples": None}
+        if isinstance(objective, AdversarialSettings):
+            return {name: getattr(objective, name) for name in MixedLossSettings.model_fields}
+        return None

@@ -7,43 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.attacks.registry import Method
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
-from tasks.settings import Count, Number, Settings, added, keyed
+from tasks.settings import Count, Settings, added, keyed
 from tasks.training.basic import BasicSettings
+from tasks.training.objectives.adversarial.settings import MixedLossSettings
 
 
-class HardeningSettings(BasicSettings):
-    """Fine-tuning on (1 - lambda) L_clean + lambda L_adv, the examples made on the fly or once before the first epoch.
-
-    Goodfellow et al. 2015 (arXiv 1412.6572) for the mixed loss, Madry et al. 2018 (arXiv 1706.06083) for the examples.
-    """
-
-    weight: Number = keyed(alias="lambda", ge=0, le=1)
-    """Share of the adversarial loss."""
-    attack: Method | None = keyed(None)
-    """How the examples are made; null only where lambda is 0."""
-    fixed_examples: Count | None = keyed(None, ge=1)
-    """Train on so many training images alone, chosen by the seed; their examples are made once, against the model as it
-    is before the first epoch. null: on all, with new examples for each batch."""
-
-    @model_validator(mode="after")
-    def _examples_need_an_attack(self) -> Self:
-        if self.weight > 0 and self.attack is None:
-            raise PydanticCustomError("no_attack", "lambda above 0 needs `attack`: how the examples are made")
-        return self
-
-    def without_empty_attack(self) -> Self:
-        """Where no examples are made, how they are made cannot matter."""
-        if self.weight == 0 or self.attack is None or self.attack.eps == 0:
-            changes: dict[str, Any] = {"weight": 0.0, "attack": None}
-            return self.model_copy(update=changes)
-        return self
+class HardeningSettings(MixedLossSettings, BasicSettings):
+    """Adversarial fine-tuning."""
 
 
 class SurrogateSettings(Settings):

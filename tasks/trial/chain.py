@@ -152,12 +152,12 @@ def _extend(origin: _Origin, line: _Line, kind: Kind, section: Settings) -> _Lin
     return surrogates + found, (*stages, _make_stage(kind, *origin, section, on))
 
 
-WHOLE: dict[Kind, type[TrainSettings]] = {
+TRAINING_SETTINGS: dict[Kind, type[TrainSettings]] = {
     "train": TrainSettings,
     "finetune": FinetuneSettings,
     "adversarial_finetune": AdversarialFinetuneSettings,
 }
-"""What a surrogate's section becomes: the settings of the same stage of a trial."""
+"""The settings of the stages that train; the section of a surrogate becomes those of the same stage of a trial."""
 
 
 @lru_cache(maxsize=4096)
@@ -166,8 +166,8 @@ def _build_surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, 
     sections: list[tuple[Kind, Settings]] = []
     for kind in MODEL_KINDS:
         section = getattr(asked, kind)
-        if section is not None and kind in WHOLE:
-            section = normalize_section(WHOLE[kind].model_validate(section.document()))
+        if section is not None and kind in TRAINING_SETTINGS:
+            section = normalize_section(TRAINING_SETTINGS[kind].model_validate(section.document()))
         if section is not None:
             sections.append((kind, section))
     seed = origin.seed if asked.seed is None else asked.seed

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from tasks.attacks.base import TargetedSettings
 from tasks.keys import format_canonical_json
+from tasks.kinds import TRAINING_KINDS
 from tasks.metrics import compute_rate, compute_wilson
 from tasks.schema import RATES, TRIALS
-from tasks.trial.chain import Stage, list_own_stages
+from tasks.training.objectives.standard.settings import STANDARD
+from tasks.training.settings import TrainSettings
+from tasks.trial.chain import TRAINING_SETTINGS, Stage, list_own_stages
 from tasks.trial.trial import Trial
 
 OPTIONAL_METRICS = ("classes", "gradient_images", "zero_gradients", "deterministic", "inference_seconds")
@@ -51,8 +55,6 @@ def make_failed_row(trial: Trial, chain: Sequence[Stage], error: str) -> Row:
 
 def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
     """Every column of the schema, those that the configuration determines filled in."""
-    tuned = trial.adversarial_finetune
-    training_attack = tuned.attack if tuned else None
     method = trial.attack.method
     return dict.fromkeys(TRIALS.names) | {
         "trial_id": trial.trial_id,
@@ -61,9 +63,7 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "dataset": trial.dataset.name,
         "model": trial.model.name,
         "pruning_ratio": trial.prune.ratio if trial.prune else 0.0,
-        "lambda": tuned.weight if tuned else None,
-        "eps_train": training_attack.eps if training_attack else None,
-        "train_steps": training_attack.reported_steps if training_attack else None,
+        **describe_training([getattr(trial, kind) for kind in TRAINING_KINDS]),
         "attack": method.name,
         "attack_norm": method.norm,
         "attack_eps": method.eps,
@@ -77,6 +77,44 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "config": format_canonical_json(trial.document()),
         **{f"{stage.kind}_key": stage.key for stage in list_own_stages(chain)},
     }
+
+
+def describe_training(sections: Sequence[TrainSettings | None]) -> Row:
+    """The columns that say what training minimised.
+
+    :param sections: of the stages that train, in the order of the trial; null where one is skipped.
+    """
+    objectives = [section.chosen_objective for section in reversed(sections) if section]
+    objectives.sort(key=lambda objective: objective.label == STANDARD.label)  # what defends first, the last stage first
+    mixed = next((objective for objective in objectives if objective.adversarial_share is not None), None)
+    attack = mixed.training_attack if mixed else None
+    return {
+        "objective": objectives[0].label if objectives else None,
+        "lambda": mixed.adversarial_share if mixed else None,
+        "eps_train": attack.eps if attack else None,
+        "train_steps": attack.reported_steps if attack else None,
+    }
+
+
+def complete_row(row: Row) -> Row:
+    """A row with the column that those of earlier releases lack: `objective`, as its configuration says."""
+    if row["objective"] is not None:
+        return row
+    config = json.loads(row["config"])
+    sections = tuple(format_canonical_json(config.get(kind)) for kind in TRAINING_KINDS)
+    return row | {"objective": _find_objective(sections)}
+
+
+@lru_cache(maxsize=1024)
+def _find_objective(sections: tuple[str, ...]) -> str | None:
+    """The column `objective` of a trial whose training sections are these, as JSON."""
+    contents = [json.loads(section) for section in sections]
+    settings = [
+        TRAINING_SETTINGS[kind].model_validate(content) if content else None
+        for kind, content in zip(TRAINING_KINDS, contents, strict=True)
+    ]
+    found: str | None = describe_training(settings)["objective"]
+    return found
 
 
 def _compute_rates(examples: int, clean: int, robust: int) -> Row:

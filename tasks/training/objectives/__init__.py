@@ -1,0 +1,1 @@
+"""Objectives: what a training step minimises. One folder a defence, `settings.py` and `objective.py`."""

@@ -1,0 +1,59 @@
+"""What all objectives have in common: how a section names one, and what others must know of it.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tasks.attacks.base import MethodSettings
+from tasks.settings import Settings, keyed
+
+STEP_PASSES = 3.0
+"""Image passes of a step on one batch: forward, and backward counted as two."""
+
+
+class ObjectiveSettings(Settings):
+    """Base of all objectives."""
+
+    build: ClassVar[Any]
+    """`module:function`, or the function: (settings, `ObjectiveContext`) -> the `Objective` that a stage minimises;
+    imported when the stage runs."""
+
+    name: str = keyed()
+
+    @property
+    def label(self) -> str:
+        """What the column `objective` shows."""
+        return self.name
+
+    @property
+    def adversarial_share(self) -> float | None:
+        """Share of the adversarial loss, the column `lambda`; null where two losses are not mixed so."""
+        return None
+
+    @property
+    def training_attack(self) -> MethodSettings | None:
+        """The attack whose budget and steps are the columns `eps_train` and `train_steps`."""
+        return None
+
+    @property
+    def required_models(self) -> tuple[Settings, ...]:
+        """Other models that it needs, as `SurrogateSettings`: each is a chain of stages that runs before, and the
+        objective is given their models in this order."""
+        return ()
+
+    @property
+    def image_limit(self) -> int | None:
+        """Train on so many training images alone, chosen by the seed of the trial; null: on all."""
+        return None
+
+    @property
+    def expected_passes(self) -> float:
+        """Image passes per training image and epoch, a backward pass counted as two: a first estimate of the time."""
+        return STEP_PASSES
+
+    def normalized(self) -> ObjectiveSettings:
+        """The same objective without settings that cannot matter."""
+        return self

@@ -1,0 +1,1 @@
+"""Ensemble adversarial training: examples made against other models."""

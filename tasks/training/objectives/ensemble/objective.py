@@ -1,0 +1,43 @@
+"""Ensemble adversarial training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from tasks.attacks.engine.fast_model import prepare
+from tasks.training.examples import craft_examples, craft_own_examples, draw_seed
+from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
+from tasks.training.objectives.step import Batch, Objective, ObjectiveContext, StepOutcome, build_objective
+
+
+def build_ensemble(settings: EnsembleSettings, context: ObjectiveContext) -> Objective:
+    """The inner objective on batches with examples against the first of the models that were asked for."""
+    count = len(settings.surrogates)
+    inner = build_objective(settings.inner, replace(context, surrogates=context.surrogates[count:]))
+    return replace_share(inner, settings, context.surrogates[:count])
+
+
+def replace_share(inner: Objective, settings: StaticExamplesSettings, surrogates: Sequence[nn.Module]) -> Objective:
+    """An objective on batches of which a share is replaced by examples made against one of several models.
+
+    A batch comes in random order, so its first images are any images.
+
+    :param surrogates: models that do not change, on the device of the images.
+    """
+    attacked = [prepare(surrogate) for surrogate in surrogates]
+
+    def compute_ensemble_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
+        count = round(settings.share * len(batch.labels))
+        chosen = int(torch.randint(0, len(attacked) + settings.include_self, (), generator=draw))
+        pixels, labels = batch.pixels[:count], batch.labels[:count]
+        if count and chosen == len(attacked):
+            pixels = craft_own_examples(model, pixels, labels, settings.attack, draw)
+        elif count:
+            pixels = craft_examples(attacked[chosen], pixels, labels, settings.attack, draw_seed(draw))
+        return inner(model, replace(batch, pixels=torch.cat([pixels, batch.pixels[count:]])), draw)
+
+    return compute_ensemble_loss

@@ -1,0 +1,68 @@
+"""What a search space says about ensemble adversarial training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.registry import Method
+from tasks.settings import Number, Settings, keyed
+from tasks.training.objectives.base import ObjectiveSettings
+from tasks.training.objectives.registry import NamedObjective
+from tasks.training.objectives.standard.settings import STANDARD
+from tasks.training.surrogate import SurrogateSettings
+
+
+class StaticExamplesSettings(Settings):
+    """Part of each batch is examples made against static models (Tramer et al. 2018, arXiv 1705.07204)."""
+
+    share: Number = keyed(0.5, gt=0, le=1)
+    """Share of each batch that is replaced by examples; these are made against one model, drawn for each batch."""
+    attack: Method = keyed()
+    surrogates: tuple[SurrogateSettings, ...] = keyed(min_length=1)
+    include_self: bool = keyed(False)
+    """Whether the model in training is one of the models drawn from."""
+
+
+class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
+    """Ensemble adversarial training: another objective, on batches with examples against static models."""
+
+    build = "tasks.training.objectives.ensemble.objective:build_ensemble"
+
+    name: Literal["ensemble"] = keyed("ensemble")
+    inner: NamedObjective = keyed(STANDARD)
+    """What is minimised on these batches."""
+
+    @classmethod
+    def of(cls, static: StaticExamplesSettings, inner: ObjectiveSettings) -> EnsembleSettings:
+        """The objective of a section that says both, each in its own place."""
+        fields = {name: getattr(static, name) for name in StaticExamplesSettings.model_fields}
+        return cls.model_construct(name="ensemble", inner=inner, **fields)
+
+    @property
+    def adversarial_share(self) -> float | None:
+        return self.inner.adversarial_share
+
+    @property
+    def training_attack(self) -> MethodSettings | None:
+        return self.inner.training_attack
+
+    @property
+    def required_models(self) -> tuple[Settings, ...]:
+        return (*self.surrogates, *self.inner.required_models)
+
+    @property
+    def image_limit(self) -> int | None:
+        return self.inner.image_limit
+
+    @property
+    def expected_passes(self) -> float:
+        return self.share * self.attack.expected_passes + self.inner.expected_passes
+
+    def normalized(self) -> ObjectiveSettings:
+        """The inner objective where the examples have no budget: they are images as they are."""
+        inner = self.inner.normalized()
+        if self.attack.eps == 0:
+            return inner
+        surrogates = tuple(surrogate.normalized() for surrogate in self.surrogates)
+        return self.model_copy(update={"surrogates": surrogates, "inner": inner})

@@ -1,0 +1,24 @@
+"""Every objective by its name. To add one: make a folder here with `settings.py` and `objective.py`, and name it below.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tasks.registry import Registry
+from tasks.settings import ByName
+from tasks.training.objectives.base import ObjectiveSettings
+
+OBJECTIVES: Registry[type[ObjectiveSettings]] = Registry(
+    "objective",
+    {
+        "standard": "tasks.training.objectives.standard.settings:StandardSettings",
+        "adversarial": "tasks.training.objectives.adversarial.settings:AdversarialSettings",
+        "ensemble": "tasks.training.objectives.ensemble.settings:EnsembleSettings",
+    },
+)
+"""Name in a search space -> settings."""
+
+NamedObjective = Annotated[ObjectiveSettings, ByName(OBJECTIVES)]

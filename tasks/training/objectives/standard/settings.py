@@ -1,0 +1,19 @@
+"""What a search space says about standard training: nothing more than its name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tasks.settings import keyed
+from tasks.training.objectives.base import ObjectiveSettings
+
+
+class StandardSettings(ObjectiveSettings):
+    """Cross-entropy on the training images as they are."""
+
+    build = "tasks.training.objectives.standard.objective:build_standard"
+
+    name: Literal["standard"] = keyed("standard")
+
+
+STANDARD = StandardSettings()

@@ -1,0 +1,70 @@
+"""What a training step is given and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tasks.data.images import Images
+from tasks.registry import load_object
+from tasks.training.objectives.base import ObjectiveSettings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some training images, as they are shown in this epoch."""
+
+    pixels: Tensor
+    """float [N, C, H, W] in [0, 1], augmented."""
+    labels: Tensor
+    """int64 [N]."""
+    index: Tensor
+    """int64 [N]: their places in the training split."""
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """Loss of one batch, and the share that is classified correctly, weighted as the loss."""
+
+    loss: Tensor
+    """float [], with a gradient."""
+    accuracy: Tensor
+    """float [] in [0, 1], without one."""
+
+
+Objective = Callable[[nn.Module, Batch, torch.Generator], StepOutcome]
+"""(model in training mode, batch, random numbers) -> what the step minimises."""
+
+
+@dataclass(frozen=True)
+class ObjectiveContext:
+    """What an objective may build on beside its settings."""
+
+    model: nn.Module
+    """The model in training, as it is before the first epoch."""
+    images: Images
+    """All images that the stage trains on; `Batch.index` are places in it."""
+    surrogates: Sequence[nn.Module]
+    """The other models that the settings ask for, in their order."""
+    seed: int
+    """Of the trial."""
+
+
+def build_objective(settings: ObjectiveSettings, context: ObjectiveContext) -> Objective:
+    """What a stage with these settings minimises; its module is imported now."""
+    build = cast("Callable[[ObjectiveSettings, ObjectiveContext], Objective]", load_object(type(settings).build))
+    return build(settings, context)
+
+
+def assess_logits(logits: Tensor, labels: Tensor) -> StepOutcome:
+    """Mean cross-entropy and accuracy.
+
+    :param logits: float [N, classes], with a gradient.
+    :param labels: int64 [N].
+    """
+    return StepOutcome(F.cross_entropy(logits, labels), logits.detach().argmax(1).eq(labels).float().mean())

@@ -1,0 +1,102 @@
+"""Checkpoints: a stage continues to the bit, and nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tasks.training.checkpoint import TrainingProgress
+from tests.support.checkout import ROOT
+from tests.support.small import SGD, context, run, trial
+from tests.support.training import (
+    ADAM,
+    final_weights,
+    interrupted,
+)
+
+ATTACK = {"name": "pgd", "eps": 0.05, "steps": 2}
+AUGMENTED = {"name": "digits", "train_examples": 150, "augment": {"flip": True, "crop": 1}}
+
+CONTINUE = """
+import json, sys
+from pathlib import Path
+from tests.support.small import context, run, trial
+records = run(trial(**json.loads(sys.argv[1])), context(Path(sys.argv[2])))
+print(json.dumps([record.get("resumed_from") for record in records]))
+"""
+"""Run a trial in a new process; print from which epoch each stage was continued."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["sgd", "adam"])
+@pytest.mark.parametrize("kind", ["train", "adversarial_finetune"])
+def test_a_new_process_continues_bit_for_bit(
+    tmp_path: Path, kind: str, optimizer: dict[str, object], epoch: int
+) -> None:
+    training = {"epochs": 3, "batch_size": 50, "optimizer": optimizer, "schedule": {"name": "cosine"}}
+    sections: dict[str, Any] = {"dataset": AUGMENTED, "train": {**training, "epochs": 1}}
+    sections[kind] = training | ({"lambda": 0.5, "attack": ATTACK} if kind == "adversarial_finetune" else {})
+    interrupted(sections, tmp_path / "killed", kind, epoch)
+    command = [sys.executable, "-c", CONTINUE, json.dumps(sections), str(tmp_path / "killed")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert epoch in json.loads(done.stdout.splitlines()[-1])
+    expected, found = (final_weights(sections, tmp_path / at) for at in ("whole", "killed"))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_a_checkpoint_that_is_cut_short_starts_the_stage_anew(tmp_path: Path) -> None:
+    sections = {"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
+    interrupted(sections, tmp_path, "train", 1)
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert run(trial(**sections), context(tmp_path))[0]["resumed_from"] == 0
+    assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+def test_a_checkpoint_holds_dropout_momentum_and_random_states(kind: Any) -> None:
+    def fresh() -> TrainingProgress:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+        extra = {"momentum": 0.9} if kind is torch.optim.SGD else {}
+        return TrainingProgress(model, kind(model.parameters(), lr=0.1, **extra), torch.Generator().manual_seed(1), [])
+
+    def step(progress: TrainingProgress) -> None:
+        loss = progress.model(torch.randn(16, 4, generator=progress.draw)).square().mean()
+        progress.optimizer.zero_grad()
+        loss.backward()
+        progress.optimizer.step()
+
+    one = fresh()
+    step(one)
+    saved: dict[str, bytes] = {}
+
+    class Memory:
+        def write(self, name: str, content: bytes) -> None:
+            saved[name] = content
+
+    one.save(Memory(), "here")  # type: ignore[arg-type]
+    step(one)
+    other = fresh()
+    other.restore(saved["here"])
+    step(other)
+    expected, found = one.model.state_dict(), other.model.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+def test_nothing_is_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("pickle was used")
+
+    for name in ("dump", "dumps", "load", "loads", "Pickler", "Unpickler"):
+        monkeypatch.setattr(f"pickle.{name}", refuse)
+    interrupted({"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}, tmp_path, "train", 1)
+    run(trial(train={"epochs": 2, "batch_size": 50, "optimizer": SGD}), context(tmp_path))
