@@ -9,10 +9,21 @@ advsweep.launch(advsweep.LaunchOptions("digits", overrides=["seed=0"], storage="
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import os
+import sys
 
-from tasks import __version__
+_HERE = os.getcwd()  # noqa: PTH109 - `pathlib` would be looked for in that folder
+if sys.argv[:1] == ["-m"] and sys.path[:1] == [_HERE]:
+    # `python -m advsweep` would import a `tasks.py` or a `random.py` of the working directory before all others;
+    # the folder of a checkout that is not installed comes last instead
+    del sys.path[0]
+    if os.path.dirname(os.path.dirname(__file__)) == _HERE:  # noqa: PTH120
+        sys.path.append(_HERE)
+
+from importlib import import_module  # noqa: E402
+from typing import TYPE_CHECKING, Any  # noqa: E402
+
+from tasks import __version__  # noqa: E402
 
 if TYPE_CHECKING:
     from orchestrator.launch import launch

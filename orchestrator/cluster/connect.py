@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.cluster.address import LOCAL, check_answers, parse_address
 from orchestrator.cluster.capacity import count_usable_cpus
-from orchestrator.cluster.packages import build_runtime_environment
+from orchestrator.cluster.packages import build_runtime_environment, make_job_config
 from orchestrator.cluster.private_ray import QUIET, make_private_folder, set_variables, start_private_ray, start_ray
 from tasks.errors import UsageError
 
@@ -57,7 +57,9 @@ def _join_ray(address: str) -> Iterator[None]:
     import ray
 
     check_answers(parse_address(address))
-    options: dict[str, Any] = {} if JOB_CONFIG in os.environ else {"runtime_env": build_runtime_environment()}
+    options: dict[str, Any] = {}
+    if JOB_CONFIG not in os.environ:
+        options = {"runtime_env": build_runtime_environment(), "job_config": make_job_config()}
     try:
         start_ray(address=address, **options, **QUIET)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.AuthenticationError) as error:

@@ -1,7 +1,13 @@
-"""The code that travels to a cluster: advsweep's own packages and nothing else, so that every node runs the same."""
+"""The code that workers run: advsweep's own packages and nothing else, so that every node runs the same.
+
+Ray would have every worker import from the folder that the launch was started in, before all else: a `tasks.py` or a
+`random.py` there would run in place of ours, and of Python's own.
+"""
 
 from __future__ import annotations
 
+import sysconfig
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +20,26 @@ EXCLUDES = ["**/__pycache__", "**/.?*", "**/*.pyc", "**/*.so", "**/*.ipynb"]
 def build_runtime_environment() -> dict[str, Any]:
     """Ray's description of the code: four packages, no variables, no other files."""
     return {"py_modules": [str(folder) for folder in list_package_folders()], "excludes": EXCLUDES}
+
+
+def make_job_config(folders: Sequence[Path] = ()) -> Any:
+    """Where the workers of this process import from beside the installation; the working directory is not among it.
+
+    :param folders: go before everything else.
+    """
+    from ray.job_config import JobConfig
+
+    class WithoutWorkingDirectory(JobConfig):  # type: ignore[misc]
+        def _runtime_env_has_working_dir(self) -> bool:
+            return True  # only then Ray adds neither this process's folder nor that of its script
+
+    return WithoutWorkingDirectory(_py_driver_sys_path=[str(folder) for folder in folders])
+
+
+def list_code_folders() -> list[Path]:
+    """The folders that hold the packages of this process, without those from which every Python imports."""
+    installed = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    return [folder for folder in dict.fromkeys(f.parent for f in list_package_folders()) if folder not in installed]
 
 
 def list_package_folders() -> list[Path]:

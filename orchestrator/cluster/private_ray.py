@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import logging
 import os
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cluster.address import LOCAL
+from orchestrator.cluster.packages import list_code_folders, make_job_config
+from orchestrator.processes import with_safe_imports
 
 PRIVATE = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -45,7 +48,7 @@ def start_private_ray(scratch: Path, cpus: int) -> Iterator[None]:
     guarded = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     if "RAY_AUTH_MODE" in os.environ:
         guarded = {}  # somebody has decided how Ray authenticates here
-    with set_variables(PRIVATE | guarded), _isolate_ray():
+    with set_variables(with_safe_imports(os.environ) | PRIVATE | guarded), _isolate_ray(scratch):
         _read_variables()
         try:
             start_ray(
@@ -53,6 +56,7 @@ def start_private_ray(scratch: Path, cpus: int) -> Iterator[None]:
                 num_cpus=cpus,
                 include_dashboard=False,
                 _node_ip_address=LOOPBACK,
+                job_config=make_job_config(list_code_folders()),
                 _temp_dir=str(scratch / "ray"),
                 **QUIET,
             )
@@ -96,21 +100,25 @@ def _guard_private_ray(scratch: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _isolate_ray() -> Iterator[None]:
-    """Have Ray start nothing that other machines or a dashboard would talk to.
+def _isolate_ray(folder: Path) -> Iterator[None]:
+    """Have Ray start nothing that other machines or a dashboard would talk to, and nothing in the user's folder.
 
     What is imported before the variables are set has read them already, so the constant is set too. And where Ray's
     dashboard is installed, its agent would open a web server on a fixed port, at the cost of seconds.
+
+    :param folder: the working directory of Ray's processes, from which some would import before Python 3.11.
     """
     constants: Any = importlib.import_module("ray._private.ray_constants")
     utils: Any = importlib.import_module("ray._private.utils")
-    before = constants.ENABLE_RAY_CLUSTER, utils.get_dashboard_dependency_error
+    services: Any = importlib.import_module("ray._private.services")
+    before = constants.ENABLE_RAY_CLUSTER, utils.get_dashboard_dependency_error, services.start_ray_process
     constants.ENABLE_RAY_CLUSTER = False
     utils.get_dashboard_dependency_error = lambda: ImportError("not wanted here")
+    services.start_ray_process = functools.partial(services.start_ray_process, cwd=str(folder))
     try:
         yield
     finally:
-        constants.ENABLE_RAY_CLUSTER, utils.get_dashboard_dependency_error = before
+        constants.ENABLE_RAY_CLUSTER, utils.get_dashboard_dependency_error, services.start_ray_process = before
 
 
 @contextlib.contextmanager
