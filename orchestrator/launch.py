@@ -34,6 +34,9 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     if options.dry_run:
         say(console, "\n".join(format_plan(collect_plan_facts(plan, storage))))
         return FINISHED
+    from orchestrator.run.request import check_request
+
+    check_request(plan, storage, options, address)
     prepared = prepare_sweep(plan, storage, console, fresh=options.fresh)
     say(console, describe_work(prepared))
     if prepared.complete:
@@ -41,7 +44,6 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
 
         log_pending_rows(prepared, options, console)
         return FINISHED
-    prepared.write_plan()
     from orchestrator.run.driver import run_sweep
 
     return run_sweep(prepared, options, console)

@@ -64,6 +64,23 @@ def parse_address(text: str) -> Address:
     return Address(text.rstrip("/"), places[parts.scheme])
 
 
+def find_local_cluster(address: Address) -> Address:
+    """The address itself; of `auto`, that of the cluster which this machine belongs to.
+
+    :raises UsageError: it belongs to none.
+    """
+    if address.text != AUTO:
+        return address
+    from ray._private.services import canonicalize_bootstrap_address_or_die  # what `ray.init` asks too
+
+    try:
+        return Address(canonicalize_bootstrap_address_or_die(AUTO), address.place)
+    except (ConnectionError, ValueError) as error:
+        raise UsageError(
+            "--address auto: this machine belongs to no Ray cluster; name its head (HEAD:6379), or leave --address out"
+        ) from error
+
+
 def check_answers(address: Address) -> None:
     """Open and close a connection.
 

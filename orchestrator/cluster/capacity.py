@@ -79,7 +79,7 @@ def check_fits(wanted: Mapping[Kind, Resources], nodes: Sequence[Shape], growth:
     for kind, asked in wanted.items():
         if not any(shape.holds(asked) for shape in there):
             asks = f"{kind} asks for {asked.cpus:g} CPUs and {asked.gpus:g} GPUs"
-            raise UsageError(f"{asks}; no node of the cluster has that. There is: {describe_capacity(nodes, growth)}")
+            raise UsageError(f"{asks}; no node has that. There is: {describe_capacity(nodes, growth)}")
 
 
 def describe_capacity(nodes: Sequence[Shape], growth: Growth) -> str:
@@ -95,3 +95,13 @@ def count_usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def count_usable_gpus() -> int:
+    """GPUs that a Ray on this machine would find, as Ray itself counts them."""
+    from ray._private.accelerators import get_accelerator_manager_for_resource
+
+    manager = get_accelerator_manager_for_resource("GPU")
+    visible = manager.get_current_process_visible_accelerator_ids()
+    found: int = manager.get_current_node_num_accelerators()
+    return found if visible is None else min(found, len(visible))

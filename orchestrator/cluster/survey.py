@@ -92,6 +92,17 @@ def survey(storage: Storage | None = None, data_dir: Path | None = None) -> list
             storage.remove(probe)
 
 
+def list_shapes() -> list[Shape]:
+    """What each living node has."""
+    import ray
+
+    return [_read_shape(node) for node in ray.nodes() if node["Alive"]]
+
+
+def _read_shape(node: Mapping[str, Any]) -> Shape:
+    return Shape("node", node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+
+
 def _ask(node: Mapping[str, Any], uri: str | None, probe: str, data_dir: Path | None) -> Any:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -104,8 +115,7 @@ def _ask(node: Mapping[str, Any], uri: str | None, probe: str, data_dir: Path | 
 def _await_report(ref: Any, node: Mapping[str, Any]) -> NodeReport:
     import ray
 
-    name, found = node["NodeManagerAddress"], node["Resources"]
-    shape = Shape("node", found.get("CPU", 0.0), found.get("GPU", 0.0))
+    name = node["NodeManagerAddress"]
     try:
         answer = ray.get(ref)
     except ray.exceptions.RayError as error:
@@ -113,7 +123,7 @@ def _await_report(ref: Any, node: Mapping[str, Any]) -> NodeReport:
         raise UsageError(
             f"node {name} cannot run advsweep: {reason[-1] if reason else type(error).__name__}"
         ) from error
-    return NodeReport(name, shape, HEAD in found, **answer)
+    return NodeReport(name, _read_shape(node), HEAD in node["Resources"], **answer)
 
 
 def _report(head: bool, gcs_address: str, uri: str | None, probe: str, data_dir: Path | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from orchestrator.store.sweep_store import SweepStore, check_records
 from orchestrator.text import say
 from tasks import paths
 from tasks.storage.stage_store import StageStore
-from tasks.storage.storage import Storage, establish
+from tasks.storage.storage import Storage
 from tasks.trial.row import Row
 
 
@@ -67,9 +67,7 @@ def prepare_sweep(plan: Plan, storage: Storage, console: Console, *, fresh: bool
     """Look at what the storage has, check it, and list what is missing.
 
     :param fresh: count nothing as finished.
-    :raises UsageError: the storage cannot be written.
     """
-    establish(storage)
     store = StageStore(storage)
     sweep = SweepStore(storage, plan.sweep_id)
     known = set(store.keys())

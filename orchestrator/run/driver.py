@@ -14,7 +14,7 @@ from orchestrator.cluster.address import LOCAL
 from orchestrator.cluster.capacity import Growth, check_fits
 from orchestrator.cluster.connect import Cluster, connect_cluster
 from orchestrator.cluster.head_watch import watch_head
-from orchestrator.cluster.survey import check_nodes, collect_versions, survey
+from orchestrator.cluster.survey import check_nodes, collect_versions, list_shapes, survey
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run import progress
@@ -26,7 +26,7 @@ from orchestrator.run.sweep import RunningSweep, make_sweep
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
-from tasks.errors import UsageError
+from tasks.storage.storage import establish
 
 MOST_WORKERS = 4096
 """On a cluster that grows by itself nothing else limits the actors that are asked for."""
@@ -41,26 +41,26 @@ def run_sweep(
 
     :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
     """
+    if options.address == LOCAL:
+        establish(prepared.storage)
     sweep = make_sweep(prepared, options, console)
     executor: StageExecutor | None = None
-    interrupted = False
-    sweep.heartbeat.start()
+    begun = interrupted = False
     try:
-        with (
-            _handle_interrupts(),
-            connect_cluster(options.address, options.cpus) as cluster,
-            watch_head(partial(end_without_head, sweep, console)),
-        ):
-            if options.address == LOCAL:
-                _check_fits(prepared, cluster)
-            else:
+        with _handle_interrupts(), connect_cluster(options.address, options.cpus) as cluster:
+            if options.address != LOCAL:
                 _check_cluster(prepared, options)
-            executor = make_executor(sweep, options, cluster, worker)
-            run_executor(sweep, executor, cluster, console)
+            prepared.write_plan()
+            sweep.heartbeat.start()
+            begun = True
+            with watch_head(partial(end_without_head, sweep, console)):
+                executor = make_executor(sweep, options, cluster, worker)
+                run_executor(sweep, executor, cluster, console)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        sweep.close(describe_ending(sweep, executor, interrupted), hurried=interrupted)
+        if begun:
+            sweep.close(describe_ending(sweep, executor, interrupted), hurried=interrupted)
     return report_ending(sweep, executor, console, interrupted)
 
 
@@ -79,22 +79,15 @@ def make_executor(
     return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)
 
 
-def _check_fits(prepared: PreparedSweep, cluster: Cluster) -> None:
-    """:raises UsageError: a kind of stage asks for more than this machine has, so that it would wait for ever."""
-    for kind in {job.kind: None for job in prepared.jobs}:
-        wanted = prepared.resources.of(kind)
-        if wanted.cpus > cluster.cpus or wanted.gpus > cluster.gpus:
-            asked = f"{wanted.cpus:g} CPUs and {wanted.gpus:g} GPUs"
-            raise UsageError(f"{kind} asks for {asked}; this machine has {cluster.cpus:g} and {cluster.gpus:g}")
-
-
 def _check_cluster(prepared: PreparedSweep, options: LaunchOptions) -> None:
-    """:raises UsageError: a node differs from this process or does not see the storage, or a request fits nowhere."""
-    reports = survey(prepared.storage, options.data_dir)
-    check_nodes(reports, prepared.storage, options.data_dir)
-    growth = next((report.growth for report in reports if report.head), Growth(known=False))
+    """:raises UsageError: a request fits nowhere, or a node differs from this process or does not see the storage."""
     wanted = {job.kind: prepared.resources.of(job.kind) for job in prepared.jobs}
-    check_fits(wanted, [report.shape for report in reports], growth)
+    shapes = list_shapes()
+    if not all(any(shape.holds(asked) for shape in shapes) for asked in wanted.values()):
+        growth = next((report.growth for report in survey() if report.head), Growth(known=False))
+        check_fits(wanted, shapes, growth)  # before anything is written, a file to look for included
+    establish(prepared.storage)
+    check_nodes(survey(prepared.storage, options.data_dir), prepared.storage, options.data_dir)
 
 
 def count_slots(prepared: PreparedSweep, options: LaunchOptions, cluster: Cluster) -> int:

@@ -5,20 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, field_validator
 
 from tasks.errors import Problem, UsageError, list_choices
 from tasks.kinds import KINDS, Kind
 from tasks.settings import Number, Settings, unkeyed
 from tasks.settings_problems import describe_problems
 
+SMALLEST = 0.01
+"""The least share of a CPU or a GPU: a hundred stages side by side, each with a process of its own."""
+
 
 class Resources(Settings):
     """What one run of a stage holds while it runs."""
 
-    cpus: Number = unkeyed(1.0, gt=0)
+    cpus: Number = unkeyed(1.0, ge=SMALLEST)
     gpus: Number = unkeyed(0.0, ge=0)
     """A share below 1 packs several stages on one GPU; memory is not limited by it."""
+
+    @field_validator("gpus")
+    @classmethod
+    def _check_gpus(cls, gpus: float) -> float:
+        if 0 < gpus < SMALLEST:
+            raise ValueError(f"should be 0 or at least {SMALLEST:g}")
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError("should be a share of one GPU, or whole GPUs: Ray knows nothing between")
+        return gpus
 
     @property
     def threads(self) -> int:

@@ -120,7 +120,7 @@ def test_a_cluster_is_joined_and_its_nodes_are_asked_first(cluster: Head, space:
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
     joining: list[str | Path] = [*command, "--address", cluster.address]
     refused = run(*joining, "--set", "resources.attack.gpus=0.25", env=env, code=2)
-    assert "attack asks for 1 CPUs and 0.25 GPUs; no node of the cluster has that" in refused.stderr
+    assert "attack asks for 1 CPUs and 0.25 GPUs; no node has that" in refused.stderr
     assert "1 x node of 2 CPUs and 0 GPUs" in refused.stderr
     assert not executions(storage)
     assert FINISHED in run(*joining, env=env).stdout

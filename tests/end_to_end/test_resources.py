@@ -28,7 +28,7 @@ def test_mistakes_are_named() -> None:
     text = "\n".join(map(str, found))
     assert "did you mean 'attack'?" in text
     assert "did you mean 'gpus'?" in text
-    assert "resources.prune.cpus = 0" in text
+    assert "resources.prune.cpus = 0: should be greater than or equal to 0.01" in text
     with pytest.raises(UsageError, match="cpus"):
         ResourceTable().with_default(-1, None)
 
@@ -37,7 +37,7 @@ def test_mistakes_are_named() -> None:
 @pytest.mark.slow
 def test_what_no_machine_here_can_give_is_refused(tmp_path: Path) -> None:
     refused = advsweep("launch", "--space", "smoke", "--storage", tmp_path, "--cpus-per-trial", "4096", code=2)
-    assert "train asks for 4096 CPUs and 0 GPUs; this machine has" in refused.stderr
+    assert "train asks for 4096 CPUs and 0 GPUs; no node has that. There is: 1 x this machine of" in refused.stderr
     assert not executions(tmp_path)
 
 
