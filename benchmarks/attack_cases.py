@@ -18,9 +18,9 @@ from pyautoattack import AutoAttack
 from torch import Tensor, nn
 
 from benchmarks.attack_models import Subject
-from tasks.attacks.engine.fast_model import prepare
+from tasks.attacks.engine.fast_model import prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
-from tasks.attacks.engine.loop import attack_loss
+from tasks.attacks.engine.loop import compute_attack_loss
 from tasks.attacks.engine.norms import shape_per_image
 from tasks.evaluation.settings import AttackSettings
 
@@ -62,7 +62,7 @@ class Bench:
         """Prepare the model and attack; images after each number of steps."""
         method = AttackSettings.model_validate(raw).normalized().method
         index = torch.arange(len(self.labels))
-        job = AttackJob(prepare(self.model, precision), self.clean, self.labels, counts, index)
+        job = AttackJob(prepare_model(self.model, precision), self.clean, self.labels, counts, index)
         found = load_attack(method)(job, method)
         return [found[count] for count in counts]
 
@@ -101,11 +101,11 @@ def _passes(bench: Bench) -> Iterator[Case]:
 
     def passed(model: nn.Module, images: Tensor) -> list[Tensor]:
         pixels = images.detach().requires_grad_(True)
-        torch.autograd.grad(attack_loss(model(pixels), bench.labels, None), pixels)
+        torch.autograd.grad(compute_attack_loss(model(pixels), bench.labels, None), pixels)
         return [images]
 
     for precision in ("fp32", "bf16"):
-        model = prepare(bench.model, precision).gradient
+        model = prepare_model(bench.model, precision).gradient
         yield Case(
             f"one gradient, {precision}", len(bench.labels), lambda model=model: passed(model, bench.clean),  # type: ignore[misc]
             {"the model as it is": lambda: passed(bench.model, bench.plain)}, {},

@@ -13,8 +13,12 @@ TOLERANCE = 1e-5
 """Rounding allowed in a comparison with the budget, relative to it; and 1e-6 absolute."""
 
 
-def find_beyond(delta: Tensor, method: MethodSettings, scale: float) -> Tensor:
-    """bool [N]: which perturbations [N, C, H, W] are larger than the budget; none where there is no budget."""
+def find_outside_budget(delta: Tensor, method: MethodSettings, scale: float) -> Tensor:
+    """Which perturbations are larger than the budget, bool [N]; none where there is no budget.
+
+    :param delta: float [N, C, H, W], in pixels of [0, 1].
+    :param scale: pixels per unit of eps.
+    """
     size = measure_sizes(delta)[method.norm]
     if method.eps is None:
         return torch.zeros_like(size, dtype=torch.bool)
@@ -24,6 +28,8 @@ def find_beyond(delta: Tensor, method: MethodSettings, scale: float) -> Tensor:
 def audit_examples(clean: Tensor, adversarial: Tensor, method: MethodSettings, scale: float) -> None:
     """Check that images are finite, in [0, 1] and, where the attack works within a budget, within it.
 
+    :param clean: float [N, C, H, W] in [0, 1].
+    :param adversarial: float [N, C, H, W].
     :param scale: pixels per unit of eps.
     :raises StageError: with what is wrong, by how much, and in how many images.
     """
@@ -34,7 +40,7 @@ def audit_examples(clean: Tensor, adversarial: Tensor, method: MethodSettings, s
         raise StageError(f"{method.name} left the pixel range [0, 1]: {extremes}")
     if not method.bounded or method.eps is None:
         return
-    outside = find_beyond(adversarial - clean, method, scale)
+    outside = find_outside_budget(adversarial - clean, method, scale)
     if outside.any():
         largest = float(measure_sizes(adversarial - clean)[method.norm].max())
         raise StageError(

@@ -1,4 +1,4 @@
-"""The evaluator: it, not the attack, audits the perturbations and decides who is fooled.
+"""The evaluator: it, not the attack, audits the perturbations and decides which images are robust.
 
 The judge is the trial's own model in fp32, unfolded and unprepared.
 """
@@ -15,13 +15,13 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare
-from tasks.attacks.engine.job import AttackJob, Crafted, load_attack, with_target_classes
+from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare_model
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
-from tasks.evaluation.audit import audit_examples, find_beyond
-from tasks.evaluation.predict import choose, predict
+from tasks.evaluation.audit import audit_examples, find_outside_budget
+from tasks.evaluation.predict import choose_images, predict
 from tasks.evaluation.preview import Preview, spread_evenly
 from tasks.evaluation.settings import AttackSettings
 from tasks.schema import EXAMPLES
@@ -37,7 +37,7 @@ class Evaluation:
     """`schema.EXAMPLES`, without the stage key."""
     preview: Preview
 
-    def counts(self) -> dict[str, int]:
+    def count_correct(self) -> dict[str, int]:
         """Examples, and how many are classified correctly before and after."""
         label = self.table["label"].to_numpy()
         clean = self.table["clean_prediction"].to_numpy() == label
@@ -55,23 +55,25 @@ def evaluate(
 ) -> list[Evaluation]:
     """Attack the test images once; judge the outcome for each cell, in their order.
 
+    :param model: pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes]; its copy in fp32 is the judge.
     :param cells: settings that one run serves: they differ in steps, or in the budget of the verdict.
+    :param seed: of the choice of images and of every random number of the attack.
     :param std: the model's normalisation, for a budget in normalised units.
     :param surrogate: the model that examples are made against; null: the model itself.
     :raises StageError: the audit found a violation, or the split is smaller than `examples`.
     """
     judge = freeze_copy(model)
-    target = prepare(model if surrogate is None else surrogate, cells[0].precision)
-    chosen = choose(judge, images, cells[0], seed)
+    attacked = prepare_model(model if surrogate is None else surrogate, cells[0].precision)
+    chosen = choose_images(judge, images, cells[0], seed)
     shown = chosen[spread_evenly(len(chosen), images.pixels[0].numel())]
-    run = _Run(target, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
+    run = _Run(attacked, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
     batches = list(_attack_in_memory(run, chosen, cells[0].batch_size))
     return [_join_parts(parts) for parts in zip(*batches, strict=True)]
 
 
 def _join_parts(parts: Sequence[Evaluation]) -> Evaluation:
     return Evaluation(
-        pa.concat_tables([part.table for part in parts]), Preview.joined([part.preview for part in parts])
+        pa.concat_tables([part.table for part in parts]), Preview.concatenate([part.preview for part in parts])
     )
 
 
@@ -79,7 +81,8 @@ def _join_parts(parts: Sequence[Evaluation]) -> Evaluation:
 class _Run:
     """What all batches share."""
 
-    target: AttackedModel
+    model: AttackedModel
+    """What examples are made against."""
     judge: nn.Module
     images: Images
     cells: Sequence[AttackSettings]
@@ -87,49 +90,50 @@ class _Run:
     std: float
     transfer: bool
     shown: Tensor
-    """int64: the places of the images that are kept to be looked at."""
+    """int64 [M]: the places of the images that are kept to be looked at."""
 
-    def cells_of(self, index: Tensor) -> list[Evaluation]:
-        """Attack the images at these places; what came out for each cell."""
-        job, found = self.crafted(index)
-        return [self._judged(job, found[cell.method.reported_steps], cell) for cell in self.cells]
+    def evaluate_batch(self, index: Tensor) -> list[Evaluation]:
+        """Attack the images at these places [N] of the split; what came out for each cell."""
+        job, examples = self._craft_batch(index)
+        return [self._judge_cell(job, examples[cell.method.reported_steps], cell) for cell in self.cells]
 
-    def crafted(self, index: Tensor) -> tuple[AttackJob, Crafted]:
+    def _craft_batch(self, index: Tensor) -> tuple[AttackJob, ExamplesBySteps]:
         """What is asked of the attack for the images at these places, and what it made."""
         first = self.cells[0]
         clean, labels = convert_to_float(self.images.pixels[index]), self.images.labels[index]
-        counts = tuple(sorted({cell.method.reported_steps for cell in self.cells}))
+        step_counts = tuple(sorted({cell.method.reported_steps for cell in self.cells}))
         # nobody tells who attacks by transfer whether the judge is fooled: its examples are made to the end
         stop = first.stop_when_fooled and not self.transfer
-        job = AttackJob(self.target, clean, labels, counts, index, self.seed, stop, self._scale(first))
+        job = AttackJob(self.model, clean, labels, step_counts, index, self.seed, stop, self._get_scale(first))
         job = with_target_classes(job, first.method)
         return job, craft(job, first)
 
-    def _scale(self, cell: AttackSettings) -> float:
+    def _get_scale(self, cell: AttackSettings) -> float:
+        """Pixels per unit of eps."""
         return self.std if cell.eps_space == "normalized" else 1.0
 
-    def _judged(self, job: AttackJob, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
-        delta, scale = adversarial - job.clean, self._scale(cell)
+    def _judge_cell(self, job: AttackJob, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
+        delta, scale = adversarial - job.clean, self._get_scale(cell)
         audit_examples(job.clean, adversarial, cell.method, scale)
         before, after = predict(self.judge, job.clean), predict(self.judge, adversarial)
         # what is beyond the budget does not count: such an image stays as the model sees it unperturbed
-        unreached = find_beyond(delta, cell.method, scale) & before.classes.eq(job.labels)
+        unharmed = find_outside_budget(delta, cell.method, scale) & before.classes.eq(job.labels)
         columns: dict[str, Any] = {
             "index": job.index,
             "label": job.labels,
-            "target": job.targets,
+            "target": job.target_classes,
             "clean_prediction": before.classes,
             "clean_confidence": before.confidence,
             "adversarial_prediction": after.classes,
             "adversarial_confidence": after.confidence,
             **measure_sizes(delta),
-            "robust": after.classes.eq(job.labels) | unreached,
+            "robust": after.classes.eq(job.labels) | unharmed,
         }
         schema = pa.schema([field for field in EXAMPLES if field.name != "stage_key"])
         table = pa.table({name: _build_column(columns[name], schema.field(name), len(delta)) for name in schema.names})
-        return Evaluation(table, self._preview(job, delta))
+        return Evaluation(table, self._make_preview(job, delta))
 
-    def _preview(self, job: AttackJob, delta: Tensor) -> Preview:
+    def _make_preview(self, job: AttackJob, delta: Tensor) -> Preview:
         kept = torch.isin(job.index, self.shown)
         index = job.index[kept]
         perturbation = delta[kept.to(delta.device)].cpu().numpy().astype(np.float16)
@@ -147,21 +151,21 @@ def _attack_in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Eva
 
     :raises StageError: not even one image fits.
     """
-    place = 0
-    while place < len(chosen):
+    start = 0
+    while start < len(chosen):
         try:
-            cells = run.cells_of(chosen[place : place + size])
+            cells = run.evaluate_batch(chosen[start : start + size])
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
             cells = []
         if cells:
             yield cells
-            place += size
+            start += size
         elif size == 1:
             raise StageError("out of memory: not even one image fits")
         else:
-            size = min(size, len(chosen) - place) // 2 or 1
+            size = min(size, len(chosen) - start) // 2 or 1
             LOG.warning("out of memory: attacking %d images at a time from now on", size)
             torch.cuda.empty_cache()
 
@@ -170,9 +174,9 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
-def craft(job: AttackJob, settings: AttackSettings) -> Crafted:
-    """Adversarial images per number of steps; a budget of zero leaves every image as it is."""
+def craft(job: AttackJob, settings: AttackSettings) -> ExamplesBySteps:
+    """Images [N, C, H, W] per number of steps, as the attack says; a budget of zero leaves every image as it is."""
     method = settings.method
     if method.eps == 0:
-        return dict.fromkeys(job.counts, job.clean)
+        return dict.fromkeys(job.step_counts, job.clean)
     return load_attack(method)(job, method)

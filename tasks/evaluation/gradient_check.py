@@ -20,7 +20,8 @@ IMAGES = 256
 def check_gradients(model: nn.Module, images: Images) -> dict[str, int | bool]:
     """How many gradients were looked at, how many are zero, missing or not finite, and whether logits repeat.
 
-    :param model: frozen, in evaluation mode.
+    :param model: frozen, in evaluation mode; pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes].
+    :return: `gradient_images`, `zero_gradients` and `deterministic`, the columns of the trials table.
     """
     pixels, labels = convert_to_float(images.pixels[:IMAGES]), images.labels[:IMAGES]
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What the judge says, and which images it is asked about."""
+"""What the judge predicts, and which images it is asked about."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.seeds import make_generator
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the model says of a batch."""
+    """What a model predicts for a batch."""
 
     classes: Tensor
     """int64 [N]."""
@@ -25,8 +25,9 @@ class Predictions:
 
 
 def predict(model: nn.Module, pixels: Tensor) -> Predictions:
-    """Classes and confidences of float images in [0, 1].
+    """Classes and confidences.
 
+    :param pixels: float [N, C, H, W] in [0, 1].
     :raises StageError: the model answers NaN or infinity.
     """
     with torch.no_grad():
@@ -37,8 +38,8 @@ def predict(model: nn.Module, pixels: Tensor) -> Predictions:
     return Predictions(classes, confidence)
 
 
-def choose(judge: nn.Module, images: Images, settings: AttackSettings, seed: int) -> Tensor:
-    """The places of the test images to attack, ascending: all, or a choice by the seed.
+def choose_images(judge: nn.Module, images: Images, settings: AttackSettings, seed: int) -> Tensor:
+    """The places of the test images to attack, ascending, int64 [N]: all, or a choice by the seed.
 
     :raises StageError: the split has fewer images than are asked for.
     """
@@ -53,5 +54,6 @@ def choose(judge: nn.Module, images: Images, settings: AttackSettings, seed: int
 
 
 def _find_correct(judge: nn.Module, images: Images, order: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Which images in this order are classified correctly, bool [N], batch by batch."""
     for index in order.split(batch_size):
         yield predict(judge, convert_to_float(images.pixels[index])).classes.eq(images.labels[index]).cpu()

@@ -71,7 +71,7 @@ class Preview:
             raise CorruptArtifactError(f"preview of attacked images: {error}") from error
 
     @classmethod
-    def joined(cls, parts: Sequence[Preview]) -> Preview:
+    def concatenate(cls, parts: Sequence[Preview]) -> Preview:
         """The parts of several batches as one."""
         return cls(
             np.concatenate([part.index for part in parts]),

@@ -45,7 +45,7 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     cost = measure_model(model, tuple(images.pixels.shape[1:]))
     cost |= {"classes": description.classes, **check_gradients(freeze_copy(model), images)}
     measured = {"inference_seconds": measure_inference(freeze_copy(model), images)}
-    return [(result, {"metrics": {**result.counts(), **cost, **measured}}) for result in found]
+    return [(result, {"metrics": {**result.count_correct(), **cost, **measured}}) for result in found]
 
 
 def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:

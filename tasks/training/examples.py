@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings
-from tasks.attacks.engine.fast_model import AttackedModel, prepare
+from tasks.attacks.engine.fast_model import AttackedModel, prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.data.images import Images, convert_to_float
 
@@ -54,7 +54,7 @@ def draw_seed(draw: torch.Generator) -> int:
 
 def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
-    target = prepare(model)
+    target = prepare_model(model)
     parts = [
         craft_examples(target, convert_to_float(images.pixels[index]), images.labels[index], method, seed, index)
         for index in torch.arange(len(images)).split(BATCH)
@@ -66,10 +66,10 @@ def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSett
     """The share of images that is classified correctly under attack; null where there are none."""
     if not len(images):
         return None
-    target = prepare(model)
+    target = prepare_model(model)
     correct = 0
     for index in torch.arange(len(images)).split(BATCH):
         labels = images.labels[index]
         examples = craft_examples(target, convert_to_float(images.pixels[index]), labels, method, seed, index)
-        correct += int((~target.fooled(examples, labels)).sum())
+        correct += int((~target.is_adversarial(examples, labels)).sum())
     return correct / len(images)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.attacks.engine.fast_model import prepare
+from tasks.attacks.engine.fast_model import prepare_model
 from tasks.attacks.engine.job import AttackJob
 from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.loading import load_splits
@@ -103,5 +103,10 @@ def job_of(
     """All images as one batch."""
     index = torch.arange(len(images))
     return AttackJob(
-        prepare(model, precision), convert_to_float(images.pixels), images.labels, counts, index, stop_when_fooled=stop
+        prepare_model(model, precision),
+        convert_to_float(images.pixels),
+        images.labels,
+        counts,
+        index,
+        stop_when_fooled=stop,
     )

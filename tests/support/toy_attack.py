@@ -29,7 +29,7 @@ class BrightenSettings(MethodSettings):
 
 def craft_brighter(job: AttackJob, settings: BrightenSettings) -> dict[int, Tensor]:
     """Images [N, C, H, W], brighter by share * eps, and nothing more."""
-    return {job.counts[0]: (job.clean + settings.share * settings.eps * job.scale).clamp(0, 1)}
+    return {job.step_counts[0]: (job.clean + settings.share * settings.eps * job.scale).clamp(0, 1)}
 
 
 @contextmanager

@@ -11,157 +11,165 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdSettings, ApgdTSettings
-from tasks.attacks.engine.job import AttackJob, Crafted, draw_random_starts, run_worst_case
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_starts, run_worst_case
 from tasks.attacks.engine.losses import compute_cross_entropy, compute_targeted_dlr, rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits [N, classes], labels [N], classes aimed at [N]) -> what to raise, [N]."""
+"""(logits [N, classes], labels [N], target classes [N]) -> what to raise, [N]."""
 
 MOMENTUM = 0.75
+"""alpha of the paper: the share of the new step; the rest is the last step again."""
 PROGRESS = 0.75
-"""Share of the steps since the last check that must have raised the loss."""
+"""rho of the paper: the share of the steps since the last check that must have raised the loss."""
 FIRST, SHORTER, SHORTEST = 0.22, 0.03, 0.06
-"""Shares of all steps: to the first check, by which each interval is shorter than the last, the shortest interval."""
+"""Shares of all steps: to the first check, by which each interval is shorter than the last, the shortest."""
 
 
-def craft_apgd_ce(job: AttackJob, settings: ApgdCeSettings) -> Crafted:
-    """Auto-PGD on the cross-entropy, each restart on the survivors of those before."""
+def craft_apgd_ce(job: AttackJob, settings: ApgdCeSettings) -> ExamplesBySteps:
+    """Auto-PGD on the cross-entropy, each restart on the survivors of those before; images [N, C, H, W] in [0, 1]."""
 
     def attempt(job: AttackJob, restart: int) -> Tensor:
         return _run_ascent(job, settings, compute_cross_entropy, job.labels, ("ce", restart))
 
-    return {job.counts[0]: run_worst_case(job, (partial(attempt, restart=n) for n in range(settings.restarts)))}
+    return {job.step_counts[0]: run_worst_case(job, (partial(attempt, restart=n) for n in range(settings.restarts)))}
 
 
-def craft_apgd_t(job: AttackJob, settings: ApgdTSettings) -> Crafted:
+def craft_apgd_t(job: AttackJob, settings: ApgdTSettings) -> ExamplesBySteps:
     """Auto-PGD on the targeted difference of logits ratio: the likeliest target first, each on the survivors.
+
+    Images [N, C, H, W] in [0, 1].
 
     :raises StageError: there are fewer than four classes.
     """
 
-    def attempt(job: AttackJob, restart: int, place: int) -> Tensor:
-        aim = rank_likeliest_others(job, settings.targets)[:, place]
-        return _run_ascent(job, settings, compute_targeted_dlr, aim, ("dlr", restart, place))
+    def attempt(job: AttackJob, restart: int, rank: int) -> Tensor:
+        target_classes = rank_likeliest_others(job, settings.targets)[:, rank]
+        return _run_ascent(job, settings, compute_targeted_dlr, target_classes, ("dlr", restart, rank))
 
-    targets = rank_likeliest_others(job, settings.targets).shape[1]
-    attempts = (partial(attempt, restart=n, place=place) for n in range(settings.restarts) for place in range(targets))
-    return {job.counts[0]: run_worst_case(job, attempts)}
+    ranks = rank_likeliest_others(job, settings.targets).shape[1]
+    attempts = (partial(attempt, restart=n, rank=rank) for n in range(settings.restarts) for rank in range(ranks))
+    return {job.step_counts[0]: run_worst_case(job, attempts)}
 
 
 @dataclass
 class _State:
     """The images still under attack; every field has one entry per image."""
 
-    places: Tensor
+    positions: Tensor
+    """int64 [N]: in the whole batch."""
     clean: Tensor
     labels: Tensor
-    aim: Tensor
+    target_classes: Tensor
     pixels: Tensor
+    """float [N, C, H, W], as `clean`, `previous`, `gradient`, `best` and `best_gradient`."""
     previous: Tensor
     gradient: Tensor
-    value: Tensor
-    """Loss at `pixels`."""
+    loss: Tensor
+    """float [N]: at `pixels`."""
     best: Tensor
     best_gradient: Tensor
-    best_value: Tensor
+    best_loss: Tensor
     step_size: Tensor
-    rises: Tensor
-    """Steps since the last check that raised the loss."""
-    halved: Tensor
-    """bool: whether the last check halved the step size."""
-    best_at_check: Tensor
+    increases: Tensor
+    """float [N]: steps since the last check that raised the loss."""
+    was_halved: Tensor
+    """bool [N]: whether the last check halved the step size."""
+    best_loss_at_check: Tensor
 
     def keep(self, chosen: Tensor) -> None:
-        """Go on with some of the images."""
+        """Go on with some of the images; bool [N]."""
         for item in fields(self):
             setattr(self, item.name, getattr(self, item.name)[chosen])
 
 
-def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, aim: Tensor, purpose: object) -> Tensor:
+def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, target_classes: Tensor, purpose: object) -> Tensor:
     """One run: the first iterate that fools the model, or the one of the highest loss; [N, C, H, W]."""
     norm, eps = NORMS[settings.norm], settings.eps * job.scale
     out = job.clean.clone(memory_format=torch.preserve_format)
     shares = (FIRST, SHORTER, SHORTEST)
     interval, shorter, shortest = (max(int(share * settings.steps), 1) for share in shares)
-    state, fooled = _begin(job, norm, eps, loss, aim, purpose)
-    since = 0
+    state, is_adversarial = _make_state(job, norm, eps, loss, target_classes, purpose)
+    since_check = 0
     for step in range(settings.steps):
-        out[state.places[fooled]] = state.pixels[fooled]
-        state.keep(~fooled)
-        if not len(state.places):
+        out[state.positions[is_adversarial]] = state.pixels[is_adversarial]
+        state.keep(~is_adversarial)
+        if not len(state.positions):
             return out
-        if since == interval:
-            _check(state, interval)
-            interval, since = max(interval - shorter, shortest), 0
-        _move(state, norm, eps, MOMENTUM if step else 1.0)
-        fooled = _look(job, state, loss)
-        since += 1
-    out[state.places] = torch.where(shape_per_image(fooled), state.pixels, state.best)
+        if since_check == interval:
+            _check_progress(state, interval)
+            interval, since_check = max(interval - shorter, shortest), 0
+        _take_step(state, norm, eps, MOMENTUM if step else 1.0)
+        is_adversarial = _update_loss(job, state, loss)
+        since_check += 1
+    out[state.positions] = torch.where(shape_per_image(is_adversarial), state.pixels, state.best)
     return out
 
 
-def _begin(job: AttackJob, norm: Norm, eps: float, loss: Loss, aim: Tensor, purpose: object) -> tuple[_State, Tensor]:
-    """The state at the random start, and who is fooled there already."""
+def _make_state(
+    job: AttackJob, norm: Norm, eps: float, loss: Loss, target_classes: Tensor, purpose: object
+) -> tuple[_State, Tensor]:
+    """The state at the random start, and which images fool the model there already, bool [N]."""
     pixels = (job.clean + draw_random_starts(job, norm, eps, purpose)).clamp_(0, 1)
     nothing = torch.zeros(len(pixels), device=pixels.device)
     step_size, lowest = torch.full_like(nothing, 2 * eps), torch.full_like(nothing, -torch.inf)
     state = _State(
-        places=torch.arange(len(pixels), device=pixels.device),
+        positions=torch.arange(len(pixels), device=pixels.device),
         clean=job.clean,
         labels=job.labels,
-        aim=aim,
+        target_classes=target_classes,
         pixels=pixels,
         previous=pixels,
         gradient=pixels,
-        value=lowest,
+        loss=lowest,
         best=pixels,
         best_gradient=pixels,
-        best_value=lowest,
+        best_loss=lowest,
         step_size=step_size,
-        rises=nothing,
-        halved=torch.ones_like(nothing, dtype=torch.bool),
-        best_at_check=lowest,
+        increases=nothing,
+        was_halved=torch.ones_like(nothing, dtype=torch.bool),
+        best_loss_at_check=lowest,
     )
-    fooled = _look(job, state, loss)
-    state.rises, state.best_at_check = nothing, state.best_value
-    return state, fooled
+    is_adversarial = _update_loss(job, state, loss)
+    state.increases, state.best_loss_at_check = nothing, state.best_loss
+    return state, is_adversarial
 
 
-def _look(job: AttackJob, state: _State, loss: Loss) -> Tensor:
-    """Loss and gradient at the pixels, note the best; bool [N]: who is fooled there."""
+def _update_loss(job: AttackJob, state: _State, loss: Loss) -> Tensor:
+    """Loss and gradient at the pixels, note the best; which images fool the model there, bool [N]."""
     pixels = state.pixels.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = job.target.judge(pixels)
-        value = loss(logits, state.labels, state.aim)
-        (state.gradient,) = torch.autograd.grad(value.sum(), pixels)
-    value = value.detach()
-    state.rises = state.rises + (value > state.value)
-    state.value = value
-    better = value > state.best_value
-    state.best_value = torch.where(better, value, state.best_value)
+        logits = job.model.judge(pixels)
+        values = loss(logits, state.labels, state.target_classes)
+        (state.gradient,) = torch.autograd.grad(values.sum(), pixels)
+    values = values.detach()
+    state.increases = state.increases + (values > state.loss)
+    state.loss = values
+    better = values > state.best_loss
+    state.best_loss = torch.where(better, values, state.best_loss)
     state.best = torch.where(shape_per_image(better), state.pixels, state.best)
     state.best_gradient = torch.where(shape_per_image(better), state.gradient, state.best_gradient)
-    return job.target.reached(pixels, logits, state.labels)
+    return job.model.is_adversarial(pixels, state.labels, logits=logits)
 
 
-def _move(state: _State, norm: Norm, eps: float, share: float) -> None:
-    """A step of ascent, and a part of the last step again."""
+def _take_step(state: _State, norm: Norm, eps: float, share: float) -> None:
+    """A step of ascent, and a part of the last step again (algorithm 1 of the paper)."""
 
-    def bounded(pixels: Tensor) -> Tensor:
+    def project(pixels: Tensor) -> Tensor:
         return (state.clean + norm.project(pixels - state.clean, eps)).clamp_(0, 1)
 
-    ahead = bounded(state.pixels + shape_per_image(state.step_size) * norm.direction(state.gradient))
+    ahead = project(state.pixels + shape_per_image(state.step_size) * norm.direction(state.gradient))
     mixed = state.pixels + share * (ahead - state.pixels) + (1 - share) * (state.pixels - state.previous)
-    state.previous, state.pixels = state.pixels, bounded(mixed)
+    state.previous, state.pixels = state.pixels, project(mixed)
 
 
-def _check(state: _State, interval: int) -> None:
-    """Where too few steps rose, or nothing changed since the last check, go back to the best and halve the step."""
-    stalled = ~state.halved & (state.best_at_check >= state.best_value)
-    state.halved = (state.rises <= PROGRESS * interval) | stalled
-    state.best_at_check = state.best_value
-    state.rises = torch.zeros_like(state.rises)
-    state.step_size = torch.where(state.halved, state.step_size / 2, state.step_size)
-    state.pixels = torch.where(shape_per_image(state.halved), state.best, state.pixels)
-    state.gradient = torch.where(shape_per_image(state.halved), state.best_gradient, state.gradient)
+def _check_progress(state: _State, interval: int) -> None:
+    """Halve the step and go back to the best where too few steps raised the loss (condition 1 of the paper), or where
+    neither the step size nor the best loss has changed since the last check (condition 2)."""
+    stalled = ~state.was_halved & (state.best_loss_at_check >= state.best_loss)
+    state.was_halved = (state.increases <= PROGRESS * interval) | stalled
+    state.best_loss_at_check = state.best_loss
+    state.increases = torch.zeros_like(state.increases)
+    state.step_size = torch.where(state.was_halved, state.step_size / 2, state.step_size)
+    state.pixels = torch.where(shape_per_image(state.was_halved), state.best, state.pixels)
+    state.gradient = torch.where(shape_per_image(state.was_halved), state.best_gradient, state.gradient)

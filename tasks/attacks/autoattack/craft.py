@@ -10,7 +10,7 @@ from torch import Tensor
 from tasks.attacks.apgd import craft as apgd
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdTSettings
 from tasks.attacks.autoattack.settings import AutoAttackSettings
-from tasks.attacks.engine.job import AttackJob, Crafted, run_worst_case
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, run_worst_case
 from tasks.attacks.engine.losses import rank_likeliest_others
 from tasks.attacks.fab import craft as fab
 from tasks.attacks.fab.settings import FabTSettings
@@ -18,20 +18,22 @@ from tasks.attacks.square import craft as square
 from tasks.attacks.square.settings import SquareSettings
 
 
-def craft_autoattack(job: AttackJob, settings: AutoAttackSettings) -> Crafted:
+def craft_autoattack(job: AttackJob, settings: AutoAttackSettings) -> ExamplesBySteps:
     """APGD-CE, APGD-T, FAB-T and Square with the settings of the paper, each on the survivors of those before.
+
+    Images [N, C, H, W] in [0, 1].
 
     :raises StageError: there are fewer than four classes.
     """
-    return {job.counts[0]: run_worst_case(job, _list_attempts(job, settings))}
+    return {job.step_counts[0]: run_worst_case(job, _list_attempts(job, settings))}
 
 
 def _list_attempts(job: AttackJob, settings: AutoAttackSettings) -> Iterator[Callable[[AttackJob], Tensor]]:
     shared = {"norm": settings.norm, "eps": settings.eps}
-    count = job.counts[0]
+    count = job.step_counts[0]
     yield lambda job: apgd.craft_apgd_ce(job, ApgdCeSettings(**shared))[count]
     yield lambda job: apgd.craft_apgd_t(job, ApgdTSettings(**shared))[count]
-    near = FabTSettings(**shared)
-    for place in range(rank_likeliest_others(job, near.targets).shape[1]):
-        yield partial(fab.run_toward_target, settings=near, eps=settings.eps * job.scale, place=place)
+    boundary = FabTSettings(**shared)
+    for rank in range(rank_likeliest_others(job, boundary.targets).shape[1]):
+        yield partial(fab.run_toward_target, settings=boundary, eps=settings.eps * job.scale, rank=rank)
     yield lambda job: square.craft_square(job, SquareSettings(**shared))[count]

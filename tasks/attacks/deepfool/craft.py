@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.deepfool.settings import DeepFoolSettings
-from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.losses import rank_likeliest_others
 from tasks.attacks.engine.norms import shape_per_image
 
@@ -14,29 +14,30 @@ FARTHER = 1e-4
 """Added to every distance, in pixels: a step that ended on the boundary would never end."""
 
 
-def craft_deepfool(job: AttackJob, settings: DeepFoolSettings) -> Crafted:
-    """The first point beyond the boundary; clean where `steps` were not enough."""
-    return {job.counts[0]: find_smallest(job, lambda job: _walk(job, settings))}
+def craft_deepfool(job: AttackJob, settings: DeepFoolSettings) -> ExamplesBySteps:
+    """The first images beyond the boundary, [N, C, H, W] in [0, 1]; clean where `steps` were not enough (algorithm 2 of
+    the paper)."""
+    return {job.step_counts[0]: find_smallest(job, lambda job: _walk_to_boundary(job, settings))}
 
 
-def _walk(job: AttackJob, settings: DeepFoolSettings) -> Tensor:
+def _walk_to_boundary(job: AttackJob, settings: DeepFoolSettings) -> Tensor:
     """Add up steps until the model itself is fooled; an image leaves when it is. [N, C, H, W]."""
     out = job.clean.clone()
     rivals = rank_likeliest_others(job, settings.candidates - 1)
-    places, pixels = torch.arange(len(out), device=out.device), job.clean
-    walked = torch.zeros_like(out)
+    positions, pixels = torch.arange(len(out), device=out.device), job.clean
+    total = torch.zeros_like(out)
     for step in range(settings.steps + 1):
         pixels = pixels.detach().requires_grad_(True)
         with torch.enable_grad():
-            logits = job.target.judge(pixels)
-            going = ~job.reached(pixels, logits)
-            out[places] = pixels.detach()
-            if step == settings.steps or not going.any():
+            logits = job.model.judge(pixels)
+            robust = ~job.is_adversarial(pixels, logits)
+            out[positions] = pixels.detach()
+            if step == settings.steps or not robust.any():
                 break
             move = _step_to_nearest(job, pixels, logits, rivals, settings.norm)
-        walked = walked[going] + move[going]
-        job, rivals, places = job.subset(going), rivals[going], places[going]
-        pixels = (job.clean + (1 + settings.overshoot) * walked).clamp_(0, 1)
+        total = total[robust] + move[robust]
+        job, rivals, positions = job.select(robust), rivals[robust], positions[robust]
+        pixels = (job.clean + (1 + settings.overshoot) * total).clamp_(0, 1)
     return out
 
 
@@ -45,9 +46,9 @@ def _step_to_nearest(job: AttackJob, pixels: Tensor, logits: Tensor, rivals: Ten
     label = logits.gather(1, job.labels[:, None])[:, 0]
     nearest = torch.full_like(label, torch.inf).detach()
     move = torch.zeros_like(pixels)
-    for place in range(rivals.shape[1]):
-        ahead = logits.gather(1, rivals[:, place, None])[:, 0] - label
-        (slope,) = torch.autograd.grad(ahead.sum(), pixels, retain_graph=place + 1 < rivals.shape[1])
+    for rank in range(rivals.shape[1]):
+        ahead = logits.gather(1, rivals[:, rank, None])[:, 0] - label
+        (slope,) = torch.autograd.grad(ahead.sum(), pixels, retain_graph=rank + 1 < rivals.shape[1])
         flat = slope.flatten(1)
         steepness = (flat.abs().sum(1) if norm == "linf" else torch.linalg.vector_norm(flat, dim=1)) + 1e-8
         distance = ahead.detach().abs() / steepness

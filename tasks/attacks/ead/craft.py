@@ -11,55 +11,63 @@ from tasks.attacks.engine.constant_search import (
     EarlyAbort,
     compute_shortfall,
     has_margin,
-    search,
+    search_constants,
     sum_squares,
 )
-from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 
 
-def craft_ead(job: AttackJob, settings: EadSettings) -> Crafted:
-    """The perturbation found that is smallest by the decision rule."""
+def craft_ead(job: AttackJob, settings: EadSettings) -> ExamplesBySteps:
+    """The images of the perturbations found that are smallest by the decision rule, [N, C, H, W] in [0, 1]
+    (algorithm 1 of the paper)."""
 
     def descend(job: AttackJob, constants: Tensor, best: BestExamples) -> None:
         _run_descent(job, settings, constants, best)
 
-    return {job.counts[0]: find_smallest(job, lambda job: search(job, settings, descend))}
+    return {job.step_counts[0]: find_smallest(job, lambda job: search_constants(job, settings, descend))}
 
 
 def _run_descent(job: AttackJob, settings: EadSettings, constants: Tensor, best: BestExamples) -> None:
     """One minimisation from the image itself; an image without progress leaves."""
-    places = torch.arange(len(constants), device=constants.device)
+    positions = torch.arange(len(constants), device=constants.device)
     pixels, ahead = job.clean, job.clean
     progress = EarlyAbort(settings, best)
     for step in range(settings.steps):
         ahead = ahead.detach().requires_grad_(True)
         with torch.enable_grad():
-            missing = compute_shortfall(job, job.target.judge(ahead), settings.confidence)
-            loss = constants * missing + sum_squares(ahead - job.clean)
+            shortfall = compute_shortfall(job, job.model.judge(ahead), settings.confidence)
+            loss = constants * shortfall + sum_squares(ahead - job.clean)
             (gradient,) = torch.autograd.grad(loss.sum(), ahead)
         rate = settings.step_size * (1 - step / settings.steps) ** 0.5
         before, pixels = pixels, _shrink(ahead.detach() - rate * gradient, job.clean, settings.regularization)
         ahead = pixels + step / (step + 3) * (pixels - before)
-        _look(job, settings, places, pixels, best)
+        _record_successes(job, settings, positions, pixels, best)
         # what the threshold holds back at first it holds back for ever: the rate only falls
-        going = pixels.ne(job.clean).flatten(1).any(1) if step == 0 else progress.going(step, places, loss.detach())
-        if going is not None:
-            if not going.any():
+        kept = progress.find_improving(step, positions, loss.detach()) if step else _find_changed(pixels, job.clean)
+        if kept is not None:
+            if not kept.any():
                 return
-            job, places, constants = job.subset(going), places[going], constants[going]
-            pixels, ahead = pixels[going], ahead[going]
+            job, positions, constants = job.select(kept), positions[kept], constants[kept]
+            pixels, ahead = pixels[kept], ahead[kept]
 
 
-def _look(job: AttackJob, settings: EadSettings, places: Tensor, pixels: Tensor, best: BestExamples) -> None:
+def _record_successes(
+    job: AttackJob, settings: EadSettings, positions: Tensor, pixels: Tensor, best: BestExamples
+) -> None:
     """Ask the judge about the images whose answer matters."""
     sizes = _measure_size(pixels - job.clean, settings)
-    asked = best.worth(places, sizes).nonzero(as_tuple=True)[0]
+    asked = best.could_improve(positions, sizes).nonzero(as_tuple=True)[0]
     if not len(asked):
         return
-    job, pixels = job.subset(asked), pixels[asked]
+    job, pixels = job.select(asked), pixels[asked]
     with torch.no_grad():
-        logits = job.target.judge(pixels)
-    best.note(places[asked], pixels, sizes[asked], has_margin(job, pixels, logits, settings.confidence))
+        logits = job.model.judge(pixels)
+    best.record(positions[asked], pixels, sizes[asked], has_margin(job, pixels, logits, settings.confidence))
+
+
+def _find_changed(pixels: Tensor, clean: Tensor) -> Tensor:
+    """bool [N]."""
+    return pixels.ne(clean).flatten(1).any(1)
 
 
 def _shrink(pixels: Tensor, clean: Tensor, threshold: float) -> Tensor:

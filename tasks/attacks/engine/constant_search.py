@@ -1,6 +1,7 @@
-"""What Carlini-Wagner and EAD share: the search for the smallest constant, the weight of being fooled beside the size.
+"""What Carlini-Wagner and EAD share: the search for the smallest constant, the weight of success beside the size.
 
-Every image has a constant, a progress and an end of its own, so that what it gets does not depend on the batch.
+Binary search as in Carlini and Wagner 2017 (arXiv 1608.04644), upward by factors of ten until a success is seen. Every
+image has a constant, a progress and an end of its own, so that what it gets does not depend on the batch.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.base import ConstantSettings
-from tasks.attacks.engine.fast_model import SURE, compute_margin
+from tasks.attacks.engine.fast_model import LEAST_MARGIN, compute_margin
 from tasks.attacks.engine.job import AttackJob
 
 LARGEST = 1e10
+"""No constant is larger."""
 PROGRESS = 0.9999
 """A lower loss is one below this share of what it was."""
 
@@ -25,80 +27,104 @@ class BestExamples:
     """The smallest success of every image so far."""
 
     images: Tensor
+    """float [N, C, H, W]: clean where there is none."""
     sizes: Tensor
     """float [N]: infinite where there is none."""
-    found: Tensor
+    has_success: Tensor
     """bool [N]: whether there was one at the constant in use."""
-    gained: Tensor
+    has_improved: Tensor
     """bool [N]: whether a smaller one was found since the last look at the progress."""
 
     @classmethod
-    def none(cls, images: Tensor) -> BestExamples:
+    def make_empty(cls, images: Tensor) -> BestExamples:
         """No success yet."""
         nothing = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         return cls(images.clone(), torch.full(nothing.shape, torch.inf, device=images.device), nothing, nothing.clone())
 
-    def worth(self, places: Tensor, sizes: Tensor) -> Tensor:
-        """bool: whether it matters if the images at these places are fooled by a perturbation of this size."""
-        return (sizes < self.sizes[places]) | ~self.found[places]
+    def could_improve(self, positions: Tensor, sizes: Tensor) -> Tensor:
+        """Whether it matters if perturbations of these sizes succeed, bool [M].
 
-    def note(self, places: Tensor, pixels: Tensor, sizes: Tensor, fooled: Tensor) -> None:
-        """Keep what is smaller than before, of the images at these places."""
-        self.found[places] |= fooled
-        better = fooled & (sizes < self.sizes[places])
-        kept = places[better]
-        self.images[kept], self.sizes[kept], self.gained[kept] = pixels[better], sizes[better], True
+        :param positions: of the images, int64 [M].
+        :param sizes: float [M].
+        """
+        return (sizes < self.sizes[positions]) | ~self.has_success[positions]
+
+    def record(self, positions: Tensor, pixels: Tensor, sizes: Tensor, success: Tensor) -> None:
+        """Keep the successes that are smaller than those before.
+
+        :param positions: of the images, int64 [M].
+        :param pixels: float [M, C, H, W].
+        :param sizes: float [M], in what the attack makes small.
+        :param success: bool [M].
+        """
+        self.has_success[positions] |= success
+        better = success & (sizes < self.sizes[positions])
+        kept = positions[better]
+        self.images[kept], self.sizes[kept], self.has_improved[kept] = pixels[better], sizes[better], True
 
 
 Descend = Callable[[AttackJob, Tensor, BestExamples], None]
-"""(images, constants [N], where to note successes): one minimisation."""
+"""(images, constants float [N], where to record successes): one minimisation."""
 
 
-def search(job: AttackJob, settings: ConstantSettings, descend: Descend) -> Tensor:
-    """The smallest successes over all constants, [N, C, H, W]; clean where there is none."""
-    best = BestExamples.none(job.clean)
+def search_constants(job: AttackJob, settings: ConstantSettings, descend: Descend) -> Tensor:
+    """The smallest successes over all constants, float [N, C, H, W]; clean where there is none."""
+    best = BestExamples.make_empty(job.clean)
     constants = torch.full_like(best.sizes, settings.initial_const)
     low, high = torch.zeros_like(constants), torch.full_like(constants, torch.inf)
     for turn in range(settings.binary_search_steps):
         if turn == settings.binary_search_steps - 1 >= 9:
             constants = high.clamp_max(LARGEST)  # where success was last seen, once more
-        best.found, best.gained = torch.zeros_like(best.found), torch.zeros_like(best.found)
+        best.has_success, best.has_improved = (torch.zeros_like(best.has_success) for _ in range(2))
         descend(job, constants, best)
-        high, low = torch.where(best.found, constants, high), torch.where(best.found, low, constants)
+        high, low = torch.where(best.has_success, constants, high), torch.where(best.has_success, low, constants)
         constants = torch.where(high.isinf(), constants * 10, (low + high) / 2)
     return best.images
 
 
 def compute_shortfall(job: AttackJob, logits: Tensor, confidence: float) -> Tensor:
-    """By how much the attack misses what it is after, float [N]; 0 where it does not."""
-    sure = 2 * SURE * logits.detach().abs().amax(1)  # an image that came to rest on the boundary would fool nobody
-    missing: Tensor = (confidence + sure - compute_margin(logits, job.labels, job.targets)).clamp_min(0)
-    return missing
+    """By how much the logit margin falls short of the confidence, float [N]; 0 where it does not.
+
+    The loss f of Carlini and Wagner 2017 (arXiv 1608.04644, section V-A).
+
+    :param logits: float [N, classes], with a graph.
+    """
+    beyond = 2 * LEAST_MARGIN * logits.detach().abs().amax(1)  # an image at rest on the boundary would fool nobody
+    shortfall: Tensor = (confidence + beyond - compute_margin(logits, job.labels, job.target_classes)).clamp_min(0)
+    return shortfall
 
 
 def has_margin(job: AttackJob, pixels: Tensor, logits: Tensor, confidence: float) -> Tensor:
-    """bool [N]: who is fooled, with a lead above the confidence."""
-    fooled = job.reached(pixels, logits)
-    return fooled & (compute_margin(logits, job.labels, job.targets) > confidence) if confidence else fooled
+    """Which images are adversarial by a logit margin above the confidence, bool [N].
+
+    :param pixels: float [N, C, H, W] in [0, 1].
+    :param logits: the judge's answer to them, float [N, classes].
+    """
+    success = job.is_adversarial(pixels, logits)
+    return success & (compute_margin(logits, job.labels, job.target_classes) > confidence) if confidence else success
 
 
 def sum_squares(delta: Tensor) -> Tensor:
-    """The sum of squares of each image [N, C, H, W], [N]."""
+    """The sum of squares of each perturbation: [N, C, H, W] -> [N]."""
     return delta.square().sum((1, 2, 3))
 
 
 class EarlyAbort:
-    """Which images still gain, looked at after every tenth of the steps: by a lower loss or a smaller success."""
+    """Gives up images that stopped to improve, by a lower loss or a smaller success, after every tenth of the steps."""
 
     def __init__(self, settings: ConstantSettings, best: BestExamples) -> None:
         self._every = -(-settings.steps // 10) if settings.abort_early else 0
         self._best, self._before = best, torch.full_like(best.sizes, torch.inf)
 
-    def going(self, step: int, places: Tensor, loss: Tensor) -> Tensor | None:
-        """bool [N]: who goes on; null where nobody is looked at, or all go on."""
+    def find_improving(self, step: int, positions: Tensor, loss: Tensor) -> Tensor | None:
+        """Which images go on, bool [M]; null where nobody is looked at, or all go on.
+
+        :param positions: of the images still under attack, int64 [M].
+        :param loss: of these images, float [M].
+        """
         if not self._every or step % self._every:
             return None
-        going = (loss <= PROGRESS * self._before[places]) | self._best.gained[places]
-        self._best.gained[places] = False
-        self._before[places] = loss
-        return None if going.all() else going
+        improving = (loss <= PROGRESS * self._before[positions]) | self._best.has_improved[positions]
+        self._best.has_improved[positions] = False
+        self._before[positions] = loss
+        return None if improving.all() else improving

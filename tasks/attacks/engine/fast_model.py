@@ -17,20 +17,28 @@ from torch.nn import functional as F
 from tasks.models.build import Normalized
 
 ROUNDING = 1e-3
-"""A lead below this share of the largest logit may be one of the folded model alone: the model itself is asked."""
-SURE = 1e-6
-"""The share of the largest logit by which the model itself must be fooled: below, the size of the batch may decide."""
+"""A margin within this share of the largest logit may be one of the folded model alone: the model itself is asked."""
+LEAST_MARGIN = 1e-6
+"""The share of the largest logit that the margin of a success exceeds: below, the size of the batch may decide."""
 
 STEADY_ROWS = 8
 """From so many rows on, a matrix product gives each row what it gives it among any number of others."""
 
 
-def compute_margin(logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
-    """By how much what the attack is after leads, float [N]: any other class the label, or the target all others."""
-    wanted = labels if targets is None else targets
+def compute_margin(logits: Tensor, labels: Tensor, target_classes: Tensor | None = None) -> Tensor:
+    """Logit margin of the attack, float [N]: positive where it has succeeded.
+
+    Untargeted: the largest logit of any other class minus that of the label; targeted: the logit of the target class
+    minus the largest of all others. The loss f of Carlini and Wagner 2017 (arXiv 1608.04644, section V-A), negated.
+
+    :param logits: float [N, classes].
+    :param labels: int64 [N].
+    :param target_classes: int64 [N]; null: untargeted.
+    """
+    wanted = labels if target_classes is None else target_classes
     own = logits.gather(1, wanted[:, None])[:, 0]
     others = logits.scatter(1, wanted[:, None], -torch.inf).amax(1)
-    return others - own if targets is None else own - others
+    return others - own if target_classes is None else own - others
 
 
 @dataclass(frozen=True)
@@ -38,33 +46,39 @@ class AttackedModel:
     """A model under attack: where gradients come from, and who judges."""
 
     gradient: nn.Module
-    """Pixels of [0, 1] -> logits; the source of gradients, perhaps in bf16."""
+    """Pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes]; the source of gradients, perhaps in bf16."""
     judge: nn.Module
-    """The same in fp32: no image counts as fooled on the word of less."""
+    """The same in fp32: no image counts as adversarial on the word of less."""
     original: nn.Module
     """The model itself, nothing folded: it has the last word where the judge is close to undecided."""
 
     @property
-    def exact(self) -> bool:
+    def judges_its_gradients(self) -> bool:
         """Whether gradients and verdicts come from the same arithmetic."""
         return self.gradient is self.judge
 
-    def fooled(self, pixels: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
-        """bool [N]: whether the model is fooled, that is, says another class, or the target where one is given."""
-        with torch.no_grad():
-            logits = self.judge(pixels)
-        return self.reached(pixels, logits, labels, targets)
+    def is_adversarial(
+        self, pixels: Tensor, labels: Tensor, target_classes: Tensor | None = None, *, logits: Tensor | None = None
+    ) -> Tensor:
+        """Whether the model predicts another class than the label, or the target class where one is given; bool [N].
 
-    def reached(self, pixels: Tensor, logits: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
-        """bool [N]: the same where the judge's logits [N, classes] are known."""
+        :param pixels: float [N, C, H, W] in [0, 1].
+        :param labels: int64 [N].
+        :param target_classes: int64 [N]; null: any class but the label.
+        :param logits: the judge's answer to these pixels, float [N, classes], where it is known; null: it is asked.
+        """
+        if logits is None:
+            with torch.no_grad():
+                logits = self.judge(pixels)
         logits = logits.detach()
-        leads, scale = compute_margin(logits, labels, targets), logits.abs().amax(1)
-        close = (leads.abs() < ROUNDING * scale).nonzero(as_tuple=True)[0]
+        margin, scale = compute_margin(logits, labels, target_classes), logits.abs().amax(1)
+        close = (margin.abs() < ROUNDING * scale).nonzero(as_tuple=True)[0]
         if len(close) and self.original is not self.judge:
             with torch.no_grad():
-                said = self.original(pixels.detach()[close])
-            leads[close] = compute_margin(said, labels[close], targets[close] if targets is not None else None)
-        return leads > SURE * scale
+                exact = self.original(pixels.detach()[close])
+            wanted = target_classes[close] if target_classes is not None else None
+            margin[close] = compute_margin(exact, labels[close], wanted)
+        return margin > LEAST_MARGIN * scale
 
 
 class _Folded(nn.Module):
@@ -112,7 +126,10 @@ class _Steady(nn.Module):
 
 
 def freeze_copy(model: nn.Module) -> nn.Module:
-    """A copy in evaluation mode, without gradients of its weights, channels last; the same logits in every batch."""
+    """A copy in evaluation mode, without gradients of its weights, channels last; nothing is folded.
+
+    An image gets the same logits in every batch.
+    """
     return _make_steady(_freeze(model))
 
 
@@ -135,9 +152,10 @@ def _freeze(model: nn.Module) -> nn.Module:
     return copied.to(memory_format=torch.channels_last)
 
 
-def prepare(model: nn.Module, precision: str = "fp32") -> AttackedModel:
-    """The model as a target of attacks; the model itself is not changed.
+def prepare_model(model: nn.Module, precision: str = "fp32") -> AttackedModel:
+    """A fast copy of a model for attacks; the model itself is not changed.
 
+    :param model: pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes].
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
     copied = _freeze(model)

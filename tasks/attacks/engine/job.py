@@ -15,7 +15,7 @@ from tasks.attacks.engine.norms import Norm
 from tasks.registry import load_object
 from tasks.seeds import make_generator
 
-Crafted = dict[int, Tensor]
+ExamplesBySteps = dict[int, Tensor]
 """Number of steps -> adversarial images, float [N, C, H, W] in [0, 1]."""
 
 
@@ -23,12 +23,12 @@ Crafted = dict[int, Tensor]
 class AttackJob:
     """One batch to attack."""
 
-    target: AttackedModel
+    model: AttackedModel
     clean: Tensor
     """float [N, C, H, W] in [0, 1]."""
     labels: Tensor
     """int64 [N]."""
-    counts: tuple[int, ...]
+    step_counts: tuple[int, ...]
     """The numbers of steps to report; one for attacks that share no trajectory."""
     index: Tensor
     """int64 [N]: the place of each image in its split; random numbers are drawn for it, whatever the batch."""
@@ -36,59 +36,63 @@ class AttackJob:
     stop_when_fooled: bool = True
     scale: float = 1.0
     """Pixels per unit of eps and step size."""
-    targets: Tensor | None = None
+    target_classes: Tensor | None = None
     """int64 [N]: the classes to reach; null: any but the label."""
 
-    def subset(self, chosen: Tensor) -> AttackJob:
-        """The same for some of the images."""
+    def select(self, chosen: Tensor) -> AttackJob:
+        """The job for some of its images.
+
+        :param chosen: their positions, int64 [M], or which they are, bool [N].
+        """
         clean, labels, index = self.clean[chosen], self.labels[chosen], self.index[chosen.to(self.index.device)]
-        targets = self.targets[chosen] if self.targets is not None else None
-        return replace(self, clean=clean, labels=labels, index=index, targets=targets)
+        wanted = self.target_classes[chosen] if self.target_classes is not None else None
+        return replace(self, clean=clean, labels=labels, index=index, target_classes=wanted)
 
-    def fooled(self, images: Tensor) -> Tensor:
-        """bool [N]: which of these images [N, C, H, W] reach what the attack is after."""
-        return self.target.fooled(images, self.labels, self.targets)
+    def is_adversarial(self, images: Tensor, logits: Tensor | None = None) -> Tensor:
+        """Which images the model takes for what the attack is after, bool [N].
 
-    def reached(self, images: Tensor, logits: Tensor) -> Tensor:
-        """bool [N]: the same where the judge's logits [N, classes] are known."""
-        return self.target.reached(images, logits, self.labels, self.targets)
+        :param images: float [N, C, H, W] in [0, 1].
+        :param logits: the judge's answer to them, float [N, classes], where it is known; null: it is asked.
+        """
+        return self.model.is_adversarial(images, self.labels, self.target_classes, logits=logits)
 
-    def withstood(self, images: Tensor) -> Tensor:
-        """int64: the places of the images that do not."""
-        return (~self.fooled(images)).nonzero(as_tuple=True)[0]
+    def robust_indices(self, images: Tensor) -> Tensor:
+        """The positions of the images [N, C, H, W] that are not adversarial, int64 [M]."""
+        return (~self.is_adversarial(images)).nonzero(as_tuple=True)[0]
 
 
 def with_target_classes(job: AttackJob, settings: MethodSettings) -> AttackJob:
     """The job with the classes to reach, where the settings ask for a target and none is chosen yet."""
-    if job.targets is not None or not isinstance(settings, TargetedSettings) or not settings.targeted:
+    if job.target_classes is not None or not isinstance(settings, TargetedSettings) or not settings.targeted:
         return job
     with torch.no_grad():
-        logits = job.target.judge(job.clean)
+        logits = job.model.judge(job.clean)
     classes = logits.shape[1]
     if settings.target_rule == "least_likely":
         chosen = logits.scatter(1, job.labels[:, None], torch.inf).argmin(1)
     elif settings.target_rule == "next":
         chosen = (job.labels + 1) % classes
     else:
-        draws = [make_generator(job.seed, "target", place) for place in job.index.tolist()]
-        offsets = [int(torch.randint(1, classes, (), generator=draw)) for draw in draws]
+        generators = [make_generator(job.seed, "target", index) for index in job.index.tolist()]
+        offsets = [int(torch.randint(1, classes, (), generator=generator)) for generator in generators]
         chosen = (job.labels + torch.tensor(offsets, device=job.labels.device)) % classes
-    return replace(job, targets=chosen)
+    return replace(job, target_classes=chosen)
 
 
 def draw_random_starts(job: AttackJob, norm: Norm, eps: float, run: object) -> Tensor:
-    """One random perturbation per image, the same whatever the batch, the order or the device.
+    """One random perturbation per image, the same whatever the batch, the order or the device; float [N, C, H, W].
 
+    :param eps: the radius of the ball that is drawn from, in pixels of [0, 1].
     :param run: tells the draws of one attack apart, such as the number of the restart.
     """
     shape = job.clean.shape[1:]
-    drawn = [norm.random(shape, eps, make_generator(job.seed, "start", run, place)) for place in job.index.tolist()]
-    return torch.stack(drawn).to(job.clean.device)
+    starts = [norm.random(shape, eps, make_generator(job.seed, "start", run, index)) for index in job.index.tolist()]
+    return torch.stack(starts).to(job.clean.device)
 
 
-def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings], Crafted]:
+def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings], ExamplesBySteps]:
     """The function that crafts with these settings, at the targets they ask for; its module is imported now."""
-    function = cast("Callable[[AttackJob, MethodSettings], Crafted]", load_object(type(settings).craft))
+    function = cast("Callable[[AttackJob, MethodSettings], ExamplesBySteps]", load_object(type(settings).craft))
     return lambda job, settings: function(with_target_classes(job, settings), settings)
 
 
@@ -98,14 +102,14 @@ def run_worst_case(job: AttackJob, attempts: Iterable[Callable[[AttackJob], Tens
     Images that fool the model unchanged stay unchanged; survivors of all are as the last attack left them.
     """
     images = job.clean.clone(memory_format=torch.preserve_format)
-    left = job.withstood(images)
+    robust = job.robust_indices(images)
     for attempt in attempts:
-        if not len(left):
+        if not len(robust):
             break
-        survivors = job.subset(left)
-        found = attempt(survivors)
-        images[left] = found
-        left = left[survivors.withstood(found)]
+        survivors = job.select(robust)
+        crafted = attempt(survivors)
+        images[robust] = crafted
+        robust = robust[survivors.robust_indices(crafted)]
     return images
 
 
@@ -116,10 +120,10 @@ def find_smallest(job: AttackJob, attack: Callable[[AttackJob], Tensor]) -> Tens
     as its label any more is kept: it counts against robust accuracy.
     """
     images = job.clean.clone(memory_format=torch.preserve_format)
-    left = job.withstood(images)
-    if len(left):
-        attacked = job.subset(left)
-        found = attack(attacked)
-        success = attacked.fooled(found) | attacked.target.fooled(found, attacked.labels)
-        images[left[success]] = found[success]
+    robust = job.robust_indices(images)
+    if len(robust):
+        attacked = job.select(robust)
+        crafted = attack(attacked)
+        success = attacked.is_adversarial(crafted) | attacked.model.is_adversarial(crafted, attacked.labels)
+        images[robust[success]] = crafted[success]
     return images

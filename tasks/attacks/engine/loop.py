@@ -16,41 +16,46 @@ from torch.nn import functional as F
 from tasks.attacks.engine.fast_model import AttackedModel, compute_margin
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 
-NEAR = 0.05
+CLOSE = 0.05
 """A bf16 margin within this share of the largest logit is too close to call: the fp32 judge decides."""
+
+Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""(logits [N, classes], labels [N], target classes [N] or null) -> what the attack raises, summed over the batch."""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """How one trajectory moves."""
+class StepRule:
+    """How one trajectory moves; eps and step size in pixels of [0, 1]."""
 
     norm: Norm
     eps: float
     step_size: float
     momentum: float | None = None
-    """Decay of the accumulated gradient (Dong et al. 2018, arXiv 1710.06081); null: no accumulation."""
+    """Decay of the accumulated gradient (Dong et al. 2018, arXiv 1710.06081, equation 6); null: no accumulation."""
     stop_when_fooled: bool = True
-    blocked: bool = False
+    skip_saturated: bool = False
     """Whether values at a bound of [0, 1] are left out of a gradient that pushes them beyond it."""
 
-    def bounded(self, clean: Tensor, moved: Tensor) -> Tensor:
-        """The nearest image within the budget and within [0, 1]."""
-        return (clean + self.norm.project(moved - clean, self.eps)).clamp_(0, 1)
+    def project(self, clean: Tensor, pixels: Tensor) -> Tensor:
+        """The images within the budget of the clean ones and within [0, 1] that are nearest; [N, C, H, W] each."""
+        return (clean + self.norm.project(pixels - clean, self.eps)).clamp_(0, 1)
 
 
 @dataclass
 class _Batch:
-    """The images still under attack, and their places in the whole batch."""
+    """The images still under attack, and their positions in the whole batch."""
 
-    places: Tensor
+    positions: Tensor
     clean: Tensor
     labels: Tensor
-    targets: Tensor | None
+    target_classes: Tensor | None
     pixels: Tensor
     velocity: Tensor | None = None
+    """The accumulated gradient."""
 
     def keep(self, chosen: Tensor) -> None:
-        for name in ("places", "clean", "labels", "targets", "pixels", "velocity"):
+        """Go on with some of the images; bool [N]."""
+        for name in ("positions", "clean", "labels", "target_classes", "pixels", "velocity"):
             value = getattr(self, name)
             if value is not None:
                 setattr(self, name, value[chosen])
@@ -60,92 +65,96 @@ class _Batch:
 class Trajectory:
     """Images after each step count asked for."""
 
-    counts: tuple[int, ...]
+    step_counts: tuple[int, ...]
     current: Tensor
-    at: dict[int, Tensor] = field(default_factory=dict)
+    """float [N, C, H, W]: every image as it was when last written."""
+    by_steps: dict[int, Tensor] = field(default_factory=dict)
 
     def record(self, step: int, batch: _Batch) -> None:
         """Note the state after so many steps; images that left stay as they were when they left."""
-        if step in self.counts:
-            self.current[batch.places] = batch.pixels
-            self.at[step] = self.current.clone(memory_format=torch.preserve_format)
+        if step in self.step_counts:
+            self.current[batch.positions] = batch.pixels
+            self.by_steps[step] = self.current.clone(memory_format=torch.preserve_format)
 
 
-def attack_loss(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """What the attack raises: cross-entropy with the label, or its negative with the target."""
-    if targets is None:
+def compute_attack_loss(logits: Tensor, labels: Tensor, target_classes: Tensor | None) -> Tensor:
+    """What the attack raises: cross-entropy with the label, or its negative with the target class.
+
+    :param logits: float [N, classes].
+    :param labels: int64 [N].
+    :param target_classes: int64 [N]; null: untargeted.
+    :return: float, the sum over the batch, so that no image's gradient depends on the others.
+    """
+    if target_classes is None:
         return F.cross_entropy(logits, labels, reduction="sum")
-    return -F.cross_entropy(logits, targets, reduction="sum")
+    return -F.cross_entropy(logits, target_classes, reduction="sum")
 
 
 def run_gradient_attack(
-    target: AttackedModel,
+    model: AttackedModel,
     clean: Tensor,
     labels: Tensor,
-    rule: Rule,
-    counts: tuple[int, ...],
+    rule: StepRule,
+    step_counts: tuple[int, ...],
     *,
     start: Tensor | None = None,
-    targets: Tensor | None = None,
-    loss: Callable[[Tensor, Tensor, Tensor | None], Tensor] = attack_loss,
+    target_classes: Tensor | None = None,
+    loss: Loss = compute_attack_loss,
 ) -> dict[int, Tensor]:
-    """Attack a batch; return the images after each number of steps in `counts`.
+    """Attack a batch; return the images [N, C, H, W] after each number of steps in `step_counts`.
 
     :param clean: float [N, C, H, W] in [0, 1].
     :param labels: int64 [N].
+    :param step_counts: at least one, each 1 or more.
     :param start: perturbations to start from, the shape of `clean`; null: none.
-    :param targets: classes to reach, int64 [N]; null: untargeted.
+    :param target_classes: classes to reach, int64 [N]; null: untargeted.
     """
-    begun = clean if start is None else rule.bounded(clean, clean + start)
-    out = Trajectory(counts, begun.clone(memory_format=torch.preserve_format))
-    batch = _Batch(torch.arange(len(clean), device=clean.device), clean, labels, targets, begun)
-    for step in range(max(counts)):
-        out.record(step, batch)
-        gradient, fooled = _compute_gradient(target, batch, loss, verdict=rule.stop_when_fooled)
-        if fooled is not None and fooled.any():
-            out.current[batch.places[fooled]] = batch.pixels[fooled]
-            batch.keep(~fooled)
-            gradient = gradient[~fooled]
-        if not len(batch.places):
+    pixels = clean if start is None else rule.project(clean, clean + start)
+    trajectory = Trajectory(step_counts, pixels.clone(memory_format=torch.preserve_format))
+    batch = _Batch(torch.arange(len(clean), device=clean.device), clean, labels, target_classes, pixels)
+    for step in range(max(step_counts)):
+        trajectory.record(step, batch)
+        gradient, is_adversarial = _compute_gradient(model, batch, loss, judged=rule.stop_when_fooled)
+        if is_adversarial is not None and is_adversarial.any():
+            trajectory.current[batch.positions[is_adversarial]] = batch.pixels[is_adversarial]
+            batch.keep(~is_adversarial)
+            gradient = gradient[~is_adversarial]
+        if not len(batch.positions):
             break
         _take_step(batch, gradient, rule)
-    out.current[batch.places] = batch.pixels
-    return {count: out.at.get(count, out.current) for count in counts}
+    trajectory.current[batch.positions] = batch.pixels
+    return {count: trajectory.by_steps.get(count, trajectory.current) for count in step_counts}
 
 
-def _take_step(batch: _Batch, gradient: Tensor, rule: Rule) -> None:
+def _take_step(batch: _Batch, gradient: Tensor, rule: StepRule) -> None:
     if rule.momentum is not None:
         mean = NORMS["l1"].size(gradient) / gradient[0].numel()
         fresh = gradient / shape_per_image(mean.clamp_min(1e-12))
         batch.velocity = fresh if batch.velocity is None else rule.momentum * batch.velocity + fresh
         gradient = batch.velocity
-    if rule.blocked:
+    if rule.skip_saturated:
         beyond = ((batch.pixels <= 0) & (gradient < 0)) | ((batch.pixels >= 1) & (gradient > 0))
         gradient = gradient.masked_fill(beyond, 0)
-    batch.pixels = rule.bounded(batch.clean, batch.pixels + rule.step_size * rule.norm.direction(gradient))
+    batch.pixels = rule.project(batch.clean, batch.pixels + rule.step_size * rule.norm.direction(gradient))
 
 
-def _compute_gradient(
-    target: AttackedModel, batch: _Batch, loss: Callable[[Tensor, Tensor, Tensor | None], Tensor], verdict: bool
-) -> tuple[Tensor, Tensor | None]:
-    """The gradient of the loss for every image, and which images already fool the judge."""
+def _compute_gradient(model: AttackedModel, batch: _Batch, loss: Loss, *, judged: bool) -> tuple[Tensor, Tensor | None]:
+    """The gradient of the loss for every image, and, where it is asked, which images fool the judge, bool [N]."""
     pixels = batch.pixels.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = target.gradient(pixels)
-        (gradient,) = torch.autograd.grad(loss(logits, batch.labels, batch.targets), pixels)
-    if not verdict:
-        return gradient, None
-    return gradient, _judge_batch(target, batch, logits.detach())
+        logits = model.gradient(pixels)
+        (gradient,) = torch.autograd.grad(loss(logits, batch.labels, batch.target_classes), pixels)
+    return gradient, _judge_batch(model, batch, logits.detach()) if judged else None
 
 
-def _judge_batch(target: AttackedModel, batch: _Batch, logits: Tensor) -> Tensor:
-    """Who is fooled. Logits of less than fp32 only say whom to ask: an image leaves on the judge's word alone."""
-    if target.exact:
-        return target.reached(batch.pixels, logits, batch.labels, batch.targets)
-    leads = compute_margin(logits, batch.labels, batch.targets)
-    asked = (leads > -NEAR * logits.abs().amax(1)).nonzero(as_tuple=True)[0]
-    fooled = torch.zeros_like(leads, dtype=torch.bool)
+def _judge_batch(model: AttackedModel, batch: _Batch, logits: Tensor) -> Tensor:
+    """bool [N]. Logits of less than fp32 only say whom to ask: an image leaves on the judge's word alone."""
+    if model.judges_its_gradients:
+        return model.is_adversarial(batch.pixels, batch.labels, batch.target_classes, logits=logits)
+    margin = compute_margin(logits, batch.labels, batch.target_classes)
+    asked = (margin > -CLOSE * logits.abs().amax(1)).nonzero(as_tuple=True)[0]
+    is_adversarial = torch.zeros_like(margin, dtype=torch.bool)
     if len(asked):
-        wanted = batch.targets[asked] if batch.targets is not None else None
-        fooled[asked] = target.fooled(batch.pixels[asked], batch.labels[asked], wanted)
-    return fooled
+        wanted = batch.target_classes[asked] if batch.target_classes is not None else None
+        is_adversarial[asked] = model.is_adversarial(batch.pixels[asked], batch.labels[asked], wanted)
+    return is_adversarial

@@ -13,19 +13,31 @@ from torch import Tensor
 
 
 class Norm(Protocol):
-    """One norm of perturbations."""
+    """One norm of perturbations; sizes and budgets are in pixels of [0, 1]."""
 
     def direction(self, gradient: Tensor) -> Tensor:
-        """The perturbation of size one that raises the linearised loss most."""
+        """The perturbations of size one that raise the linearised loss most; zero where the gradient is.
+
+        :param gradient: float [N, C, H, W], as the result.
+        """
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
-        """The nearest perturbation within the budget."""
+        """The nearest perturbations within the budget.
+
+        :param delta: float [N, C, H, W], as the result.
+        """
 
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
-        """One perturbation drawn uniformly from the ball, for one image [C, H, W]."""
+        """One perturbation drawn uniformly from the ball.
+
+        :param shape: of one image, [C, H, W], and of the result.
+        """
 
     def size(self, delta: Tensor) -> Tensor:
-        """The size of each perturbation, [N]."""
+        """The size of each perturbation, float [N].
+
+        :param delta: float [N, C, H, W].
+        """
 
 
 @dataclass(frozen=True)
@@ -58,8 +70,8 @@ class L2:
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
         direction = torch.randn(shape, generator=generator)
         radius = torch.rand((), generator=generator).pow(1 / direction.numel())
-        drawn: Tensor = direction * (eps * radius / torch.linalg.vector_norm(direction).clamp_min(1e-12))
-        return drawn
+        delta: Tensor = direction * (eps * radius / torch.linalg.vector_norm(direction).clamp_min(1e-12))
+        return delta
 
     def size(self, delta: Tensor) -> Tensor:
         length: Tensor = torch.linalg.vector_norm(_flatten_rows(delta), dim=1)[: len(delta)]
@@ -76,7 +88,8 @@ class L1:
         return torch.zeros_like(flat).scatter_(1, best, flat.gather(1, best).sign()).view_as(gradient)
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
-        """Duchi et al. 2008, Efficient projections onto the l1-ball; rows inside the ball are left as they are."""
+        """By sorting, as in Duchi et al. 2008, Efficient projections onto the l1-ball for learning in high dimensions,
+        figure 1; perturbations inside the ball are left as they are."""
         outside = (self.size(delta) > eps).nonzero(as_tuple=True)[0]
         if not len(outside):
             return delta
@@ -120,12 +133,16 @@ class SparseL1(L1):
 
 
 NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2(), "l1": L1()}
+"""The norms in which the loop walks, by the name that a search space gives them; l0 has no ball to project onto."""
 
 
 def measure_sizes(delta: Tensor) -> dict[str, Tensor]:
-    """Every size of each perturbation [N, C, H, W], [N] each; `l0` counts changed values, each colour alone."""
-    found = {name: norm.size(delta) for name, norm in NORMS.items()}
-    return found | {"l0": (delta.flatten(1) != 0).sum(1)}
+    """The size of each perturbation in every norm: float [N] each; `l0` int64 [N], changed values, each colour alone.
+
+    :param delta: float [N, C, H, W].
+    """
+    sizes = {name: norm.size(delta) for name, norm in NORMS.items()}
+    return sizes | {"l0": (delta.flatten(1) != 0).sum(1)}
 
 
 def _flatten_rows(values: Tensor) -> Tensor:
@@ -135,5 +152,5 @@ def _flatten_rows(values: Tensor) -> Tensor:
 
 
 def shape_per_image(values: Tensor) -> Tensor:
-    """[N] -> [N, 1, 1, 1]."""
+    """One value per image in the shape that multiplies images: [N] -> [N, 1, 1, 1]."""
     return values.view(-1, 1, 1, 1)

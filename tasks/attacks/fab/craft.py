@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.losses import rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS, shape_per_image
 from tasks.attacks.fab.projections import project_to_hyperplane
@@ -22,68 +22,79 @@ BACK = 0.9
 """How far from the image a walk goes on after it has crossed the boundary: beta of the paper."""
 
 
-def craft_fab_t(job: AttackJob, settings: FabTSettings) -> Crafted:
-    """The smallest perturbation found toward any of the targets."""
-    return {job.counts[0]: find_smallest(job, lambda job: _find_nearest(job, settings))}
+def craft_fab_t(job: AttackJob, settings: FabTSettings) -> ExamplesBySteps:
+    """The images of the smallest perturbations found toward any target class, [N, C, H, W] in [0, 1]."""
+    return {job.step_counts[0]: find_smallest(job, lambda job: _find_nearest(job, settings))}
 
 
 def _find_nearest(job: AttackJob, settings: FabTSettings) -> Tensor:
-    size = NORMS[settings.norm].size
+    measure = NORMS[settings.norm].size
     others = rank_likeliest_others(job, settings.targets)
-    best, best_size = job.clean.clone(), torch.full((len(job.labels),), torch.inf, device=job.clean.device)
-    for place in range(others.shape[1]):
-        found = walk(job, others[:, place], settings)
-        sized = torch.where(job.fooled(found), size(found - job.clean), torch.inf)
-        closer = sized < best_size
-        best[closer], best_size = found[closer], torch.where(closer, sized, best_size)
+    best, best_sizes = job.clean.clone(), torch.full((len(job.labels),), torch.inf, device=job.clean.device)
+    for rank in range(others.shape[1]):
+        images = walk_to_boundary(job, others[:, rank], settings)
+        sizes = torch.where(job.is_adversarial(images), measure(images - job.clean), torch.inf)
+        closer = sizes < best_sizes
+        best[closer], best_sizes = images[closer], torch.where(closer, sizes, best_sizes)
     return best
 
 
-def run_toward_target(job: AttackJob, settings: FabTSettings, eps: float, place: int) -> Tensor:
-    """One run toward the target at this place of the likeliest; clean where nothing was found within the budget."""
-    found = walk(job, rank_likeliest_others(job, settings.targets)[:, place], settings, eps)
-    near = NORMS[settings.norm].size(found - job.clean) <= eps
-    return torch.where(shape_per_image(near), found, job.clean)
+def run_toward_target(job: AttackJob, settings: FabTSettings, eps: float, rank: int) -> Tensor:
+    """One run toward one of the likeliest classes; float [N, C, H, W], clean where nothing was found in the budget.
 
-
-def walk(job: AttackJob, aim: Tensor, settings: FabTSettings, enough: float = 0.0) -> Tensor:
-    """The nearest image of another class on the walk toward `aim` [N]; clean where the boundary was not crossed.
-
-    :param enough: an image whose perturbation is this small leaves the batch.
+    :param eps: the budget in pixels of [0, 1].
+    :param rank: the place of the class among the likeliest after the label, from 0.
     """
-    size = NORMS[settings.norm].size
-    out, sizes = job.clean.clone(), torch.full((len(aim),), torch.inf, device=aim.device)
-    places, pixels = torch.arange(len(aim), device=aim.device), job.clean
+    images = walk_to_boundary(job, rank_likeliest_others(job, settings.targets)[:, rank], settings, eps)
+    near = NORMS[settings.norm].size(images - job.clean) <= eps
+    return torch.where(shape_per_image(near), images, job.clean)
+
+
+def walk_to_boundary(job: AttackJob, target_classes: Tensor, settings: FabTSettings, enough: float = 0.0) -> Tensor:
+    """The nearest adversarial images on the walk toward a class, float [N, C, H, W]; clean where there is none
+    (algorithm 1 of the paper, against one class).
+
+    :param target_classes: int64 [N].
+    :param enough: an image whose perturbation is this small, in pixels of [0, 1], leaves the batch.
+    """
+    measure = NORMS[settings.norm].size
+    out, best_sizes = job.clean.clone(), torch.full((len(job.labels),), torch.inf, device=job.clean.device)
+    positions, pixels = torch.arange(len(out), device=out.device), job.clean
     project = partial(_project_points, norm=settings.norm)
     for _ in range(settings.steps):
-        pixels = _step(job, pixels, aim, size, project)
-        fooled = job.fooled(pixels)
-        sized = torch.where(fooled, size(pixels - job.clean), torch.inf)
-        closer = sized < sizes[places]
-        out[places[closer]], sizes[places[closer]] = pixels[closer], sized[closer]
-        pixels = torch.where(shape_per_image(fooled), job.clean + BACK * (pixels - job.clean), pixels)
-        going = sizes[places] > enough
-        if not going.any():
+        pixels = _take_step(job, pixels, target_classes, measure, project)
+        is_adversarial = job.is_adversarial(pixels)
+        sizes = torch.where(is_adversarial, measure(pixels - job.clean), torch.inf)
+        closer = sizes < best_sizes[positions]
+        out[positions[closer]], best_sizes[positions[closer]] = pixels[closer], sizes[closer]
+        pixels = torch.where(shape_per_image(is_adversarial), job.clean + BACK * (pixels - job.clean), pixels)
+        kept = best_sizes[positions] > enough
+        if not kept.any():
             break
-        if not going.all():
-            job, aim, places, pixels = job.subset(going), aim[going], places[going], pixels[going]
+        if not kept.all():
+            job, target_classes = job.select(kept), target_classes[kept]
+            positions, pixels = positions[kept], pixels[kept]
     return out
 
 
-def _step(
-    job: AttackJob, pixels: Tensor, aim: Tensor, size: Callable[[Tensor], Tensor], project: Callable[..., Tensor]
+def _take_step(
+    job: AttackJob,
+    pixels: Tensor,
+    target_classes: Tensor,
+    measure: Callable[[Tensor], Tensor],
+    project: Callable[..., Tensor],
 ) -> Tensor:
     """A step onto the linearised boundary, partly from where the walk is and partly from the image."""
     pixels = pixels.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = job.target.judge(pixels)
-        lead = (logits.gather(1, aim[:, None]) - logits.gather(1, job.labels[:, None]))[:, 0]
-        (normal,) = torch.autograd.grad(lead.sum(), pixels)
+        logits = job.model.judge(pixels)
+        ahead = (logits.gather(1, target_classes[:, None]) - logits.gather(1, job.labels[:, None]))[:, 0]
+        (normal,) = torch.autograd.grad(ahead.sum(), pixels)
     pixels = pixels.detach()
-    offset = (normal * pixels).flatten(1).sum(1) - lead.detach()
+    offset = (normal * pixels).flatten(1).sum(1) - ahead.detach()
     here, there = project(pixels, normal, offset), project(job.clean, normal, offset)
-    far, farther = size(here).clamp_min(1e-8), size(there).clamp_min(1e-8)
-    pull = shape_per_image((far / (far + farther)).clamp(0, PULL))
+    from_here, from_clean = measure(here).clamp_min(1e-8), measure(there).clamp_min(1e-8)
+    pull = shape_per_image((from_here / (from_here + from_clean)).clamp(0, PULL))
     moved = (pixels + OVERSHOOT * here) * (1 - pull) + (job.clean + OVERSHOOT * there) * pull
     return moved.clamp_(0, 1)
 

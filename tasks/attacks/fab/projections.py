@@ -11,6 +11,8 @@ TINY = 1e-12
 def project_to_hyperplane(points: Tensor, normal: Tensor, offset: Tensor, norm: str) -> Tensor:
     """The smallest change that brings each point onto `normal . x = offset`, or as near as the box allows.
 
+    The projection of Croce and Hein 2020 (arXiv 1907.02044), solved by sorting; float [N, F].
+
     :param points: float [N, F] in [0, 1].
     :param normal: float [N, F].
     :param offset: float [N].

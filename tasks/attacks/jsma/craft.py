@@ -12,66 +12,68 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.jsma.saliency import find_best_pairs
 from tasks.attacks.jsma.settings import JsmaSettings
 
 WHITE = 0.99
 """A value above it cannot be raised any more, one below 1 - WHITE cannot be lowered."""
 
-Change = Callable[[AttackJob, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+ChangeRule = Callable[[AttackJob, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(images under attack, pixels [N, C, H, W], logits with a graph, changed before bool [N, F])
 -> values to change bool [N, F] and what they become [N, F]; an image with no value to change is given up."""
 
 
-def craft_jsma(job: AttackJob, settings: JsmaSettings) -> Crafted:
-    """The first images that fool the model; clean where `gamma` of the values were not enough."""
+def craft_jsma(job: AttackJob, settings: JsmaSettings) -> ExamplesBySteps:
+    """The first images that fool the model, [N, C, H, W] in [0, 1]; clean where `gamma` of the values is not enough."""
     if settings.targeted:
-        return {job.counts[0]: find_smallest(job, lambda job: _walk(job, settings, 2, _change_pairs(settings.theta)))}
-    count = settings.values_per_step
-    return {job.counts[0]: find_smallest(job, lambda job: _walk(job, settings, count, _change_steepest(count)))}
+        per_step, change = 2, _change_pairs(settings.theta)
+    else:
+        per_step, change = settings.values_per_step, _change_steepest(settings.values_per_step)
+    return {job.step_counts[0]: find_smallest(job, lambda job: _change_values(job, settings, per_step, change))}
 
 
-def _walk(job: AttackJob, settings: JsmaSettings, per_step: int, change: Change) -> Tensor:
+def _change_values(job: AttackJob, settings: JsmaSettings, per_step: int, change: ChangeRule) -> Tensor:
     """Change values step by step; an image leaves when it fools the model or nothing may be changed."""
     features = job.clean[0].numel()
     out = job.clean.clone()
-    places = torch.arange(len(out), device=out.device)
+    positions = torch.arange(len(out), device=out.device)
     pixels, changed = job.clean, torch.zeros(len(out), features, dtype=torch.bool, device=out.device)
     limit = math.ceil(features * settings.gamma / per_step)
     for step in range(limit + 1):
         pixels = pixels.detach().requires_grad_(True)
         with torch.enable_grad():
-            logits = job.target.judge(pixels)
-            going = ~job.reached(pixels, logits)
-            out[places] = pixels.detach()
-            if step == limit or not going.any():
+            logits = job.model.judge(pixels)
+            kept = ~job.is_adversarial(pixels, logits)
+            out[positions] = pixels.detach()
+            if step == limit or not kept.any():
                 break
             chosen, values = change(job, pixels, logits, changed)
-        going &= chosen.any(1)
-        pixels = torch.where(chosen, values, pixels.detach().flatten(1)).view(pixels.shape)[going]
-        job, places, changed = job.subset(going), places[going], (changed | chosen)[going]
+        kept &= chosen.any(1)
+        pixels = torch.where(chosen, values, pixels.detach().flatten(1)).view(pixels.shape)[kept]
+        job, positions, changed = job.select(kept), positions[kept], (changed | chosen)[kept]
     return out
 
 
-def _change_pairs(theta: float) -> Change:
+def _change_pairs(theta: float) -> ChangeRule:
     """The pair that the saliency map rates highest, both changed by theta."""
     sign = math.copysign(1, theta)
 
     def change(job: AttackJob, pixels: Tensor, logits: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
-        assert job.targets is not None
-        (wanted,) = torch.autograd.grad(logits.gather(1, job.targets[:, None]).sum(), pixels, retain_graph=True)
+        assert job.target_classes is not None
+        target_logit = logits.gather(1, job.target_classes[:, None])
+        (gain,) = torch.autograd.grad(target_logit.sum(), pixels, retain_graph=True)
         (total,) = torch.autograd.grad(logits.sum(), pixels)
-        values, wanted, total = pixels.detach().flatten(1), sign * wanted.flatten(1), sign * total.flatten(1)
+        values, gain, total = pixels.detach().flatten(1), sign * gain.flatten(1), sign * total.flatten(1)
         fixed = values >= WHITE if sign > 0 else values <= 1 - WHITE
-        pairs = find_best_pairs(wanted.masked_fill(fixed, -torch.inf), (wanted - total).masked_fill(fixed, -torch.inf))
+        pairs = find_best_pairs(gain.masked_fill(fixed, -torch.inf), (gain - total).masked_fill(fixed, -torch.inf))
         chosen = torch.zeros_like(changed).scatter_(1, torch.stack([pairs.first, pairs.second], 1), True)
         return chosen & pairs.found[:, None], (values + theta).clamp_(0, 1)
 
     return change
 
 
-def _change_steepest(count: int) -> Change:
+def _change_steepest(count: int) -> ChangeRule:
     """The values whose move to a bound of [0, 1] lowers the margin of the label most, to first order."""
 
     def change(job: AttackJob, pixels: Tensor, logits: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:

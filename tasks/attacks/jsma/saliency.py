@@ -12,9 +12,9 @@ class Pairs(NamedTuple):
     """The best pair of each image."""
 
     first: Tensor
-    """int64 [N]."""
+    """int64 [N]: the place of a value in the flattened image."""
     second: Tensor
-    """int64 [N]."""
+    """int64 [N]: of the other."""
     found: Tensor
     """bool [N]: whether any pair is admissible."""
 
@@ -34,10 +34,10 @@ def find_best_pairs(gain: Tensor, loss: Tensor) -> Pairs:
     places = candidate.to(torch.int8).topk(width, dim=1).indices
     dropped = ~candidate.gather(1, places)
     score = _score_pairs(_take_values(gain, places, dropped), _take_values(loss, places, dropped))
-    value, flat = score.flatten(1).max(1)
+    best, flat = score.flatten(1).max(1)
     first = order.gather(1, places.gather(1, (flat // width)[:, None]))[:, 0]
     second = order.gather(1, places.gather(1, (flat % width)[:, None]))[:, 0]
-    return Pairs(first, second, value > 0)
+    return Pairs(first, second, best > 0)
 
 
 def _mark_undominated(gain: Tensor, loss: Tensor) -> Tensor:

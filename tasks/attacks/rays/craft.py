@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.job import AttackJob, Crafted, find_smallest
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.rays.settings import RaysSettings
 
@@ -15,29 +15,29 @@ PRECISION = 1e-3
 """The search for the radius along a direction ends at this width, as in the paper."""
 
 
-def craft_rays(job: AttackJob, settings: RaysSettings) -> Crafted:
-    """The smallest Linf perturbation found."""
-    return {job.counts[0]: find_smallest(job, lambda job: _search(job, settings.steps))}
+def craft_rays(job: AttackJob, settings: RaysSettings) -> ExamplesBySteps:
+    """The images of the smallest Linf perturbations found, [N, C, H, W] in [0, 1]."""
+    return {job.step_counts[0]: find_smallest(job, lambda job: _search_directions(job, settings.steps))}
 
 
-def _search(job: AttackJob, steps: int) -> Tensor:
+def _search_directions(job: AttackJob, steps: int) -> Tensor:
     """Flip the signs of ever smaller blocks; keep a flip where the model is fooled at the radius reached so far."""
     signs = torch.ones_like(job.clean).flatten(1)
     radius = torch.ones(len(signs), device=signs.device)
     radius, success = _shrink_radius(job, signs, radius)
-    known = success
+    has_success = success
     for _, block in zip(range(steps), _list_blocks(signs.shape[1]), strict=False):
-        attempt = signs.clone()
-        attempt[:, block] *= -1
-        shorter, success = _shrink_radius(job, attempt, radius)
-        better = success & (~known | (shorter < radius))
-        signs[better], radius = attempt[better], torch.where(better, shorter, radius)
-        known = known | success
+        flipped = signs.clone()
+        flipped[:, block] *= -1
+        shorter, success = _shrink_radius(job, flipped, radius)
+        better = success & (~has_success | (shorter < radius))
+        signs[better], radius = flipped[better], torch.where(better, shorter, radius)
+        has_success = has_success | success
     return _move_images(job, signs, radius)
 
 
 def _list_blocks(features: int) -> Iterator[slice]:
-    """The whole image, its halves, its quarters, down to single values."""
+    """Where signs are flipped: the whole image, its halves, its quarters, down to single values."""
     size = features
     while True:
         for start in range(0, features, size):
@@ -48,15 +48,18 @@ def _list_blocks(features: int) -> Iterator[slice]:
 
 
 def _shrink_radius(job: AttackJob, signs: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
-    """The radius at which each direction still fools the model, at most `radius`, and whether it does at `radius`."""
-    success = job.fooled(_move_images(job, signs, radius))
-    trying = success.nonzero(as_tuple=True)[0]
+    """The radius [N] at which each direction still fools the model, at most `radius`, and whether it does at `radius`.
+
+    :param signs: float [N, F], -1 or 1.
+    """
+    success = job.is_adversarial(_move_images(job, signs, radius))
+    positions = success.nonzero(as_tuple=True)[0]
     low, high = torch.zeros_like(radius), radius.clone()
-    while len(trying):
-        middle = (low[trying] + high[trying]) / 2
-        hit = job.subset(trying).fooled(_move_images(job.subset(trying), signs[trying], middle))
-        high[trying[hit]], low[trying[~hit]] = middle[hit], middle[~hit]
-        trying = trying[(high - low)[trying] > PRECISION]
+    while len(positions):
+        asked, middle = job.select(positions), (low[positions] + high[positions]) / 2
+        fooling = asked.is_adversarial(_move_images(asked, signs[positions], middle))
+        high[positions[fooling]], low[positions[~fooling]] = middle[fooling], middle[~fooling]
+        positions = positions[(high - low)[positions] > PRECISION]
     return high, success
 
 

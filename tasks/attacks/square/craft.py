@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.engine.fast_model import compute_margin
-from tasks.attacks.engine.job import AttackJob, Crafted, run_worst_case
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, run_worst_case
 from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.square.proposals import Draws, propose_l2, propose_linf, start_l2, start_linf
 from tasks.attacks.square.settings import SquareSettings
@@ -17,13 +17,16 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After each of these queries the share that a square covers is halved, whatever the number of queries."""
 
 
-def craft_square(job: AttackJob, settings: SquareSettings) -> Crafted:
-    """The first proposal that fools the model, or the one of the smallest margin."""
-    return {job.counts[0]: run_worst_case(job, [lambda job: _search(job, settings)])}
+def craft_square(job: AttackJob, settings: SquareSettings) -> ExamplesBySteps:
+    """The first proposals that fool the model, or those of the largest margin; images [N, C, H, W] in [0, 1]."""
+    return {job.step_counts[0]: run_worst_case(job, [lambda job: _search_squares(job, settings)])}
 
 
 def compute_square_side(query: int, settings: SquareSettings, image: torch.Size) -> int:
-    """The side of the changed square in pixels, for an image [C, H, W]."""
+    """The side of the changed square in pixels, for an image [C, H, W], by the schedule of the paper.
+
+    :param query: the number of proposals made before, the start among them.
+    """
     share = settings.initial_share / 2 ** sum(query > halving for halving in HALVINGS)
     area = share * image[1] * image[2]
     if settings.norm == "linf":
@@ -32,37 +35,35 @@ def compute_square_side(query: int, settings: SquareSettings, image: torch.Size)
     return min(side + (side % 2 == 0), image[1] - 1 + image[1] % 2, image[2] - 1 + image[2] % 2)
 
 
-def _search(job: AttackJob, settings: SquareSettings) -> Tensor:
+def _search_squares(job: AttackJob, settings: SquareSettings) -> Tensor:
+    """Random search (algorithm 1): a proposal is kept where the margin grows; adversarial images leave the batch."""
     eps, image = settings.eps * job.scale, job.clean.shape[1:]
     linf = settings.norm == "linf"
     start, propose = (start_linf, propose_linf) if linf else (start_l2, propose_l2)
     draws = Draws(job)
     out = job.clean.clone()
-    places = torch.arange(len(out), device=out.device)
+    positions = torch.arange(len(out), device=out.device)
     pixels = start(job.clean, eps, draws)
-    value, fooled = _look(job, pixels)
+    margin, is_adversarial = _judge_pixels(job, pixels)
     for query in range(1, settings.steps):
-        out[places] = pixels
-        going = ~fooled
-        if fooled.any():
-            job, places, pixels, value = job.subset(going), places[going], pixels[going], value[going]
-            draws.keep(going)
-        if not len(places):
+        out[positions] = pixels
+        if is_adversarial.any():
+            kept = ~is_adversarial
+            job, positions, pixels, margin = job.select(kept), positions[kept], pixels[kept], margin[kept]
+            draws.keep(kept)
+        if not len(positions):
             return out
-        proposed = propose(job.clean, pixels, eps, compute_square_side(query, settings, image), draws)
-        proposed_value, reached = _look(job, proposed)
-        better = (proposed_value > value) | reached
-        pixels, value = (
-            torch.where(shape_per_image(better), proposed, pixels),
-            torch.where(better, proposed_value, value),
-        )
-        fooled = reached
-    out[places] = pixels
+        proposal = propose(job.clean, pixels, eps, compute_square_side(query, settings, image), draws)
+        proposal_margin, is_adversarial = _judge_pixels(job, proposal)
+        better = (proposal_margin > margin) | is_adversarial
+        pixels = torch.where(shape_per_image(better), proposal, pixels)
+        margin = torch.where(better, proposal_margin, margin)
+    out[positions] = pixels
     return out
 
 
-def _look(job: AttackJob, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """By how much any other class leads the label, and who is fooled; [N] each."""
+def _judge_pixels(job: AttackJob, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """The logit margin, and which images are adversarial; [N] each."""
     with torch.no_grad():
-        logits = job.target.judge(pixels)
-    return compute_margin(logits, job.labels), job.reached(pixels, logits)
+        logits = job.model.judge(pixels)
+    return compute_margin(logits, job.labels), job.is_adversarial(pixels, logits)

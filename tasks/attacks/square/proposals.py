@@ -17,50 +17,63 @@ class Draws:
     """Random numbers of each image, the same whatever the batch."""
 
     def __init__(self, job: AttackJob) -> None:
-        self._generators = [make_generator(job.seed, "square", place) for place in job.index.tolist()]
+        self._generators = [make_generator(job.seed, "square", index) for index in job.index.tolist()]
         self._device = job.clean.device
-        self._waiting = torch.empty(len(self._generators), 0, 0)
+        self._ahead = torch.empty(len(self._generators), 0, 0)
 
     def keep(self, chosen: Tensor) -> None:
-        """Go on with some of the images."""
+        """Go on with some of the images; bool [N]."""
         kept = chosen.tolist()
         self._generators = [each for each, wanted in zip(self._generators, kept, strict=True) if wanted]
-        self._waiting = self._waiting[chosen.to(self._waiting.device)]
+        self._ahead = self._ahead[chosen.to(self._ahead.device)]
 
-    def once(self, count: int) -> Tensor:
+    def draw_once(self, count: int) -> Tensor:
         """float [N, count] in [0, 1)."""
         return torch.stack([torch.rand(count, generator=each) for each in self._generators]).to(self._device)
 
-    def uniform(self, count: int) -> Tensor:
-        """The same, drawn ahead: always with the same count."""
-        if self._waiting.shape[1] == 0:
-            self._waiting = torch.stack([torch.rand(CHUNK, count, generator=each) for each in self._generators])
-        taken, self._waiting = self._waiting[:, 0], self._waiting[:, 1:]
-        return taken.to(self._device)
+    def draw_next(self, count: int) -> Tensor:
+        """The same for one proposal, drawn ahead of many: always with the same count."""
+        if self._ahead.shape[1] == 0:
+            self._ahead = torch.stack([torch.rand(CHUNK, count, generator=each) for each in self._generators])
+        numbers, self._ahead = self._ahead[:, 0], self._ahead[:, 1:]
+        return numbers.to(self._device)
 
 
 def start_linf(clean: Tensor, eps: float, draws: Draws) -> Tensor:
-    """Vertical stripes, each colour and column at +eps or -eps."""
+    """Vertical stripes, each colour and column at +eps or -eps; [N, C, H, W] in [0, 1].
+
+    :param clean: float [N, C, H, W] in [0, 1].
+    :param eps: the budget in pixels of [0, 1].
+    """
     images, channels, _, width = clean.shape
-    stripes = _draw_signs(draws.once(channels * width)).view(images, channels, 1, width)
+    stripes = _draw_signs(draws.draw_once(channels * width)).view(images, channels, 1, width)
     return (clean + eps * stripes).clamp_(0, 1)
 
 
 def propose_linf(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draws) -> Tensor:
-    """One square in which every colour is moved by +2 eps or -2 eps, and brought back into the ball."""
+    """One square in which every colour is moved by +2 eps or -2 eps, and brought back into the ball (algorithm 2).
+
+    :param clean: float [N, C, H, W] in [0, 1], as the pixels and the result.
+    :param eps: the budget in pixels of [0, 1].
+    :param side: of the square, in pixels.
+    """
     channels = clean.shape[1]
-    drawn = draws.uniform(2 + channels)
-    inside = _mark_inside(*_place_corner(drawn[:, 0], drawn[:, 1], side, clean), side, clean)
-    moved = pixels + 2 * eps * _draw_signs(drawn[:, 2:])[:, :, None, None] * inside
+    numbers = draws.draw_next(2 + channels)
+    inside = _mark_inside(*_place_corner(numbers[:, 0], numbers[:, 1], side, clean), side, clean)
+    moved = pixels + 2 * eps * _draw_signs(numbers[:, 2:])[:, :, None, None] * inside
     return (clean + (moved - clean).clamp(-eps, eps)).clamp_(0, 1)
 
 
 def start_l2(clean: Tensor, eps: float, draws: Draws) -> Tensor:
-    """A tiling of five by five bumps, each colour up or down, of length eps together."""
+    """A tiling of five by five bumps, each colour up or down, of length eps together; [N, C, H, W] in [0, 1].
+
+    :param clean: float [N, C, H, W] in [0, 1].
+    :param eps: the budget in pixels of [0, 1].
+    """
     images, channels, height, width = clean.shape
     side = max(min(height, width) // 5, 1)
     rows, columns = height // side, width // side
-    signs = _draw_signs(draws.once(channels * rows * columns)).view(images, channels, rows, 1, columns, 1)
+    signs = _draw_signs(draws.draw_once(channels * rows * columns)).view(images, channels, rows, 1, columns, 1)
     tiles = (signs * _make_bump(side).to(clean)[None, None, None, :, None, :]).reshape(
         images, channels, rows * side, columns * side
     )
@@ -71,18 +84,23 @@ def start_l2(clean: Tensor, eps: float, draws: Draws) -> Tensor:
 
 
 def propose_l2(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draws) -> Tensor:
-    """Empty one square and spend what it held, and what is left of the budget, on a bump in another."""
+    """Empty one square and spend what it held, and what is left of the budget, on a bump in another (algorithm 3).
+
+    :param clean: float [N, C, H, W] in [0, 1], as the pixels and the result.
+    :param eps: the budget in pixels of [0, 1].
+    :param side: of both squares, in pixels.
+    """
     channels, delta = clean.shape[1], pixels - clean
-    drawn = draws.uniform(5 + channels)
-    row, column = _place_corner(drawn[:, 0], drawn[:, 1], side, clean)
+    numbers = draws.draw_next(5 + channels)
+    row, column = _place_corner(numbers[:, 0], numbers[:, 1], side, clean)
     inside = _mark_inside(row, column, side, clean)
-    emptied = _mark_inside(*_place_corner(drawn[:, 2], drawn[:, 3], side, clean), side, clean)
+    emptied = _mark_inside(*_place_corner(numbers[:, 2], numbers[:, 3], side, clean), side, clean)
     held = (delta * (inside | emptied)).square().sum((1, 2, 3), keepdim=True)
     spare = (eps - delta.square().sum((1, 2, 3), keepdim=True).sqrt()).clamp_min(0)
     before = delta * inside
     before = before / before.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-    bump = _place_bump(_make_bump(side).to(clean), row, column, drawn[:, 4] > 0.5, clean) * inside
-    fresh = _draw_signs(drawn[:, 5:])[:, :, None, None] * bump + before
+    bump = _place_bump(_make_bump(side).to(clean), row, column, numbers[:, 4] > 0.5, clean) * inside
+    fresh = _draw_signs(numbers[:, 5:])[:, :, None, None] * bump + before
     fresh = fresh / fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
     fresh = fresh * (spare.square() / channels + held).sqrt()
     return _scale_to_sphere(clean, torch.where(inside, fresh, torch.where(emptied, 0.0, delta)), eps)

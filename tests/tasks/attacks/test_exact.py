@@ -47,7 +47,7 @@ def test_success_is_exact(name: str, norm: str, extra: dict[str, object], stop: 
     if name.startswith(("auto", "apgd")) and not stop:
         pytest.skip("the setting is canonicalised away")
     (found,) = evaluate(Linear(), linear_images(), [cell], 0, 0.5)
-    assert found.counts() == {"examples": 12, "clean_correct": 12, "robust_correct": robust}
+    assert found.count_correct() == {"examples": 12, "clean_correct": 12, "robust_correct": robust}
 
 
 MINIMAL = [
@@ -66,7 +66,7 @@ MINIMAL = [
 def test_smallest_perturbation(name: str, norm: str, extra: dict[str, object], tolerance: float) -> None:
     model, images = Linear(), linear_images()
     (found,) = evaluate(model, images, [settings(name=name, norm=norm, **extra)], 0, 0.5)
-    assert found.counts()["robust_correct"] == 0
+    assert found.count_correct()["robust_correct"] == 0
     sizes = torch.tensor(found.table[norm].to_numpy())
     exact = model.distances(convert_to_float(images.pixels), norm)
     assert (sizes >= exact * (1 - 1e-5)).all(), "smaller than possible"
@@ -86,7 +86,7 @@ def test_one_run_of_a_minimal_attack_serves_every_budget() -> None:
     budgets = [0.01, 0.05, 0.1, 0.2]
     cells = [settings(name="fab_t", norm="l2", eps=eps) for eps in [*budgets, None]]
     assert len({str(cell.shared()) for cell in cells}) == 1
-    found = [result.counts()["robust_correct"] for result in evaluate(model, images, cells, 0, 0.5)]
+    found = [result.count_correct()["robust_correct"] for result in evaluate(model, images, cells, 0, 0.5)]
     assert found == [*(int((exact > eps * 1.001).sum()) for eps in budgets), 0]
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare
+from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.attacks.engine.norms import measure_sizes
 from tasks.attacks.registry import ATTACKS
@@ -106,7 +106,7 @@ def test_the_model_itself_has_the_last_word(name: str) -> None:
 
 def test_folding_changes_no_more_than_the_model_is_asked_again_for() -> None:
     model = network()
-    target, clean = prepare(model), convert_to_float(network_images(model).pixels)
+    target, clean = prepare_model(model), convert_to_float(network_images(model).pixels)
     with torch.no_grad():
         folded, original = target.judge(clean), target.original(clean)
     assert not torch.equal(folded, original)
@@ -142,7 +142,7 @@ def test_targeted_jsma_takes_every_step_of_the_paper() -> None:
         method = settings(name="jsma", targeted=True, gamma=gamma).method
         job = job_of(model, images, (1,))
         found = load_attack(method)(
-            AttackJob(job.target, clean, images.labels, (1,), job.index, targets=targets), method
+            AttackJob(job.model, clean, images.labels, (1,), job.index, target_classes=targets), method
         )[1]
         expected = torch.stack([papernot(plain, image, int(t), gamma) for image, t in zip(clean, targets, strict=True)])
         with torch.no_grad():
@@ -176,7 +176,7 @@ def counted(job: AttackJob) -> tuple[AttackJob, dict[str, int]]:
     class Counting(nn.Module):
         def forward(self, pixels: Tensor) -> Tensor:
             asked["forward"] += len(pixels)
-            logits: Tensor = job.target.judge(pixels)
+            logits: Tensor = job.model.judge(pixels)
             if logits.requires_grad:
 
                 def seen(gradient: Tensor) -> None:
@@ -186,8 +186,8 @@ def counted(job: AttackJob) -> tuple[AttackJob, dict[str, int]]:
             return logits
 
     model = Counting()
-    target = AttackedModel(model, model, job.target.original)
-    return AttackJob(target, job.clean, job.labels, job.counts, job.index), asked
+    target = AttackedModel(model, model, job.model.original)
+    return AttackJob(target, job.clean, job.labels, job.step_counts, job.index), asked
 
 
 PASSES = [

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from tasks.attacks.engine.fast_model import prepare
+from tasks.attacks.engine.fast_model import prepare_model
 from tasks.training.examples import craft_examples, craft_own_examples, draw_seed
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
 from tasks.training.objectives.step import Batch, Objective, ObjectiveContext, StepOutcome, build_objective
@@ -28,7 +28,7 @@ def replace_share(inner: Objective, settings: StaticExamplesSettings, surrogates
 
     :param surrogates: models that do not change, on the device of the images.
     """
-    attacked = [prepare(surrogate) for surrogate in surrogates]
+    attacked = [prepare_model(surrogate) for surrogate in surrogates]
 
     def compute_ensemble_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
         count = round(settings.share * len(batch.labels))

@@ -11,8 +11,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import prepare
-from tasks.attacks.engine.job import AttackJob, Crafted, load_attack
+from tasks.attacks.engine.fast_model import prepare_model
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack
 from tasks.attacks.registry import ATTACKS
 from tasks.errors import StageError
 from tasks.evaluation import evaluate as evaluator
@@ -58,7 +58,7 @@ def test_images_leave_on_the_word_of_fp32_when_crafting_in_bf16() -> None:
     found = {}
     for precision in ("fp32", "bf16"):
         cells = [settings(name="ifgsm", eps=0.08, steps=steps, precision=precision) for steps in COUNTS]
-        found[precision] = [each.counts()["robust_correct"] for each in evaluate(model, images, cells, 0, 0.5)]
+        found[precision] = [each.count_correct()["robust_correct"] for each in evaluate(model, images, cells, 0, 0.5)]
     assert found["bf16"] == sorted(found["bf16"], reverse=True), "an image that was fooled is fooled after more steps"
     assert all(abs(a - b) <= 2 for a, b in zip(found["fp32"], found["bf16"], strict=True)), found
 
@@ -125,7 +125,7 @@ def test_an_image_gets_the_same_whatever_the_batch(name: str) -> None:
 def test_a_prepared_model_answers_alike_for_few_images_and_for_many(name: str, stem: str, precision: str) -> None:
     model = build(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()
     images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    target = prepare(model, precision)
+    target = prepare_model(model, precision)
     for source in (target.gradient, target.judge, target.original):
         logits, gradient = answered(source, images)
         for count in (1, 2, 3, 5):
@@ -141,8 +141,8 @@ def answered(source: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     return logits.detach(), gradient
 
 
-def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[[AttackJob, Any], Crafted]:
-    return lambda job, _: {count: change(job.clean) for count in job.counts}
+def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[[AttackJob, Any], ExamplesBySteps]:
+    return lambda job, _: {count: change(job.clean) for count in job.step_counts}
 
 
 FAULTS = [
@@ -181,7 +181,7 @@ def test_a_batch_that_does_not_fit_in_memory_is_halved(
     (expected,) = evaluate(Linear(), linear_images(), [cell], 0, 0.5)
     craft = evaluator.craft
 
-    def small(job: AttackJob, cell: AttackSettings) -> Crafted:
+    def small(job: AttackJob, cell: AttackSettings) -> ExamplesBySteps:
         if len(job.labels) > 3:
             raise torch.OutOfMemoryError
         return craft(job, cell)
@@ -197,7 +197,7 @@ def test_only_correct_leaves_out_what_the_model_gets_wrong() -> None:
     images = linear_images()
     images.labels[:5] = 1 - images.labels[:5]
     cell = settings(name="fgsm", eps=0.01, only_correct=True)
-    counts = evaluate(Linear(), images, [cell], 0, 0.5)[0].counts()
+    counts = evaluate(Linear(), images, [cell], 0, 0.5)[0].count_correct()
     assert counts["examples"] == counts["clean_correct"] == 7
     with pytest.raises(StageError, match="only 7 correctly classified"):
         evaluate(Linear(), images, [cell.model_copy(update={"examples": 8})], 0, 0.5)
@@ -210,8 +210,8 @@ def test_examples_are_made_against_the_surrogate_and_judged_by_the_model() -> No
     (white,) = evaluate(model, images, [cell], 0, 0.5)
     (black,) = evaluate(model, images, [cell], 0, 0.5, surrogate=other)
     (same,) = evaluate(model, images, [cell.model_copy(update={"stop_when_fooled": False})], 0, 0.5, surrogate=model)
-    assert black.counts()["robust_correct"] > white.counts()["robust_correct"]
-    assert same.counts()["robust_correct"] <= white.counts()["robust_correct"] + 1
+    assert black.count_correct()["robust_correct"] > white.count_correct()["robust_correct"]
+    assert same.count_correct()["robust_correct"] <= white.count_correct()["robust_correct"] + 1
 
 
 WRONG = [
