@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.results.reference import compare, compute_prediction_interval
-from orchestrator.space import space as spaces
 from orchestrator.space.paper import Paper, read_paper
-from tasks.errors import UsageError
-from tasks.metrics import compute_difference_interval
 from tests.support.rows import ifgsm
 
 
@@ -61,28 +58,6 @@ def test_a_papers_order_holds_beyond_chance_and_in_every_seed(
     rows += [ifgsm("8/255", 10, count) | {"seed": seed} for seed, count in enumerate(strong)]
     (judged,) = compare(paper(claims=[claim]), rows)
     assert (judged.agreement, judged.seeds) == (agreement, seeds)
-
-
-def test_the_interval_of_a_difference_is_the_published_one() -> None:
-    low, high = compute_difference_interval(56, 70, 48, 80)  # Newcombe (1998), table II, case (a), method 10
-    assert low == pytest.approx(0.0524, abs=1e-4)
-    assert high == pytest.approx(0.3339, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("reference=[{match: {atack: fgsm}, clean_accuracy: 0.5}]", r"reference.0.match.atack.*did you mean 'attack'"),
-        ("reference=[{match: {attack: fgsm}, clean_acuracy: 0.5}]", r"clean_acuracy.*did you mean 'clean_accuracy'"),
-        ("reference=[{match: {attack: fgsm}, clean_accuracy: 98.4}]", r"reference.0.clean_accuracy.*98.4"),
-        ("reference=[{match: {attack: fgsm}}]", "neither clean_accuracy nor robust_accuracy"),
-        ("claims=[{says: x, of: accuracy, higher: {}, lower: {}}]", r"claims.0.of"),
-        ("claims=yes", "not a list"),
-    ],
-)
-def test_a_mistake_about_the_paper_is_told_before_anything_starts(override: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        spaces.load("smoke", [override])
 
 
 def test_a_star_matches_whatever_is_not_null() -> None:

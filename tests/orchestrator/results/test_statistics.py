@@ -13,15 +13,6 @@ from orchestrator.results.statistics import (
     estimate_mean,
     estimate_paired_difference,
 )
-from tasks.metrics import compute_wilson
-
-
-def test_wilson_against_scipy() -> None:
-    from scipy.stats import binomtest
-
-    for count, total in ((0, 50), (1, 50), (25, 50), (50, 50), (997, 1000)):
-        found = binomtest(count, total).proportion_ci(method="wilson")
-        assert compute_wilson(count, total) == pytest.approx((found.low, found.high), abs=1e-9)
 
 
 def test_the_mean_of_seeds_has_students_interval() -> None:

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan.plan import make_plan
-from orchestrator.space import grid
 from orchestrator.space import space as spaces
 from tasks.errors import ProblemsError, UsageError
 from tests.conftest import CONFIG
@@ -16,22 +14,6 @@ from tests.conftest import CONFIG
 
 def built(**changes: Any) -> spaces.Space:
     return spaces.build("test", "test.yaml", {**CONFIG, **changes})
-
-
-@pytest.mark.parametrize(
-    ("node", "expected"),
-    [
-        (3, [3]),
-        ({"grid_search": [1, 2]}, [1, 2]),
-        ({"a": {"grid_search": [1, 2]}, "b": 3}, [{"a": 1, "b": 3}, {"a": 2, "b": 3}]),
-        ({"grid_search": [None, {"a": {"grid_search": [1, 2]}}]}, [None, {"a": 1}, {"a": 2}]),
-        ({"grid_search": [{"grid_search": [1, 2]}, 3]}, [1, 2, 3]),
-        ([{"grid_search": [1, 2]}, 5], [[1, 5], [2, 5]]),
-    ],
-)
-def test_grids_nest_anywhere(node: Any, expected: list[Any]) -> None:
-    assert grid.expand_variants(node) == expected
-    assert grid.count(node) == len(expected)
 
 
 def test_fractions_are_exact_and_equal_to_their_decimals() -> None:
@@ -136,32 +118,6 @@ def test_files_that_are_no_space(tmp_path: Path, content: bytes, message: str) -
         spaces.load(str(path))
 
 
-@pytest.mark.parametrize(
-    ("node", "message"),
-    [
-        ({"grid_search": []}, "takes a list of at least one value"),
-        ({"grid_search": 3}, "takes a list of at least one value"),
-        ({"grid_search": [1], "extra": 2}, "stands beside extra"),
-    ],
-)
-def test_malformed_grids(node: Any, message: str) -> None:
-    with pytest.raises(ProblemsError, match=message):
-        built(seed=node)
-
-
 def test_an_explosion_is_refused_before_it_happens() -> None:
     with pytest.raises(UsageError, match="1,200,000 trials"):
         built(seed={"grid_search": list(range(1_200_000))})
-
-
-@pytest.mark.parametrize("name", sorted(spaces.list_shipped()))
-def test_every_shipped_space_is_valid_and_described(name: str) -> None:
-    space = spaces.load(name)
-    assert space.trials
-    assert space.description
-
-
-def test_the_digits_space_is_the_embedded_default() -> None:
-    plan = make_plan(spaces.load("digits"), None)
-    assert len(plan.trials) >= 96
-    assert len({trial.trial.seed for trial in plan.trials}) >= 2

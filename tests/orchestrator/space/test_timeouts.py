@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cluster import head_watch
 from orchestrator.plan.plan import make_plan
 from orchestrator.space import space as spaces
 from orchestrator.space.timeouts import parse_timeouts, with_options
@@ -55,10 +54,3 @@ def test_mistakes_of_a_space_are_named(raw: Any, message: str) -> None:
 def test_mistakes_of_an_option_are_named(option: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         with_options({}, [option])
-
-
-@pytest.mark.parametrize("text", ["soon", "0", "-3", "nan", "60"])
-def test_the_patience_with_a_head_is_bounded(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(head_watch.TIMEOUT_VARIABLE, text)
-    with pytest.raises(UsageError, match="is not a number of seconds up to 50"):
-        head_watch.get_head_timeout()

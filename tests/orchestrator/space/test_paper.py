@@ -1,0 +1,24 @@
+"""What a space says of a paper: every mistake is told before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.space import space as spaces
+from tasks.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("reference=[{match: {atack: fgsm}, clean_accuracy: 0.5}]", r"reference.0.match.atack.*did you mean 'attack'"),
+        ("reference=[{match: {attack: fgsm}, clean_acuracy: 0.5}]", r"clean_acuracy.*did you mean 'clean_accuracy'"),
+        ("reference=[{match: {attack: fgsm}, clean_accuracy: 98.4}]", r"reference.0.clean_accuracy.*98.4"),
+        ("reference=[{match: {attack: fgsm}}]", "neither clean_accuracy nor robust_accuracy"),
+        ("claims=[{says: x, of: accuracy, higher: {}, lower: {}}]", r"claims.0.of"),
+        ("claims=yes", "not a list"),
+    ],
+)
+def test_a_mistake_about_the_paper_is_told_before_anything_starts(override: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        spaces.load("smoke", [override])

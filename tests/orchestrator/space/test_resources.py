@@ -1,0 +1,26 @@
+"""CPUs and GPUs by kind of stage, as a space asks for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.space.resources import Resources, ResourceTable
+from tasks.errors import UsageError
+
+
+def test_kinds_have_their_own_resources_and_the_rest_the_default() -> None:
+    table, found = ResourceTable.parse({"train": {"gpus": 1}, "attack": {"gpus": "1/4"}})
+    assert not found
+    assert table.of("attack") == Resources(cpus=1, gpus=0.25)
+    assert table.with_default(2, None).of("prune") == Resources(cpus=2)
+    assert table.of("train").threads == 1
+
+
+def test_mistakes_are_named() -> None:
+    _, found = ResourceTable.parse({"atack": {}, "train": {"gpu": 1}, "prune": {"cpus": 0}})
+    text = "\n".join(map(str, found))
+    assert "did you mean 'attack'?" in text
+    assert "did you mean 'gpus'?" in text
+    assert "resources.prune.cpus = 0: should be greater than or equal to 0.01" in text
+    with pytest.raises(UsageError, match="cpus"):
+        ResourceTable().with_default(-1, None)

@@ -1,0 +1,63 @@
+"""The search spaces that ship with advsweep: valid, described, and what their papers say is about trials of theirs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestrator.plan.plan import make_plan
+from orchestrator.space import space as spaces
+from tasks.settings import parse_number
+from tasks.trial.chain import build_chain
+from tasks.trial.row import make_failed_row
+from tasks.trial.trial import Trial
+
+STUDIES = ("animals10_ifgsm", "cifar10_aft", "cifar10_ensemble", "mnist_fgsm", "pruning_grid")
+
+
+MISSING = object()
+
+
+def found(trial: Trial, key: str) -> object:
+    """What a trial has under a key of `match`: a column of the table, or a dotted path into its configuration."""
+    row = make_failed_row(trial, build_chain(trial, "0" * 64), "") | {"examples": trial.attack.examples}
+    if key in row:
+        return row[key]
+    value: Any = json.loads(row["config"])
+    for name in key.split("."):
+        value = value.get(name, MISSING) if isinstance(value, dict) else MISSING
+    return value
+
+
+def fits(value: object, wanted: object) -> bool:
+    if wanted == "*":
+        return value not in (None, MISSING)
+    return value == (parse_number(wanted) if "/" in str(wanted) else wanted)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_reference_of_a_study_is_met_by_a_trial(name: str) -> None:
+    space = spaces.load(name, ["seed=0"])
+    assert space.description
+    matches = {number.source: number.match for number in space.paper.numbers}
+    for claim in space.paper.claims:
+        matches |= {f"{claim.says}: higher": claim.higher, f"{claim.says}: lower": claim.lower}
+    assert matches or name == "animals10_ifgsm"
+    for source, match in matches.items():
+        assert source
+        assert any(all(fits(found(trial, key), v) for key, v in match.items()) for trial in space.trials), source
+
+
+@pytest.mark.parametrize("name", sorted(spaces.list_shipped()))
+def test_every_shipped_space_is_valid_and_described(name: str) -> None:
+    space = spaces.load(name)
+    assert space.trials
+    assert space.description
+
+
+def test_the_digits_space_is_the_embedded_default() -> None:
+    plan = make_plan(spaces.load("digits"), None)
+    assert len(plan.trials) >= 96
+    assert len({trial.trial.seed for trial in plan.trials}) >= 2
