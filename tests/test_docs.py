@@ -17,7 +17,7 @@ from tests.support.checkout import ROOT
 
 if sys.version_info >= (3, 11):
     import tomllib
-else:  # mypy depends on it there
+else:
     import tomli as tomllib
 
 DOCUMENTS = [
