@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.kinds import KINDS
+from tasks.parquet_pages import MOST_BYTES, check_size
 
 VERSION = 1
 """Raised when a column changes its meaning; new columns do not raise it."""
@@ -109,18 +111,57 @@ classified correctly under attack; a perturbation beyond the budget does not cou
 predicted class."""
 
 
+def check_table(content: bytes, schema: pa.Schema) -> pq.ParquetFile:
+    """The Parquet file, opened but not read.
+
+    :raises pa.ArrowException: it is no Parquet file, has no column of the schema, has one of another type, or is larger
+        than `parquet_pages` allows.
+    """
+    try:
+        metadata = pq.read_metadata(io.BytesIO(content))
+        columns = metadata.schema.to_arrow_schema()
+        known = [field for field in columns if field.name in schema.names]
+        texts = [field.name for field in known if pa.types.is_string(field.type)]
+        file = pq.ParquetFile(io.BytesIO(content), metadata=metadata, read_dictionary=texts)
+    except (OSError, UnicodeError, OverflowError) as error:  # what Arrow says of a damaged footer
+        raise pa.ArrowInvalid(f"it is no Parquet file: {error}") from error
+    if not known:
+        raise pa.ArrowInvalid(f"none of its columns is known: {', '.join(columns.names[:20])}")
+    if len({field.name for field in known}) < len(known):
+        raise pa.ArrowInvalid("a column stands twice")
+    for field in known:
+        wanted = schema.field(field.name).type
+        found = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if found != wanted and (pa.types.is_nested(found) or pa.types.is_string(found) != pa.types.is_string(wanted)):
+            raise pa.ArrowInvalid(f"its column {field.name} holds {found}, not {wanted}")
+    check_size(content, metadata)
+    return file
+
+
 def read_table(content: bytes, schema: pa.Schema) -> pa.Table:
     """The Parquet file as a table of this schema, also where another version wrote it.
 
     Columns that the file lacks are null, and those that the schema lacks are left out.
 
-    :raises pa.ArrowException: it is no Parquet file, has no column of the schema, or has one of another type.
+    :raises pa.ArrowException: it cannot be read, or not as this table; `check_table` says more.
     """
-    stored = pq.read_table(io.BytesIO(content))
-    if not set(stored.column_names) & set(schema.names):
-        raise pa.ArrowInvalid(f"none of its columns is known: {', '.join(stored.column_names)}")
+    file = check_table(content, schema)
+    try:
+        stored = file.read(columns=[name for name in file.schema_arrow.names if name in schema.names])
+    except (OSError, UnicodeError, OverflowError) as error:
+        raise pa.ArrowInvalid(f"its pages cannot be read: {error}") from error
+    if sum(map(_measure_texts, stored.columns)) > MOST_BYTES:
+        raise pa.ArrowInvalid(f"its texts are longer than {MOST_BYTES:,} bytes, the most that is read")
     columns = [
         stored[field.name].cast(field.type) if field.name in stored.column_names else pa.nulls(len(stored), field.type)
         for field in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+def _measure_texts(column: pa.ChunkedArray) -> int:
+    """Bytes of the texts of a column of numbered texts, each counted as often as it stands; 0 for another column."""
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    sizes = (pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() for chunk in column.chunks)
+    return sum(size or 0 for size in sizes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from orchestrator.report.spotlight import select_configurations
 from orchestrator.report.study import Configuration, Study
 from orchestrator.results.compare_trials import split_of
+from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.results.statistics import Interval, bootstrap
 from tasks import paths
 from tasks.data.source import inspect_dataset
 from tasks.errors import UsageError
+from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 from tasks.trial.trial import Trial
@@ -66,11 +66,11 @@ class ImageRecords:
 
     def _columns(self, key: str) -> Columns:
         """`schema.EXAMPLES` of one attack stage, sorted by image; empty where it cannot be read."""
-        content = self.store.readable(key, paths.EXAMPLES)
-        if content is None:
+        table = load_stage_table(self.store, key, paths.EXAMPLES, EXAMPLES)
+        if table is None:
             self.unread.add(key)
             return {}
-        table = pq.read_table(io.BytesIO(content)).sort_by("index")
+        table = table.sort_by("index")
         return {name: table[name].to_numpy() for name in table.column_names if name not in ("stage_key", "target")}
 
     @property

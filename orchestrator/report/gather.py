@@ -11,9 +11,9 @@ from orchestrator.report.arrange import group_studies
 from orchestrator.report.cost import Cost, sum_costs
 from orchestrator.report.study import Study
 from orchestrator.results import verdicts
-from orchestrator.results.query import open_tables
 from orchestrator.results.reference import COLUMNS as REFERENCE_COLUMNS
 from orchestrator.results.reference import compare
+from orchestrator.results.stage_tables import load_history
 from orchestrator.space.paper import read_paper
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
@@ -86,7 +86,7 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
                 distinct.setdefault(row["attack_key"], row)
                 owners[row["attack_key"]].append(label)
                 data[row["attack_key"]] = plan["stages"][row["attack_key"]]["data"]
-        for entry in _read_history(sweep):
+        for entry in load_history(sweep):
             history[entry["stage_key"], entry["epoch"]] = entry
     rows = _distinguish_data_sets(list(distinct.values()), data)
     owned = {key: tuple(found) for key, found in owners.items()}
@@ -133,13 +133,6 @@ def _collect_facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Se
         tuple(verdicts.summarize_verdicts(verdicts.check_rows(finished))),
         tuple(entry.cells() for entry in compare(paper, finished)),
     )
-
-
-def _read_history(sweep: SweepStore) -> list[dict[str, Any]]:
-    found = open_tables(sweep)["history"]
-    table = found if not hasattr(found, "to_table") else found.to_table()
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
 
 
 __all__ = ["REFERENCE_COLUMNS", "ReportData", "SweepFacts", "load_report_data"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from orchestrator.results.statistics import bootstrap, compute_mcnemar
@@ -18,6 +16,7 @@ from orchestrator.text import format_percent, format_table
 from tasks import paths
 from tasks.errors import UsageError
 from tasks.keys import hash_json
+from tasks.schema import EXAMPLES, read_table
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.row import Row
@@ -95,7 +94,10 @@ def _load_images(storage: Storage, row: Row) -> dict[int, tuple[bool, bool]]:
         content = store.read(store.record(row["attack_key"]), paths.EXAMPLES)
     except FileNotFoundError:
         raise UsageError(f"the images of trial {row['trial_id']} are not in {storage.uri}") from None
-    table: pa.Table = pq.read_table(io.BytesIO(content))
+    try:
+        table = read_table(content, EXAMPLES)
+    except pa.ArrowException as error:
+        raise UsageError(f"the images of trial {row['trial_id']} cannot be read: {error}") from None
     clean = table["clean_prediction"].to_numpy() == table["label"].to_numpy()
     pairs = zip(clean.tolist(), table["robust"].to_pylist(), strict=True)
     return dict(zip(table["index"].to_pylist(), pairs, strict=True))

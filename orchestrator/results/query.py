@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from orchestrator.results import verdicts
+from orchestrator.results import limits, verdicts
 from orchestrator.results.reference import COLUMNS, compare
+from orchestrator.results.stage_tables import is_readable
 from orchestrator.results.tradeoff import render_tradeoff
 from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.store.sweep_store import READERS, SweepStore
 from orchestrator.text import format_table, render_table
 from tasks import paths
+from tasks.environment import read_number
 from tasks.errors import ProblemsError, UsageError
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.storage.stage_store import StageStore
@@ -86,42 +90,80 @@ def _open_files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema
     known = set(StageStore(storage).keys())
     found = [f"{paths.STAGES}/{key}/{name}" for key in keys if key in known]
     with ThreadPoolExecutor(READERS) as pool:
-        present = [storage.path(file) for file, size in zip(found, pool.map(storage.size, found), strict=True) if size]
+        kept = pool.map(functools.partial(is_readable, storage, schema), found)
+        present = [storage.path(file) for file, readable in zip(found, kept, strict=True) if readable]
     if not present:
         return schema.empty_table()
-    place = schema.get_field_index("stage_key")  # the same in millions of rows: read as numbers, seen as text
-    schema = schema.set(place, pa.field("stage_key", pa.dictionary(pa.int32(), pa.string())))
-    form = ds.ParquetFileFormat(dictionary_columns={"stage_key"})
+    texts = {field.name for field in schema if field.type == pa.string()}
+    for column in texts:  # the same in millions of rows: read as numbers, seen as text
+        place = schema.get_field_index(column)
+        schema = schema.set(place, pa.field(column, pa.dictionary(pa.int32(), pa.string())))
+    form = ds.ParquetFileFormat(dictionary_columns=texts)
     return ds.dataset(present, schema=schema, filesystem=storage.filesystem, format=form)
 
 
 def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
     """Columns and rows of a query.
 
-    The query sees the four tables and nothing else: DuckDB's access to files, extensions and settings is off.
+    The query sees the four tables and nothing else: DuckDB's access to files, extensions and settings is off. It may
+    take `ADVSWEEP_SQL_TIMEOUT` seconds and `ADVSWEEP_SQL_GB` gigabytes.
 
-    :raises UsageError: the query is wrong, or wants more than to read these tables.
+    :raises UsageError: the query is wrong, wants more than to read these tables, or is beyond these limits.
     """
     import duckdb
 
-    connection = duckdb.connect(config={"enable_external_access": "false", "autoload_known_extensions": "false"})
+    if not sql.isascii() and sql != sql.encode(errors="replace").decode():
+        raise UsageError("--sql: the query is not UTF-8")
+    seconds = read_number(limits.TIMEOUT, limits.DEFAULT_TIMEOUT, "seconds", positive=True)
+    memory = read_number(limits.MEMORY, limits.DEFAULT_MEMORY, "gigabytes", positive=True)
+    connection = duckdb.connect(config={**CLOSED, "memory_limit": f"{int(memory * 1e6)}KB"})
     try:
         found = open_tables(sweep)
-        for name, table in found.items():
-            connection.register(f"stored_{name}", table)
-        # stage keys as an ENUM, so that joins of millions of rows compare numbers
-        connection.execute("CREATE TYPE stage_key AS ENUM (SELECT DISTINCT stage_key FROM stored_stages ORDER BY 1)")
-        for name, table in found.items():
-            keys = [column for column in table.schema.names if column.endswith("_key")]
-            numbered = ", ".join(f"{key}::stage_key AS {key}" for key in keys)
-            connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({numbered}) FROM stored_{name}")
-        connection.execute("SET python_enable_replacements = false")
-        connection.execute("SET lock_configuration = true")
-        answer = connection.execute(sql)
-        if answer.description is None:
-            raise UsageError("--sql: the query returns nothing")
-        return [column[0] for column in answer.description], [list(row) for row in answer.fetchall()]
-    except duckdb.Error as error:
-        raise UsageError(f"--sql: {error}") from error
+        with limits.limit_memory(memory * 1e9), limits.limit_time(seconds, connection.interrupt) as over:
+            try:
+                _register(connection, found)
+                answer = connection.execute(sql)
+                if answer is None or answer.description is None:
+                    raise UsageError("--sql: the query returns nothing")
+                return [column[0] for column in answer.description], [list(row) for row in answer.fetchall()]
+            except (duckdb.OutOfMemoryException, MemoryError) as error:
+                raise UsageError(
+                    f"--sql: the query needs more than {memory:g} GB of memory, {limits.MEMORY} says otherwise"
+                ) from error
+            except duckdb.Error as error:
+                if over.is_set():
+                    raise UsageError(
+                        f"--sql: the query took more than {seconds:g} s, {limits.TIMEOUT} says otherwise"
+                    ) from error
+                raise UsageError(f"--sql: {_join_lines(str(error))}") from error
     finally:
         connection.close()
+
+
+CLOSED = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "max_temp_directory_size": "0KB",
+}
+"""No way to a file, in which a query that is too large could be kept either."""
+
+
+def _register(connection: Any, found: dict[str, pa.Table | ds.Dataset]) -> None:
+    """Show the tables to the queries of a connection, and lock everything else."""
+    for name, table in found.items():
+        connection.register(f"stored_{name}", table)
+    # stage keys as an ENUM, so that joins of millions of rows compare numbers
+    connection.execute("CREATE TYPE stage_key AS ENUM (SELECT DISTINCT stage_key FROM stored_stages ORDER BY 1)")
+    for name, table in found.items():
+        keys = [column for column in table.schema.names if column.endswith("_key")]
+        numbered = ", ".join(f"{key}::stage_key AS {key}" for key in keys)
+        connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({numbered}) FROM stored_{name}")
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET enable_progress_bar = false")  # it would stand in the output of a long query
+    connection.execute("SET lock_configuration = true")
+
+
+def _join_lines(message: str) -> str:
+    """DuckDB's message without the picture of the place in the query."""
+    lines = itertools.takewhile(lambda line: not line.startswith("LINE "), message.splitlines())
+    return " ".join(line.strip() for line in lines if line.strip())

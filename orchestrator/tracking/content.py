@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.tracking.folder import run_id
 from orchestrator.tracking.pictures import compose_picture
 from tasks import paths
 from tasks.evaluation.preview import load_preview
 from tasks.kinds import KINDS
+from tasks.schema import EXAMPLES, HISTORY
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 
@@ -119,8 +119,9 @@ def _read_histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in KINDS:
         key = row[f"{kind}_key"]
-        if key is not None and (content := store.readable(key, paths.HISTORY)):
-            entries = pq.read_table(io.BytesIO(content)).drop_columns(["stage_key", "stage"]).to_pylist()
+        table = None if key is None else load_stage_table(store, key, paths.HISTORY, HISTORY)
+        if table is not None:
+            entries = table.drop_columns(["stage_key", "stage"]).to_pylist()
             found[kind] = [
                 {f"{kind}/{name}": value for name, value in entry.items() if value is not None} for entry in entries
             ]
@@ -128,8 +129,7 @@ def _read_histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any
 
 
 def _read_examples(row: Row, store: StageStore) -> pa.Table | None:
-    content = store.readable(row["attack_key"], paths.EXAMPLES)
-    return pq.read_table(io.BytesIO(content)) if content else None
+    return load_stage_table(store, row["attack_key"], paths.EXAMPLES, EXAMPLES)
 
 
 def _build_confusion(row: Row, examples: pa.Table | None, classes: Sequence[str]) -> dict[str, Table]:

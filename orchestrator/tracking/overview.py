@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 from orchestrator.report.arrange import group_studies
 from orchestrator.report.curves import build_security_curves, list_curve_families
 from orchestrator.results import tradeoff
+from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, RunContent, Table
 from orchestrator.tracking.folder import run_id
 from tasks import paths
 from tasks.keys import hash_json
 from tasks.kinds import KINDS
-from tasks.schema import EXAMPLES, HISTORY, TRIALS, read_table
+from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 
@@ -130,6 +131,6 @@ def _join_files(store: StageStore, keys: Sequence[str], name: str, schema: pa.Sc
     """One file of all the stages' files of that name."""
     with pq.ParquetWriter(folder / name, schema, compression="zstd") as writer:
         for key in keys:
-            if content := store.readable(key, name):
-                writer.write_table(read_table(content, schema))
+            if (table := load_stage_table(store, key, name, schema)) is not None:
+                writer.write_table(table)
     return folder / name
