@@ -60,7 +60,7 @@ class Bench:
 
     def ours(self, counts: tuple[int, ...], precision: str = "bf16", **raw: Any) -> list[Tensor]:
         """Prepare the model and attack; images after each number of steps."""
-        method = AttackSettings.model_validate(raw).normalized().method
+        method = AttackSettings.model_validate(raw).simplify().method
         index = torch.arange(len(self.labels))
         job = AttackJob(prepare_model(self.model, precision), self.clean, self.labels, counts, index)
         found = load_attack(method)(job, method)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from tasks.data.images import Images, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings, SplitSettings
-from tasks.models.build import Description, Normalized, build
+from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.settings import ModelSettings
 
 SIZE = 32
@@ -33,7 +33,7 @@ class Subject:
     """A trained model, and test images that nobody has trained on."""
 
     name: str
-    model: Normalized
+    model: NormalizedModel
     test: Images
     budgets: tuple[float, ...]
     """Linf budgets in pixels of [0, 1]; at the first the model is neither unharmed nor at zero."""
@@ -98,10 +98,10 @@ def _images(pixels: np.ndarray, labels: np.ndarray) -> Images:
     return Images(moved, torch.from_numpy(labels.astype("int64")), tuple(map(str, range(10))))
 
 
-def trained(file: Path, name: str, images: Images, epochs: int, lr: float, stem: str = "cifar") -> Normalized:
+def trained(file: Path, name: str, images: Images, epochs: int, lr: float, stem: str = "cifar") -> NormalizedModel:
     """The model with the weights of the file, or trained now and written there."""
     torch.manual_seed(0)
-    model = build(Description.of(ModelSettings(name=name, stem=stem), images.pixels.shape[1], 10))
+    model = build_model(Description.of(ModelSettings(name=name, stem=stem), images.pixels.shape[1], 10))
     if file.exists():
         model.load_state_dict(load_file(file))
         return model.eval()

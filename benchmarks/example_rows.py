@@ -14,7 +14,7 @@ from orchestrator.plan.plan import plan_text
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.schema import EXAMPLES
-from tasks.storage.storage import establish, open_storage
+from tasks.storage.storage import establish_storage, open_storage
 from tasks.trial.row import make_finished_row
 
 QUERIES = {
@@ -40,7 +40,7 @@ def write(folder: Path, stages: int, images: int) -> str:
     """
     plan = sleeping.grid(stages // 10, 1, 1, 10)
     storage = open_storage(folder)
-    establish(storage)
+    establish_storage(storage)
     sweep = SweepStore(storage, plan.sweep_id)
     storage.write(sweep.path(paths.PLAN), plan_text(plan))
     storage.write(sweep.path(paths.SPACE), b"{}")

@@ -37,7 +37,7 @@ class SleepingWorker(StageWorker):
             "finished_at": "2026-01-01T00:00:00+00:00",
             "metrics": {**counts, **sizes},
         }
-        return self._store.publish(stage.key, self._store.draft(), record)
+        return self._store.publish(stage.key, self._store.make_draft(), record)
 
 
 class IdleWorker(SleepingWorker):

@@ -25,7 +25,7 @@ from orchestrator.run.sweep import make_sweep
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
-from tasks.storage.storage import establish, open_storage
+from tasks.storage.storage import establish_storage, open_storage
 
 
 def grid(models: int, ratios: int, lambdas: int, attacks: int) -> Plan:
@@ -63,7 +63,7 @@ def run(
 ) -> Measured:
     """Run a plan as `advsweep launch` does."""
     storage = open_storage(folder)
-    establish(storage)
+    establish_storage(storage)
     sweep_store = SweepStore(storage, plan.sweep_id)
     speeds = _speeds(plan, worker.seconds)
     prepared = PreparedSweep(plan, storage, sweep_store, plan.space.resources, {}, {}, speeds, plan.jobs(()))
@@ -98,7 +98,7 @@ def ideal(plan: Plan, slots: int) -> Schedule:
 def executions(sweep: SweepStore) -> Counter[str]:
     """Starts of stages by key, as the workers themselves logged them."""
     found: Counter[str] = Counter()
-    for name in sweep.storage.names(sweep.path(paths.EXECUTIONS)):
+    for name in sweep.storage.list_names(sweep.path(paths.EXECUTIONS)):
         for line in sweep.storage.read(sweep.path(paths.EXECUTIONS, name)).decode().splitlines():
             entry = json.loads(line)
             if entry["event"] == "start":

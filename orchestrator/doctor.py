@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tasks.errors import UsageError
-from tasks.fingerprints import cache_folder
+from tasks.fingerprints import get_cache_folder
 from tasks.storage.storage import check_writable, open_storage
 
 PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "duckdb", "pydantic", "safetensors", "wandb", "torch-pruning")
@@ -30,7 +30,12 @@ def examine_machine(storage: str, data_dir: Path | None, address: str | None = N
     """Look at packages, processors, disk, storage and data folder, and at a cluster where its address is given."""
     findings = [Finding("python", True, platform.python_version())]
     findings += [_check_package(name) for name in PACKAGES]
-    findings += [_check_processors(), _check_torchvision(), _check_free_space(cache_folder()), _check_storage(storage)]
+    findings += [
+        _check_processors(),
+        _check_torchvision(),
+        _check_free_space(get_cache_folder()),
+        _check_storage(storage),
+    ]
     if data_dir is not None:
         findings.append(Finding("data folder", data_dir.is_dir(), str(data_dir)))
     findings.append(_check_job_submission())

@@ -14,11 +14,11 @@ from pathlib import Path
 from tasks.data.source import inspect_dataset
 from tasks.errors import StageError, StorageError, UsageError
 from tasks.storage.stage_store import StageStore
-from tasks.storage.storage import establish, open_storage
+from tasks.storage.storage import establish_storage, open_storage
 from tasks.trial.chain import build_chain
 from tasks.trial.read import read_trial
 from tasks.trial.row import Row, make_finished_row
-from tasks.trial.trial import normalize_trial
+from tasks.trial.trial import simplify_trial
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,10 +48,10 @@ def run_trial(config: Path, storage_uri: str, data_dir: Path | None, device: str
     :raises UsageError: the file, the data or the storage cannot be used as they are.
     :raises StageError: a stage cannot give an honest result.
     """
-    trial = normalize_trial(read_trial(config))
+    trial = simplify_trial(read_trial(config))
     stages = build_chain(trial, inspect_dataset(trial.dataset, data_dir).fingerprint)
     storage = open_storage(storage_uri)
-    establish(storage)
+    establish_storage(storage)
     from tasks.stages.context import Context
     from tasks.stages.run import run_chain
 

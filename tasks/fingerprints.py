@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
-def cache_folder() -> Path:
+def get_cache_folder() -> Path:
     """Where this machine keeps what can be computed again: `$ADVSWEEP_CACHE`, else the user's cache folder."""
     base = os.environ.get("ADVSWEEP_CACHE")
     if base:
@@ -65,7 +65,7 @@ def hash_folder(folder: Path, names: Iterable[str], digest: Callable[[Path], str
 
 
 def _locate_memory(state: object) -> Path:
-    return cache_folder() / "fingerprints" / f"{_hash_text(json.dumps(state))}.txt"
+    return get_cache_folder() / "fingerprints" / f"{_hash_text(json.dumps(state))}.txt"
 
 
 def _remember(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from orchestrator.space import space as spaces
-from tasks.trial.trial import Trial, normalize_trial
+from tasks.trial.trial import Trial, simplify_trial
 
 CONFIG = {
     "seed": 0,
@@ -47,7 +47,7 @@ def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def trial() -> Trial:
     """The trial of CONFIG in canonical form."""
-    return normalize_trial(Trial.model_validate(CONFIG))
+    return simplify_trial(Trial.model_validate(CONFIG))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def prepare(
       advsweep data prepare cifar10 --data-dir data
       advsweep data prepare animals10 --data-dir data --set image_size=64
     """
-    from tasks.data.prepare import prepare as prepare_dataset
+    from tasks.data.prepare import prepare_dataset
 
     found = prepare_dataset(_read_settings(name, overrides), data_dir, _ProgressReporter())
     typer.echo(

@@ -70,7 +70,7 @@ def prepare_sweep(plan: Plan, storage: Storage, console: Console, *, fresh: bool
     """
     store = StageStore(storage)
     sweep = SweepStore(storage, plan.sweep_id)
-    known = set(store.keys())
+    known = set(store.list_keys())
     records, notes = check_records(store, [key for key in plan.stages if key in known])
     for note in notes:
         say(console, note)

@@ -20,7 +20,7 @@ from tasks.storage.storage import Storage
 def collect_plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[str, Any]:
     """The figures of a plan: trials, distinct stages, what is stored, what sharing saves, how long it may take."""
     store = StageStore(storage)
-    known = set(store.keys())
+    known = set(store.list_keys())
     records = load_records(store, [key for key in plan.stages if key in known])
     jobs = plan.jobs(records)
     unshared, distinct = plan.unshared(), plan.count()

@@ -70,7 +70,7 @@ def _write_to_storage(sweep: SweepStore, folder: Path) -> WrittenReport:
     names = _list_names(folder)
     for name in names:
         sweep.storage.write(sweep.path(paths.REPORT, name), (folder / name).read_bytes())
-    return WrittenReport(sweep.storage.place(sweep.path(paths.REPORT, PAGE)), names)
+    return WrittenReport(sweep.storage.describe_place(sweep.path(paths.REPORT, PAGE)), names)
 
 
 def _check(out: Path) -> None:

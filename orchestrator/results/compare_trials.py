@@ -91,7 +91,7 @@ def _load_images(storage: Storage, row: Row) -> dict[int, tuple[bool, bool]]:
     """Place in the test split -> right before, right after."""
     store = StageStore(storage)
     try:
-        content = store.read(store.record(row["attack_key"]), paths.EXAMPLES)
+        content = store.read_file(store.read_record(row["attack_key"]), paths.EXAMPLES)
     except FileNotFoundError:
         raise UsageError(f"the images of trial {row['trial_id']} are not in {storage.uri}") from None
     try:

@@ -32,7 +32,7 @@ def explain_trial(storage: Storage, name: str) -> list[Explanation]:
     """
     sweep, keys, stages = find_trial(storage, name)
     store = StageStore(storage)
-    records = load_records(store, store.keys())
+    records = load_records(store, store.list_keys())
     own = set(list_own_keys(keys[-1], {key: stage["upstream"] for key, stage in stages.items()}))
     found = [_explain_stage(key, stages[key], records, sweep.sweep_id) for key in keys]
     return [line if line.key in own else replace(line, kind=f"surrogate {line.kind}") for line in found]

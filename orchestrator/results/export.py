@@ -30,11 +30,11 @@ def export_trial(storage: Storage, name: str, folder: Path, data_dir: Path | Non
         raise UsageError(f"trial {name} is not finished: it has no model to export")
     trial = Trial.model_validate(json.loads(row["config"]))
     found = inspect_dataset(trial.dataset, data_dir)
-    from tasks.models.export import export
+    from tasks.models.export import export_model
 
     key = stages[keys[-1]]["upstream"]["model"]
     size = (trial.dataset.image_size,) * 2 if trial.dataset.image_size else _find_image_size(trial.dataset, data_dir)
-    return export(StageStore(storage), key, folder, dataset=trial.dataset, classes=found.classes, size=size)
+    return export_model(StageStore(storage), key, folder, dataset=trial.dataset, classes=found.classes, size=size)
 
 
 def _find_image_size(settings: DatasetSettings, data_dir: Path | None) -> tuple[int, int]:

@@ -87,7 +87,7 @@ def open_tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
 def _open_files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> pa.Table | ds.Dataset:
     """All files of one name below the stages of a sweep, read when they are asked for."""
     storage = sweep.storage
-    known = set(StageStore(storage).keys())
+    known = set(StageStore(storage).list_keys())
     found = [f"{paths.STAGES}/{key}/{name}" for key in keys if key in known]
     with ThreadPoolExecutor(READERS) as pool:
         kept = pool.map(functools.partial(is_readable, storage, schema), found)

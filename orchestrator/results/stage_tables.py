@@ -21,7 +21,7 @@ def load_stage_table(store: StageStore, key: str, name: str, schema: pa.Schema) 
 
     :param name: of the file, such as `paths.HISTORY`.
     """
-    content = store.readable(key, name)
+    content = store.read_if_whole(key, name)
     if content is None:
         return None
     try:
@@ -38,7 +38,7 @@ def is_readable(storage: Storage, schema: pa.Schema, file: str) -> bool:
     except FileNotFoundError:
         return False
     except pa.ArrowException as error:
-        logger.warning("%s is passed over: %s", storage.place(file), error)
+        logger.warning("%s is passed over: %s", storage.describe_place(file), error)
         return False
     return True
 

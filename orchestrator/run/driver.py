@@ -26,7 +26,7 @@ from orchestrator.run.sweep import RunningSweep, make_sweep
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
-from tasks.storage.storage import establish
+from tasks.storage.storage import establish_storage
 
 MOST_WORKERS = 4096
 """On a cluster that grows by itself nothing else limits the actors that are asked for."""
@@ -42,7 +42,7 @@ def run_sweep(
     :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
     """
     if options.address == LOCAL:
-        establish(prepared.storage)
+        establish_storage(prepared.storage)
     sweep = make_sweep(prepared, options, console)
     executor: StageExecutor | None = None
     begun = interrupted = False
@@ -86,7 +86,7 @@ def _check_cluster(prepared: PreparedSweep, options: LaunchOptions) -> None:
     if not all(any(shape.holds(asked) for shape in shapes) for asked in wanted.values()):
         growth = next((report.growth for report in survey() if report.head), Growth(known=False))
         check_fits(wanted, shapes, growth)  # before anything is written, a file to look for included
-    establish(prepared.storage)
+    establish_storage(prepared.storage)
     check_nodes(survey(prepared.storage, options.data_dir), prepared.storage, options.data_dir)
 
 

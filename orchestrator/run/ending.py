@@ -60,5 +60,5 @@ MOST_LINES = 150
 def show_summary(prepared: PreparedSweep, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
     say(console, render_tradeoff(rows, MOST_LINES))
-    root = prepared.storage.place(prepared.sweep.path())
+    root = prepared.storage.describe_place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")

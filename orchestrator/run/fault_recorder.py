@@ -25,7 +25,7 @@ class FaultRecorder:
     @property
     def place(self) -> str:
         """Where the tracebacks are, for people."""
-        return str(self._storage.place(self._file))
+        return str(self._storage.describe_place(self._file))
 
     def record(self, what: str, stages: Sequence[Stage], error: str, retried: bool, trace: str = "") -> None:
         """Write down that a run ended badly.

@@ -38,6 +38,6 @@ def _check_fits_here(plan: Plan, storage: Storage, options: LaunchOptions) -> No
     here = Shape("this machine", options.cpus or count_usable_cpus(), gpus)
     large = {kind for kind in kinds if not here.holds(plan.space.resources.of(kind))}
     if large:
-        stored = () if options.fresh else set(StageStore(storage).keys())
+        stored = () if options.fresh else set(StageStore(storage).list_keys())
         missing = [stage.kind for stage in plan.needed(stored) if stage.kind in large]
         check_fits({kind: plan.space.resources.of(kind) for kind in missing}, [here], Growth())

@@ -31,7 +31,7 @@ from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings
 from tasks.settings_problems import describe_problems
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
-from tasks.trial.trial import Trial, normalize_section
+from tasks.trial.trial import Trial, simplify_section
 from tasks.yaml_files import NOT_SETTINGS, format_yaml, parse_yaml, read_mapping
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -188,7 +188,7 @@ def _find_unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> I
     share = min(dataset.split.validation for dataset in sections["dataset"][0])
     for name in TRAINING_KINDS:
         for section in sections[name][0]:
-            if section is not None and (message := section.validation_problem(share)):
+            if section is not None and (message := section.find_validation_problem(share)):
                 yield Problem(name, None, message)
 
 
@@ -219,7 +219,7 @@ def _read_section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
             distinct.setdefault("null", None)
             continue
         try:
-            section = normalize_section(SECTIONS[name].model_validate(raw))
+            section = simplify_section(SECTIONS[name].model_validate(raw))
         except ValidationError as error:
             found += describe_problems(error, SECTIONS[name], name)
             if len(found) > MOST_PROBLEMS:

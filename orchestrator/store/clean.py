@@ -38,13 +38,13 @@ def find_leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Left
             kept |= SweepStore(storage, sweep_id).plan()["stages"].keys()
     store = StageStore(storage)
     names = [(f"{paths.SWEEPS}/{sweep_id}", "forgotten sweep") for sweep_id in forgotten]
-    stored = set(store.keys())
+    stored = set(store.list_keys())
     names += [(f"{paths.STAGES}/{key}", "stage of no sweep") for key in sorted(stored - kept)]
-    for file in storage.names(paths.CHECKPOINTS):
+    for file in storage.list_names(paths.CHECKPOINTS):
         key = file.removesuffix(".safetensors")
         if key not in kept or key in stored:
             names.append((f"{paths.CHECKPOINTS}/{file}", "checkpoint of no unfinished stage"))
-    names += [(f"{paths.CORRUPT}/{name}", "set aside as corrupt") for name in storage.names(paths.CORRUPT)]
+    names += [(f"{paths.CORRUPT}/{name}", "set aside as corrupt") for name in storage.list_names(paths.CORRUPT)]
     names += [(name, "half-written") for name in _find_abandoned(storage)]
     return [Leftover(name, measure_size(storage, name), reason) for name, reason in names]
 
@@ -64,7 +64,7 @@ def _find_abandoned(storage: Storage) -> list[str]:
 
 def measure_size(storage: Storage, name: str) -> int:
     """Bytes of a file, or of everything below a folder."""
-    return sum(storage.sizes(name).values())
+    return sum(storage.list_sizes(name).values())
 
 
 def remove(storage: Storage, found: Sequence[Leftover]) -> None:

@@ -46,7 +46,7 @@ class FaultLog:
 
 def read_faults(sweep: SweepStore) -> list[dict[str, Any]]:
     """Every fault of every launch, in the order of time."""
-    names = sweep.storage.names(sweep.path(paths.FAULTS))
+    names = sweep.storage.list_names(sweep.path(paths.FAULTS))
     lines = [
         line for name in names for line in sweep.storage.read(sweep.path(paths.FAULTS, name)).decode().splitlines()
     ]

@@ -87,7 +87,7 @@ class Heartbeat:
 def read_beats(sweep: SweepStore) -> list[tuple[str, dict[str, Any], float]]:
     """The last beat of every driver: file, content, and age in seconds; the newest last."""
     found = []
-    for name in sweep.storage.names(sweep.path(paths.DRIVERS)):
+    for name in sweep.storage.list_names(sweep.path(paths.DRIVERS)):
         path = sweep.path(paths.DRIVERS, name)
         try:
             content = json.loads(sweep.storage.read(path))

@@ -59,7 +59,7 @@ class SweepStore:
                 return content
         except (ValueError, KeyError, TypeError, AttributeError):
             pass
-        raise UsageError(f"{self.storage.place(self.path(paths.PLAN))}: is no plan that a launch has written")
+        raise UsageError(f"{self.storage.describe_place(self.path(paths.PLAN))}: is no plan that a launch has written")
 
     def rows(self) -> list[Row]:
         """The newest row of every trial, in no particular order."""
@@ -67,7 +67,7 @@ class SweepStore:
 
     def row_table(self) -> pa.Table:
         """Every row ever written, older ones of the same trial included, in the order of writing."""
-        parts = [name for name in self.storage.names(self.path(paths.TRIALS)) if name.endswith(".parquet")]
+        parts = [name for name in self.storage.list_names(self.path(paths.TRIALS)) if name.endswith(".parquet")]
         if not parts:
             return TRIALS.empty_table()
         with ThreadPoolExecutor(READERS) as pool:
@@ -78,7 +78,7 @@ class SweepStore:
         try:
             return read_table(content, TRIALS)
         except (pa.ArrowException, OSError) as error:
-            place = self.storage.place(self.path(paths.TRIALS, name))
+            place = self.storage.describe_place(self.path(paths.TRIALS, name))
             raise UsageError(f"{place}: holds no rows; once it is deleted, `launch` makes them again") from error
 
     def write_rows(self, rows: Sequence[Row]) -> str:
@@ -89,7 +89,7 @@ class SweepStore:
 
     def compact_rows(self) -> None:
         """Make one part of all, keeping the newest row of each trial; safe at any moment, killed or not."""
-        before = [name for name in self.storage.names(self.path(paths.TRIALS)) if name.endswith(".parquet")]
+        before = [name for name in self.storage.list_names(self.path(paths.TRIALS)) if name.endswith(".parquet")]
         if len(before) < 2:
             return
         kept = self.write_rows(sorted(self.rows(), key=lambda row: str(row["trial_id"])))
@@ -117,7 +117,7 @@ def _encode_parquet(rows: Sequence[Row]) -> bytes:
 
 def list_sweeps(storage: Storage) -> list[str]:
     """The sweeps of a storage that were started."""
-    return [name for name in storage.names(paths.SWEEPS) if SweepStore(storage, name).exists]
+    return [name for name in storage.list_names(paths.SWEEPS) if SweepStore(storage, name).exists]
 
 
 def find_sweep(storage: Storage, name: str, *, whole: bool = False) -> SweepStore:
@@ -136,7 +136,7 @@ def load_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[st
 
     def read(key: str) -> Mapping[str, Any] | None:
         try:
-            return store.record(key)
+            return store.read_record(key)
         except (FileNotFoundError, CorruptArtifactError):
             return None
 
@@ -151,7 +151,7 @@ def check_records(store: StageStore, keys: Iterable[str]) -> tuple[dict[str, Map
 
     def check(key: str) -> Mapping[str, Any] | None:
         try:
-            return store.verified(key)
+            return store.verify(key)
         except CorruptArtifactError as error:
             aside = store.set_aside(key)
             notes.append(f"{error}; set aside as {aside}, it will be computed again")

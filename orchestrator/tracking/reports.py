@@ -44,7 +44,7 @@ def report(sweep: SweepStore, project: str | None, entity: str | None, say: Call
         made = _build_report(wr, sweep, rows, project, asked or "entity")
         name = sweep.path(paths.WANDB, SPECIFICATION)
         sweep.storage.write(name, made._to_model().spec.model_dump_json(by_alias=True, indent=1).encode())
-        say(f"W&B: {error}; no report was made, its specification is in {sweep.storage.place(name)}")
+        say(f"W&B: {error}; no report was made, its specification is in {sweep.storage.describe_place(name)}")
         return
     url, new = _run_within(
         SAVE_LIMIT,

@@ -87,7 +87,7 @@ class MethodSettings(Settings):
         found = super()._dump(keyed_only)
         return found | {"revision": self.revision} if keyed_only and self.revision > 1 else found
 
-    def normalized(self) -> Self:
+    def simplify(self) -> Self:
         """Drop what cannot matter: all else where the budget is 0, the rule of a target that is not sought."""
         if self.eps == 0:
             return type(self)(**{name: getattr(self, name) for name in ("name", "norm", "eps")})

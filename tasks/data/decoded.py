@@ -21,9 +21,9 @@ from torchvision.io import ImageReadMode, decode_image
 from tasks.data.images import Images, resize_images
 from tasks.data.listing import Listing
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Progress
+from tasks.data.source import ReportProgress
 from tasks.errors import UsageError
-from tasks.fingerprints import cache_folder, hash_folder
+from tasks.fingerprints import get_cache_folder, hash_folder
 from tasks.keys import hash_json
 from tasks.paths import make_temporary_name
 
@@ -32,13 +32,13 @@ VERSION = 1
 
 
 def load_decoded(
-    listings: Sequence[Listing], settings: DatasetSettings, progress: Progress | None = None
+    listings: Sequence[Listing], settings: DatasetSettings, progress: ReportProgress | None = None
 ) -> list[Images]:
     """The images of each listing; the pixels are mapped from files, which are made where they are not there.
 
     :raises UsageError: images are corrupt, counted and named over all listings; or the cache folder cannot be written.
     """
-    targets = [cache_folder() / "decoded" / f"{_make_key(listing, settings)}.npy" for listing in listings]
+    targets = [get_cache_folder() / "decoded" / f"{_make_key(listing, settings)}.npy" for listing in listings]
     corrupt: list[Path] = []
     for listing, target in zip(listings, targets, strict=True):
         try:
@@ -85,7 +85,7 @@ def _is_whole(target: Path) -> bool:
     return hash_folder(target.parent, [target.name]) == checksum.read_text()
 
 
-def _write(listing: Listing, settings: DatasetSettings, target: Path, progress: Progress | None) -> list[Path]:
+def _write(listing: Listing, settings: DatasetSettings, target: Path, progress: ReportProgress | None) -> list[Path]:
     """Decode into the file, unless images are corrupt: these are returned."""
     draft = target.with_name(make_temporary_name(target.name, uuid.uuid4().hex[:8]))
     try:
@@ -98,7 +98,9 @@ def _write(listing: Listing, settings: DatasetSettings, target: Path, progress: 
         draft.unlink(missing_ok=True)
 
 
-def _decode_all(listing: Listing, settings: DatasetSettings, draft: Path, progress: Progress | None) -> list[Path]:
+def _decode_all(
+    listing: Listing, settings: DatasetSettings, draft: Path, progress: ReportProgress | None
+) -> list[Path]:
     """Decode every file into a new array on disk, [N, C, H, W], in the order of the listing; returns the corrupt."""
     total, size = len(listing.files), settings.image_size
     assert size is not None, "inspect() refuses image files without a size"

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Progress
+from tasks.data.source import ReportProgress
 from tasks.errors import UsageError
 
 
-def download(
+def download_dataset(
     title: str,
     settings: DatasetSettings,
     folder: Path | None,
     parts: Sequence[dict[str, Any]],
     files: str,
-    progress: Progress,
+    progress: ReportProgress,
 ) -> None:
     """Download, check and unpack what is not there yet.
 

@@ -67,7 +67,7 @@ def divide_places(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     return order[taken:].sort().values, order[:taken].sort().values
 
 
-def divide(images: Images, share: float, seed: int) -> tuple[Images, Images]:
+def divide_images(images: Images, share: float, seed: int) -> tuple[Images, Images]:
     """Split off a share of the images, chosen by a seed: what stays, what was taken."""
     if round(share * len(images)) == 0:
         return images, Images(images.pixels[:0], images.labels[:0], images.classes)  # nothing is copied
@@ -94,8 +94,8 @@ def make_splits(train: Images, test: Images, settings: DatasetSettings) -> Split
     division: SplitSettings = settings.split
     if settings.train_examples and settings.train_examples < len(train):
         share = 1 - settings.train_examples / len(train)
-        train, _ = divide(train, share, division.seed + 1)
-    train, validation = divide(train, division.validation, division.seed + 2)
+        train, _ = divide_images(train, share, division.seed + 1)
+    train, validation = divide_images(train, division.validation, division.seed + 2)
     return Splits(train, validation, test)
 
 

@@ -59,7 +59,7 @@ def count_images(listing: Listing, settings: DatasetSettings) -> tuple[int, int]
     return count - test, test
 
 
-def divide(listing: Listing, settings: DatasetSettings) -> tuple[Listing, Listing]:
+def divide_listing(listing: Listing, settings: DatasetSettings) -> tuple[Listing, Listing]:
     """The training and the test files: limited by `examples`, then divided by `split.test`, both by `split.seed`."""
     import torch
 

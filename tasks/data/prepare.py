@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, inspect_dataset, load_source
+from tasks.data.source import Inspection, ReportProgress, inspect_dataset, load_source
 from tasks.errors import UsageError
 from tasks.local_paths import parse_local_path
 
 
-def prepare(settings: DatasetSettings, data_dir: Path | None, progress: Progress) -> Inspection:
+def prepare_dataset(settings: DatasetSettings, data_dir: Path | None, progress: ReportProgress) -> Inspection:
     """Download a data set where it is not there yet, and decode what would be slow to decode in a trial.
 
     :param progress: told what is being done, how much is finished, how much there is.

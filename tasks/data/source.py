@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.data.images import Images
     from tasks.data.settings import DatasetSettings
 
-Progress = Callable[[str, int, int], None]
+ReportProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is finished, and how much there is."""
 
 
@@ -46,13 +46,13 @@ class Source(Protocol):
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         """Decode everything at the size of the settings: training and test images."""
 
-    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Download what can be downloaded.
 
         :raises UsageError: it cannot be had from here; the message says what to put where.
         """
 
-    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Decode what is slow to decode into a file that all trials share.
 
         :raises UsageError: images are corrupt, or the file cannot be written.

@@ -82,7 +82,7 @@ class Preview:
 
 def load_preview(store: StageStore, key: str) -> Preview | None:
     """What an attack stage keeps; null where it is missing, as in older versions, or corrupt."""
-    content = store.readable(key, paths.PREVIEW)
+    content = store.read_if_whole(key, paths.PREVIEW)
     try:
         return Preview.from_bytes(content) if content else None
     except CorruptArtifactError:

@@ -42,15 +42,15 @@ class AttackSettings(Settings):
         """The other models that this evaluation needs."""
         return (self.surrogate,) if self.surrogate else ()
 
-    def normalized(self) -> Self:
+    def simplify(self) -> Self:
         """Drop what cannot matter to this attack."""
-        changes: dict[str, Any] = {"method": self.method.normalized()}
+        changes: dict[str, Any] = {"method": self.method.simplify()}
         if not self.method.in_gradient_loop or self.method.eps == 0:
             changes |= {"stop_when_fooled": True, "precision": "fp32"}
         if not self.method.eps or self.method.norm == "l0":
             changes["eps_space"] = "pixel"
         if self.surrogate:
-            changes["surrogate"] = self.surrogate.normalized() if self.method.eps != 0 else None
+            changes["surrogate"] = self.surrogate.simplify() if self.method.eps != 0 else None
             if self.method.in_gradient_loop and self.method.eps:
                 changes["stop_when_fooled"] = False
         return self.model_copy(update=changes)

@@ -13,7 +13,7 @@ from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 
 
-class Normalized(nn.Module):
+class NormalizedModel(nn.Module):
     """A network behind its normalisation: takes pixels of [0, 1], returns logits."""
 
     mean: Tensor
@@ -87,13 +87,13 @@ class Description:
 
         :raises StageError: the normalisation has another number of colours than the images.
         """
-        mean, std = (list(part) if isinstance(part, tuple) else part for part in settings.normalisation())
+        mean, std = (list(part) if isinstance(part, tuple) else part for part in settings.resolve_normalisation())
         for name, values in (("mean", mean), ("std", std)):
             if isinstance(values, list) and len(values) != channels:
                 raise StageError(f"model.{name} has {len(values)} values, but the images have {channels} channels")
         return cls(settings.name, settings.stem, channels, classes, mean, std)
 
-    def pixels_per_unit(self, space: str) -> float:
+    def get_pixels_per_unit(self, space: str) -> float:
         """How much of a pixel is one unit of a budget in the space `pixel` or `normalized`.
 
         :raises StageError: it differs between the colours.
@@ -108,12 +108,12 @@ class Description:
         return asdict(self)
 
 
-def build(description: Description) -> Normalized:
+def build_model(description: Description) -> NormalizedModel:
     """A freshly initialised model; weights are drawn from torch's global generator."""
     return _assemble(description).to(memory_format=torch.channels_last)
 
 
-def build_with_weights(description: Description, state: dict[str, Tensor]) -> Normalized:
+def build_with_weights(description: Description, state: dict[str, Tensor]) -> NormalizedModel:
     """The model with these weights, which must fit exactly; none are drawn first, which is slow for large layers."""
     with torch.device("meta"):
         model = _assemble(description)
@@ -121,9 +121,9 @@ def build_with_weights(description: Description, state: dict[str, Tensor]) -> No
     return model.to(memory_format=torch.channels_last)
 
 
-def _assemble(description: Description) -> Normalized:
+def _assemble(description: Description) -> NormalizedModel:
     builder = ARCHITECTURES.load(description.name).load_builder()
     network = builder(description.channels, description.classes, description.stem)
     for name, shape in description.shapes.items():
         _reshape_layers(network.get_submodule(name), shape)
-    return Normalized(network, description.mean, description.std)
+    return NormalizedModel(network, description.mean, description.std)

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import fx, nn
 
 from tasks.data.settings import DatasetSettings
-from tasks.models.build import Description, Normalized
+from tasks.models.build import Description, NormalizedModel
 from tasks.models.stored import load_stored_model
 from tasks.paths import make_temporary_name
 from tasks.storage.stage_store import StageStore
@@ -88,7 +88,7 @@ print(about["classes"][int(place)], round(float(confidence), 4))
 '''
 
 
-def export(
+def export_model(
     store: StageStore,
     key: str,
     folder: Path,
@@ -134,7 +134,7 @@ def export(
     return folder
 
 
-def generate_source(model: Normalized, description: Description) -> str:
+def generate_source(model: NormalizedModel, description: Description) -> str:
     """Python code of the same model that imports torch alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -75,7 +75,7 @@ class ModelSettings(Settings):
                 raise PydanticCustomError("imagenet", "weights: imagenet needs stem: imagenet")
         return self
 
-    def normalisation(self) -> tuple[PerChannel, PerChannel]:
+    def resolve_normalisation(self) -> tuple[PerChannel, PerChannel]:
         """Mean and standard deviation; one number where all colours have the same."""
         from_imagenet = self.weights is not None and self.weights.source == "imagenet"
         mean, std = (IMAGENET_MEAN, IMAGENET_STD) if from_imagenet else (DEFAULT, DEFAULT)
@@ -83,9 +83,9 @@ class ModelSettings(Settings):
             std if self.std is None else self.std
         )
 
-    def normalized(self) -> Self:
+    def simplify(self) -> Self:
         """With the normalisation written out, and without a stem where the architecture has but one."""
-        mean, std = self.normalisation()
+        mean, std = self.resolve_normalisation()
         has_one_stem = ARCHITECTURES.load(self.name).has_one_stem
         stem = ModelSettings.model_fields["stem"].default if has_one_stem else self.stem
         return self.model_copy(update={"mean": mean, "std": std, "stem": stem})

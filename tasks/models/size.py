@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tasks.models.build import Normalized
+from tasks.models.build import NormalizedModel
 
 
-def measure_model(model: Normalized, shape: tuple[int, ...]) -> dict[str, int]:
+def measure_model(model: NormalizedModel, shape: tuple[int, ...]) -> dict[str, int]:
     """Parameters, those that are not zero, and multiply-accumulates of one image [C, H, W]."""
     weights = list(model.parameters())
     model.eval()

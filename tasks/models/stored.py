@@ -9,7 +9,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 
 from tasks.errors import CorruptArtifactError, UsageError
-from tasks.models.build import Description, Normalized, build_with_weights
+from tasks.models.build import Description, NormalizedModel, build_with_weights
 from tasks.paths import MODEL, STAGE_RECORD
 from tasks.storage.stage_store import StageStore
 
@@ -20,7 +20,7 @@ class StoredModel:
 
     record: dict[str, Any]
     description: Description
-    model: Normalized
+    model: NormalizedModel
     content: bytes
     """Its weights, as safetensors."""
 
@@ -31,7 +31,7 @@ def load_stored_model(store: StageStore, key: str) -> StoredModel:
     :raises FileNotFoundError: the stage is not in the store.
     :raises CorruptArtifactError: its files have changed, hold no weights, or do not fit each other; which is named.
     """
-    record, content = store.model_bytes(key)
+    record, content = store.read_model(key)
     try:
         weights = safetensors.torch.load(content)
     except (SafetensorError, ValueError, KeyError) as error:

@@ -21,7 +21,7 @@ PREFIXES = ("module.", "network.", "model.")
 """What wrappers put before the names of all weights."""
 
 
-def load_initial(network: nn.Module, settings: ModelSettings) -> None:
+def load_initial_weights(network: nn.Module, settings: ModelSettings) -> None:
     """Give a network its first weights; its last layer keeps random ones where the number of classes differs.
 
     :raises StageError: the weights cannot be had, or are not of this architecture; the message says what differs.
@@ -85,7 +85,7 @@ def _strip_prefixes(content: Any, file: Path) -> dict[str, Tensor]:
 
 def _fit(network: nn.Module, found: dict[str, Tensor], where: str, settings: ModelSettings) -> None:
     wanted = network.state_dict()
-    head = head_name(network)
+    head = find_head(network)
     for name in (f"{head}.weight", f"{head}.bias"):
         if name in found and found[name].shape[1:] == wanted[name].shape[1:] and len(found[name]) != len(wanted[name]):
             found = {**found, name: wanted[name]}
@@ -103,7 +103,7 @@ def _fit(network: nn.Module, found: dict[str, Tensor], where: str, settings: Mod
     network.load_state_dict(found, strict=True)
 
 
-def head_name(network: nn.Module) -> str:
+def find_head(network: nn.Module) -> str:
     """The last linear layer, which gives the logits."""
     names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     return names[-1]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from tasks.errors import StageError
-from tasks.models.build import Normalized
+from tasks.models.build import NormalizedModel
 from tasks.pruning.registry import IMPORTANCES
 from tasks.pruning.settings import PruneSettings
 
@@ -21,7 +21,7 @@ Pruned = dict[str, list[int]]
 """Convolution -> positions of its pruned filters, ascending."""
 
 
-def choose_filters(model: Normalized, settings: PruneSettings, draw: torch.Generator) -> Pruned:
+def choose_filters(model: NormalizedModel, settings: PruneSettings, draw: torch.Generator) -> Pruned:
     """The filters to prune: the exact share of every convolution in scope, smallest importance first.
 
     :raises StageError: no convolution is in scope; the message lists the scopes there are.
@@ -71,7 +71,7 @@ class Mask:
     """A parameter, and the positions along its first axis."""
 
     @classmethod
-    def of(cls, model: Normalized, pruned: Pruned) -> Mask:
+    def of(cls, model: NormalizedModel, pruned: Pruned) -> Mask:
         """The filters and biases of the convolutions, and weight and bias of the batch norm behind each."""
         if not pruned:
             return cls(())

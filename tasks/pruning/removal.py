@@ -11,7 +11,7 @@ import torch_pruning as tp
 from torch import Tensor, nn
 
 from tasks.errors import StageError
-from tasks.models.build import Normalized, Shapes, list_weight_shapes
+from tasks.models.build import NormalizedModel, Shapes, list_weight_shapes
 from tasks.pruning.filters import Pruned, find_convolutions, score_filters
 from tasks.pruning.settings import PruneSettings
 
@@ -20,7 +20,7 @@ Groups = list[list[str]]
 
 
 def remove_filters(
-    model: Normalized, settings: PruneSettings, draw: torch.Generator, shape: tuple[int, ...]
+    model: NormalizedModel, settings: PruneSettings, draw: torch.Generator, shape: tuple[int, ...]
 ) -> tuple[Shapes, Pruned]:
     """Remove the exact share of every group of channels in scope, the least important first; the model is changed.
 

@@ -24,6 +24,6 @@ class PruneSettings(Settings):
     go, with everything that belongs to them, so that the network gets faster; channels that a residual connection
     joins go together."""
 
-    def normalized(self) -> Self | None:
+    def simplify(self) -> Self | None:
         """Null where nothing would be pruned."""
         return self if self.ratio else None

@@ -18,7 +18,7 @@ from tasks.errors import StageError
 from tasks.evaluation.evaluate import Evaluation, evaluate
 from tasks.evaluation.gradient_check import check_gradients
 from tasks.evaluation.settings import AttackSettings
-from tasks.models.build import Normalized
+from tasks.models.build import NormalizedModel
 from tasks.models.size import measure_model
 from tasks.paths import EXAMPLES, PREVIEW
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
@@ -34,13 +34,13 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     :raises StageError: the model's weights are NaN, or the audit of the evaluator found a violation.
     """
     first = stages[0]
-    description, model = context.upstream_model(first)
+    description, model = context.load_upstream_model(first)
     check_weights(model)
-    images = context.data(first).test
+    images = context.load_data(first).test
     cells = [cast(AttackSettings, stage.settings) for stage in stages]
-    surrogate = context.upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
+    surrogate = context.load_upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
     spaces = {cell.eps_space for cell in cells}
-    unit = description.pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
+    unit = description.get_pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
     found = evaluate(model, images, cells, first.seed, unit, surrogate)
     cost = measure_model(model, tuple(images.pixels.shape[1:]))
     cost |= {"classes": description.classes, **check_gradients(freeze_copy(model), images)}
@@ -55,7 +55,7 @@ def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:
     (draft / PREVIEW).write_bytes(result.preview.to_bytes())
 
 
-def check_weights(model: Normalized) -> None:
+def check_weights(model: NormalizedModel) -> None:
     """:raises StageError: a weight is NaN or infinite; the message names the tensor."""
     for name, value in model.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():

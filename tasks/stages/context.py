@@ -19,9 +19,9 @@ import torch
 from tasks import __version__
 from tasks.data.images import Images, Splits
 from tasks.data.loading import load_splits
-from tasks.models.build import Description, Normalized, build
+from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.stored import load_stored_model
-from tasks.models.weights import load_initial
+from tasks.models.weights import load_initial_weights
 from tasks.paths import MODEL
 from tasks.seeds import derive_seed
 from tasks.storage.stage_store import StageStore
@@ -41,23 +41,23 @@ class Context:
     on_epoch: Callable[[Stage, int], None] | None = None
     """Told after each epoch how many are finished."""
 
-    def torch_device(self) -> torch.device:
+    def get_device(self) -> torch.device:
         """The device that stages run on."""
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
 
-    def data(self, stage: Stage) -> Splits:
+    def load_data(self, stage: Stage) -> Splits:
         """The splits of the stage's data set, on its device."""
-        return _load_on_device(stage.dataset, self.data_dir, self.torch_device())
+        return _load_on_device(stage.dataset, self.data_dir, self.get_device())
 
-    def upstream_model(self, stage: Stage, role: str = "model") -> tuple[Description, Normalized]:
+    def load_upstream_model(self, stage: Stage, role: str = "model") -> tuple[Description, NormalizedModel]:
         """The model that the stage builds on, checked against its record.
 
         :raises CorruptArtifactError: its bytes have changed, or are no model.
         """
         found = load_stored_model(self.store, stage.upstream[role])
-        return found.description, found.model.to(self.torch_device())
+        return found.description, found.model.to(self.get_device())
 
 
 @functools.lru_cache(maxsize=1)
@@ -66,7 +66,7 @@ def _load_on_device(settings: Any, data_dir: Path | None, device: torch.device) 
     return Splits(*(part.to(device) for part in (found.train, found.validation, found.test)))
 
 
-def save_model(draft: Path, model: Normalized, description: Description) -> None:
+def save_model(draft: Path, model: NormalizedModel, description: Description) -> None:
     """Write the weights as safetensors, with the description in the header: enough to build the model again."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     header = {"description": json.dumps(description.to_json(), sort_keys=True)}
@@ -95,18 +95,18 @@ def count_channels(images: Images) -> int:
     return int(images.pixels.shape[1])
 
 
-Outcome = dict[str, Any]
+StageOutcome = dict[str, Any]
 """What `stage.json` gains: the model's description and metrics."""
 
 
-def load_initial_model(stage: Stage, context: Context) -> tuple[Description, Normalized]:
+def load_initial_model(stage: Stage, context: Context) -> tuple[Description, NormalizedModel]:
     """The model that a stage starts from: its upstream's, or initial weights drawn from the trial's seed."""
     if "model" in stage.upstream:
-        return context.upstream_model(stage)
-    images = context.data(stage).test
+        return context.load_upstream_model(stage)
+    images = context.load_data(stage).test
     description = Description.of(stage.model, count_channels(images), len(images.classes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(stage.seed, "weights"))
-        model = build(description)
-        load_initial(model.network, stage.model)
-    return description, model.to(context.torch_device())
+        model = build_model(description)
+        load_initial_weights(model.network, stage.model)
+    return description, model.to(context.get_device())

@@ -11,16 +11,16 @@ from tasks.pruning.filters import Mask, choose_filters, merge_pruned
 from tasks.pruning.removal import remove_filters
 from tasks.pruning.settings import PruneSettings
 from tasks.seeds import make_generator
-from tasks.stages.context import Context, Outcome, load_initial_model, save_model
+from tasks.stages.context import Context, StageOutcome, load_initial_model, save_model
 from tasks.trial.chain import Stage
 
 
-def run_prune(stage: Stage, context: Context, draft: Path) -> Outcome:
+def run_prune(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     """Set the least important filters to zero for good, or remove them."""
     settings = cast(PruneSettings, stage.settings)
     description, model = load_initial_model(stage, context)
     draw = make_generator(stage.seed, "prune")
-    image = tuple(context.data(stage).test.pixels.shape[1:])
+    image = tuple(context.load_data(stage).test.pixels.shape[1:])
     before = measure_model(model, image)
     if settings.mode == "remove":
         shapes, chosen = remove_filters(model, settings, draw, image)

@@ -58,7 +58,7 @@ def _publish(
     outcome: Record,
     write: Callable[[Path], Record | None],
 ) -> Record:
-    draft = context.store.draft()
+    draft = context.store.make_draft()
     try:
         outcome = {**outcome, **(write(draft) or {})}
         return context.store.publish(stage.key, draft, _record(stage, context, clock, outcome))
@@ -72,7 +72,7 @@ def _record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> R
         **stage.identity,
         "model_settings": stage.model.document(),
         "sweep_id": context.sweep_id,
-        "device": str(context.torch_device()),
+        "device": str(context.get_device()),
         "threads": context.threads,
         "versions": collect_versions(),
         "seconds": max(clock.seconds(), trained_before),
@@ -87,6 +87,8 @@ def _record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> R
 def run_chain(chain: Sequence[Stage], context: Context) -> dict[str, Record]:
     """The records of a whole chain by key, computing what is not in the store."""
     return {
-        stage.key: context.store.record(stage.key) if context.store.has(stage.key) else run_stages([stage], context)[0]
+        stage.key: context.store.read_record(stage.key)
+        if context.store.has(stage.key)
+        else run_stages([stage], context)[0]
         for stage in chain
     }

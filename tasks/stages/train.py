@@ -11,12 +11,12 @@ import torch
 
 from tasks.data.images import Images, Splits
 from tasks.errors import StageError
-from tasks.models.build import Normalized
+from tasks.models.build import NormalizedModel
 from tasks.paths import HISTORY
 from tasks.pruning.filters import Mask
 from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.seeds import derive_seed, make_generator
-from tasks.stages.context import Context, Outcome, load_initial_model, save_model, save_table
+from tasks.stages.context import Context, StageOutcome, load_initial_model, save_model, save_table
 from tasks.training.checkpoint import TrainingProgress
 from tasks.training.guards import summarize_training
 from tasks.training.loop import fit
@@ -26,7 +26,7 @@ from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
 
 
-def run_train(stage: Stage, context: Context, draft: Path) -> Outcome:
+def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     """Train, fine-tune or adversarially fine-tune; continue from the last epoch where a checkpoint stands."""
     settings = cast(TrainSettings, stage.settings)
     description, model = load_initial_model(stage, context)
@@ -38,7 +38,7 @@ def run_train(stage: Stage, context: Context, draft: Path) -> Outcome:
     resumed = _resume(progress, stage, context)
 
     def after_epoch() -> None:
-        progress.save(context.store.storage, context.store.checkpoint(stage.key))
+        progress.save(context.store.storage, context.store.name_checkpoint(stage.key))
         if context.on_epoch:
             context.on_epoch(stage, progress.epoch)
 
@@ -57,17 +57,17 @@ def run_train(stage: Stage, context: Context, draft: Path) -> Outcome:
     }
 
 
-def _build_objective(stage: Stage, context: Context, model: Normalized) -> tuple[Splits, Objective]:
+def _build_objective(stage: Stage, context: Context, model: NormalizedModel) -> tuple[Splits, Objective]:
     """The images of a stage that trains, and what it minimises on them; `model` is what it starts from."""
-    settings, data = cast(TrainSettings, stage.settings), context.data(stage)
-    problem = settings.validation_problem(stage.dataset.split.validation)
+    settings, data = cast(TrainSettings, stage.settings), context.load_data(stage)
+    problem = settings.find_validation_problem(stage.dataset.split.validation)
     if problem:
         raise StageError(f"{stage.kind}.{problem}")
     objective = settings.chosen_objective
     if objective.image_limit:
         data = replace(data, train=_choose_images(data.train, objective.image_limit, stage))
     roles = [f"surrogate_{number}" for number in range(len(settings.surrogates))]
-    surrogates = [context.upstream_model(stage, role)[1] for role in roles]
+    surrogates = [context.load_upstream_model(stage, role)[1] for role in roles]
     return data, build_objective(objective, ObjectiveContext(model, data.train, surrogates, stage.seed))
 
 
@@ -84,7 +84,7 @@ def _choose_images(images: Images, count: int, stage: Stage) -> Images:
 
 def _resume(progress: TrainingProgress, stage: Stage, context: Context) -> int:
     """Restore the checkpoint, if one stands and is whole; how many epochs it saves."""
-    storage, name = context.store.storage, context.store.checkpoint(stage.key)
+    storage, name = context.store.storage, context.store.name_checkpoint(stage.key)
     try:
         progress.restore(storage.read(name))
     except FileNotFoundError:

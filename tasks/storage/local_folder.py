@@ -62,7 +62,7 @@ class LocalFolder:
             self._check_present()
         return found
 
-    def size(self, name: str) -> int | None:
+    def get_size(self, name: str) -> int | None:
         """The bytes of a file; null where there is none."""
         path = self._folder / name
         if path.is_file():
@@ -70,7 +70,7 @@ class LocalFolder:
         self._check_present()
         return None
 
-    def names(self, folder: str) -> list[str]:
+    def list_names(self, folder: str) -> list[str]:
         """What is in a folder, half-written files too; none where there is no folder."""
         try:
             return os.listdir(self._folder / folder)  # noqa: PTH208 (names alone, of many thousands)
@@ -78,7 +78,7 @@ class LocalFolder:
             self._check_present()
             return []
 
-    def sizes(self, name: str) -> dict[str, int]:
+    def list_sizes(self, name: str) -> dict[str, int]:
         """The bytes of each file below a folder by its name inside; of a file, its own under an empty name."""
         path = self._folder / name
         if path.is_symlink() or not path.is_dir():

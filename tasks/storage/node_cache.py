@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from tasks.environment import read_number
-from tasks.fingerprints import cache_folder
+from tasks.fingerprints import get_cache_folder
 from tasks.paths import make_temporary_name
 
 LIMIT = "ADVSWEEP_CACHE_GB"
@@ -40,7 +40,9 @@ class NodeCache:
 
         :raises UsageError: its limit is no number of gigabytes, or more than a petabyte.
         """
-        return cls(cache_folder() / "models", int(read_number(LIMIT, DEFAULT_LIMIT, "gigabytes", largest=1e6) * 1e9))
+        return cls(
+            get_cache_folder() / "models", int(read_number(LIMIT, DEFAULT_LIMIT, "gigabytes", largest=1e6) * 1e9)
+        )
 
     def fetch(self, checksum: str, get: Callable[[], bytes]) -> bytes:
         """The content of this checksum: from here, or from `get`, which is called by one process at a time.

@@ -49,7 +49,7 @@ class ObjectStore:
         """
         with self._lock:
             before = self._appended.get(name)
-            size = self.size(name) or 0
+            size = self.get_size(name) or 0
             if before is None or size != len(before):
                 before = self.read(name) if size else b""
             content = before + line.encode() + b"\n"
@@ -63,7 +63,7 @@ class ObjectStore:
         """Whether an object has this name, or a name below it."""
         return bool(self._info(name).type != fs.FileType.NotFound or (self._flat and self._list(name, recursive=True)))
 
-    def size(self, name: str) -> int | None:
+    def get_size(self, name: str) -> int | None:
         """The bytes of an object; null where there is none."""
         info = self._info(name)
         return int(info.size) if info.type == fs.FileType.File else None
@@ -72,10 +72,10 @@ class ObjectStore:
         selector = fs.FileSelector(self._path(folder), recursive=recursive, allow_not_found=True)
         return list(self.filesystem.get_file_info(selector))
 
-    def names(self, folder: str) -> list[str]:
+    def list_names(self, folder: str) -> list[str]:
         """What is in a folder; none where nothing is."""
         if self._flat:
-            found = list({name.partition("/")[0]: None for name in self.sizes(folder)})
+            found = list({name.partition("/")[0]: None for name in self.list_sizes(folder)})
         else:
             found = [info.base_name for info in self._list(folder)]
         if not found:
@@ -92,7 +92,7 @@ class ObjectStore:
         if not there:
             raise OSError(f"NO_SUCH_BUCKET: {bucket}")
 
-    def sizes(self, name: str) -> dict[str, int]:
+    def list_sizes(self, name: str) -> dict[str, int]:
         """The bytes of each object below a folder by its name inside; of an object, its own under an empty name."""
         info = self._info(name)
         if info.type == fs.FileType.File:
@@ -111,7 +111,7 @@ class ObjectStore:
 
     def move(self, folder: str, aside: str) -> None:
         """Give what is below a folder another name."""
-        names = sorted(self.sizes(folder))
+        names = sorted(self.list_sizes(folder))
         if not names:
             raise FileNotFoundError(f"{folder} is not there")
         for name in names:
@@ -125,7 +125,7 @@ class ObjectStore:
             if info.type == fs.FileType.File:
                 self.filesystem.delete_file(self._path(name))
             elif self._flat:
-                for part in sorted(self.sizes(name)):
+                for part in sorted(self.list_sizes(name)):
                     self.filesystem.delete_file(self._path(f"{name}/{part}"))
             elif info.type == fs.FileType.Directory:
                 self.filesystem.delete_dir(self._path(name))

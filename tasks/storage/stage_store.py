@@ -30,15 +30,15 @@ class StageStore:
     replace: bool = False
     """Whether publishing replaces an artifact of the same key; otherwise the first one stays."""
 
-    def keys(self) -> list[str]:
+    def list_keys(self) -> list[str]:
         """Every finished stage, whole or not."""
-        return self.storage.names(STAGES)
+        return self.storage.list_names(STAGES)
 
     def has(self, key: str) -> bool:
         """Whether a stage has been published under this key."""
         return self.storage.exists(f"{STAGES}/{key}/{STAGE_RECORD}")
 
-    def record(self, key: str) -> dict[str, Any]:
+    def read_record(self, key: str) -> dict[str, Any]:
         """What `stage.json` says.
 
         :raises FileNotFoundError: the stage is not in the store.
@@ -56,7 +56,7 @@ class StageStore:
             raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} names files that are not beside it")
         return record
 
-    def verified(self, key: str) -> dict[str, Any] | None:
+    def verify(self, key: str) -> dict[str, Any] | None:
         """The record of a stage whose every file has the recorded checksum; null where there is none.
 
         On an object store, which does not cut files short, their sizes are compared: contents are checked when read.
@@ -64,20 +64,20 @@ class StageStore:
         :raises CorruptArtifactError: a file is missing, cut short or changed.
         """
         try:
-            record = self.record(key)
+            record = self.read_record(key)
         except FileNotFoundError:
             if self.storage.exists(f"{STAGES}/{key}"):
                 raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} is missing") from None
             return None
-        sizes = self.storage.sizes(f"{STAGES}/{key}") if self.storage.local is None else None
+        sizes = self.storage.list_sizes(f"{STAGES}/{key}") if self.storage.local is None else None
         for name, expected in record["files"].items():
             if sizes is None:
-                self.read(record, name)
+                self.read_file(record, name)
             else:
                 _check_size(key, name, sizes.get(name), expected["bytes"])
         return record
 
-    def read(self, record: dict[str, Any], name: str) -> bytes:
+    def read_file(self, record: dict[str, Any], name: str) -> bytes:
         """A file of a stage, checked against its record.
 
         :raises CorruptArtifactError: it is missing, cut short or changed.
@@ -92,17 +92,17 @@ class StageStore:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} has changed since it was written")
         return content
 
-    def readable(self, key: str, name: str) -> bytes | None:
+    def read_if_whole(self, key: str, name: str) -> bytes | None:
         """A file of a stage; null where the stage or the file is missing or corrupt."""
         try:
-            record = self.record(key)
-            return self.read(record, name) if name in record["files"] else None
+            record = self.read_record(key)
+            return self.read_file(record, name) if name in record["files"] else None
         except (FileNotFoundError, CorruptArtifactError):
             return None
 
-    def draft(self) -> Path:
+    def make_draft(self) -> Path:
         """A new folder on this machine for the files of a stage, seen by nobody until it is published."""
-        return self.storage.scratch()
+        return self.storage.make_scratch_folder()
 
     def publish(self, key: str, draft: Path, record: dict[str, Any]) -> dict[str, Any]:
         """Show a finished stage. Where another process was first, its artifact stays and its record is returned."""
@@ -113,8 +113,8 @@ class StageStore:
         if self.storage.local is None and MODEL in files:
             NodeCache.of_this_node().keep(files[MODEL]["sha256"], (draft / MODEL).read_bytes())
         published = self.storage.publish(draft, f"{STAGES}/{key}", last=STAGE_RECORD, replace=self.replace)
-        self.storage.remove(self.checkpoint(key))
-        return record if published else self.record(key)
+        self.storage.remove(self.name_checkpoint(key))
+        return record if published else self.read_record(key)
 
     def set_aside(self, key: str) -> str:
         """Move a corrupt stage out of the way; returns where it is now."""
@@ -123,11 +123,11 @@ class StageStore:
         except FileNotFoundError:
             return "another process did"
 
-    def checkpoint(self, key: str) -> str:
+    def name_checkpoint(self, key: str) -> str:
         """The name of the checkpoint of a stage in progress."""
         return f"{CHECKPOINTS}/{key}.safetensors"
 
-    def model_bytes(self, key: str) -> tuple[dict[str, Any], bytes]:
+    def read_model(self, key: str) -> tuple[dict[str, Any], bytes]:
         """The record of a model stage and its checked weights, as safetensors.
 
         :raises FileNotFoundError: the stage is not in the store.
@@ -135,23 +135,23 @@ class StageStore:
             is then set aside.
         """
         try:
-            return self._model_bytes(key)
+            return self._read_model(key)
         except CorruptArtifactError:
             if self.storage.local is not None:
                 raise
         time.sleep(SETTLE)
         try:
-            return self._model_bytes(key)
+            return self._read_model(key)
         except CorruptArtifactError as error:
             aside = self.set_aside(key)
             raise CorruptArtifactError(f"{error}; set aside as {aside}, the next launch computes it again") from error
 
-    def _model_bytes(self, key: str) -> tuple[dict[str, Any], bytes]:
-        record = self.record(key)
+    def _read_model(self, key: str) -> tuple[dict[str, Any], bytes]:
+        record = self.read_record(key)
         if self.storage.local is not None:
-            return record, self.read(record, MODEL)
+            return record, self.read_file(record, MODEL)
         checksum = record["files"][MODEL]["sha256"]
-        return record, NodeCache.of_this_node().fetch(checksum, lambda: self.read(record, MODEL))
+        return record, NodeCache.of_this_node().fetch(checksum, lambda: self.read_file(record, MODEL))
 
 
 def _check_size(key: str, name: str, found: int | None, expected: int) -> None:

@@ -51,7 +51,7 @@ class Storage:
         """The full path of a name, for Arrow's readers."""
         return f"{self.files.root}/{_check_inside(name)}"
 
-    def place(self, name: str) -> str:
+    def describe_place(self, name: str) -> str:
         """Where something is, for people: a path, or a URI without its options."""
         return self.path(name) if self.local else f"{redact_uri(self.uri).rstrip('/')}/{_check_inside(name)}"
 
@@ -75,21 +75,21 @@ class Storage:
         """Whether a file or folder has this name."""
         return bool(self._do(self.files.exists, _check_inside(name)))
 
-    def size(self, name: str) -> int | None:
+    def get_size(self, name: str) -> int | None:
         """The bytes of a file; null where there is none."""
-        found: int | None = self._do(self.files.size, _check_inside(name))
+        found: int | None = self._do(self.files.get_size, _check_inside(name))
         return found
 
-    def sizes(self, name: str) -> dict[str, int]:
+    def list_sizes(self, name: str) -> dict[str, int]:
         """The bytes of each file below a folder by its name inside; of a file, its own under an empty name."""
-        found: dict[str, int] = self._do(self.files.sizes, _check_inside(name))
+        found: dict[str, int] = self._do(self.files.list_sizes, _check_inside(name))
         return found
 
-    def names(self, folder: str) -> list[str]:
+    def list_names(self, folder: str) -> list[str]:
         """The names in a folder, sorted, without what is still being written; none where there is no folder."""
-        return sorted(name for name in self._do(self.files.names, _check_inside(folder)) if not is_temporary(name))
+        return sorted(name for name in self._do(self.files.list_names, _check_inside(folder)) if not is_temporary(name))
 
-    def scratch(self) -> Path:
+    def make_scratch_folder(self) -> Path:
         """A new folder on this machine, in which files are written before `publish` shows them."""
         return Path(tempfile.mkdtemp(prefix="advsweep-"))
 
@@ -169,7 +169,7 @@ def check_writable(storage: Storage) -> None:
         raise UsageError(f"--storage {redact_uri(storage.uri)}: cannot be written: {find_reason(cause)}") from error
 
 
-def establish(storage: Storage) -> None:
+def establish_storage(storage: Storage) -> None:
     """Make a storage that can be written, so that its absence is noticed later.
 
     :raises UsageError: it cannot be written.

@@ -66,7 +66,7 @@ def _run_epoch(
     rate = 0.0
     for number, index in enumerate(batches):
         step = progress.epoch * len(batches) + number
-        rate = settings.optimizer.lr * settings.schedule.factor(step, len(batches), settings.epochs)
+        rate = settings.optimizer.lr * settings.schedule.compute_factor(step, len(batches), settings.epochs)
         for group in progress.optimizer.param_groups:
             group["lr"] = rate
         pixels = convert_to_float(augment_images(images.pixels[index], augment, progress.draw))

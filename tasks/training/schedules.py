@@ -17,7 +17,7 @@ class ScheduleSettings(Settings):
 
     name: str = keyed()
 
-    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+    def compute_factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         """The factor of the rate at a step, counted from 0 over all epochs."""
         raise NotImplementedError
 
@@ -27,7 +27,7 @@ class ConstantSettings(ScheduleSettings):
 
     name: Literal["constant"] = keyed("constant")
 
-    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:  # noqa: ARG002
+    def compute_factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:  # noqa: ARG002
         return 1.0
 
 
@@ -37,7 +37,7 @@ class CosineSettings(ScheduleSettings):
     name: Literal["cosine"] = keyed("cosine")
     warmup: Number = keyed(0.0, ge=0, lt=1)
 
-    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+    def compute_factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         total = steps_per_epoch * epochs
         share = step / max(1, total)
         if share < self.warmup:
@@ -53,7 +53,7 @@ class MultistepSettings(ScheduleSettings):
     """Epochs, counted from 0."""
     gamma: Number = keyed(0.1, gt=0)
 
-    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:  # noqa: ARG002
+    def compute_factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:  # noqa: ARG002
         epoch = step // steps_per_epoch
         passed: int = sum(epoch >= milestone for milestone in self.milestones)
         return float(self.gamma**passed)
@@ -70,7 +70,7 @@ class OneCycleSettings(ScheduleSettings):
     end: Number = keyed(0.0, ge=0, le=1)
     """Factors before the first and after the last step."""
 
-    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+    def compute_factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         share = _find_middle(step, steps_per_epoch * epochs)
         if share < self.peak:
             return self.start + (1 - self.start) * share / self.peak
@@ -89,7 +89,7 @@ class SlowStartFastDecaySettings(ScheduleSettings):
     peak: Number = keyed(0.6, gt=0, lt=1)
     end: Number = keyed(0.01, gt=0, le=1)
 
-    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+    def compute_factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         share = _find_middle(step, steps_per_epoch * epochs)
         if share < self.peak:
             return self.start + (1 - self.start) * (share / self.peak) ** 2

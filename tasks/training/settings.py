@@ -59,9 +59,9 @@ class TrainSettings(BasicSettings):
         """What is minimised where there are no examples against static models, or on batches that hold such."""
         return STANDARD
 
-    def normalized(self) -> Self | None:
+    def simplify(self) -> Self | None:
         """Null where nothing would be trained; an objective stands where it has always been written, if it has been."""
-        return self.model_copy(update=self._write(self.chosen_objective.normalized())) if self.epochs else None
+        return self.model_copy(update=self._write(self.chosen_objective.simplify())) if self.epochs else None
 
     def _write(self, objective: ObjectiveSettings) -> dict[str, Any]:
         """The fields that say an objective."""
@@ -84,7 +84,7 @@ class TrainSettings(BasicSettings):
         """The other models that this training needs, as `SurrogateSettings`."""
         return self.chosen_objective.required_models
 
-    def validation_problem(self, share: float) -> str | None:
+    def find_validation_problem(self, share: float) -> str | None:
         """What stands against these settings where so much of the training split is held out for validation."""
         if self.keep == "best_robust_accuracy" and self.validation_attack is None:
             return "keep: best_robust_accuracy needs validation_attack"

@@ -32,13 +32,13 @@ class SurrogateSettings(Settings):
     finetune: BasicSettings | None = added(None)
     adversarial_finetune: HardeningSettings | None = added(None)
 
-    def normalized(self) -> Self:
+    def simplify(self) -> Self:
         """Without stages that would do nothing."""
         tuned = self.adversarial_finetune
         changes: dict[str, Any] = {
-            "model": self.model.normalized(),
+            "model": self.model.simplify(),
             "train": self.train if self.train and self.train.epochs else None,
-            "prune": self.prune.normalized() if self.prune else None,
+            "prune": self.prune.simplify() if self.prune else None,
             "finetune": self.finetune if self.finetune and self.finetune.epochs else None,
             "adversarial_finetune": tuned.without_empty_attack() if tuned and tuned.epochs else None,
         }

@@ -17,7 +17,7 @@ from tasks.settings import Settings
 from tasks.training.basic import SgdSettings
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.surrogate import SurrogateSettings
-from tasks.trial.trial import Trial, normalize_section
+from tasks.trial.trial import Trial, simplify_section
 
 VERSIONS: dict[Kind, int] = {"train": 1, "prune": 1, "finetune": 1, "adversarial_finetune": 1, "attack": 1}
 """Raised when the same settings would give another outcome than before, so that nothing stale is reused."""
@@ -167,7 +167,7 @@ def _build_surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, 
     for kind in MODEL_KINDS:
         section = getattr(asked, kind)
         if section is not None and kind in TRAINING_SETTINGS:
-            section = normalize_section(TRAINING_SETTINGS[kind].model_validate(section.document()))
+            section = simplify_section(TRAINING_SETTINGS[kind].model_validate(section.document()))
         if section is not None:
             sections.append((kind, section))
     seed = origin.seed if asked.seed is None else asked.seed

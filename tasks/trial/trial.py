@@ -34,7 +34,7 @@ class Trial(Settings):
     def _validation_part_where_it_is_needed(self) -> Self:
         for kind in TRAINING_KINDS:
             section: TrainSettings | None = getattr(self, kind)
-            problem = section.validation_problem(self.dataset.split.validation) if section else None
+            problem = section.find_validation_problem(self.dataset.split.validation) if section else None
             if problem:
                 raise PydanticCustomError("validation", "{text}", {"text": f"{kind}.{problem}"})
         return self
@@ -61,11 +61,11 @@ class Trial(Settings):
 _NAMES = tuple(Trial.model_fields)
 
 
-def normalize_section(section: Any) -> Any:
+def simplify_section(section: Any) -> Any:
     """A section without the settings that cannot matter; null where the stage would do nothing."""
-    return section.normalized() if hasattr(section, "normalized") else section
+    return section.simplify() if hasattr(section, "simplify") else section
 
 
-def normalize_trial(trial: Trial) -> Trial:
+def simplify_trial(trial: Trial) -> Trial:
     """The trial with every section in its canonical form."""
-    return Trial.model_construct(**{name: normalize_section(getattr(trial, name)) for name in Trial.model_fields})
+    return Trial.model_construct(**{name: simplify_section(getattr(trial, name)) for name in Trial.model_fields})

@@ -83,7 +83,7 @@ def test_the_objective_is_what_training_minimises(sweep: SweepStore) -> None:
     """Smooth labels cannot be fitted beyond their own entropy."""
     losses = {}
     for row in sweep.rows():
-        record = StageStore(sweep.storage).record(row["train_key"])
+        record = StageStore(sweep.storage).read_record(row["train_key"])
         losses[json.dumps(json.loads(row["config"])["train"].get("objective"))[:55]] = record["metrics"]["train_loss"]
     standard, light, strong = (
         next(loss for name, loss in losses.items() if part in name) for part in ("null", '"smoothing": 0.1', "0.3")
@@ -95,7 +95,7 @@ def test_the_objective_is_what_training_minimises(sweep: SweepStore) -> None:
 def test_the_importance_says_which_filters_go(sweep: SweepStore) -> None:
     store = StageStore(sweep.storage)
     for row in sweep.rows():
-        assert store.record(row["prune_key"])["model"]["pruned"] == {"0": [7, 8, 9]}
+        assert store.read_record(row["prune_key"])["model"]["pruned"] == {"0": [7, 8, 9]}
 
 
 def test_rows_results_and_reports_tell_the_objectives_apart(sweep: SweepStore) -> None:

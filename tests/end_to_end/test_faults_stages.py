@@ -28,7 +28,7 @@ from orchestrator.run.driver import run_sweep
 from orchestrator.run.worker import StageWorker
 from orchestrator.status.facts import collect_facts
 from orchestrator.store.sweep_store import SweepStore
-from tasks.storage.storage import establish, open_storage
+from tasks.storage.storage import establish_storage, open_storage
 from tasks.trial.chain import Stage
 from tests.support.harness import ended, executions, results_only, rows
 
@@ -79,7 +79,7 @@ class FaultyWorker(SleepingWorker):
 def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str]:
     """Run a plan on a private Ray; the exit code, and what was shown."""
     storage = open_storage(folder)
-    establish(storage)
+    establish_storage(storage)
     store = SweepStore(storage, plan.sweep_id)
     storage.write(store.path("plan.json"), plan_text(plan))
     timeouts = {"prune": LIMIT, "adversarial_finetune": LIMIT}

@@ -117,15 +117,15 @@ class TestSweep:
         store = StageStore(swept.storage)
         (trained,) = [
             record
-            for key in sorted(StageStore(swept.storage).keys())
-            if (record := store.record(key))["kind"] == "train"
+            for key in sorted(StageStore(swept.storage).list_keys())
+            if (record := store.read_record(key))["kind"] == "train"
         ]
         assert swept.epochs_before - 1 <= trained["resumed_from"] <= swept.epochs_before
-        assert swept.storage.names("checkpoints") == []
+        assert swept.storage.list_names("checkpoints") == []
 
     def test_every_stage_was_published_once_and_its_record_last(self, swept: Swept) -> None:
         records = swept.server.puts(r"/stages/\w+/stage\.json")
-        assert len(records) == len(set(records)) == len(StageStore(swept.storage).keys()) == 6
+        assert len(records) == len(set(records)) == len(StageStore(swept.storage).list_keys()) == 6
         order = swept.server.puts(r"/stages/\w+/\w")
         for record in records:
             of_stage = [path for path in order if path.startswith(record.removesuffix("stage.json"))]
@@ -139,7 +139,9 @@ class TestSweep:
         remote = StageStore(swept.storage)
         for key, stage in plan.stages.items():
             name = "examples.parquet" if stage.kind == "attack" else "model.safetensors"
-            assert remote.read(remote.record(key), name) == local.read(local.record(key), name), stage.kind
+            assert remote.read_file(remote.read_record(key), name) == local.read_file(local.read_record(key), name), (
+                stage.kind
+            )
 
     def test_no_model_was_fetched_twice(self, swept: Swept) -> None:
         """Four trials attack two models, which this node itself has made."""
@@ -160,14 +162,14 @@ class TestSweep:
         example = subprocess.run([sys.executable, tmp_path / "model" / "example.py"], capture_output=True, check=True)
         assert example.stdout
         run("report", "remote", "--formats", "svg")
-        assert any(name.endswith(".html") for name in swept.storage.sizes(f"sweeps/{facts['sweep_id']}/report"))
+        assert any(name.endswith(".html") for name in swept.storage.list_sizes(f"sweeps/{facts['sweep_id']}/report"))
         assert "runs to do" in run("launch", "--space", swept.space, "--dry-run")
 
     def test_a_trial_that_fails_says_so_and_no_secret_is_anywhere(self, swept: Swept) -> None:
         shown = run("launch", "--space", swept.space, "--set", "prune={ratio: 0.5, scope: nowhere}", code=1)
         assert "traceback" in shown
         assert f"{URI}/sweeps/remote-" in shown
-        written = {name: swept.storage.read(name) for name in swept.storage.sizes("")}
+        written = {name: swept.storage.read(name) for name in swept.storage.list_sizes("")}
         assert any(name.endswith("failures.log") for name in written)
         assert any(name.endswith("plan.json") for name in written)
         written |= {str(file): file.read_bytes() for file in swept.folder.rglob("*") if file.is_file()}
@@ -177,12 +179,12 @@ class TestSweep:
         assert not [name for name, content in written.items() if any(secret in content for secret in secrets)]
 
     def test_what_is_forgotten_is_removed(self, swept: Swept) -> None:
-        sweeps = swept.storage.names("sweeps")
+        sweeps = swept.storage.list_names("sweeps")
         swept.storage.write("stages/stray/model.safetensors", b"x")
         assert {item.name for item in find_leftovers(swept.storage)} == {"stages/stray"}
         removed = run("clean", "--yes", *(part for sweep in sweeps for part in ("--forget", sweep)))
         assert "removed" in removed
-        assert swept.storage.sizes("") == {}
+        assert swept.storage.list_sizes("") == {}
         assert "no sweeps yet" in run("status")
 
 
@@ -195,7 +197,7 @@ def storage(server: Faulty) -> Storage:  # noqa: ARG001 (it sets the environment
 def finished_stage(storage: Storage, key: str, content: bytes = b"weights") -> StageStore:
     """A store with one model stage that somebody has published: nothing of it is in this node's cache."""
     store = StageStore(storage)
-    draft = store.draft()
+    draft = store.make_draft()
     (draft / "model.safetensors").write_bytes(content)
     store.publish(key, draft, {"kind": "train", "metrics": {}})
     for file in NodeCache.of_this_node().folder.glob("?" * 64):
@@ -210,7 +212,7 @@ from tasks.storage.storage import open_storage
 from tasks.storage.stage_store import StageStore
 store = StageStore(open_storage(sys.argv[1]))
 for _ in range(3):
-    print(len(store.model_bytes(sys.argv[2])[1]))
+    print(len(store.read_model(sys.argv[2])[1]))
 """
 
 
@@ -247,24 +249,24 @@ def test_a_model_that_changed_is_set_aside(storage: Storage, monkeypatch: pytest
     monkeypatch.setattr("tasks.storage.stage_store.SETTLE", 0.0)
     store = finished_stage(storage, KEY)
     storage.write(f"stages/{KEY}/model.safetensors", b"changed")
-    assert store.verified(KEY), "of the same size: a launch does not read it"
+    assert store.verify(KEY), "of the same size: a launch does not read it"
     with pytest.raises(CorruptArtifactError, match=r"model.safetensors has changed.*set aside as corrupt/.*the next"):
-        store.model_bytes(KEY)
+        store.read_model(KEY)
     assert not store.has(KEY)
-    assert len(storage.names("corrupt")) == 1
+    assert len(storage.list_names("corrupt")) == 1
     storage.write(f"stages/{KEY}/model.safetensors", b"half")
     with pytest.raises(CorruptArtifactError, match=r"stage.json is missing"):
-        store.verified(KEY)
+        store.verify(KEY)
     finished_stage(storage, KEY)
     storage.write(f"stages/{KEY}/model.safetensors", b"cut")
     with pytest.raises(CorruptArtifactError, match="has 3 bytes instead of 7"):
-        store.verified(KEY)
+        store.verify(KEY)
 
 
 def test_the_first_artifact_of_a_key_stays(storage: Storage) -> None:
     store = finished_stage(storage, KEY, b"first")
     finished_stage(storage, KEY, b"other")
-    assert store.model_bytes(KEY)[1] == b"first"
+    assert store.read_model(KEY)[1] == b"first"
 
 
 def test_lines_are_appended_by_several_processes_in_turn(storage: Storage) -> None:
@@ -302,7 +304,7 @@ def test_a_storage_that_cannot_be_had_is_said_before_anything_starts(
     with pytest.raises(UsageError, match=rf"^--storage {uri}: cannot be written: {message} \("):
         check_writable(open_storage(uri))
     with pytest.raises((StorageRefusedError, OSError), match=message):
-        open_storage(uri).names("sweeps")
+        open_storage(uri).list_names("sweeps")
     assert len(server.puts("/bucket/")) == before
 
 
@@ -318,7 +320,7 @@ def test_the_endpoint_may_stand_in_the_uri(server: Faulty, monkeypatch: pytest.M
     storage = open_storage(f"s3://bucket/queried?endpoint_override={endpoint}&scheme=http&region=eu-west-3")
     storage.write("a", b"content")
     assert storage.read("a") == b"content"
-    assert storage.place("sweeps/x") == "s3://bucket/queried/sweeps/x"
+    assert storage.describe_place("sweeps/x") == "s3://bucket/queried/sweeps/x"
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{endpoint}")
     assert open_storage("s3://bucket/queried").read("a") == b"content"
     assert not SweepStore(storage, "none").exists
@@ -329,24 +331,24 @@ def test_google_cloud_storage_keeps_stages_logs_and_sweeps() -> None:
         storage = open_storage(uri)
         check_writable(storage)
         store = finished_stage(storage, KEY)
-        assert (store.keys(), store.has(KEY), store.has("l" * 64)) == ([KEY], True, False)
-        assert store.verified(KEY)
-        assert store.model_bytes(KEY)[1] == b"weights"
-        assert store.verified("l" * 64) is None
+        assert (store.list_keys(), store.has(KEY), store.has("l" * 64)) == ([KEY], True, False)
+        assert store.verify(KEY)
+        assert store.read_model(KEY)[1] == b"weights"
+        assert store.verify("l" * 64) is None
         finished_stage(storage, KEY, b"other")
-        assert store.model_bytes(KEY)[1] == b"weights"
+        assert store.read_model(KEY)[1] == b"weights"
         storage.write(f"checkpoints/{KEY}.safetensors", b"1")
         storage.write(f"checkpoints/{KEY}.safetensors", b"22")
-        assert storage.size(f"checkpoints/{KEY}.safetensors") == 2
+        assert storage.get_size(f"checkpoints/{KEY}.safetensors") == 2
         for line in ("one", "two"):
             storage.append("sweeps/a/logs/failures.log", line)
         assert storage.read("sweeps/a/logs/failures.log") == b"one\ntwo\n"
-        assert storage.place("sweeps/a") == "gs://bucket/team/sweeps/a"
+        assert storage.describe_place("sweeps/a") == "gs://bucket/team/sweeps/a"
         assert store.set_aside(KEY).startswith("corrupt/")
-        assert (store.keys(), len(storage.names("corrupt"))) == ([], 1)
+        assert (store.list_keys(), len(storage.list_names("corrupt"))) == ([], 1)
         assert {item.name.partition("/")[0] for item in find_leftovers(storage)} == {"checkpoints", "corrupt"}
         for name in ("checkpoints", "corrupt", "sweeps"):
             storage.remove(name)
-        assert storage.sizes("") == {}
+        assert storage.list_sizes("") == {}
         with pytest.raises(UsageError, match=r"no-such-bucket.*cannot be written"):
             check_writable(open_storage(uri.replace("@bucket", "@no-such-bucket")))

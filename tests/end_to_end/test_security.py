@@ -190,14 +190,14 @@ def test_a_record_reaches_no_file_outside_its_stage(made: tuple[Path, str]) -> N
         record["files"] = {name: {"bytes": 1, "sha256": "0" * 64}}
         store = planted(made, "stage.json", json.dumps({**record, "checksum": hash_json(record)}).encode())
         with pytest.raises(CorruptArtifactError, match="names files that are not beside it"):
-            store.verified(key)
+            store.verify(key)
 
 
 def test_a_planted_checkpoint_runs_nothing(tmp_path: Path) -> None:
     stage = make_plan(build("victim", "victim", CONFIG), None).trials[0].chain[0]
     storage = open_storage(tmp_path / "storage")
     store = StageStore(storage)
-    storage.write(store.checkpoint(stage.key), pickle.dumps(Harmful(tmp_path / "ran")))
+    storage.write(store.name_checkpoint(stage.key), pickle.dumps(Harmful(tmp_path / "ran")))
     (record,) = run_stages([stage], Context(store, device="cpu"))
     assert record["resumed_from"] == 0
     assert not (tmp_path / "ran").exists()
@@ -265,7 +265,7 @@ def test_the_name_of_a_space_is_no_path(name: str) -> None:
     ],
 )
 def test_a_planted_plan_is_not_followed(storage: Storage, change: dict[str, Any]) -> None:
-    (sweep,) = storage.names("sweeps")
+    (sweep,) = storage.list_names("sweeps")
     name = f"sweeps/{sweep}/plan.json"
     storage.write(name, json.dumps({**json.loads(storage.read(name)), **change}).encode())
     with pytest.raises(UsageError, match=r"plan.json: is no plan that a launch has written"):
@@ -332,7 +332,7 @@ def test_a_query_reads_the_four_tables_and_writes_nothing(storage: Storage, quer
     (tmp_path / "file.csv").write_text("secret,1\n")
     out = tmp_path / "out"
     out.mkdir()
-    (sweep,) = storage.names("sweeps")
+    (sweep,) = storage.list_names("sweeps")
     with pytest.raises(UsageError, match=r"^--sql: "):
         ask(SweepStore(storage, sweep), query.format(out=out, file=tmp_path / "file.csv"))
     assert not list(out.iterdir())

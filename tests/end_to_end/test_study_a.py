@@ -11,7 +11,7 @@ import torch
 from orchestrator.space import space as spaces
 from tasks.data.source import inspect_dataset
 from tasks.data.sources.animals10 import ENGLISH
-from tasks.models.build import Description, build
+from tasks.models.build import Description, build_model
 from tasks.models.settings import ModelSettings
 from tasks.stages.run import run_chain
 from tasks.trial.chain import build_chain
@@ -24,7 +24,7 @@ from tests.support.small import context, write_images
 def test_pruning_grid_on_a_tiny_animals10(tmp_path: Path, mode: str) -> None:
     write_images(tmp_path / "data" / "raw-img", tuple(ENGLISH), 4, ".jpeg")
     settings = ModelSettings(name="resnet18", stem="imagenet")
-    torch.save(build(Description.of(settings, 3, 1000)).network.state_dict(), tmp_path / "resnet18.pth")
+    torch.save(build_model(Description.of(settings, 3, 1000)).network.state_dict(), tmp_path / "resnet18.pth")
     smaller: dict[str, Any] = {
         "seed": 0,
         "dataset.examples": 40,

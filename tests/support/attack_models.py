@@ -14,7 +14,7 @@ from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
-from tasks.models.build import Description, build
+from tasks.models.build import Description, build_model
 from tasks.models.settings import ModelSettings
 
 torch.set_num_threads(1)  # more are slower for models of this size
@@ -73,7 +73,7 @@ def digits() -> Splits:
 def network(seed: int = 0) -> nn.Module:
     """A small residual network, trained on digits for a second or two."""
     torch.manual_seed(seed)
-    model, images = build(Description.of(ModelSettings(name="resnet8"), 1, 10)), digits().train
+    model, images = build_model(Description.of(ModelSettings(name="resnet8"), 1, 10)), digits().train
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     for _ in range(5):
         for index in torch.randperm(len(images)).split(64):
@@ -94,7 +94,7 @@ def network_images(model: nn.Module, count: int = 24) -> Images:
 
 def settings(**raw: object) -> AttackSettings:
     """As they would be read from a file, in their canonical form."""
-    return AttackSettings.model_validate(raw).normalized()
+    return AttackSettings.model_validate(raw).simplify()
 
 
 def job_of(

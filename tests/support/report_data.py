@@ -123,7 +123,7 @@ def _publish(
 ) -> None:  # fmt: skip
     """The artifact of an attack: the first images are robust, those after them only correct, the last ones wrong."""
     store, stage = StageStore(storage), planned.chain[-1]
-    draft = store.draft()
+    draft = store.make_draft()
     count = record["metrics"]["examples"]
     place = np.arange(count)
     label = place % 10

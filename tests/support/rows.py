@@ -8,14 +8,14 @@ from orchestrator.results.checks.verdict import Verdict
 from orchestrator.space import space as spaces
 from tasks.trial.chain import build_chain
 from tasks.trial.row import make_finished_row
-from tasks.trial.trial import normalize_trial
+from tasks.trial.trial import simplify_trial
 from tests.conftest import CONFIG
 
 
 def row(attack: dict[str, Any], robust: int, **metrics: Any) -> dict[str, Any]:
     """The finished row of an attack on one model, 1,000 images of which 950 are classified correctly."""
     space = spaces.build("test", "test", {**CONFIG, "attack": attack})
-    trial = normalize_trial(space.trials[0])
+    trial = simplify_trial(space.trials[0])
     stages = build_chain(trial, "0" * 64)
     found = {"examples": 1000, "clean_correct": 950, "robust_correct": robust, "classes": 10}
     found |= {"parameters": 1, "nonzero_parameters": 1, "macs": 1}

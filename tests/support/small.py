@@ -15,13 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from tasks.data.source import inspect_dataset
-from tasks.models.build import Description, Normalized, build_with_weights
+from tasks.models.build import Description, NormalizedModel, build_with_weights
 from tasks.stages.context import Context
 from tasks.stages.run import run_chain
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tasks.trial.chain import Stage, build_chain
-from tasks.trial.trial import Trial, normalize_trial
+from tasks.trial.trial import Trial, simplify_trial
 from tests.support.checkout import ROOT
 
 SGD = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
@@ -36,7 +36,7 @@ def trial(**sections: Any) -> Trial:
         "train": {"epochs": 1, "batch_size": 50, "optimizer": SGD},
         "attack": NO_ATTACK,
     }
-    return normalize_trial(Trial.model_validate(config | sections))
+    return simplify_trial(Trial.model_validate(config | sections))
 
 
 def context(folder: Path, data_dir: Path | None = None) -> Context:
@@ -56,11 +56,11 @@ def run(asked: Trial, at: Context) -> list[dict[str, Any]]:
 
 def weights(record: dict[str, Any], at: Context) -> dict[str, Tensor]:
     """The tensors that a model stage published."""
-    found: dict[str, Tensor] = safetensors.torch.load(at.store.model_bytes(record["key"])[1])
+    found: dict[str, Tensor] = safetensors.torch.load(at.store.read_model(record["key"])[1])
     return found
 
 
-def model_of(record: dict[str, Any], at: Context) -> Normalized:
+def model_of(record: dict[str, Any], at: Context) -> NormalizedModel:
     """The model that a stage published, in evaluation mode."""
     return build_with_weights(Description(**record["model"]), weights(record, at)).eval()
 

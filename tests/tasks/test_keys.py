@@ -19,7 +19,7 @@ from tasks.training.basic import OPTIMIZERS
 from tasks.training.objectives.registry import OBJECTIVES
 from tasks.training.schedules import SCHEDULES
 from tasks.trial.chain import build_chain, make_run_key
-from tasks.trial.trial import Trial, normalize_trial
+from tasks.trial.trial import Trial, simplify_trial
 from tests.conftest import CONFIG
 
 DATA = "0" * 64
@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parent / "golden_keys.json"
 
 
 def keys(config: dict[str, Any], data: str = DATA) -> dict[str, str]:
-    trial = normalize_trial(Trial.model_validate(config))
+    trial = simplify_trial(Trial.model_validate(config))
     return {stage.kind: stage.key for stage in build_chain(trial, data)}
 
 
@@ -114,7 +114,7 @@ def test_a_skipped_stage_is_no_part_of_the_chain() -> None:
 
 def test_attacks_that_differ_only_in_steps_share_one_run() -> None:
     def run(path: str, value: Any) -> str:
-        trial = normalize_trial(Trial.model_validate(changed(path, value)))
+        trial = simplify_trial(Trial.model_validate(changed(path, value)))
         return make_run_key(build_chain(trial, DATA)[-1])
 
     assert run("attack.steps", 3) == run("attack.steps", 20)
@@ -130,7 +130,7 @@ def test_canonical_settings_are_plain_json() -> None:
 
 
 def test_text_that_is_put_together_is_the_text_of_the_whole() -> None:
-    trial = normalize_trial(Trial.model_validate(CONFIG))
+    trial = simplify_trial(Trial.model_validate(CONFIG))
     assert trial.trial_id == hash_json(trial.canonical())[:16]
     assert trial.replicate_id == hash_json({**trial.canonical(), "seed": None})[:16]
     stages = build_chain(trial, DATA)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.models.build import Normalized
+from tasks.models.build import NormalizedModel
 
 ROUNDING = 1e-3
 """A margin within this share of the largest logit may be one of the folded model alone: the model itself is asked."""
@@ -84,7 +84,7 @@ class AttackedModel:
 class _Folded(nn.Module):
     """A folded network behind its normalisation, its weights in one precision, fp32 outside."""
 
-    def __init__(self, model: Normalized, network: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, model: NormalizedModel, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).to(dtype)
         self.mean, self.std, self.dtype = model.mean, model.std, dtype
@@ -159,7 +159,7 @@ def prepare_model(model: nn.Module, precision: str = "fp32") -> AttackedModel:
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
     copied = _freeze(model)
-    if not isinstance(copied, Normalized):
+    if not isinstance(copied, NormalizedModel):
         original = _make_steady(copied)
         return AttackedModel(original, original, original)
     network = _fold_batch_norms(copied.network)  # traced before its linear layers are exchanged: those cannot be
@@ -168,7 +168,7 @@ def prepare_model(model: nn.Module, precision: str = "fp32") -> AttackedModel:
     return AttackedModel(gradient, judge, _make_steady(copied))
 
 
-def _build_fast(model: Normalized, network: nn.Module, dtype: torch.dtype) -> nn.Module:
+def _build_fast(model: NormalizedModel, network: nn.Module, dtype: torch.dtype) -> nn.Module:
     folded = _Folded(model, network, dtype).requires_grad_(False).to(memory_format=torch.channels_last)
     return _make_steady(folded)
 

@@ -65,9 +65,9 @@ class RestartedSettings(IterativeSettings):
     def expected_passes(self) -> float:
         return super().expected_passes * self.restarts
 
-    def normalized(self) -> Self:
+    def simplify(self) -> Self:
         """Without random starts every restart is the same run."""
-        found = super().normalized()
+        found = super().simplify()
         return found if found.random_start else found.model_copy(update={"restarts": 1})
 
 

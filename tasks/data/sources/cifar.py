@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.download import download
+from tasks.data.download import download_dataset
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, require_folder
+from tasks.data.source import Inspection, ReportProgress, require_folder
 from tasks.errors import UsageError
 from tasks.fingerprints import hash_folder
 
@@ -74,12 +74,12 @@ class Cifar:
 
         return split(form.train), split(form.test)
 
-    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         archive = self.binary.folder.replace("batches-bin", "binary") + ".tar.gz"
         where = f"the folder {self.binary.folder} of {archive} from https://www.cs.toronto.edu/~kriz/cifar.html"
-        download(self.title, settings, folder, ({"train": True},), where, progress)
+        download_dataset(self.title, settings, folder, ({"train": True},), where, progress)
 
-    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: pixels are stored as they are."""
 
     def _form(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, Layout]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress
+from tasks.data.source import Inspection, ReportProgress
 from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
@@ -36,19 +36,19 @@ class Digits:
         import torch
         from sklearn.datasets import load_digits
 
-        from tasks.data.images import Images, divide, resize_images, select_balanced
+        from tasks.data.images import Images, divide_images, resize_images, select_balanced
 
         digits = load_digits()
         pixels = torch.tensor(digits.images / 16 * 255).round().to(torch.uint8)[:, None]
         images = Images(resize_images(pixels, settings), torch.tensor(digits.target, dtype=torch.int64), CLASSES)
         if settings.examples:
             images = images.select(select_balanced(images.labels, settings.examples, settings.split.seed))
-        return divide(images, settings.split.test, settings.split.seed)
+        return divide_images(images, settings.split.test, settings.split.seed)
 
-    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: the package brings the images."""
 
-    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: they are read in a moment."""
 
 

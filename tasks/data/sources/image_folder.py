@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.data.listing import Listing, count_images, divide, list_classes
+from tasks.data.listing import Listing, count_images, divide_listing, list_classes
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, require_folder
+from tasks.data.source import Inspection, ReportProgress, require_folder
 from tasks.errors import UsageError
 from tasks.fingerprints import hash_folder
 
@@ -39,19 +39,19 @@ class ImageFolder:
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         return self._decoded(settings, folder, None)
 
-    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing can be downloaded: what `inspect` raises says what to put where."""
 
-    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         self._decoded(settings, folder, progress)
 
     def _decoded(
-        self, settings: DatasetSettings, folder: Path | None, progress: Progress | None
+        self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress | None
     ) -> tuple[Images, Images]:
         from tasks.data.decoded import load_decoded
 
         found = self.listings(settings, folder)
-        parts = divide(found[0], settings) if len(found) == 1 else found
+        parts = divide_listing(found[0], settings) if len(found) == 1 else found
         train, test = load_decoded(parts, settings, progress)
         return train, test
 

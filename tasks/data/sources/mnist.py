@@ -14,9 +14,9 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.download import download
+from tasks.data.download import download_dataset
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, require_folder
+from tasks.data.source import Inspection, ReportProgress, require_folder
 from tasks.errors import UsageError
 from tasks.fingerprints import hash_folder
 
@@ -55,10 +55,12 @@ class IdxSource:
 
         return split(PARTS["train"]), split(PARTS["test"])
 
-    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
-        download(self.title, settings, folder, ({"train": True},), f"{self._layout()} from {self.site}", progress)
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
+        download_dataset(
+            self.title, settings, folder, ({"train": True},), f"{self._layout()} from {self.site}", progress
+        )
 
-    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: pixels are stored as they are."""
 
     def _layout(self) -> str:

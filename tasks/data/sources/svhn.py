@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.data.download import download
+from tasks.data.download import download_dataset
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress, require_folder
+from tasks.data.source import Inspection, ReportProgress, require_folder
 from tasks.errors import UsageError
 from tasks.fingerprints import hash_folder
 
@@ -35,10 +35,10 @@ class Svhn:
         root = _find_root(settings, folder)
         return _read(root / FILES[0], settings), _read(root / FILES[1], settings)
 
-    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
-        download("SVHN", settings, folder, ({"split": "train"}, {"split": "test"}), LAYOUT, progress)
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
+        download_dataset("SVHN", settings, folder, ({"split": "train"}, {"split": "test"}), LAYOUT, progress)
 
-    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: pixels are stored as they are."""
 
 

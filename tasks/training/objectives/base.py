@@ -54,6 +54,6 @@ class ObjectiveSettings(Settings):
         """Image passes per training image and epoch, a backward pass counted as two: a first estimate of the time."""
         return STEP_PASSES
 
-    def normalized(self) -> ObjectiveSettings:
+    def simplify(self) -> ObjectiveSettings:
         """The same objective without settings that cannot matter."""
         return self

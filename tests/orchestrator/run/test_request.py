@@ -54,7 +54,7 @@ def test_a_kind_that_asks_for_more_than_this_machine_has_is_named(
 def test_what_is_stored_asks_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make({"train": {"cpus": 3}})
     train = next(key for key, stage in plan.stages.items() if stage.kind == "train")
-    monkeypatch.setattr(StageStore, "keys", lambda _: [train])
+    monkeypatch.setattr(StageStore, "list_keys", lambda _: [train])
     check(plan, tmp_path)
     with pytest.raises(UsageError, match="train asks for 3 CPUs"):
         check(plan, tmp_path, fresh=True)

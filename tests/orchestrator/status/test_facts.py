@@ -98,7 +98,9 @@ def test_a_finished_sweep_is_told_apart_and_has_no_work_left(space_file: Path, t
     assert (found["state"], found["missing"], found["work_left_seconds"]) == ("finished", 0, 0)
     (told,) = json.loads(advsweep("status", "--storage", tmp_path / "storage", "--watch", "--json").stdout)
     assert told["state"] == "finished"
-    attack = next(key for key in sweep.storage.names(paths.STAGES) if sweep.plan()["stages"][key]["kind"] == "attack")
+    attack = next(
+        key for key in sweep.storage.list_names(paths.STAGES) if sweep.plan()["stages"][key]["kind"] == "attack"
+    )
     sweep.storage.remove(f"{paths.STAGES}/{attack}")
     left = seen(sweep)["work_left_seconds"]
     assert left == pytest.approx(sum(row["attack_seconds"] for row in sweep.rows()) / 2)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tasks.data.augment import augment_images
-from tasks.data.images import Images, Splits, divide, make_splits
+from tasks.data.images import Images, Splits, divide_images, make_splits
 from tasks.data.loading import load_splits
 from tasks.data.settings import AugmentSettings, DatasetSettings
 from tasks.data.source import inspect_dataset
@@ -37,16 +37,16 @@ def numbers(images: Images) -> set[int]:
 
 
 def test_division_is_disjoint_complete_and_fixed_by_the_seed() -> None:
-    kept, taken = divide(numbered(100), 0.2, seed=3)
+    kept, taken = divide_images(numbered(100), 0.2, seed=3)
     assert (len(kept), len(taken)) == (80, 20)
     assert numbers(kept) | numbers(taken) == set(range(100))
-    assert numbers(divide(numbered(100), 0.2, seed=3)[1]) == numbers(taken)
-    assert numbers(divide(numbered(100), 0.2, seed=4)[1]) != numbers(taken)
+    assert numbers(divide_images(numbered(100), 0.2, seed=3)[1]) == numbers(taken)
+    assert numbers(divide_images(numbered(100), 0.2, seed=4)[1]) != numbers(taken)
 
 
 def test_validation_comes_out_of_the_training_split_and_never_out_of_the_test_split() -> None:
     whole = numbered(100)
-    train, test = divide(whole, 0.2, seed=0)
+    train, test = divide_images(whole, 0.2, seed=0)
     found = make_splits(train, test, settings(split={"validation": 0.25}, train_examples=40))
     assert (len(found.train), len(found.validation), len(found.test)) == (30, 10, 20)
     assert numbers(found.test) == numbers(test)

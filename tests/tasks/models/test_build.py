@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from torch import nn
 
 from tasks.errors import StageError
-from tasks.models.build import Description, build, build_with_weights
+from tasks.models.build import Description, build_model, build_with_weights
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
-from tasks.models.weights import load_initial
+from tasks.models.weights import load_initial_weights
 from tests.support.small import context, run, stages_of, trial, weights
 
 
@@ -26,26 +26,26 @@ def described(name: str, **fields: object) -> Description:
 
 
 def test_resnet8_has_about_twenty_thousand_parameters() -> None:
-    model = build(Description.of(ModelSettings(name="resnet8"), channels=1, classes=10))
+    model = build_model(Description.of(ModelSettings(name="resnet8"), channels=1, classes=10))
     assert sum(weight.numel() for weight in model.parameters()) == pytest.approx(20_000, rel=0.03)
 
 
 @pytest.mark.parametrize(("name", "millions"), [("wide_resnet28_10", 36.5), ("resnet18", 11.2), ("resnet50", 23.5)])
 def test_parameters_are_those_of_the_papers(name: str, millions: float) -> None:
-    assert sum(weight.numel() for weight in build(described(name)).parameters()) == pytest.approx(
+    assert sum(weight.numel() for weight in build_model(described(name)).parameters()) == pytest.approx(
         millions * 1e6, rel=5e-3
     )
 
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_every_architecture_takes_small_colour_images(name: str) -> None:
-    model = build(described(name)).eval()
+    model = build_model(described(name)).eval()
     with torch.no_grad():
         assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
 
 
 def test_normalisation_is_the_first_layer() -> None:
-    model = build(described("resnet8", mean=0.25, std=0.5)).eval()
+    model = build_model(described("resnet8", mean=0.25, std=0.5)).eval()
     pixels = torch.rand(2, 3, 16, 16)
     with torch.no_grad():
         assert torch.equal(model(pixels), model.network((pixels - 0.25) / 0.5))
@@ -53,7 +53,7 @@ def test_normalisation_is_the_first_layer() -> None:
 
 def test_a_model_is_rebuilt_from_json_and_tensors() -> None:
     description = described("resnet18")
-    model = build(description).eval()
+    model = build_model(description).eval()
     again = build_with_weights(Description(**json.loads(json.dumps(description.to_json()))), model.state_dict()).eval()
     pixels = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
@@ -63,7 +63,7 @@ def test_a_model_is_rebuilt_from_json_and_tensors() -> None:
 def saved(folder: Path, suffix: str, name: str = "resnet18", classes: int = 7, wrapped: bool = False) -> Path:
     """A file with the weights of a fresh network."""
     torch.manual_seed(5)
-    state = build(Description.of(ModelSettings.model_validate({"name": name}), 3, classes)).network.state_dict()
+    state = build_model(Description.of(ModelSettings.model_validate({"name": name}), 3, classes)).network.state_dict()
     state = {name: value.contiguous() for name, value in state.items()}
     file = folder / f"weights{suffix}"
     if suffix == ".safetensors":
@@ -76,8 +76,8 @@ def saved(folder: Path, suffix: str, name: str = "resnet18", classes: int = 7, w
 def loaded(file: Path, classes: int = 10, **fields: Any) -> nn.Module:
     settings = ModelSettings.model_validate({"name": "resnet18", "weights": str(file), **fields})
     torch.manual_seed(9)
-    model = build(Description.of(settings, 3, classes))
-    load_initial(model.network, settings)
+    model = build_model(Description.of(settings, 3, classes))
+    load_initial_weights(model.network, settings)
     return model.network
 
 
@@ -85,7 +85,7 @@ def loaded(file: Path, classes: int = 10, **fields: Any) -> nn.Module:
 def test_weights_of_a_file_and_a_new_last_layer(tmp_path: Path, suffix: str, wrapped: bool) -> None:
     file = saved(tmp_path, suffix, wrapped=wrapped)
     torch.manual_seed(5)
-    original = build(Description.of(ModelSettings(name="resnet18"), 3, 7)).network
+    original = build_model(Description.of(ModelSettings(name="resnet18"), 3, 7)).network
     network = loaded(file)
     assert torch.equal(network.get_parameter("conv1.weight"), original.get_parameter("conv1.weight"))
     assert network.get_parameter("fc.weight").shape == (10, 512)
@@ -124,7 +124,7 @@ def test_a_weights_file_that_changed_after_the_plan_is_refused(tmp_path: Path) -
     settings = ModelSettings.model_validate({"name": "resnet18", "weights": str(file)})
     saved(tmp_path, ".safetensors", classes=8)
     with pytest.raises(StageError, match="not the file that the plan was made with"):
-        load_initial(build(Description.of(settings, 3, 10)).network, settings)
+        load_initial_weights(build_model(Description.of(settings, 3, 10)).network, settings)
 
 
 def test_the_content_of_a_weights_file_is_in_the_key_and_its_path_is_not(tmp_path: Path) -> None:
@@ -155,12 +155,12 @@ def test_imagenet_weights_that_do_not_fit(fields: dict[str, str], message: str) 
 
 def test_imagenet_weights_bring_their_normalisation() -> None:
     settings = ModelSettings.model_validate({"name": "resnet18", "stem": "imagenet", "weights": "imagenet"})
-    model = build(Description.of(settings, 3, 10))
+    model = build_model(Description.of(settings, 3, 10))
     assert model.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
     with pytest.raises(StageError, match="3 values, but the images have 1 channels"):
         Description.of(settings, 1, 10)
     with pytest.raises(StageError, match="differs between colours"):
-        Description.of(settings, 3, 10).pixels_per_unit("normalized")
+        Description.of(settings, 3, 10).get_pixels_per_unit("normalized")
 
 
 def test_offline_imagenet_weights_say_what_to_put_where(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ def test_offline_imagenet_weights_say_what_to_put_where(monkeypatch: pytest.Monk
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     settings = ModelSettings.model_validate({"name": "resnet18", "stem": "imagenet", "weights": "imagenet"})
     with pytest.raises(StageError, match=r"no network.*put https://.*resnet18.*\.pth into .*checkpoints"):
-        load_initial(build(Description.of(settings, 3, 10)).network, settings)
+        load_initial_weights(build_model(Description.of(settings, 3, 10)).network, settings)
 
 
 def test_a_normalisation_that_is_written_out_is_the_same_model() -> None:

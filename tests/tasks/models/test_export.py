@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tasks.data.loading import load_splits
-from tasks.models.build import Description, build
-from tasks.models.export import export, generate_source
+from tasks.models.build import Description, build_model
+from tasks.models.export import export_model, generate_source
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 from tests.support.small import context, model_of, run, trial
@@ -36,7 +36,9 @@ def test_a_fresh_process_gets_the_same_logits(tmp_path: Path, mode: str) -> None
     at, asked = context(tmp_path), trial(prune={"ratio": 0.5, "mode": mode})
     record = run(asked, at)[1]
     classes = load_splits(asked.dataset, None).test.classes
-    folder = export(at.store, record["key"], tmp_path / "out", dataset=asked.dataset, classes=classes, size=(8, 8))
+    folder = export_model(
+        at.store, record["key"], tmp_path / "out", dataset=asked.dataset, classes=classes, size=(8, 8)
+    )
     plain = [sys.executable, "-I"]
     done = subprocess.run([*plain, "-c", LOGITS, str(folder)], check=True, capture_output=True, text=True, cwd=tmp_path)
     pixels = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -53,7 +55,7 @@ def test_a_fresh_process_gets_the_same_logits(tmp_path: Path, mode: str) -> None
 def test_the_code_of_every_architecture_is_the_architecture(name: str) -> None:
     settings = ModelSettings.model_validate({"name": name, "mean": [0.1, 0.2, 0.3]})
     description = Description.of(settings, channels=3, classes=4)
-    model = build(description).eval()
+    model = build_model(description).eval()
     space: dict[str, type[torch.nn.Module]] = {}
     exec(generate_source(model, description), space)
     again = space["Model"]()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tasks.errors import StageError
-from tasks.models.build import Description, Normalized, build
+from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.settings import ModelSettings
 from tasks.pruning.filters import Mask, choose_filters, find_batch_norms, merge_pruned
 from tasks.pruning.settings import PruneSettings
@@ -17,9 +17,9 @@ from tests.support.small import SGD, context, model_of, run, trial
 
 
 @pytest.fixture
-def model() -> Normalized:
+def model() -> NormalizedModel:
     torch.manual_seed(0)
-    return build(Description.of(ModelSettings(name="resnet8"), channels=1, classes=10)).eval()
+    return build_model(Description.of(ModelSettings(name="resnet8"), channels=1, classes=10)).eval()
 
 
 def asked(ratio: float, **fields: object) -> PruneSettings:
@@ -35,25 +35,25 @@ def filters(network: nn.Module, convolution: str) -> nn.Parameter:
 
 
 @pytest.mark.parametrize("ratio", [0.125, 0.5, 0.75])
-def test_the_exact_share_of_every_convolution_goes(model: Normalized, ratio: float) -> None:
+def test_the_exact_share_of_every_convolution_goes(model: NormalizedModel, ratio: float) -> None:
     chosen = choose_filters(model, asked(ratio), draw())
     sizes = {n: m.out_channels for n, m in model.network.named_modules() if isinstance(m, nn.Conv2d)}
     assert {name: len(places) for name, places in chosen.items()} == {n: round(ratio * s) for n, s in sizes.items()}
 
 
 @pytest.mark.parametrize("importance", ["l1", "l2", "random"])
-def test_a_larger_ratio_prunes_what_a_smaller_one_prunes_and_more(model: Normalized, importance: str) -> None:
+def test_a_larger_ratio_prunes_what_a_smaller_one_prunes_and_more(model: NormalizedModel, importance: str) -> None:
     few, many = (choose_filters(model, asked(ratio, importance=importance), draw()) for ratio in (0.25, 0.5))
     assert all(set(few[name]) < set(many[name]) for name in few)
 
 
-def test_the_smallest_filters_go_first(model: Normalized) -> None:
+def test_the_smallest_filters_go_first(model: NormalizedModel) -> None:
     with torch.no_grad():
         filters(model.network, "layer3.conv1")[[3, 7, 11, 30]] *= 1e-3
     assert choose_filters(model, asked(0.125), draw())["layer3.conv1"] == [3, 7, 11, 30]
 
 
-def test_the_scope_limits_what_is_pruned(model: Normalized) -> None:
+def test_the_scope_limits_what_is_pruned(model: NormalizedModel) -> None:
     assert set(choose_filters(model, asked(0.5, scope="layer1"), draw())) == {"layer1.conv1", "layer1.conv2"}
     with pytest.raises(StageError, match=r"prune\.scope = 'layer9'.*choose from all, conv1"):
         choose_filters(model, asked(0.5, scope="layer9"), draw())
@@ -63,7 +63,7 @@ def test_masks_add_up() -> None:
     assert merge_pruned({"a": [1, 3]}, {"a": [2, 3], "b": [0]}) == {"a": [1, 2, 3], "b": [0]}
 
 
-def test_batch_norm_is_pruned_with_its_convolution(model: Normalized) -> None:
+def test_batch_norm_is_pruned_with_its_convolution(model: NormalizedModel) -> None:
     Mask.of(model, {"layer2.conv1": [0, 5]}).apply()
     norm = find_batch_norms(model.network)["layer2.conv1"]
     assert norm is model.network.get_submodule("layer2.bn1")
@@ -72,7 +72,7 @@ def test_batch_norm_is_pruned_with_its_convolution(model: Normalized) -> None:
     assert norm.weight[[1, 2, 3, 4]].all()
 
 
-def test_logits_stay_when_only_dead_filters_are_pruned(model: Normalized) -> None:
+def test_logits_stay_when_only_dead_filters_are_pruned(model: NormalizedModel) -> None:
     with torch.no_grad():
         for convolution, norm in find_batch_norms(model.network).items():
             filters(model.network, convolution)[:2] = 0

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tasks.errors import StageError
-from tasks.models.build import Description, Normalized, build, build_with_weights
+from tasks.models.build import Description, NormalizedModel, build_model, build_with_weights
 from tasks.models.settings import ModelSettings
 from tasks.pruning.filters import Mask, choose_filters
 from tasks.pruning.removal import remove_filters
@@ -21,10 +21,10 @@ from tests.support.small import SGD, context, model_of, run, trial
 IMAGE = (3, 32, 32)
 
 
-def fresh(name: str) -> Normalized:
+def fresh(name: str) -> NormalizedModel:
     """A model whose batch norms have seen images, so that no channel is like another."""
     torch.manual_seed(0)
-    model = build(Description.of(ModelSettings.model_validate({"name": name}), channels=3, classes=10))
+    model = build_model(Description.of(ModelSettings.model_validate({"name": name}), channels=3, classes=10))
     for layer in model.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
@@ -41,7 +41,7 @@ def draw() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def logits(model: Normalized) -> Tensor:
+def logits(model: NormalizedModel) -> Tensor:
     with torch.no_grad():
         found: Tensor = model(torch.rand(2, *IMAGE, generator=draw()))
     return found

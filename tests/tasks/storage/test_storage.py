@@ -15,7 +15,7 @@ import pytest
 
 from tasks.errors import StorageGoneError, StorageRefusedError, UsageError
 from tasks.storage.retrying import TIMEOUT, is_transient, retry_patiently
-from tasks.storage.storage import Storage, check_writable, establish, open_storage
+from tasks.storage.storage import Storage, check_writable, establish_storage, open_storage
 
 AWAY = 0.15
 """Seconds that a storage is away in these tests."""
@@ -25,14 +25,14 @@ AWAY = 0.15
 def folder(tmp_path: Path) -> Path:
     """A storage with one file and one finished folder."""
     storage = open_storage(tmp_path / "storage")
-    establish(storage)
+    establish_storage(storage)
     storage.write("sweeps/a/plan.json", b"{}")
     publish(storage, "stages/first")
     return tmp_path / "storage"
 
 
 def publish(storage: Storage, folder: str) -> bool:
-    draft = storage.scratch()
+    draft = storage.make_scratch_folder()
     (draft / "model").write_bytes(b"weights")
     (draft / "stage.json").write_bytes(b"{}")
     return storage.publish(draft, folder, last="stage.json")
@@ -54,8 +54,8 @@ OPERATIONS: list[tuple[Callable[[Storage], Any], Any]] = [
     (lambda storage: storage.write("sweeps/a/space.yaml", b"x"), None),
     (lambda storage: storage.append("sweeps/a/logs/failures.log", "x"), None),
     (lambda storage: storage.exists("stages/first/stage.json"), True),
-    (lambda storage: storage.size("stages/first/model"), 7),
-    (lambda storage: storage.names("stages"), ["first"]),
+    (lambda storage: storage.get_size("stages/first/model"), 7),
+    (lambda storage: storage.list_names("stages"), ["first"]),
     (lambda storage: publish(storage, "stages/second"), True),
     (lambda storage: storage.set_aside("stages/first", "first").startswith("corrupt/first-"), True),
     (lambda storage: storage.remove("stages/first"), None),
@@ -158,7 +158,15 @@ def test_only_what_may_pass_is_tried_again(error: OSError, passes: bool) -> None
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "a//b", "a/./b", "a\\b", "a\0b", ".."])
 def test_no_name_leads_out_of_a_storage(name: str, folder: Path) -> None:
     storage = open_storage(folder)
-    calls = (storage.read, storage.exists, storage.size, storage.sizes, storage.names, storage.remove, storage.path)
+    calls = (
+        storage.read,
+        storage.exists,
+        storage.get_size,
+        storage.list_sizes,
+        storage.list_names,
+        storage.remove,
+        storage.path,
+    )
     for call in calls:
         with pytest.raises(UsageError, match="is no name in a storage"):
             call(name)
@@ -181,7 +189,7 @@ def test_links_do_not_lead_out_of_a_storage(folder: Path, tmp_path: Path) -> Non
     (folder / "stages" / "link").symlink_to(outside / "kept")
     (folder / "checkpoints").symlink_to(outside)
     storage = open_storage(folder)
-    assert storage.sizes("stages/link").keys() == {""}, "the link itself, not what is behind it"
+    assert storage.list_sizes("stages/link").keys() == {""}, "the link itself, not what is behind it"
     for call in (
         lambda: storage.remove("checkpoints/kept"),
         lambda: storage.remove("stages/link/file"),

@@ -10,7 +10,7 @@ from tasks.training.schedules import CosineSettings, MultistepSettings, OneCycle
 
 
 def factors(schedule: Any, steps: int = 100) -> list[float]:
-    return [schedule.factor(step, 10, steps // 10) for step in range(steps)]
+    return [schedule.compute_factor(step, 10, steps // 10) for step in range(steps)]
 
 
 def test_one_cycle_rises_and_falls_in_straight_lines() -> None:
@@ -40,4 +40,4 @@ def test_slow_start_rises_slowly_and_decays_fast() -> None:
 )
 def test_schedules(schedule: Any, expected: dict[int, float]) -> None:
     for step, factor in expected.items():
-        assert schedule.factor(step, 10, 4) == pytest.approx(factor, abs=1e-9)
+        assert schedule.compute_factor(step, 10, 4) == pytest.approx(factor, abs=1e-9)

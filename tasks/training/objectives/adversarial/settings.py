@@ -78,7 +78,7 @@ class AdversarialSettings(MixedLossSettings, ObjectiveSettings):
             return STEP_PASSES
         return self.attack.expected_passes + STEP_PASSES * ((self.weight < 1) + (self.weight > 0))
 
-    def normalized(self) -> ObjectiveSettings:
+    def simplify(self) -> ObjectiveSettings:
         """Standard training where no examples are made and no images are chosen."""
         found = self.without_empty_attack()
         return found if found.weight or found.fixed_examples else STANDARD

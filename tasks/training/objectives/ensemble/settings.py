@@ -59,10 +59,10 @@ class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
     def expected_passes(self) -> float:
         return self.share * self.attack.expected_passes + self.inner.expected_passes
 
-    def normalized(self) -> ObjectiveSettings:
+    def simplify(self) -> ObjectiveSettings:
         """The inner objective where the examples have no budget: they are images as they are."""
-        inner = self.inner.normalized()
+        inner = self.inner.simplify()
         if self.attack.eps == 0:
             return inner
-        surrogates = tuple(surrogate.normalized() for surrogate in self.surrogates)
+        surrogates = tuple(surrogate.simplify() for surrogate in self.surrogates)
         return self.model_copy(update={"surrogates": surrogates, "inner": inner})

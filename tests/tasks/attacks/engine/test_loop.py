@@ -18,12 +18,12 @@ from tasks.errors import StageError
 from tasks.evaluation import evaluate as evaluator
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.settings import AttackSettings
-from tasks.models.build import Description, build
+from tasks.models.build import Description, build_model
 from tasks.models.settings import ModelSettings
 from tasks.settings_problems import describe_problems
 from tasks.training.surrogate import SurrogateSettings
 from tasks.trial.chain import build_chain, list_own_stages
-from tasks.trial.trial import Trial, normalize_trial
+from tasks.trial.trial import Trial, simplify_trial
 from tests.conftest import CONFIG
 from tests.support.attack_models import Linear, job_of, linear_images, network, network_images, settings
 
@@ -123,7 +123,7 @@ def test_an_image_gets_the_same_whatever_the_batch(name: str) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize(("name", "stem"), [("resnet8", "cifar"), ("alexnet", "imagenet"), ("vgg16", "imagenet")])
 def test_a_prepared_model_answers_alike_for_few_images_and_for_many(name: str, stem: str, precision: str) -> None:
-    model = build(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()
+    model = build_model(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()
     images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     target = prepare_model(model, precision)
     for source in (target.gradient, target.judge, target.original):
@@ -258,7 +258,7 @@ def test_settings_that_cannot_matter_are_dropped(one: dict[str, Any], other: dic
 def test_a_transfer_attack_builds_on_a_surrogate_of_its_own_seed_and_runs_to_the_end() -> None:
     surrogate = {"seed": 7, "model": {"name": "resnet8"}, "train": CONFIG["train"]}
     raw = {**CONFIG, "seed": 0, "attack": {**CONFIG["attack"], "surrogate": surrogate}}  # type: ignore[dict-item]
-    trial = normalize_trial(Trial.model_validate(raw))
+    trial = simplify_trial(Trial.model_validate(raw))
     other, *own = build_chain(trial, "0" * 64)
     assert (other.kind, other.seed) == ("train", 7)
     assert own[-1].kind == "attack"
@@ -271,9 +271,9 @@ def test_a_surrogate_is_any_chain_and_shares_its_stages() -> None:
     other = {name: CONFIG[name] for name in sections}
     raw = {**CONFIG, "prune": None, "finetune": None, "adversarial_finetune": None}
     raw["attack"] = {**CONFIG["attack"], "surrogate": {**other, "seed": 7}}  # type: ignore[dict-item]
-    trial = normalize_trial(Trial.model_validate(raw))
+    trial = simplify_trial(Trial.model_validate(raw))
     stages = build_chain(trial, "0" * 64)
-    expected = build_chain(normalize_trial(Trial.model_validate({**CONFIG, "seed": 7})), "0" * 64)[:-1]
+    expected = build_chain(simplify_trial(Trial.model_validate({**CONFIG, "seed": 7})), "0" * 64)[:-1]
     assert [stage.key for stage in stages[:4]] == [stage.key for stage in expected]
     assert stages[-1].upstream == {"model": stages[4].key, "surrogate_0": expected[-1].key}
     assert [stage.kind for stage in list_own_stages(stages)] == ["train", "attack"]
@@ -286,5 +286,5 @@ def test_stages_that_a_surrogate_does_not_name_are_in_no_key() -> None:
     assert set(surrogate.canonical()) == {"seed", "model", "train"}
     empty = {"prune": {"ratio": 0}, "finetune": {**CONFIG["finetune"], "epochs": 0}}  # type: ignore[dict-item]
     same = SurrogateSettings.model_validate({"model": {"name": "resnet8"}, "train": CONFIG["train"], **empty})
-    assert same.normalized() == surrogate.normalized()
+    assert same.simplify() == surrogate.simplify()
     assert set(same.document()) == set(SurrogateSettings.model_fields)

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from scipy.io import savemat
 
 from tasks.data.loading import load_splits
-from tasks.data.prepare import prepare
+from tasks.data.prepare import prepare_dataset
 from tasks.data.registry import SOURCES
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import inspect_dataset, load_source
 from tasks.data.sources import cifar
 from tasks.data.sources.animals10 import ENGLISH
 from tasks.errors import UsageError
-from tasks.fingerprints import cache_folder
+from tasks.fingerprints import get_cache_folder
 from tests.support.small import write_images, write_mnist
 
 
 @pytest.fixture(autouse=True)
 def cache() -> Path:
     load_splits.cache_clear()
-    return cache_folder()
+    return get_cache_folder()
 
 
 def settings(name: str, **fields: object) -> DatasetSettings:
@@ -214,7 +214,7 @@ def test_a_cache_that_cannot_be_written_says_what_to_set(tmp_path: Path, monkeyp
 def test_prepare_decodes_with_progress(tmp_path: Path) -> None:
     write_images(tmp_path / "images", ("cat", "dog"), 5)
     told: list[tuple[str, int, int]] = []
-    seen = prepare(
+    seen = prepare_dataset(
         settings("image_folder", root=tmp_path / "images", image_size=16), None, lambda *news: told.append(news)
     )
     assert (seen.train_images, seen.test_images) == (8, 2)
@@ -238,12 +238,12 @@ def test_offline_it_says_what_to_put_where(
 
     monkeypatch.setattr(f"torchvision.datasets.{title}.__init__", offline)
     with pytest.raises(UsageError, match=f"no network.*put into .*new: .*{expected}"):
-        prepare(settings(name), tmp_path / "new", silent)
+        prepare_dataset(settings(name), tmp_path / "new", silent)
 
 
 def test_prepare_of_data_without_a_download_says_what_to_put_where(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"put there raw-img/ with the folders cane, .*kaggle"):
-        prepare(settings("animals10", image_size=16), tmp_path, silent)
+        prepare_dataset(settings("animals10", image_size=16), tmp_path, silent)
 
 
 def test_every_source_can_be_imported() -> None:

@@ -19,9 +19,9 @@ MIXED = {"lambda": 0.3, "attack": FGSM}
 
 
 def canonical(settings: type[TrainSettings], **fields: Any) -> str:
-    section = settings.model_validate({**TRAIN, **fields}).normalized()
+    section = settings.model_validate({**TRAIN, **fields}).simplify()
     assert section
-    again = settings.model_validate(section.document()).normalized()
+    again = settings.model_validate(section.document()).simplify()
     assert again == section, "what is written down is read back"
     return section.canonical_text
 
@@ -73,7 +73,7 @@ def test_a_named_objective_is_the_one_that_is_written_without_a_name(
 def test_what_others_know_of_an_objective(
     settings: type[TrainSettings], objective: dict[str, Any], label: str, share: float | None, passes: float
 ) -> None:
-    section = settings.model_validate({**TRAIN, "objective": objective}).normalized()
+    section = settings.model_validate({**TRAIN, "objective": objective}).simplify()
     assert section
     found = section.chosen_objective
     assert (found.label, found.adversarial_share) == (label, share)
