@@ -129,7 +129,7 @@ def test_a_cluster_is_joined_and_its_nodes_are_asked_first(cluster: Head, space:
     sent = list((cluster.folder / "ray").glob("session_2*/runtime_resources/py_modules_files/*/*/**/*"))
     names = {file.name for file in sent if file.is_file()}
     assert {"worker_pool.py", "chain.py", "digits.yaml"} <= names, "the code came by itself"
-    assert {Path(name).suffix for name in names} <= {".py", ".yaml", ".css", ".js", ".jinja"}
+    assert {Path(name).suffix for name in names} <= {".py", ".typed", ".yaml", ".css", ".js", ".jinja"}
     assert sum(file.stat().st_size for file in sent if file.is_file()) < 2e6
 
 

@@ -14,7 +14,7 @@ from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
 from tests.conftest import CONFIG
-from tests.support.commands import run_command
+from tests.support.command_line import run_here
 
 BLANK = ["", " ", "\t", "\n"]
 COMMANDS = {
@@ -55,11 +55,11 @@ def list_files(folder: Path) -> list[str]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_blank_id_is_refused_and_nothing_is_written_or_removed(folder: Path, command: str, blank: str) -> None:
     before = list_files(folder)
-    ended = run_command(*(word.format(blank) for word in COMMANDS[command]), "--storage", folder)
+    ended = run_here(*(word.format(blank) for word in COMMANDS[command]), "--storage", folder)
     assert ended.code == 2, ended
-    assert "is empty: is a variable of the shell unset?" in ended.err or "there is no" in ended.err
+    assert "is empty: is a variable of the shell unset?" in ended.stderr or "there is no" in ended.stderr
     if command not in ("compare second", "report of two"):
-        assert ended.err.startswith("error: the id of a ")
+        assert ended.stderr.startswith("error: the id of a ")
     assert list_files(folder) == before
 
 
@@ -67,10 +67,10 @@ def test_what_is_forgotten_is_named_whole(folder: Path) -> None:
     (sweep,) = (path.name for path in (folder / "sweeps").iterdir())
     before = list_files(folder)
     for beginning in (sweep[0], sweep[:-1], "only"):
-        ended = run_command("clean", "--yes", "--forget", beginning, "--storage", folder)
+        ended = run_here("clean", "--yes", "--forget", beginning, "--storage", folder)
         assert (ended.code, list_files(folder)) == (2, before)
-        assert f"a whole id is wanted here; choose from {sweep}" in ended.err
-    assert run_command("clean", "--yes", "--forget", sweep, "--storage", folder).code == 0
+        assert f"a whole id is wanted here; choose from {sweep}" in ended.stderr
+    assert run_here("clean", "--yes", "--forget", sweep, "--storage", folder).code == 0
     assert not (folder / "sweeps" / sweep).exists()
 
 
@@ -101,16 +101,16 @@ def test_the_job_of_a_blank_sweep_is_none(blank: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("blank", BLANK, ids=repr)
 def test_a_blank_storage_is_not_the_working_directory(folder: Path, command: list[str], blank: str) -> None:
     before = list_files(folder)
-    ended = run_command(*command, "--storage", blank)
+    ended = run_here(*command, "--storage", blank)
     assert ended.code == 2 or command == ["doctor"], ended
-    assert "--storage: is empty" in ended.err + ended.out
+    assert "--storage: is empty" in ended.stderr + ended.stdout
     assert list_files(folder) == before
 
 
 @pytest.mark.parametrize("option", ["--out", "--data-dir"])
 def test_a_blank_folder_is_not_the_working_directory(folder: Path, option: str) -> None:
     before = list_files(folder)
-    ended = run_command("report", "only", option, "", "--storage", folder)
+    ended = run_here("report", "only", option, "", "--storage", folder)
     assert ended.code == 2
-    assert "is empty" in ended.err
+    assert "is empty" in ended.stderr
     assert list_files(folder) == before

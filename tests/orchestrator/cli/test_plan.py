@@ -1,0 +1,58 @@
+"""`advsweep plan`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.orchestrator.cli.conftest import Finished
+from tests.support.command_line import run_here
+
+KINDS = ["train", "prune", "finetune", "adversarial_finetune", "attack"]
+
+
+def test_a_plan_shows_what_is_shared_and_starts_nothing(space_file: Path, tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    asked = ["plan", "--space", str(space_file), "--storage", str(storage)]
+    facts = json.loads(run_here(*asked, "--json").stdout)
+    assert facts["trials"] == 8
+    assert facts["stages"]["train"] == {"in_trials": 8, "distinct": 1, "in_store": 0, "runs": 1}
+    assert facts["stages"]["attack"] == {"in_trials": 8, "distinct": 8, "in_store": 0, "runs": 4}
+    assert facts["seconds"] is None
+    kinds = list(csv.DictReader(io.StringIO(run_here(*asked, "--format", "csv").stdout)))
+    assert [kind["stage"] for kind in kinds] == KINDS
+    assert kinds[-1] == {"stage": "attack", "in_trials": "8", "distinct": "8", "in_store": "0", "runs": "4"}
+    shown = run_here(*asked).stdout
+    assert shown.startswith(f"{facts['sweep_id']}: 8 trials\n")
+    assert "in store  jobs to do" in shown
+    assert f"sharing saves {100 * facts['shared']:.1f} % of all stages" in shown
+    assert not storage.exists()
+
+
+def test_what_is_stored_is_counted_and_timed_for_so_many_slots(finished: Finished) -> None:
+    asked = ["plan", "--space", str(finished.space), "--set", "seed={grid_search: [0, 1]}"]
+    facts = json.loads(finished.ask(*asked, "--slots", "3", "--json").stdout)
+    assert facts["slots"] == 3
+    assert facts["stages"]["train"] == {"in_trials": 8, "distinct": 2, "in_store": 1, "runs": 1}
+    assert facts["stages"]["attack"] == {"in_trials": 8, "distinct": 8, "in_store": 4, "runs": 2}
+    alone = json.loads(finished.ask(*asked, "--slots", "1", "--json").stdout)
+    assert alone["unshared_seconds"] == pytest.approx(3 * facts["unshared_seconds"])
+    assert alone["seconds"] > facts["seconds"] >= facts["critical_path_seconds"]
+    assert "estimated time on 3 slots: " in finished.ask(*asked, "--slots", "3").stdout
+
+
+def test_more_checks_are_more_trials(finished: Finished) -> None:
+    asked = ["plan", "--space", str(finished.space), "--json"]
+    plain, verified = (json.loads(finished.ask(*asked, *more).stdout) for more in ([], ["--verify"]))
+    assert plain["trials"] == 4
+    assert verified["trials"] > 4
+    assert verified["stages"]["attack"]["in_store"] == plain["stages"]["attack"]["in_store"] == 4
+
+
+def test_a_setting_is_overridden(finished: Finished) -> None:
+    asked = ["plan", "--space", str(finished.space), "--set", "prune.ratio=0.3", "--set", "attack.steps=1", "--json"]
+    assert json.loads(finished.ask(*asked).stdout)["trials"] == 1

@@ -1,0 +1,19 @@
+"""`advsweep report`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.orchestrator.cli.conftest import Finished
+
+
+def test_a_page_and_the_figures_that_were_asked_for(finished: Finished, tmp_path: Path) -> None:
+    out = tmp_path / "page"
+    told = json.loads(finished.ask("report", "four", "--out", out, "--formats", "svg", "--json").stdout)
+    assert Path(told["page"]).is_file()
+    assert {Path(file).suffix for file in told["files"]} == {".html", ".svg"}
+    assert all((out / file).is_file() for file in told["files"])
+    refused = finished.ask("report", "four", "--out", tmp_path / "other", "--formats", "gif", code=2)
+    assert "--formats gif: choose from" in refused.stderr
+    assert not (tmp_path / "other").exists()

@@ -1,0 +1,62 @@
+"""`advsweep results`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from tasks.schema import TRIALS
+from tests.orchestrator.cli.conftest import Finished
+
+
+def test_the_table_has_a_line_a_cell_and_the_verdicts(finished: Finished) -> None:
+    tradeoff, checks = finished.ask("results", finished.sweep.sweep_id).stdout.split("\n\n")
+    heading, columns, _, *lines = tradeoff.splitlines()
+    assert heading.endswith("test split, mean ± standard deviation over seeds")
+    assert columns.split()[:3] == ["pruned", "steps", "seeds"]
+    assert [line.split()[:2] for line in lines] == [["0", "2"], ["0", "5"], ["0.5", "2"], ["0.5", "5"]]
+    assert checks.splitlines()[0].startswith("check")
+
+
+def test_rows_come_whole_as_json_and_as_csv(finished: Finished) -> None:
+    rows = json.loads(finished.ask("results", "four", "--json").stdout)
+    assert [row["trial_id"] for row in rows] == sorted(finished.trials)
+    assert all(list(row) == TRIALS.names for row in rows)
+    assert [row["robust_accuracy"] for row in rows] == [row["robust_accuracy"] for row in finished.rows()]
+    assert json.loads(finished.ask("results", "four", "--format", "json").stdout) == rows
+    read = list(csv.DictReader(io.StringIO(finished.ask("results", "four", "--format", "csv").stdout)))
+    assert [float(row["robust_accuracy"]) for row in read] == [row["robust_accuracy"] for row in rows]
+
+
+def test_the_papers_numbers_stand_beside_the_measured(finished: Finished) -> None:
+    (entry,) = json.loads(finished.ask("results", "four", "--reference", "--json").stdout)
+    measured = next(row for row in finished.rows() if row["pruning_ratio"] == 0.5 and row["attack_steps"] == 5)
+    assert entry["what"] == "Table 1"
+    assert (entry["paper"], entry["measured"]) == ("25.00 %", f"{100 * measured['robust_accuracy']:.2f} %")
+    assert "Table 1" in finished.ask("results", "four", "--reference").stdout
+
+
+def test_an_image_is_robust_where_it_is_against_every_attack(finished: Finished) -> None:
+    lines = json.loads(finished.ask("results", "four", "--worst-case", "--format", "json").stdout)
+    assert [line["pruning_ratio"] for line in lines] == [0.0, 0.5]
+    for line in lines:
+        rows = [row for row in finished.rows() if row["pruning_ratio"] == line["pruning_ratio"]]
+        assert line["attacks"] == 2
+        assert line["worst_case_robust_accuracy"] <= min(row["robust_accuracy"] for row in rows)
+
+
+def test_duckdb_is_asked(finished: Finished) -> None:
+    sql = "SELECT pruning_ratio, count(*) AS trials FROM trials GROUP BY 1 ORDER BY 1"
+    assert json.loads(finished.ask("results", "four", "--sql", sql, "--json").stdout) == [
+        {"pruning_ratio": 0.0, "trials": 2},
+        {"pruning_ratio": 0.5, "trials": 2},
+    ]
+    assert "error: --sql: " in finished.ask("results", "four", "--sql", "SELECT", code=2).stderr
+
+
+@pytest.mark.parametrize("two", [("--reference", "--worst-case"), ("--sql", "SELECT 1", "--worst-case")])
+def test_one_question_at_a_time(finished: Finished, two: tuple[str, ...]) -> None:
+    assert "ask one at a time" in finished.ask("results", "four", *two, code=2).stderr
