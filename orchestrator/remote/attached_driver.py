@@ -99,12 +99,13 @@ def run_attached(submission: JobSubmission, address: Address, console: Console) 
     try:
         gcs_address = ray.get(ray.remote(num_cpus=0, resources=BESIDE)(_find_gcs_address).remote())
         actor = ray.remote(num_cpus=0, resources=BESIDE, max_concurrency=2)(AttachedDriver)
-        return _relay_output(actor.remote(submission.arguments, gcs_address), console)
+        return relay_output(actor.remote(submission.arguments, gcs_address), console)
     finally:
         ray.shutdown()
 
 
-def _relay_output(driver: Any, console: Console) -> int:
+def relay_output(driver: Any, console: Console) -> int:
+    """Show what a driver on the head prints, and hand Ctrl-C on to it; returns its exit code."""
     import ray
 
     code: int | None = None

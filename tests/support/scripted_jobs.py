@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from orchestrator.cluster.address import Address
 from orchestrator.remote.ray_jobs import SweepJob
@@ -25,6 +26,9 @@ class ScriptedJobs:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.jobs = {job.id: job for job in (RUNNING, ENDED)}
+        self.logs = LOGS
+        self.ending: dict[str, Any] = {"status": "SUCCEEDED", "exit_code": 0}
+        """How a job is once it was followed."""
         self.submitted: list[JobSubmission] = []
         self.stopped: list[str] = []
 
@@ -46,7 +50,7 @@ class ScriptedJobs:
         return self.jobs[job]
 
     def log(self, job: str) -> str:
-        return LOGS.get(job, "")
+        return self.logs.get(job, "")
 
     def stop(self, job: str) -> None:
         self.stopped.append(job)
@@ -61,4 +65,4 @@ class ScriptedJobs:
         half = len(text) // 2  # a line comes in pieces
         show(text[:half])
         show(text[half:])
-        self.jobs[job] = replace(self.jobs[job], status="SUCCEEDED", exit_code=self.jobs[job].exit_code or 0)
+        self.jobs[job] = replace(self.jobs[job], **self.ending)

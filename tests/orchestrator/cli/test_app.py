@@ -1,13 +1,23 @@
-"""The command line without a cluster: plans, messages, exit codes, and how little is imported."""
+"""The command line as a whole: help, versions, exit codes, completion, and how little is imported."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import os
+import subprocess
 
 import pytest
 
-from tests.support.harness import advsweep, list_imported_modules
+from orchestrator import doctor
+from orchestrator.cli.app import app
+from tasks import __version__
+from tasks.errors import StorageGoneError, UsageError
+from tests.support.command_line import run_here
+from tests.support.harness import COMMAND, LIMIT, list_imported_modules
+
+COMMANDS = [
+    "launch", "spaces", "plan", "status", "logs", "stop", "results", "report", "compare", "explain", "export", "doctor",
+    "clean", "data prepare", "wandb sync", "wandb report",
+]  # fmt: skip
 
 
 def test_the_science_imports_neither_ray_nor_wandb_nor_the_orchestrator() -> None:
@@ -24,74 +34,75 @@ def test_help_and_plans_import_nothing_heavy() -> None:
 
 
 def test_help_names_every_command() -> None:
-    shown = advsweep("--help").stdout
-    for command in ("launch", "spaces", "plan", "status", "results", "explain", "clean"):
-        assert command in shown
+    shown = run_here("--help").stdout
+    listed = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    groups = [group.name for group in app.registered_groups]
+    assert [*listed, *groups] == list(dict.fromkeys(name.split()[0] for name in COMMANDS))
+    for name in listed + groups:
+        assert f"\n  {name} " in shown
 
 
-def test_spaces_lists_what_is_shipped() -> None:
-    listed = {entry["name"]: entry for entry in json.loads(advsweep("spaces", "--json").stdout)}
-    assert listed["digits"]["trials"] >= 96
-    assert {"smoke", "pruning_grid", "mnist_fgsm"} <= listed.keys()
-    assert all(entry["description"] for entry in listed.values())
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_examples_of_it(command: str) -> None:
+    shown = run_here(*command.split(), "--help")
+    assert shown.code == 0
+    assert "Example" in shown.stdout
+    assert f"advsweep {command}" in shown.stdout.split("Example")[1].split("Options:")[0]
+    assert "\b" not in shown.stdout
 
 
-def test_a_plan_shows_what_is_shared_and_starts_nothing(space_file: Path, tmp_path: Path) -> None:
-    storage = tmp_path / "storage"
-    facts = json.loads(advsweep("plan", "--space", space_file, "--storage", storage, "--json").stdout)
-    assert facts["trials"] == 8
-    assert facts["stages"]["train"] == {"in_trials": 8, "distinct": 1, "in_store": 0, "runs": 1}
-    assert facts["stages"]["attack"] == {"in_trials": 8, "distinct": 8, "in_store": 0, "runs": 4}
-    assert facts["seconds"] is None
-    shown = advsweep("launch", "--space", space_file, "--storage", storage, "--dry-run").stdout
-    assert "sharing saves" in shown
-    assert not storage.exists()
-
-
-def test_set_overrides_the_file(space_file: Path) -> None:
-    facts = json.loads(advsweep("plan", "--space", space_file, "--set", "prune.ratio=0.3", "--json").stdout)
-    assert facts["trials"] == 4
+def test_the_version() -> None:
+    assert run_here("--version").stdout == f"advsweep {__version__}\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("error", "code", "message"),
     [
-        (["--space", "digist"], "did you mean 'digits'?"),
-        (["--space", "nothing.yaml"], "there is no such file"),
-        (["--space", "smoke", "--set", "prune.ratio=1.5"], "prune.ratio = 1.5: should be less than 1"),
-        (["--space", "smoke", "--set", "attack.eps=much"], "attack.eps = 'much': is not a number"),
-        (["--space", "smoke", "--set", "attack.eps=-1/255"], "attack.eps"),
-        (["--space", "smoke", "--set", "model.name=resnet9"], "unknown model"),
-        (["--space", "smoke", "--set", "dataset.name=minst"], "unknown data set"),
-        (["--space", "smoke", "--set", "attack.name=fgms"], "did you mean 'fgsm'?"),
-        (["--space", "smoke", "--set", "train.epoch=3"], "did you mean 'epochs'?"),
-        (["--space", "smoke", "--set", "prune.ratio"], "path.to.setting=value"),
-        (["--space", "smoke", "--set", "dataset={name: mnist}"], "needs a folder: give --data-dir"),
-        (["--space", "smoke", "--set", "dataset={name: mnist}", "--data-dir", "absent"], "does not exist"),
-        (["--space", "smoke", "--cpus-per-trial", "-1"], "cpus = -1.0: should be greater than 0"),
-        (["--space", "smoke", "--address", "local", "--wandb", "sometimes"], "sometimes"),
+        (UsageError("no such thing"), 2, "error: no such thing"),
+        (StorageGoneError("it is gone"), 2, "error: it is gone"),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 0, ""),
+        (ZeroDivisionError("a defect"), 1, "ZeroDivisionError: a defect"),
     ],
 )
-def test_bad_input_is_one_message_and_writes_nothing(arguments: list[str], message: str, tmp_path: Path) -> None:
-    storage = tmp_path / "storage"
-    ended = advsweep("launch", *arguments, "--storage", storage, code=2)
+def test_how_a_command_ends(error: BaseException, code: int, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(doctor, "examine_machine", fail)
+    ended = run_here("doctor")
+    assert ended.code == code
     assert message in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert not storage.exists()
+    assert ("Traceback" in ended.stderr) == (code == 1)
 
 
-def test_a_storage_that_cannot_be_written(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("")
-    assert "is a file" in advsweep("launch", "--space", "smoke", "--storage", file, code=2).stderr
-    below = file / "below"
-    assert "cannot be written" in advsweep("launch", "--space", "smoke", "--storage", below, code=2).stderr
+def complete(line: str) -> list[str]:
+    """What bash is offered at the end of a line."""
+    words = line.split(" ")
+    variables = {"_ADVSWEEP_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    ended = subprocess.run(
+        COMMAND, env=os.environ | variables, capture_output=True, text=True, check=False, timeout=LIMIT
+    )
+    return ended.stdout.split()
 
 
-@pytest.mark.parametrize("command", ["results", "explain"])
-def test_what_is_not_there_is_said(command: str, tmp_path: Path) -> None:
-    assert "no sweep" in advsweep(command, "absent", "--storage", tmp_path, code=2).stderr
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("advsweep la", ["launch"]),
+        ("advsweep launch --max", ["--max-concurrent", "--max-failures", "--max-preemptions"]),
+        ("advsweep launch --wandb o", ["offline", "online"]),
+        ("advsweep wandb ", ["sync", "report"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_choices(line: str, offered: list[str]) -> None:
+    assert complete(line) == offered
 
 
-def test_status_of_an_empty_storage(tmp_path: Path) -> None:
-    assert advsweep("status", "--storage", tmp_path).stdout.strip() == "no sweeps yet"
+def test_a_shell_is_told_how_to_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")  # else the shell is that of this process
+    shown = subprocess.run(
+        [*COMMAND, "--show-completion", "bash"], capture_output=True, text=True, check=True, timeout=LIMIT
+    ).stdout
+    assert "_ADVSWEEP_COMPLETE=complete_bash" in shown
+    assert shown.rstrip().endswith("advsweep")

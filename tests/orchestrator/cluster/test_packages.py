@@ -9,7 +9,14 @@ import pytest
 from ray.job_config import JobConfig
 
 from orchestrator.cluster import packages
-from orchestrator.cluster.packages import list_code_folders, list_package_folders, make_job_config
+from orchestrator.cluster.packages import (
+    EXCLUDES,
+    build_runtime_environment,
+    count_code_bytes,
+    list_code_folders,
+    list_package_folders,
+    make_job_config,
+)
 
 
 def test_ray_is_told_of_our_code_and_adds_no_folder_of_its_own() -> None:
@@ -28,3 +35,9 @@ def test_only_code_that_is_not_installed_is_added(monkeypatch: pytest.MonkeyPatc
     assert set(list_code_folders()) == roots
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(next(iter(roots))))
     assert next(iter(roots)) not in list_code_folders(), "before the standard library it would hide a part of that"
+
+
+def test_only_our_packages_travel_and_no_variable() -> None:
+    environment = build_runtime_environment()
+    assert environment == {"py_modules": [str(folder) for folder in list_package_folders()], "excludes": EXCLUDES}
+    assert count_code_bytes() < 2e6

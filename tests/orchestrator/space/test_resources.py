@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.space import space as spaces
 from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import UsageError
 
@@ -24,3 +25,11 @@ def test_mistakes_are_named() -> None:
     assert "resources.prune.cpus = 0: should be greater than or equal to 0.01" in text
     with pytest.raises(UsageError, match="cpus"):
         ResourceTable().with_default(-1, None)
+
+
+def test_resources_of_a_kind_are_set_on_the_command_line() -> None:
+    space = spaces.load("smoke", ["resources.attack.gpus=0.25", "resources.train={cpus: 4, gpus: 1}"])
+    assert space.resources.of("attack") == Resources(cpus=1, gpus=0.25)
+    assert space.resources.of("train").threads == 4
+    with pytest.raises(UsageError, match="did you mean 'gpus'"):
+        spaces.load("smoke", ["resources.attack.gpu=1"])

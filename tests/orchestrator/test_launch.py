@@ -1,0 +1,105 @@
+"""The story of a launch: what is looked at in which order, what is said, and what is written when."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from orchestrator.launch import launch
+from orchestrator.options import LaunchOptions
+from orchestrator.plan.prepare import PreparedSweep
+from orchestrator.run import driver
+from tasks.errors import UsageError
+from tests.support.command_line import list_tree
+from tests.support.finished_sweep import finish
+
+ONE = ("adversarial_finetune=null", "prune=null")
+
+
+def launched(options: LaunchOptions) -> tuple[int, str]:
+    shown = io.StringIO()
+    return launch(options, Console(file=shown, width=40)), shown.getvalue()
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[PreparedSweep, LaunchOptions]]:
+    """What a driver was given; it runs nothing and says that some trials failed."""
+    found: list[tuple[PreparedSweep, LaunchOptions]] = []
+
+    def run_sweep(prepared: PreparedSweep, options: LaunchOptions, _: Console) -> int:
+        found.append((prepared, options))
+        return 1
+
+    monkeypatch.setattr(driver, "run_sweep", run_sweep)
+    return found
+
+
+def test_the_driver_gets_the_plan_with_the_limits_of_the_command_line(
+    ran: list[tuple[PreparedSweep, LaunchOptions]], space_file: Path, tmp_path: Path
+) -> None:
+    options = LaunchOptions(
+        str(space_file),
+        ["timeouts={train: 50, attack: 70}", "resources.prune.cpus=0.5"],
+        str(tmp_path / "storage"),
+        timeouts=["train=60"],
+        cpus_per_trial=1.5,
+        gpus_per_trial=0,
+    )
+    code, shown = launched(options)
+    ((prepared, given),) = ran
+    assert (code, given) == (1, options)
+    line = f"{prepared.plan.sweep_id}: 8 trials, 0 finished, 8 to do: 14 stages in 10 jobs, 0 stages reused\n"
+    assert shown == line, "on one line, whatever the width"
+    assert prepared.timeouts == {"train": 60, "attack": 70}
+    assert (prepared.resources.of("train").cpus, prepared.resources.of("prune").cpus) == (1.5, 0.5)
+
+
+def test_what_is_stored_is_reused_and_nothing_else_is_counted(
+    ran: list[tuple[PreparedSweep, LaunchOptions]], space_file: Path, tmp_path: Path
+) -> None:
+    plan, _ = finish(space_file, tmp_path / "storage", ONE)
+    complete = LaunchOptions(str(space_file), ONE, str(tmp_path / "storage"), wandb="disabled")
+    before = list_tree(tmp_path / "storage")
+    assert launched(complete) == (0, f"{plan.sweep_id}: 2 trials, 2 finished, nothing to do\n")
+    assert not ran
+    assert list_tree(tmp_path / "storage") == before
+    larger = LaunchOptions(str(space_file), [*ONE, "attack.steps={grid_search: [2, 5, 7, 9]}"], complete.storage)
+    assert "4 trials, 0 finished, 4 to do: 2 stages in 1 jobs, 3 stages reused" in launched(larger)[1]
+    again = LaunchOptions(str(space_file), ONE, complete.storage, fresh=True)
+    assert "2 trials, 0 finished, 2 to do: 3 stages in 2 jobs, 0 stages reused" in launched(again)[1]
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(
+    ran: list[tuple[PreparedSweep, LaunchOptions]], space_file: Path, tmp_path: Path
+) -> None:
+    code, shown = launched(LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), dry_run=True))
+    assert code == 0
+    assert "in trials  distinct  in store  jobs to do" in shown
+    assert "sharing saves" in shown
+    assert not ran
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"project": "a/b"}, "project"),
+        ({"overrides": ["prune.ratio=2"]}, "prune.ratio"),
+        ({"timeouts": ["train"]}, "KIND=SECONDS"),
+        ({"timeouts": ["trian=3"]}, "did you mean 'train'"),
+        ({"cpus_per_trial": -1.0}, "cpus = -1.0"),
+        ({"address": "nowhere"}, "--address nowhere"),
+        ({"overrides": ["dataset={name: mnist}"]}, "--data-dir"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_request_that_cannot_be_is_refused_before_anything_is_written(
+    changes: dict[str, Any], message: str, dry_run: bool, space_file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        launched(LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), dry_run=dry_run, **changes))
+    assert not (tmp_path / "storage").exists()
