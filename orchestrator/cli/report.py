@@ -38,7 +38,7 @@ def report(
       advsweep report digits
       advsweep report digits digits_long --out page --formats svg,pdf
     """
-    from orchestrator.report.figures import FORMATS
+    from orchestrator.report.figures.files import FORMATS
     from orchestrator.report.write import write_report
     from orchestrator.store.sweep_store import find_sweep
     from tasks.errors import UsageError, list_choices

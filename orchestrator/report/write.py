@@ -1,4 +1,4 @@
-"""`advsweep report`: gather, look, and write the page and its figures."""
+"""`advsweep report`: read the sweeps, analyse them, draw, and write the page and its figures."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.report.answers import answer_questions
-from orchestrator.report.closeup import ImageRecords, collect_image_results, load_class_names
-from orchestrator.report.figures import write_figures
-from orchestrator.report.figures.closer import write_closer_figures
-from orchestrator.report.gallery import collect_gallery
-from orchestrator.report.gather import ReportData, load_report_data
-from orchestrator.report.page import Look, render_page
+from orchestrator.report.analysis.findings import analyse_studies
+from orchestrator.report.analysis.image_results import ImageRecords
+from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.figures.collection import draw_study, make_suffix
+from orchestrator.report.figures.files import write_figures
+from orchestrator.report.page.render import render_page
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UsageError
@@ -43,27 +42,21 @@ def write_report(
     """
     if out is not None:
         out = parse_local_path(out, "--out")
-        _check(out)
-    gathered = load_report_data(sweeps)
+        _check_folder(out)
+    data = load_report_data(sweeps)
     with tempfile.TemporaryDirectory(prefix="advsweep-") as name:
         folder = Path(name)
-        make_report(gathered, folder, formats, data_dir)
+        make_report(data, folder, formats, data_dir)
         return _write_to_storage(sweeps[0], folder) if out is None else _write_to_folder(folder, out)
 
 
-def make_report(gathered: ReportData, folder: Path, formats: Sequence[str], data_dir: Path | None) -> None:
+def make_report(data: ReportData, folder: Path, formats: Sequence[str], data_dir: Path | None) -> None:
     """Write everything into a local folder."""
-    records = ImageRecords(gathered.store)
-    looks = []
-    for study in gathered.studies:
-        known = answer_questions(study, records.robust)
-        names = load_class_names(study, gathered.data, data_dir)
-        looks.append(Look(study, known, collect_image_results(study, records), collect_gallery(study, records), names))
-    rows = [row for study in gathered.studies for row in study.rows]
-    write_figures(rows, folder, formats)
-    write_closer_figures(gathered, looks, folder, formats)
-    text = render_page(gathered, looks, formats, records.notes)
-    (folder / PAGE).write_text(text, encoding="utf-8")
+    records = ImageRecords(data.store)
+    drawn = [(found, draw_study(found)) for found in analyse_studies(data, records, data_dir)]
+    for found, figures in drawn:
+        write_figures(figures, folder, formats, make_suffix(found.study, len(drawn)))
+    (folder / PAGE).write_text(render_page(data, drawn, formats, records.notes), encoding="utf-8")
 
 
 def _write_to_storage(sweep: SweepStore, folder: Path) -> WrittenReport:
@@ -73,7 +66,7 @@ def _write_to_storage(sweep: SweepStore, folder: Path) -> WrittenReport:
     return WrittenReport(sweep.storage.describe_place(sweep.path(paths.REPORT, PAGE)), names)
 
 
-def _check(out: Path) -> None:
+def _check_folder(out: Path) -> None:
     """:raises UsageError: nothing can be written there; found out before the work."""
     probe = out / paths.make_temporary_name(PAGE, "probe")
     try:

@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.report.arrange import group_studies
-from orchestrator.report.curves import build_security_curves, list_curve_families
+from orchestrator.report.analysis.attack_families import compute_security_curves, list_curve_families
+from orchestrator.report.analysis.studies import group_studies
+from orchestrator.report.figures.collection import write_row_figures
 from orchestrator.results import tradeoff
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.store.sweep_store import SweepStore
@@ -52,10 +53,10 @@ def build_curves(rows: Sequence[Row]) -> dict[str, list[dict[str, float]]]:
         prefix = SECURITY if len(all_studies) == 1 else f"{SECURITY}_{make_metric_name(study.dataset)}"
         for family in list_curve_families(study)[:1]:
             entries: dict[float, dict[str, float]] = {}
-            for curve in build_security_curves(study, family):
-                for eps, accuracy in zip(curve.eps, curve.mean, strict=True):
+            for label, curve in compute_security_curves(study, family).items():
+                for eps, accuracy in curve:
                     entry = entries.setdefault(eps, {f"{prefix}/eps": eps})
-                    entry[f"{prefix}/{make_metric_name(curve.label)}"] = accuracy
+                    entry[f"{prefix}/{make_metric_name(label)}"] = accuracy
             found[prefix] = [entries[eps] for eps in sorted(entries)]
     return found
 
@@ -108,9 +109,7 @@ def _make_plain(value: Any) -> Any:
 
 
 def _draw_figures(rows: Sequence[Row], folder: Path) -> dict[str, bytes]:
-    from orchestrator.report.figures import write_figures
-
-    return {f"figures/{file.stem}": file.read_bytes() for file in write_figures(rows, folder) if file.suffix == ".png"}
+    return {f"figures/{file.stem}": file.read_bytes() for file in write_row_figures(rows, folder)}
 
 
 def _write_tables(sweep: SweepStore, rows: Sequence[Row], folder: Path) -> tuple[list[Path], int]:

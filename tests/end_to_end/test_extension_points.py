@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.report.gather import load_report_data
+from orchestrator.report.analysis.report_data import load_report_data
 from orchestrator.results.query import ask, render_results
 from orchestrator.results.verdicts import check_rows
 from orchestrator.space import space as spaces

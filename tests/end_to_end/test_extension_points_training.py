@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.report.gather import load_report_data
-from orchestrator.report.payload import build_payload
+from orchestrator.report.analysis.report_data import load_report_data
+from orchestrator.report.page.payload import build_payload
 from orchestrator.results.query import ask, render_results
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
@@ -111,6 +111,6 @@ def test_rows_results_and_reports_tell_the_objectives_apart(sweep: SweepStore) -
     data = load_report_data([sweep])
     (study,) = data.studies
     assert (study.dataset, "objective" in [axis.name for axis in study.training_axes]) == ("halves", True)
-    (encoded,) = build_payload(data, {"halves": ()})["studies"]
+    (encoded,) = build_payload(data, [(study, ())])["studies"]
     levels = {axis["label"]: axis["levels"] for axis in encoded["axes"]}
     assert levels["objective"] == ["adversarial", "agreeing", "standard"]

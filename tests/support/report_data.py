@@ -28,7 +28,7 @@ from tests.support.small import context
 IMAGES = 120
 TIME = "2026-01-01T00:00:00+00:00"
 
-GRID = {
+GRID: dict[str, Any] = {
     "seed": {"grid_search": [0, 1, 2]},
     "dataset": {"name": "digits", "image_size": 16},
     "model": {"name": "resnet8"},
@@ -53,6 +53,8 @@ GRID = {
     },
 }
 """180 trials: ten configurations, three seeds, six attacks."""
+WITHOUT_TUNING = {name: part for name, part in GRID.items() if name != "adversarial_finetune"}
+"""36 trials of two configurations."""
 
 
 def accuracies(row: Row) -> tuple[float, float]:

@@ -2,57 +2,92 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from orchestrator.report.analysis.levels import Levels, choose_axes, list_levels
+from orchestrator.report.analysis.study import Study
+from orchestrator.report.analysis.tables import STATES, StudyTables
+from orchestrator.report.figures.encodings import DASHES, WHOLE, describe, encode_measures, encode_rate
+from orchestrator.report.figures.figure import Figure, Panel, Spec
+from orchestrator.results.statistics import compute_student_quantiles
 
-from orchestrator.report.figures.style import PALETTE, add_legend, format_percent_axis, make_figure, set_titles
-from orchestrator.report.levels import Level, choose_axes, measure_levels
-from orchestrator.report.study import Axis, Study
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-COLUMNS = 3
-MEASURES = {"clean": PALETTE[0], "robust": PALETTE[1]}
+MEASURES = ("clean", "robust")
 
 
-def draw_axes(study: Study) -> Figure | None:
-    """A panel for each setting: clean and robust accuracy, averaged over all others within each seed."""
+def draw_axes(study: Study, tables: StudyTables) -> Figure | None:
+    """A panel for each setting: clean and robust accuracy, averaged over all others within each seed, then over seeds,
+    with the 95 % interval of Student's t over seeds. Defended and undefended models are never averaged.
+    """
     axes = choose_axes(study)
     if not axes:
         return None
-    columns = min(COLUMNS, len(axes))
-    rows = -(-len(axes) // columns)
-    figure, panels = make_figure(1.2 + 2.9 * columns, 0.5 + 2.7 * rows, rows, columns)
-    for panel, axis in zip(panels, axes, strict=False):
-        _draw_panel(panel, axis, measure_levels(study, axis))
-    for panel in panels[len(axes) :]:
-        panel.set_visible(False)
-    add_legend(figure, study.headline.label, panels[0].get_legend_handles_labels()[0])
-    return figure
+    attack = study.threats.index(study.headline)
+    panels = [
+        Panel(axis.label, _draw_axis(study, tables, study.training_axes.index(axis), list_levels(study, axis)), 200,
+              {"attack": attack})
+        for axis in axes
+    ]  # fmt: skip
+    title = f"Accuracy over each setting: {study.dataset}, {study.headline.label}"
+    return Figure("axes", title, tuple(panels), {"trials": tables.trials})
 
 
-def _draw_panel(panel: Axes, axis: Axis, found: list[Level]) -> None:
-    places = range(len(found))
-    for measure, colour in MEASURES.items():
-        known = [getattr(level, measure) for level in found]
-        panel.plot(places, [entry.mean for entry in known], color=colour, marker="o", ms=4, lw=1.6, label=measure)
-        bars = [
-            (place, entry.low, entry.high) for place, entry in zip(places, known, strict=True) if entry.low is not None
-        ]
-        for place, low, high in bars:
-            panel.plot(
-                [place, place],
-                [max(0, low), min(1, high)],
-                color=colour,
-                linewidth=5,
-                alpha=0.22,
-                solid_capstyle="butt",
-            )
-    panel.set_xticks(list(places), [axis.shown(level.value)[:18] for level in found])
-    if len(found) > 5:
-        panel.tick_params(axis="x", rotation=40)
-    panel.set_xlim(-0.4, len(found) - 0.6)
-    panel.set_ylim(-0.03, 1.03)
-    format_percent_axis(panel.yaxis)
-    set_titles(panel, axis.label)
+def _draw_axis(study: Study, tables: StudyTables, place: int, levels: Levels) -> Spec:
+    x = {"field": f"a{place}", "type": "ordinal", "title": None, "sort": list(levels.texts),
+         "scale": {"type": "point", "padding": 0.4},
+         "axis": {"labelAngle": 0 if len(levels.texts) <= 6 else -40, "labelLimit": 90}}  # fmt: skip
+    y = {name: encode_rate(name, "accuracy", scale=WHOLE) for name in ("mean", "low")}
+    colour = encode_measures("measure", MEASURES)
+    tooltip = [
+        describe(f"a{place}", levels.axis.label),
+        describe("d", "models"),
+        describe("measure", "accuracy"),
+        describe("mean", "mean", ".2%"),
+        describe("interval", "95 % over seeds"),
+        describe("seeds", "seeds"),
+    ]
+    bar = {
+        "mark": {"type": "rule", "strokeWidth": 6, "opacity": 0.25},
+        "encoding": {"x": x, "y": y["low"], "y2": {"field": "high"}, "color": colour},
+    }
+    known = [state for state in STATES if any(row["d"] == state for row in tables.trials)]
+    dash = {"field": "d", "type": "nominal", "legend": {"title": None} if len(known) > 1 else None,
+            "scale": {"domain": known, "range": list(DASHES[: len(known)])}}  # fmt: skip
+    line = {
+        "mark": {"type": "line", "strokeWidth": 2},
+        "encoding": {"x": x, "y": y["mean"], "color": colour, "strokeDash": dash},
+    }
+    dot = {
+        "name": "levels",
+        "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
+        "encoding": {"x": x, "y": y["mean"], "color": colour, "tooltip": tooltip},
+    }
+    seeds = len({row["seed"] for row in study.rows})
+    transform = average_over_seeds(f"a{place}", seeds)
+    return {"height": 200, "data": {"name": "trials"}, "transform": transform, "layer": [bar, line, dot]}
+
+
+def average_over_seeds(field: str, seeds: int) -> list[Spec]:
+    """Rows of trials -> rows of one level, one measure, and either defended or undefended models, with `mean`, `low`,
+    `high` and `seeds`.
+
+    :param seeds: the most that a level can have.
+    """
+    quantiles = ", ".join(f"{value:.6f}" for value in compute_student_quantiles(seeds - 1))
+    half = f"datum.seeds > 1 ? [{quantiles}][datum.seeds - 2] * datum.deviation / sqrt(datum.seeds) : 0"
+    mean = [{"op": "mean", "field": name, "as": name} for name in MEASURES]
+    over = [
+        {"op": "mean", "field": "value", "as": "mean"},
+        {"op": "stdev", "field": "value", "as": "deviation"},
+        {"op": "count", "as": "seeds"},
+    ]
+    return [
+        {"filter": "datum.threat === attack"},
+        {"aggregate": mean, "groupby": [field, "d", "seed"]},
+        {"fold": list(MEASURES), "as": ["measure", "value"]},
+        {"aggregate": over, "groupby": [field, "d", "measure"]},
+        {"calculate": half, "as": "half"},
+        {"calculate": "max(0, datum.mean - datum.half)", "as": "low"},
+        {"calculate": "min(1, datum.mean + datum.half)", "as": "high"},
+        {
+            "calculate": "datum.seeds > 1 ? format(datum.low, '.1%') + ' to ' + format(datum.high, '.1%') : 'one seed'",
+            "as": "interval",
+        },
+    ]

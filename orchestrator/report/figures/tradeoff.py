@@ -2,68 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from orchestrator.report.figures.style import (
-    FAINT,
+from orchestrator.report.analysis.groups import choose_groups
+from orchestrator.report.analysis.study import Study
+from orchestrator.report.analysis.tables import StudyTables
+from orchestrator.report.figures.encodings import (
     INK,
-    MARKERS,
-    add_legend,
-    escape_text,
-    format_percent_axis,
-    make_figure,
-    pick_colours,
-    set_titles,
+    describe,
+    describe_settings,
+    encode_colour,
+    encode_rate,
+    encode_shape,
 )
-from orchestrator.report.grouping import choose_groups
-from orchestrator.report.study import Measured, Study, find_pareto_front
+from orchestrator.report.figures.figure import Figure, Panel, Spec
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-def draw_tradeoff(study: Study) -> Figure | None:
-    """Every configuration under the headline attack: mean of its seeds, each seed, and who is on the front."""
-    found = study.under(study.headline)
-    figure, (panel,) = make_figure(7.2, 4.2)
-    groups, shapes = choose_groups(study)
-    colour_of = pick_colours(groups.levels)
-    marker_of = dict(zip(shapes.levels, MARKERS * (len(shapes.levels) // len(MARKERS) + 1), strict=False))
-    _draw_front(panel, found)
-    for entry in found:
-        colour, marker = colour_of[groups.of(entry)], marker_of[shapes.of(entry)]
-        clean, robust = entry.mean
-        if len(entry.rows) > 1:
-            panel.scatter(entry.clean, entry.robust, s=9, color=colour, alpha=0.35, marker=marker, linewidths=0)
-            for x, y in zip(entry.clean, entry.robust, strict=True):
-                panel.plot([clean, x], [robust, y], color=colour, alpha=0.25, linewidth=0.8)
-        panel.scatter(
-            [clean], [robust], s=52, color=colour, marker=marker, edgecolors="white", linewidths=0.8, zorder=4
-        )
-    known = [panel.scatter([], [], s=40, color=colour_of[level], label=escape_text(level)) for level in groups.levels]
-    add_legend(figure, groups.title, known)
-    if len(shapes.levels) > 1:
-        forms = [
-            panel.scatter([], [], s=36, color=FAINT, marker=marker_of[level], label=escape_text(level))
-            for level in shapes.levels
-        ]
-        add_legend(figure, shapes.title, forms, low=True)
-    format_percent_axis(panel.xaxis)
-    format_percent_axis(panel.yaxis)
-    set_titles(
-        panel, f"What robustness costs: {study.dataset}, {study.headline.label}", "clean accuracy", "robust accuracy"
-    )
-    return figure
+UNDER_ATTACK = {"filter": "datum.threat === attack"}
+"""The rows of the attack that was chosen."""
+WORSE = [{"field": "clean", "order": "descending"}, {"field": "robust", "order": "descending"}]
+FRONT = [
+    {"window": [{"op": "max", "field": "robust", "as": "best"}], "frame": [None, 0], "sort": WORSE},
+    {"window": [{"op": "lag", "field": "best", "as": "before"}], "sort": WORSE},
+    {"filter": "datum.before === null || datum.robust > datum.before"},
+]
+"""Keeps the cells that no other cell beats in both rates: each is more robust than all that are as accurate or more."""
 
 
-def _draw_front(panel: Axes, found: Sequence[Measured]) -> None:
-    means = [entry.mean for entry in found]
-    points = [means[place] for place in find_pareto_front(means)]
-    if len(points) > 1:
-        xs, ys = zip(*points, strict=True)
-        panel.plot(xs, ys, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), zorder=2, alpha=0.7)
-        panel.annotate(
-            "Pareto front", points[-1], xytext=(0, 9), textcoords="offset points", fontsize=7.5, color=INK, ha="center"
-        )
+def draw_tradeoff(study: Study, tables: StudyTables) -> Figure:
+    """Every configuration under one attack: the mean over its seeds with one standard deviation to both sides, each
+    seed, and the front of the means.
+    """
+    layers = [*_draw_front(study), *_draw_spreads(study), _draw_trials(study), _draw_means(study)]
+    attack = next(place for place, threat in enumerate(study.threats) if threat is study.headline)
+    panel = Panel("", {"height": 330, "layer": layers}, 430, {"attack": attack})
+    title = f"What robustness costs: {study.dataset}, {study.headline.label}"
+    return Figure("tradeoff", title, (panel,), {"trials": tables.trials, "cells": tables.cells})
+
+
+def _place(study: Study) -> Spec:
+    soft = {"scale": {"zero": False, "nice": True}}
+    split = study.headline.row["split"]
+    return {
+        "x": encode_rate("clean", f"clean accuracy ({split} split)", **soft),
+        "y": encode_rate("robust", "robust accuracy", scale={"nice": True}),
+    }
+
+
+def _draw_front(study: Study) -> list[Spec]:
+    """A line, and its name at its most robust end."""
+    line = {
+        "name": "front",
+        "data": {"name": "cells"},
+        "transform": [UNDER_ATTACK, *FRONT],
+        "mark": {"type": "line", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": INK, "opacity": 0.6},
+        "encoding": _place(study) | {"order": {"field": "clean", "type": "quantitative"}},
+    }
+    ends = [{"op": "min", "field": "clean", "as": "end"}, {"op": "count", "as": "length"}]
+    text = "datum.length > 1 && datum.clean === datum.end ? 'Pareto front' : ''"
+    name = {
+        "data": {"name": "cells"},
+        "transform": [UNDER_ATTACK, *FRONT, {"joinaggregate": ends}, {"calculate": text, "as": "text"}],
+        "mark": {"type": "text", "dy": -13, "fontSize": 10, "color": INK},
+        "encoding": _place(study) | {"text": {"field": "text"}},
+    }
+    return [line, name]
+
+
+def _draw_spreads(study: Study) -> list[Spec]:
+    """Error bars along both axes."""
+    place, colour = _place(study), {"color": encode_colour(choose_groups(study)[0])}
+    across = {"x": place["x"] | {"field": "cleanLow"}, "x2": {"field": "cleanHigh"}, "y": place["y"]}
+    along = {"x": place["x"], "y": place["y"] | {"field": "robustLow"}, "y2": {"field": "robustHigh"}}
+    return [
+        {
+            "name": name,
+            "data": {"name": "cells"},
+            "transform": [UNDER_ATTACK, {"filter": "datum.seeds > 1"}],
+            "mark": {"type": "rule", "strokeWidth": 1.2, "opacity": 0.55},
+            "encoding": bar | colour,
+        }
+        for name, bar in (("spread_across", across), ("spread_along", along))
+    ]
+
+
+def _draw_trials(study: Study) -> Spec:
+    colour, shape = choose_groups(study)
+    tooltip = [
+        describe("id", "trial"),
+        describe("seed", "seed"),
+        *describe_settings(study),
+        describe("clean", "clean accuracy", ".2%"),
+        describe("robust", "robust accuracy", ".2%"),
+        describe("interval", "95 % interval, robust"),
+        describe("counts", "robust of images"),
+        describe("verdict", "verdict"),
+    ]
+    texts = [
+        {"calculate": "format(datum.low, '.1%') + ' to ' + format(datum.high, '.1%')", "as": "interval"},
+        {"calculate": "datum.robustCorrect + ' of ' + datum.images", "as": "counts"},
+    ]
+    return {
+        "name": "trials",
+        "data": {"name": "trials"},
+        "transform": [UNDER_ATTACK, *texts],
+        "mark": {"type": "point", "filled": True, "size": 22, "opacity": 0.4},
+        "encoding": _place(study) | {"color": encode_colour(colour), "shape": encode_shape(shape), "tooltip": tooltip},
+    }
+
+
+def _draw_means(study: Study) -> Spec:
+    colour, shape = choose_groups(study)
+    tooltip = [
+        describe("trials", "trials"),
+        *describe_settings(study),
+        describe("seeds", "seeds"),
+        describe("cleanText", "clean accuracy"),
+        describe("robustText", "robust accuracy"),
+        describe("verdict", "verdict"),
+    ]
+    mark = {"type": "point", "filled": True, "size": 120, "opacity": 0.95, "stroke": {"expr": "paper"},
+            "strokeWidth": 1, "cursor": "pointer"}  # fmt: skip
+    return {
+        "name": "means",
+        "data": {"name": "cells"},
+        "transform": [UNDER_ATTACK],
+        "mark": mark,
+        "encoding": _place(study) | {"color": encode_colour(colour), "shape": encode_shape(shape), "tooltip": tooltip},
+    }

@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
+from orchestrator.report.analysis.findings import analyse_studies
+from orchestrator.report.analysis.image_results import ImageRecords
+from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.figures.collection import draw_study
 from orchestrator.report.write import write_report
+from tests.support.drawn_marks import read_marks
 from tests.support.report_data import GRID, made_up, really_run
 from tests.support.small import write_images
 
@@ -39,17 +44,18 @@ class Opened:
     def text(self, selector: str) -> str:
         return str(self.page.locator(selector).first.inner_text())
 
-    def drawn(self, part: str, again: Callable[[], None] | None = None) -> None:
-        """Scroll to a chart and wait until it is drawn, or drawn again after something was done."""
-        host = self.page.locator(f'[data-part="{part}"]').first
-        before = int(host.get_attribute("data-drawn") or 0)
-        host.scroll_into_view_if_needed()
+    def drawn(self, again: Callable[[], None] | None = None) -> None:
+        """Wait until every chart is drawn, or drawn again after something was done."""
         if again:
+            self.page.evaluate("delete document.documentElement.dataset.drawn")
             again()
-        self.page.wait_for_function(
-            '([part, before]) => Number(document.querySelector(`[data-part="${part}"]`).dataset.drawn ?? 0) > before',
-            arg=[part, before if again else 0],
-        )
+        self.page.wait_for_selector("html[data-drawn=all]", state="attached")
+
+    def labels(self, figure: str, layer: str, panel: int = 0) -> list[str]:
+        """What the marks of a layer say of themselves."""
+        marks = f'[data-figure="{figure}"][data-panel="{panel}"] .{layer}_marks [aria-label]'
+        found: list[str] = self.page.locator(marks).evaluate_all("all => all.map((mark) => mark.ariaLabel)")
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +76,7 @@ def show(browser: Any) -> Iterator[Callable[..., Opened]]:
     """Opens a file."""
     pages = []
 
-    def opened(path: Path, width: int = 1200, height: int = 900, scheme: str = "light") -> Opened:
+    def opened(path: Path, width: int = 1200, height: int = 900, scheme: str = "light", address: str = "") -> Opened:
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         pages.append(page)
         found = Opened(page)
@@ -78,7 +84,7 @@ def show(browser: Any) -> Iterator[Callable[..., Opened]]:
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
         page.on("request", lambda request: found.requests.append(request.url))
         started = time.perf_counter()
-        page.goto(path.as_uri())
+        page.goto(address or path.as_uri())
         page.wait_for_selector("html[data-ready=yes]", state="attached")
         found.seconds = time.perf_counter() - started
         return found
@@ -89,32 +95,79 @@ def show(browser: Any) -> Iterator[Callable[..., Opened]]:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Path:  # noqa: ARG001 (no browser, no report)
-    """The report of 180 trials whose numbers follow a known rule."""
-    folder = tmp_path_factory.mktemp("made")
-    return Path(write_report([made_up(folder)], folder / "out", (), None).page)
+def data(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> ReportData:  # noqa: ARG001 (no browser, no report)
+    """180 trials whose numbers follow a known rule."""
+    return load_report_data([made_up(tmp_path_factory.mktemp("made"))])
 
 
-MEANS = '[data-part="tradeoff"] .layer_2_marks path'
-TRIALS = '[data-part="tradeoff"] .layer_1_marks path'
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, data: ReportData) -> Path:
+    """Their report."""
+    return Path(write_report([data.sweeps[0].sweep], tmp_path_factory.mktemp("out"), (), None).page)
+
+
+MEANS = '[data-figure="tradeoff"] .means_marks path'
+TRIALS = '[data-figure="tradeoff"] .trials_marks path'
 TIP = "#vg-tooltip-element"
 
 
-def test_every_chart_is_drawn_in_silence(report: Path, show: Callable[..., Opened]) -> None:
+def test_every_chart_is_drawn_in_silence_without_scrolling(report: Path, show: Callable[..., Opened]) -> None:
     opened = show(report)
-    for part in ("tradeoff", "axis", "curves", "heat", "confidence"):
-        opened.drawn(part)
-        assert opened.count(f'[data-part="{part}"] svg path') > 3, part
-    assert opened.count(MEANS) == 10
-    assert opened.count(TRIALS) == 30
+    opened.drawn()
+    hosts = opened.page.locator("[data-figure]")
+    assert hosts.count() == 1 + 3 + 1 + 2 + 4 + 2 + 2
+    assert all(hosts.nth(place).locator("svg path").count() for place in range(hosts.count()))
+    assert (opened.count(MEANS), opened.count(TRIALS)) == (10, 30)
+    assert opened.page.evaluate("scrollY") == 0
     assert opened.complaints == []
     assert opened.page.evaluate("report.errors") == []
     assert opened.requests == [report.as_uri()], "it asks for nothing but itself"
 
 
+def test_the_page_shows_the_numbers_of_the_files(report: Path, show: Callable[..., Opened], data: ReportData) -> None:
+    """Mark by mark, as both describe them."""
+    opened = show(report)
+    opened.drawn()
+    (found,) = analyse_studies(data, ImageRecords(data.store), None)
+    layers = {"tradeoff": "means", "axes": "levels", "security_curves": "points", "heat_map": "cells",
+              "confusion_matrices": "cells", "confidence": "bars", "images": "pictures"}  # fmt: skip
+    for figure in draw_study(found):
+        marks = read_marks(figure, layers[figure.name])
+        for panel in range(len(figure.panels)):
+            in_file = [str(mark.item.get("description")) for mark in marks if mark.panel == panel]
+            assert in_file
+            assert opened.labels(figure.name, layers[figure.name], panel) == in_file, (figure.name, panel)
+
+
+def test_a_printed_page_has_every_figure(report: Path, show: Callable[..., Opened]) -> None:
+    opened = show(report)
+    opened.drawn()
+    opened.page.emulate_media(media="print")
+    charts = "[...document.querySelectorAll('.chart svg')]"
+    cut = f"{charts}.filter((svg) => svg.clientWidth > svg.parentElement.clientWidth + 1).length"
+    assert opened.page.evaluate(cut) == 0
+    assert opened.page.evaluate(f"{charts}.filter((svg) => !svg.getBoundingClientRect().width).length") == 0
+    assert opened.page.locator("select").first.is_hidden()
+    assert opened.page.pdf(format="A4").startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1280, 720), (1920, 1080), (390, 844)], ids=["desktop", "large", "phone"]
+)
+def test_answer_and_picture_are_on_the_first_screen(
+    width: int, height: int, report: Path, show: Callable[..., Opened]
+) -> None:
+    opened = show(report, width, height)
+    opened.drawn()
+    for selector in (".take", '[data-figure="tradeoff"] .means_marks'):
+        box = opened.page.locator(selector).first.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height, selector
+
+
 def test_hovering_shows_a_trial_and_its_settings(report: Path, show: Callable[..., Opened]) -> None:
     opened = show(report)
-    opened.drawn("tradeoff")
+    opened.drawn()
     opened.page.locator(MEANS).nth(9).hover(force=True)
     opened.page.wait_for_selector(f"{TIP}.visible")
     shown = opened.text(TIP)
@@ -127,24 +180,56 @@ def test_hovering_shows_a_trial_and_its_settings(report: Path, show: Callable[..
 
 def test_clicking_filters_by_an_axis(report: Path, show: Callable[..., Opened]) -> None:
     opened = show(report)
-    opened.drawn("tradeoff")
+    opened.drawn()
     chip = opened.page.locator('[data-part="chips"] button', has_text="0.4")
-    opened.drawn("tradeoff", chip.click)
+    opened.drawn(chip.click)
     assert opened.count(MEANS) == 5
     assert opened.text('[data-part="count"]') == "90 of 180 trials"
     assert chip.get_attribute("aria-pressed") == "true"
     assert opened.count('[data-part="table"] tr') == 5
-    opened.drawn("tradeoff", opened.page.locator('[data-part="reset"]').click)
+    assert {label.split("pruning ratio: ")[1].split(";")[0] for label in opened.labels("axes", "levels")} == {"0.4"}
+    opened.drawn(opened.page.locator('[data-part="reset"]').click)
     assert opened.count(MEANS) == 10
     opened.page.locator(MEANS).nth(0).click(force=True)
     picked = opened.page.locator('[data-part="detail"]')
     assert "seed 0:" in picked.inner_text()
-    opened.drawn("tradeoff", picked.locator("button").nth(0).click)
+    opened.drawn(picked.locator("button").nth(0).click)
     assert opened.count(MEANS) == 5
-    hardest = opened.page.locator('[data-part="threat"]')
-    opened.drawn("tradeoff", lambda: hardest.select_option(label="ifgsm, eps 32/255, 10 steps"))
-    opened.drawn("tradeoff", lambda: opened.page.locator('[data-part="by"]').select_option(label="lambda"))
     assert opened.complaints == []
+
+
+def test_the_front_of_the_picture_is_that_of_the_table(report: Path, show: Callable[..., Opened]) -> None:
+    opened = show(report)
+    opened.drawn()
+    weak = opened.page.locator('[data-part="attack"]')
+    opened.drawn(lambda: weak.select_option(label="ifgsm, eps 8/255, 1 step"))
+    ends = opened.page.locator('[data-figure="tradeoff"] .front_marks path').get_attribute("d").count("L") + 1
+    assert opened.count('[data-part="table"] tr.front') == ends
+
+
+def test_what_was_chosen_stands_in_the_address(report: Path, show: Callable[..., Opened]) -> None:
+    opened = show(report)
+    opened.drawn()
+    opened.drawn(opened.page.locator('[data-part="chips"] button', has_text="0.4").click)
+    attack, by = (opened.page.locator(f'[data-part="{part}"]') for part in ("attack", "by"))
+    opened.drawn(lambda: attack.select_option(label="ifgsm, eps 32/255, 1 step"))
+    opened.drawn(lambda: by.select_option(label="lambda"))
+    model = opened.page.locator("select[data-model=model0]")
+    label = "pruning ratio 0.4, lambda 0.9, eps_train 24/255"
+    opened.drawn(lambda: model.select_option(label=label))
+    before = [opened.labels(*layer) for layer in (("tradeoff", "means"), ("heat_map", "cells"))]
+    assert all(f"model: {label}" in cell for cell in before[1]), "one model, whatever the filters say"
+    opened.page.locator('nav a[href="#cost"]').click()
+    address = opened.page.evaluate("location.href")
+    assert "pruning+ratio=0.4" in address
+    again = show(report, address=address)
+    again.drawn()
+    assert [again.labels(*layer) for layer in (("tradeoff", "means"), ("heat_map", "cells"))] == before
+    assert again.page.locator('[data-part="by"]').evaluate("by => by.selectedOptions[0].text") == "lambda"
+    unknown = show(report, address=f"{report.as_uri()}#lambda=7&attack=none&model0=x&colour+by=y")
+    unknown.drawn()
+    assert unknown.count(MEANS) == 10, "what does not exist is not chosen"
+    assert unknown.complaints == []
 
 
 def test_light_and_dark_and_a_phone(report: Path, show: Callable[..., Opened]) -> None:
@@ -154,10 +239,10 @@ def test_light_and_dark_and_a_phone(report: Path, show: Callable[..., Opened]) -
     assert shades[0] != shades[1]
     light.page.locator("#theme").click()
     assert light.page.evaluate(background) == shades[1]
-    light.drawn("tradeoff")
+    light.drawn()
     assert light.complaints == []
     phone = show(report, 390, 844)
-    phone.drawn("curves")
+    phone.drawn()
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing sticks out"
 
 
@@ -179,15 +264,15 @@ def test_hostile_names_run_nothing_and_break_nothing(
     written = write_report([sweep], tmp_path / "out", ("png",), data)
     assert {"images.png", "training_curves.png"} <= set(written.files)
     opened = show(Path(written.page), 390, 844)
-    for part in ("tradeoff", "curves", "heat", "history", "confidence"):
-        opened.drawn(part)
+    opened.drawn()
     assert opened.page.evaluate("window.hacked") is None
     assert opened.complaints == []
     assert SPACE.strip() in opened.page.evaluate("document.querySelector('h1').textContent")
-    body = opened.page.evaluate("document.body.textContent")
-    assert all(name in body for name in HOSTILE)
-    sources = opened.page.evaluate("[...document.images].map((image) => image.src.slice(0, 22))")
-    assert sources
+    cells = " ".join(opened.labels("confusion_matrices", "cells"))
+    assert all(name in cells for name in HOSTILE), "whole, where the mouse rests"
+    sources = opened.page.evaluate(
+        "[...document.querySelectorAll('image')].map((i) => i.getAttribute('href').slice(0, 22))"
+    )
     assert set(sources) == {"data:image/png;base64,"}
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -203,6 +288,6 @@ def test_two_thousand_trials_open_quickly(tmp_path: Path, show: Callable[..., Op
     opened = show(page)
     assert "2240 of 2240 trials" in opened.text('[data-part="count"]')
     assert min(opened.seconds, show(page).seconds) < 3
-    opened.drawn("tradeoff")
+    opened.drawn()
     assert opened.count(MEANS) == 35
     assert opened.complaints == []

@@ -1,0 +1,146 @@
+"""A few images under attack on several models, out of what the storage keeps of each trial."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.report.analysis.image_results import Columns, ImageRecords
+from orchestrator.report.analysis.selected_configurations import select_configurations
+from orchestrator.report.analysis.study import Configuration, Measured, Study
+from orchestrator.report.analysis.tables import Rows
+from orchestrator.results.compare_trials import split_of
+from tasks.evaluation.preview import Preview, load_preview
+from tasks.trial.row import Row
+
+LARGEST = 256
+"""Pixels that a picture has along its longer side at most."""
+
+
+@dataclass(frozen=True)
+class AttackedImages:
+    """The images of a gallery under attack on one model."""
+
+    configuration: Configuration
+    preview: Preview
+    """Of these images alone, in their order."""
+    label: NDArray[np.int64]
+    """True classes, [N]."""
+    prediction: NDArray[np.int64]
+    """Predicted classes of the adversarial images, [N]."""
+    confidence: NDArray[np.float64]
+    """Softmax of the predicted class, [N]."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What the storage keeps of the selected configurations."""
+
+    index: tuple[int, ...]
+    """Places in the test split, ascending."""
+    attacked: tuple[AttackedImages, ...]
+    note: str
+    """Why there are no images, or not of every model; empty where all is well."""
+
+    @property
+    def amplification(self) -> int:
+        """What perturbations are multiplied by so that the largest of them just reaches black or white."""
+        largest = max((float(np.abs(found.preview.perturbation).max()) for found in self.attacked), default=0.0)
+        return max(1, int(0.5 / largest)) if largest else 1
+
+
+def collect_gallery(study: Study, records: ImageRecords) -> Gallery:
+    """The images that the first seeds of all selected configurations keep, as the headline attack left them."""
+    entries = [study.measured[configuration.key, study.headline.key] for configuration in select_configurations(study)]
+    alike = [entry for entry in entries if split_of(entry.rows[0]) == split_of(entries[0].rows[0])]
+    kept = [
+        (entry.configuration, *found) for entry in alike if (found := _load_stored(_pick_first_seed(entry), records))
+    ]
+    if not kept:
+        return Gallery(
+            (), (), "No images: the storage keeps none of these trials. Attacks of older versions have none."
+        )
+    index: NDArray[np.int64] = functools.reduce(np.intersect1d, [preview.index for _, preview, _ in kept])
+    if not len(index):
+        return Gallery((), (), "No images: those that the storage keeps of these trials have none in common.")
+    attacked = tuple(
+        _collect_attacked(configuration, preview, columns, index) for configuration, preview, columns in kept
+    )
+    return Gallery(tuple(index.tolist()), attacked, _explain_missing(entries, alike, kept))
+
+
+def _pick_first_seed(entry: Measured) -> Row:
+    return min(entry.rows, key=lambda row: int(row["seed"]))
+
+
+def _load_stored(row: Row, records: ImageRecords) -> tuple[Preview, Columns] | None:
+    columns = records.columns(row["attack_key"])
+    preview = load_preview(records.store, row["attack_key"])
+    return (preview, columns) if columns and preview else None
+
+
+def _collect_attacked(
+    configuration: Configuration, preview: Preview, columns: Columns, index: NDArray[np.int64]
+) -> AttackedImages:
+    """:param index: places in the split, ascending, all of which the preview has."""
+    at = np.intersect1d(preview.index, index, return_indices=True)[1]
+    rows = np.intersect1d(columns["index"], index, return_indices=True)[1]
+    return AttackedImages(
+        configuration,
+        Preview(preview.index[at], preview.original[at], preview.perturbation[at]),
+        columns["label"][rows].astype(np.int64),
+        columns["adversarial_prediction"][rows].astype(np.int64),
+        columns["adversarial_confidence"][rows].astype(np.float64),
+    )
+
+
+def _explain_missing(entries: Sequence[Measured], alike: Sequence[Measured], kept: Sequence[object]) -> str:
+    """Which of the models are not shown, and why."""
+    absent, elsewhere = len(alike) - len(kept), len(entries) - len(alike)
+    reasons = [
+        f"the storage keeps no images of {absent} of these models" if absent else "",
+        f"{elsewhere} of these models have other test images" if elsewhere else "",
+    ]
+    text = "; ".join(filter(None, reasons))
+    return f"Not all are shown: {text}." if text else ""
+
+
+def list_images(gallery: Gallery, classes: Sequence[str]) -> Rows:
+    """A row for each picture: `model` (place in the gallery), `place` (of the image in the split), `column` (the
+    original, the adversarial image or the amplified perturbation), `picture` (a data URI), `text`, `state` (whether
+    the model was right).
+    """
+    factor = gallery.amplification
+    rows: Rows = []
+    for model, found in enumerate(gallery.attacked):
+        perturbation = found.preview.perturbation.astype(np.float32)
+        amplified = np.clip(0.5 + factor * perturbation, 0, 1)
+        for number, place in enumerate(gallery.index):
+            right = bool(found.prediction[number] == found.label[number])
+            prediction = f"{classes[found.prediction[number]]} ({100 * found.confidence[number]:.0f} %)"
+            for column, pixels, text, state in (
+                ("original", found.preview.clean, classes[found.label[number]], ""),
+                ("adversarial", found.preview.adversarial, prediction, "right" if right else "wrong"),
+                (f"perturbation x {factor}", amplified, "", ""),
+            ):
+                rows.append({"model": model, "place": place, "column": column,
+                             "picture": encode_picture(pixels[number]), "text": text, "state": state})  # fmt: skip
+    return rows
+
+
+def encode_picture(pixels: NDArray[np.float32]) -> str:
+    """[C, H, W] in [0, 1] as a PNG in a data URI, pixel by pixel; large images are made smaller."""
+    from PIL import Image
+
+    values = (np.clip(pixels, 0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
+    image = Image.fromarray(values.squeeze(2) if values.shape[2] == 1 else values)
+    image.thumbnail((LARGEST, LARGEST))
+    sink = io.BytesIO()
+    image.save(sink, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(sink.getvalue()).decode()

@@ -1,0 +1,65 @@
+"""The few configurations that a report looks at closely."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.report.analysis.study import Configuration, Measured, Study, is_defended
+
+LADDER = (0.99, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+"""Minimum clean accuracies that people ask for."""
+MOST = 4
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to take for a minimum clean accuracy."""
+
+    least: float
+    best: Measured
+
+
+def has_clean_accuracy(entry: Measured, least: float) -> bool:
+    """Whether the clean accuracy is at least so high, whatever rounding did to its last digits."""
+    return entry.mean[0] >= least - 1e-9
+
+
+def choose_by_minimum(study: Study) -> list[Choice]:
+    """The most robust configuration under the headline attack for each minimum that some configuration reaches.
+
+    Where lowering the minimum changes nothing, only the highest one is kept.
+    """
+    found = study.under(study.headline)
+    chosen: list[Choice] = []
+    for least in LADDER:
+        good = [entry for entry in found if has_clean_accuracy(entry, least)]
+        if good:
+            best = max(good, key=lambda entry: (entry.mean[1], entry.mean[0]))
+            if not chosen or best is not chosen[-1].best:
+                chosen.append(Choice(least, best))
+    return chosen
+
+
+def find_baseline(study: Study) -> Measured:
+    """The most accurate configuration that is neither defended nor pruned, else the most accurate undefended one, else
+    the most accurate of all.
+    """
+    found = study.under(study.headline)
+    undefended = [entry for entry in found if not is_defended(entry.rows[0])]
+    whole = [entry for entry in undefended if not entry.rows[0]["pruning_ratio"]]
+    return max(whole or undefended or found, key=lambda entry: (entry.mean[0], -entry.mean[1]))
+
+
+def find_compromise(study: Study) -> Measured:
+    """The configuration whose mean of clean and robust accuracy under the headline attack is highest."""
+    return max(study.under(study.headline), key=lambda entry: (statistics.fmean(entry.mean), entry.mean[0]))
+
+
+def select_configurations(study: Study) -> list[Configuration]:
+    """The one without a defence, the best compromise, and the winners for some minimum of clean accuracy."""
+    ordered: Sequence[Measured] = [
+        find_baseline(study), find_compromise(study), *(choice.best for choice in reversed(choose_by_minimum(study)))
+    ]  # fmt: skip
+    return list({entry.configuration.key: entry.configuration for entry in ordered}.values())[:MOST]

@@ -1,0 +1,119 @@
+"""From rows of trials to studies: which models, which attacks, and what they are called."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat, make_sort_key
+from orchestrator.results.tradeoff import (
+    find_distinguishing_paths,
+    find_varying_axes,
+    format_setting,
+    group_cells,
+    list_leaf_settings,
+)
+from tasks.keys import hash_json
+from tasks.trial.row import Row
+
+
+def group_studies(rows: Sequence[Row]) -> list[Study]:
+    """One study for each data set that has finished trials, by name."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "finished":
+            groups[row["dataset"]].append(row)
+    return [_build_study(dataset, groups[dataset]) for dataset in sorted(groups)]
+
+
+def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
+    configs = {row["trial_id"]: json.loads(row["config"]) for row in rows}
+    axes = _find_axes(rows, configs)
+    values = {}
+    for row in rows:
+        leaves = list_leaf_settings(configs[row["trial_id"]])
+        values[row["trial_id"]] = {axis: row[axis] if axis in row else leaves.get(axis) for axis in axes}
+    ordered = sorted(
+        rows, key=lambda row: [make_sort_key(values[row["trial_id"]][axis]) for axis in axes] + [row["seed"]]
+    )
+    known = tuple(Axis(name) for name in axes if not _is_implied(name, axes, values.values()))
+    models: dict[str, Configuration] = {}
+    threats: dict[str, Threat] = {}
+    together: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in ordered:
+        config, value = configs[row["trial_id"]], values[row["trial_id"]]
+        model, threat = hash_json(_extract_model_part(config))[:16], hash_json(_attack_part(config))[:16]
+        if model not in models:
+            made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
+            models[model] = Configuration(model, _label(known, made) or row["model"], made, row)
+        if threat not in threats:
+            threats[threat] = Threat(threat, _label_threat(row, known, value), row)
+        together[model, threat].append(row)
+    measured = {
+        (model, threat): Measured(models[model], threats[threat], tuple(group))
+        for (model, threat), group in together.items()
+    }
+    return Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
+
+
+def _find_axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
+    """Columns along which trials differ, and the settings that it takes to tell all models and all attacks apart."""
+    axes = find_varying_axes(group_cells(rows))
+    for part in (_extract_model_part, _attack_part):
+        of_attack = part is _attack_part
+        distinct = {hash_json(part(configs[row["trial_id"]])): row for row in rows}.values()
+        labels = [tuple(row[axis] for axis in axes if axis.startswith("attack") is of_attack) for row in distinct]
+        prefix = "attack" if of_attack else ""
+        axes += find_distinguishing_paths(
+            labels, [list_leaf_settings(part(configs[row["trial_id"]]), prefix) for row in distinct]
+        )
+    return axes
+
+
+def _extract_model_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes the model, without the seed and without the place of its data."""
+    made = {name: part for name, part in config.items() if name not in ("seed", "attack")}
+    return made | {"dataset": {name: value for name, value in config["dataset"].items() if name != "root"}}
+
+
+def _attack_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in config["attack"].items() if name != "batch_size"}
+
+
+def _is_implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether an axis says no more than that a trial has adversarial fine-tuning, which lambda says already."""
+    if name == "lambda" or "lambda" not in axes or not (name in TUNING or name.startswith("adversarial_finetune")):
+        return False
+    return len({str(value[name]) for value in values if value["lambda"] is not None}) == 1
+
+
+def _label(axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
+    """The values by name; settings of a stage that is skipped are left out but for the first."""
+    skipped = {"eps_train", "train_steps"} if values.get("lambda") is None else set()
+    named = [axis for axis in axes if axis.name in values and axis.name not in skipped]
+    parts = []
+    for axis in named:
+        value = values[axis.name]
+        if value is None and axis.name == "lambda":
+            parts.append("no adversarial fine-tuning")
+        elif value is not None:
+            parts.append(f"{axis.label} {axis.format_value(value)}")
+    return ", ".join(parts)
+
+
+def _label_threat(row: Row, axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
+    parts = [row["attack"]]
+    if row["attack_eps"] is not None:
+        parts.append(f"eps {format_setting('attack_eps', row['attack_eps'])}")
+    else:
+        parts.append("no bound")
+    if row["attack_steps"]:
+        parts.append(f"{row['attack_steps']} step{'s' if row['attack_steps'] != 1 else ''}")
+    if row["attack_surrogate"]:
+        parts.append(f"from {row['attack_surrogate']}")
+    shown = {"attack", "attack_eps", "attack_steps", "attack_surrogate"}
+    rest = [axis for axis in axes if axis.of_attack and axis.name not in shown and values[axis.name] is not None]
+    parts += [f"{axis.label} {axis.format_value(values[axis.name])}" for axis in rest]
+    return ", ".join(parts)

@@ -1,0 +1,198 @@
+"""The finished trials of one data set, arranged as a reader asks about them: models, attacks, and where both meet."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from orchestrator.results.tradeoff import format_setting
+from tasks.keys import hash_json
+from tasks.training.objectives.standard.settings import STANDARD
+from tasks.trial.row import Row
+
+LABELS = {
+    "pruning_ratio": "pruning ratio",
+    "eps_train": "eps_train",
+    "train_steps": "training attack steps",
+    "attack_eps": "eps",
+    "attack_steps": "iterations",
+    "attack_norm": "norm",
+    "attack_surrogate": "surrogate",
+    "attack.examples": "images",
+}
+STAGE_NAMES = {
+    "train": "training",
+    "prune": "pruning",
+    "finetune": "fine-tuning",
+    "adversarial_finetune": "adversarial fine-tuning",
+    "attack": "attack",
+}
+"""Kinds of stages in words."""
+TUNING = ("lambda", "eps_train", "train_steps")
+"""Columns that are null where a trial has no adversarial fine-tuning."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Something along which trials differ: a column of the trials table, or a setting by its dotted path."""
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return LABELS.get(self.name, self.name)
+
+    @property
+    def of_attack(self) -> bool:
+        """Whether it says how a model is attacked, not how it is made."""
+        return self.name.startswith("attack")
+
+    def format_value(self, value: Any) -> str:
+        """A value for people; `none` where a trial lacks the setting."""
+        return "none" if value is None else format_setting(self.name, value)
+
+
+@dataclass(frozen=True)
+class Threat:
+    """One way to attack: everything in the section `attack` that can change the outcome."""
+
+    key: str
+    label: str
+    row: Row
+    """Any of the trials that are attacked so."""
+
+    @property
+    def family(self) -> tuple[str, ...]:
+        """Attacks of one family differ in budget and iterations alone."""
+        row = self.row
+        section = {k: v for k, v in json.loads(row["config"])["attack"].items() if k not in ATTACK_LADDER}
+        return (row["attack"], row["attack_norm"] or "", hash_json(section)[:8])
+
+    @property
+    def eps(self) -> float | None:
+        """The budget; null where there is no bound."""
+        value: float | None = self.row["attack_eps"]
+        return value
+
+    @property
+    def steps(self) -> int:
+        """Iterations."""
+        return int(self.row["attack_steps"] or 0)
+
+
+ATTACK_LADDER = ("eps", "steps", "step_size", "batch_size")
+"""Settings of an attack that change along a security curve."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One way to make a model: everything but the seed and the attack."""
+
+    key: str
+    label: str
+    values: Mapping[str, Any]
+    """Axis -> value, for the axes that do not belong to the attack."""
+    row: Row
+    """Any of its trials."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All seeds of one configuration under one attack."""
+
+    configuration: Configuration
+    threat: Threat
+    rows: tuple[Row, ...]
+
+    @property
+    def clean(self) -> tuple[float, ...]:
+        """Clean accuracy of each seed."""
+        return tuple(row["clean_accuracy"] for row in self.rows)
+
+    @property
+    def robust(self) -> tuple[float, ...]:
+        """Robust accuracy of each seed."""
+        return tuple(row["robust_accuracy"] for row in self.rows)
+
+    @cached_property
+    def mean(self) -> tuple[float, float]:
+        """Mean clean and robust accuracy."""
+        return statistics.fmean(self.clean), statistics.fmean(self.robust)
+
+
+@dataclass(frozen=True)
+class Study:
+    """The finished trials of one data set."""
+
+    dataset: str
+    rows: tuple[Row, ...]
+    axes: tuple[Axis, ...]
+    values: Mapping[str, Mapping[str, Any]]
+    """Trial id -> axis -> value."""
+    configurations: tuple[Configuration, ...]
+    threats: tuple[Threat, ...]
+    measured: Mapping[tuple[str, str], Measured]
+    """Keys of configuration and threat -> what was measured."""
+
+    @property
+    def training_axes(self) -> list[Axis]:
+        """Axes that say how a model is made."""
+        return [axis for axis in self.axes if not axis.of_attack]
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing."""
+        return 1 / (self.rows[0]["classes"] or 10)
+
+    def under(self, threat: Threat) -> list[Measured]:
+        """Every configuration under one attack."""
+        found = (self.measured.get((configuration.key, threat.key)) for configuration in self.configurations)
+        return [entry for entry in found if entry]
+
+    @cached_property
+    def headline(self) -> Threat:
+        """The attack that the answers speak of.
+
+        Of the attacks that most models met, white-box and with a budget where there are such, the one under which
+        models differ most, since a budget that nobody or everybody withstands tells nothing; at its most iterations.
+        """
+        most = max(len(self.under(threat)) for threat in self.threats)
+        found = [threat for threat in self.threats if len(self.under(threat)) == most]
+        for wanted in (_has_budget, _is_white_box, self._many_images):
+            found = [threat for threat in found if wanted(threat)] or found
+        strongest = {(threat.family, threat.eps): threat for threat in sorted(found, key=lambda threat: threat.steps)}
+        return max(strongest.values(), key=self._rate_contrast)
+
+    def _many_images(self, threat: Threat) -> bool:
+        return bool(2 * threat.row["examples"] >= max(row["examples"] for row in self.rows))
+
+    def _rate_contrast(self, threat: Threat) -> tuple[float, float]:
+        """How far models differ, and how far robust accuracy is from both ends."""
+        means = [entry.mean for entry in self.under(threat)]
+        middle = statistics.fmean(robust - clean / 2 for clean, robust in means)
+        return round(statistics.pstdev([robust for _, robust in means]), 3), -abs(middle)
+
+
+def _has_budget(threat: Threat) -> bool:
+    return threat.eps is None or threat.eps > 0
+
+
+def _is_white_box(threat: Threat) -> bool:
+    return not threat.row["attack_surrogate"]
+
+
+def is_defended(row: Row) -> bool:
+    """Whether any stage of the training minimised more than plain cross-entropy."""
+    return row["objective"] not in (None, STANDARD.label)
+
+
+def make_sort_key(value: Any) -> tuple[int, Any]:
+    """A key that puts null first, then numbers, then texts."""
+    if value is None:
+        return 0, 0
+    return (2, str(value)) if isinstance(value, str) else (1, value)

@@ -1,0 +1,117 @@
+"""The rows that the figures of a study draw: plain JSON, the same for the page and for the files.
+
+`trials` has a row for each trial, `cells` one for each configuration under one attack. Both hold the place of the
+configuration (`config`) and of the attack (`threat`) in the study, the group by colour (`g`) and by shape (`s`),
+whether the model is defended (`d`), and the value along each axis of the training (`a0`, `a1` and so on), so that
+whoever draws may choose among them.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.report.analysis.attack_families import list_families
+from orchestrator.report.analysis.groups import choose_groups
+from orchestrator.report.analysis.levels import list_levels
+from orchestrator.report.analysis.study import Measured, Study, Threat, is_defended
+from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
+from orchestrator.results.tradeoff import format_setting, format_spread
+from tasks.trial.row import Row
+
+Rows = list[dict[str, Any]]
+STATES = ("defended", "undefended")
+"""Of models; numbers of both are never averaged."""
+VERDICTS = (SUSPICIOUS, OK, NOT_TESTED)
+"""The one that counts for a cell comes first."""
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """The numbers of a study, row by row."""
+
+    trials: Rows
+    cells: Rows
+
+
+def build_study_tables(study: Study) -> StudyTables:
+    """Every trial and every cell of a study, in the order of its configurations and attacks."""
+    describe = _describe_configurations(study)
+    attacks = _describe_attacks(study)
+    trials: Rows = []
+    cells: Rows = []
+    for (configuration, threat), entry in study.measured.items():
+        common = describe[configuration] | attacks[threat]
+        cells.append(common | _measure_cell(entry))
+        trials += [common | _read_trial(row) for row in entry.rows]
+    return StudyTables(trials, cells)
+
+
+def _read_trial(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["trial_id"],
+        "seed": row["seed"],
+        "images": row["examples"],
+        "clean": row["clean_accuracy"],
+        "robust": row["robust_accuracy"],
+        "robustCorrect": row["robust_correct"],
+        "low": round(row["robust_accuracy_low"], 4),
+        "high": round(row["robust_accuracy_high"], 4),
+        "verdict": row["verdict"] or "-",
+    }
+
+
+def _describe_configurations(study: Study) -> dict[str, dict[str, Any]]:
+    colour, shape = choose_groups(study)
+    axes = [list_levels(study, axis) for axis in study.training_axes]
+    return {
+        configuration.key: {
+            "config": place,
+            "label": configuration.label,
+            "g": colour.by_configuration[configuration.key],
+            "s": shape.by_configuration[configuration.key],
+            "d": STATES[not is_defended(configuration.row)],
+            **{f"a{n}": axis.texts[axis.by_configuration[configuration.key]] for n, axis in enumerate(axes)},
+        }
+        for place, configuration in enumerate(study.configurations)
+    }
+
+
+def _describe_attacks(study: Study) -> dict[str, dict[str, Any]]:
+    families = list_families(study)
+    return {
+        threat.key: {
+            "threat": place,
+            "family": next((n for n, family in enumerate(families) if threat in family.threats), None),
+            "eps": threat.eps,
+            "epsText": format_budget(threat),
+            "steps": threat.steps,
+        }
+        for place, threat in enumerate(study.threats)
+    }
+
+
+def format_budget(threat: Threat) -> str:
+    """The budget of an attack for people: 255ths where that is shorter, a dash where it has none."""
+    return format_setting("attack_eps", threat.eps)
+
+
+def _measure_cell(entry: Measured) -> dict[str, Any]:
+    """Mean over seeds, and one standard deviation to both sides; no range for a single seed."""
+    cell: dict[str, Any] = {"seeds": len(entry.rows), "trials": ", ".join(row["trial_id"] for row in entry.rows)}
+    for name, values, mean in (("clean", entry.clean, entry.mean[0]), ("robust", entry.robust, entry.mean[1])):
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        cell |= {
+            name: mean,
+            f"{name}Low": max(0.0, mean - spread),
+            f"{name}High": min(1.0, mean + spread),
+            f"{name}Text": format_spread(values),
+        }
+    return cell | {"verdict": find_worst_verdict(entry)}
+
+
+def find_worst_verdict(entry: Measured) -> str:
+    """The worst verdict of the trials; a dash before the checks have run."""
+    found = {row["verdict"] for row in entry.rows}
+    return next((verdict for verdict in VERDICTS if verdict in found), "-")

@@ -1,0 +1,103 @@
+"""The page: everything of a report in one file, which asks no other for anything."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from orchestrator.report.analysis.answers import format_p_value, format_rate, format_signed
+from orchestrator.report.analysis.findings import StudyFindings
+from orchestrator.report.analysis.report_data import ReportData, SweepFacts
+from orchestrator.report.analysis.selected_configurations import find_compromise
+from orchestrator.report.analysis.study import STAGE_NAMES
+from orchestrator.report.analysis.tables import find_worst_verdict
+from orchestrator.report.figures.figure import Figure
+from orchestrator.report.page.html_parts import draw_effect_bar, format_interval, group_effects
+from orchestrator.report.page.payload import build_payload, encode_script
+from orchestrator.results import reference, verdicts
+from orchestrator.text import format_duration
+from tasks import __version__
+
+Drawn = Sequence[tuple[StudyFindings, Sequence[Figure]]]
+"""The studies of a report with their figures."""
+
+
+def render_page(data: ReportData, drawn: Drawn, formats: Sequence[str], notes: Sequence[str]) -> str:
+    """The HTML of a report.
+
+    :param formats: of the files that lie beside the page.
+    :param notes: what a reader should know of what is missing.
+    """
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("orchestrator.report", "assets"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    labels = " and ".join(facts.label for facts in data.sweeps)
+    text: str = environment.get_template("report.html.jinja").render(
+        title=f"What robustness costs: {labels}",
+        sweeps=data.sweeps,
+        views=[_build_view(found, figures) for found, figures in drawn],
+        reference=[(facts.label, facts.reference) for facts in data.sweeps if facts.reference],
+        reference_columns=reference.COLUMNS,
+        verdicts=[(facts.label, facts.verdicts) for facts in data.sweeps if facts.verdicts],
+        verdict_columns=verdicts.COLUMNS,
+        formats=formats,
+        notes=notes,
+        version=__version__,
+        css=_read_asset("report.css"),
+        script=_read_asset("report.js"),
+        library=bundle_vega(),
+        payload=encode_script(build_payload(data, [(found.study, figures) for found, figures in drawn])),
+        rate=format_rate,
+        signed=format_signed,
+        p_value=format_p_value,
+        interval=format_interval,
+        duration=format_duration,
+        stage_names=STAGE_NAMES,
+        bar=draw_effect_bar,
+        cost_line=_describe_cost,
+        worst=find_worst_verdict,
+    )
+    return text
+
+
+def _build_view(found: StudyFindings, figures: Sequence[Figure]) -> Mapping[str, Any]:
+    """What the template shows of a study."""
+    return {
+        "study": found.study,
+        "answers": found.answers,
+        "best": find_compromise(found.study),
+        "effects": group_effects(found.answers.effects),
+        "real": found.answers.describe_effects("real"),
+        "noise": found.answers.describe_effects("noise"),
+        "figures": {figure.name: figure for figure in figures},
+        "confidence": [(result.configuration.label, *result.mean_confidence) for result in found.images],
+        "gallery_note": found.gallery.note,
+    }
+
+
+def _describe_cost(facts: SweepFacts) -> str:
+    spent, saved = (sum(getattr(cost, name) for cost in facts.costs) for name in ("seconds", "saved"))
+    in_trials, computed = (sum(getattr(cost, name) for cost in facts.costs) for name in ("in_trials", "computed"))
+    reused = sum(cost.reused for cost in facts.costs)
+    more = f", {reused} were taken from other sweeps" if reused else ""
+    return (
+        f"The trials of this sweep take {in_trials} stages; {computed} were computed{more}. "
+        f"That took {format_duration(spent)} of computing and saved {format_duration(saved)}."
+    )
+
+
+def _read_asset(name: str) -> str:
+    return resources.files("orchestrator.report").joinpath("assets").joinpath(name).read_text("utf-8")
+
+
+@functools.lru_cache(maxsize=1)
+def bundle_vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, as `vl-convert` carries them."""
+    import vl_convert
+
+    script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")

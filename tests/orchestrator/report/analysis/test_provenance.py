@@ -1,0 +1,43 @@
+"""Where the numbers come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.report.analysis.provenance import describe_provenance
+from orchestrator.space.space import list_shipped
+from tasks.yaml_files import read_mapping
+from tests.support.report_data import GRID, made_up
+
+
+@pytest.mark.parametrize(
+    ("change", "command"),
+    [({}, "advsweep launch --space digits"), ({"seed": 5}, "advsweep launch --space digits.yaml")],
+    ids=["as shipped", "with another seed"],
+)
+def test_the_command_names_a_shipped_space_only_where_nothing_was_changed(
+    change: dict[str, int], command: str, tmp_path: Path
+) -> None:
+    content = read_mapping(list_shipped()["digits"])
+    sweep = made_up(tmp_path, {**content, **change}, "digits", images=False, finished=lambda place: place == 0)
+    found = describe_provenance(sweep, sweep.plan(), sweep.rows())
+    assert found.command == command
+    assert f"seed: {change['seed']}" in found.space if change else "seed: 5" not in found.space
+
+
+def test_models_data_and_dates_are_those_of_the_finished_trials(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, images=False)
+    found = describe_provenance(sweep, sweep.plan(), sweep.rows())
+    assert (found.models, found.devices, found.day) == ("resnet8", "cpu", "01 Jan 2026")
+    assert found.period == "01 Jan 2026 00:00 to 01 Jan 2026 00:00 UTC"
+    plan = sweep.plan()
+    fingerprint = plan["stages"][sweep.rows()[0]["attack_key"]]["data"]
+    assert found.data == f"digits, 16 x 16 pixels, {fingerprint[:12]}"
+
+
+def test_nothing_finished_has_no_dates(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, GRID, images=False, finished=lambda _: False)
+    found = describe_provenance(sweep, sweep.plan(), sweep.rows())
+    assert (found.models, found.period, found.day, found.versions) == ("-",) * 4

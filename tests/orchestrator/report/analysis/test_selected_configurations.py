@@ -1,0 +1,52 @@
+"""The few configurations that a report looks at closely."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from orchestrator.report.analysis.selected_configurations import (
+    choose_by_minimum,
+    find_baseline,
+    find_compromise,
+    select_configurations,
+)
+from orchestrator.report.analysis.studies import group_studies
+from orchestrator.report.analysis.study import Study
+from tests.support.report_data import GRID, made_up
+
+CONTENT = {**GRID, "attack": {**GRID["attack"], "steps": 10, "eps": {"grid_search": ["8/255", "16/255"]}}}
+
+
+def crossing(row: dict[str, Any]) -> tuple[float, float]:
+    """Under the weak attack lambda 0.5 is best, under the strong one lambda 0.9; the strong one tells more apart."""
+    weak = round(255 * row["attack_eps"]) == 8
+    if row["lambda"] == 0.9:
+        return 0.85, 0.7 if weak else 0.6
+    if row["lambda"] == 0.5:
+        return 0.9, 0.8 if weak else 0.2
+    return (0.975 if row["pruning_ratio"] else 0.95), 0.6 if weak else 0.0
+
+
+def make_study(tmp_path: Path) -> Study:
+    (study,) = group_studies(made_up(tmp_path, CONTENT, rule=crossing, images=False).rows())
+    return study
+
+
+def test_the_compromise_is_the_best_under_the_headline_attack_not_under_a_weaker_one(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    assert round(255 * (study.headline.eps or 0)) == 16
+    assert find_compromise(study).rows[0]["lambda"] == 0.9
+    assert {choice.best.rows[0]["lambda"] for choice in choose_by_minimum(study)} == {None, 0.5, 0.9}
+
+
+def test_the_baseline_has_neither_defence_nor_pruning(tmp_path: Path) -> None:
+    row = find_baseline(make_study(tmp_path)).rows[0]
+    assert (row["lambda"], row["pruning_ratio"]) == (None, 0.0), "though the pruned model is more accurate"
+
+
+def test_baseline_and_compromise_come_first_and_none_comes_twice(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    found = select_configurations(study)
+    assert found[:2] == [find_baseline(study).configuration, find_compromise(study).configuration]
+    assert len({configuration.key for configuration in found}) == len(found) <= 4

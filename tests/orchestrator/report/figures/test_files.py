@@ -1,0 +1,72 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from orchestrator.report.analysis.study import Study
+from orchestrator.report.analysis.tables import StudyTables
+from orchestrator.report.figures.figure import Figure
+from orchestrator.report.figures.files import FORMATS, render_figure, write_figures
+from orchestrator.report.figures.heat_map import draw_heat_map
+from orchestrator.report.figures.tradeoff import draw_tradeoff
+from tests.support.drawn_marks import read_marks
+
+
+@pytest.fixture(scope="module")
+def figure(made_study: Study, made_tables: StudyTables) -> Figure:
+    return draw_tradeoff(made_study, made_tables)
+
+
+@pytest.fixture(scope="module")
+def made(figure: Figure) -> dict[str, bytes]:
+    return render_figure(figure, FORMATS)
+
+
+def test_text_of_an_svg_is_text(made: dict[str, bytes]) -> None:
+    svg = made["svg"].decode()
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+    assert {"robust accuracy", "clean accuracy (test split)", "0.9, 24/255"} <= set(texts)
+
+
+def test_a_pdf_embeds_truetype_fonts(made: dict[str, bytes]) -> None:
+    assert made["pdf"].startswith(b"%PDF")
+    assert b"/CIDFontType2" in made["pdf"], "TrueType outlines"
+    assert b"/FontFile2" in made["pdf"], "embedded"
+    assert b"/Type3" not in made["pdf"]
+
+
+def test_a_png_has_300_dots_an_inch(made: dict[str, bytes]) -> None:
+    image = Image.open(io.BytesIO(made["png"]))
+    assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    width = re.search(r'<svg[^>]* width="([\d.]+)"', made["svg"].decode())
+    assert width is not None
+    assert image.width == pytest.approx(float(width[1]) * 300 / 72, abs=1)
+
+
+def test_the_same_figure_gives_the_same_bytes(figure: Figure, made: dict[str, bytes]) -> None:
+    again = render_figure(figure, FORMATS)
+    assert (again["svg"], again["png"]) == (made["svg"], made["png"])
+    assert sorted(again["pdf"]) == sorted(made["pdf"]), "the library lists the parts of a page in any order"
+
+
+def test_panels_of_one_figure_draw_their_own_rows(made_study: Study, made_tables: StudyTables) -> None:
+    """The shade of a cell is that of its number in every panel."""
+    figure = draw_heat_map(made_study, made_tables)
+    assert figure is not None
+    marks = read_marks(figure, "cells")
+    rates = {mark.item["fill"]: float(mark.says["robust"]) for mark in marks}
+    assert len({mark.panel for mark in marks}) > 1
+    assert len(rates) == len(set(rates.values())) > 6
+
+
+def test_files_are_named_by_figure_and_format(figure: Figure, tmp_path: Path) -> None:
+    found = write_figures([figure], tmp_path / "new", ("png", "svg"), "-digits")
+    assert [path.name for path in found] == ["tradeoff-digits.png", "tradeoff-digits.svg"]
+    assert write_figures([figure], tmp_path / "none", ()) == []
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,53 @@
+"""Budget by iterations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.report.analysis.selected_configurations import find_baseline, select_configurations
+from orchestrator.report.analysis.studies import group_studies
+from orchestrator.report.analysis.study import Study
+from orchestrator.report.analysis.tables import StudyTables, build_study_tables
+from orchestrator.report.figures.heat_map import draw_heat_map
+from tests.support.drawn_marks import read_marks, read_numbers
+from tests.support.report_data import WITHOUT_TUNING, made_up
+
+
+def test_each_panel_shows_one_model_cell_by_cell(made_study: Study, made_tables: StudyTables) -> None:
+    figure = draw_heat_map(made_study, made_tables)
+    assert figure is not None
+    chosen = select_configurations(made_study)
+    assert [panel.title for panel in figure.panels] == [configuration.label for configuration in chosen]
+    assert chosen[0] is find_baseline(made_study).configuration
+    for mark in read_marks(figure, "cells"):
+        (entry,) = [
+            entry for entry in made_study.measured.values()
+            if entry.configuration is chosen[mark.panel]
+            and mark.says["eps"] == f"{round(255 * (entry.threat.eps or 0))}/255"
+            and mark.says["iterations"] == str(entry.threat.steps)
+        ]  # fmt: skip
+        assert mark.says["model"] == entry.configuration.label
+        assert mark.says["robust accuracy"].startswith(f"{100 * entry.mean[1]:.2f}")
+
+
+def test_the_number_stands_in_each_cell_and_more_budget_stands_higher(
+    made_study: Study, made_tables: StudyTables
+) -> None:
+    figure = draw_heat_map(made_study, made_tables)
+    assert figure is not None
+    known = {
+        (entry.threat.eps, entry.threat.steps): f"{round(100 * entry.mean[1])}%"
+        for entry in made_study.measured.values()
+        if entry.configuration is select_configurations(made_study)[0]
+    }
+    assert sorted(read_numbers(figure)) == sorted(known.values())
+    marks = [mark for mark in read_marks(figure, "cells") if mark.panel == 0]
+    top = min(marks, key=lambda mark: mark.item["y"])
+    assert top.says["eps"] == "32/255"
+
+
+def test_no_iterations_no_map(tmp_path: Path) -> None:
+    (study,) = group_studies(
+        made_up(tmp_path, {**WITHOUT_TUNING, "attack": {"name": "fgsm", "eps": "8/255"}}, images=False).rows()
+    )
+    assert draw_heat_map(study, build_study_tables(study)) is None

@@ -1,0 +1,65 @@
+"""What the page's script is given."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from orchestrator.report.analysis.findings import analyse_studies
+from orchestrator.report.analysis.image_results import ImageRecords
+from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.figures.collection import draw_study
+from orchestrator.report.figures.files import compose_figure
+from orchestrator.report.page.payload import build_payload, encode_script, encode_table
+from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
+from tests.support.report_page import HOSTILE, decode_table
+
+
+def test_page_and_files_draw_the_same_descriptions_and_the_same_rows(made_data: ReportData) -> None:
+    (found,) = analyse_studies(made_data, ImageRecords(made_data.store), None)
+    figures = draw_study(found)
+    assert [figure.name for figure in figures] == [
+        "tradeoff", "axes", "security_curves", "heat_map", "confusion_matrices", "confidence", "images"
+    ]  # fmt: skip
+    (study,) = json.loads(encode_script(build_payload(made_data, [(found.study, figures)])))["studies"]
+    for figure in figures:
+        in_file = json.loads(json.dumps(compose_figure(figure)))
+        for name, rows in in_file["datasets"].items():
+            assert decode_table(study["tables"][name]) == rows, (figure.name, name)
+        on_page = study["figures"][figure.name]
+        assert len(on_page) == len(in_file["concat"])
+        for panel, drawn in zip(on_page, in_file["concat"], strict=True):
+            for layer, other in zip(panel["spec"]["layer"], drawn["layer"], strict=True):
+                assert {**other, "name": layer.get("name")} == {**layer, "name": layer.get("name")}
+            for name in ("height", "data", "transform"):
+                assert panel["spec"].get(name) == drawn.get(name)
+            chosen = {param["name"]: param["value"] for param in in_file["params"]}
+            assert panel["params"].items() <= chosen.items()
+
+
+def test_a_table_is_stored_by_columns_each_recurring_text_once() -> None:
+    rows = [{"a": "long text", "b": number, "c": None} for number in range(5)]
+    found = encode_table(rows)
+    assert found["a"] == {"levels": ["long text"], "at": [0] * 5}
+    assert found["b"] == {"values": [0, 1, 2, 3, 4]}
+    assert decode_table(found) == rows
+    assert encode_table([]) == {}
+
+
+def test_a_configuration_names_the_sweeps_that_have_it(tmp_path: Path) -> None:
+    other = {**GRID, "prune": {"ratio": {"grid_search": [0.4, 0.6]}}}
+    larger = {**WITHOUT_TUNING, "dataset": {"name": "digits", "image_size": 16, "split": {"test": 0.3}}}
+    contents = (("first", GRID), ("second", other), ("third", larger))
+    data = load_report_data([made_up(tmp_path, content, name, images=False) for name, content in contents])
+    found = build_payload(data, [(study, []) for study in data.studies])
+    assert found["sweeps"] == ["first", "second", "third"]
+    configs = [config for study in found["studies"] for config in study["configs"]]
+    assert len([config for config in configs if config["sweeps"] == [0, 1]]) == 5, "what is pruned by 0.4"
+    assert len(configs) == 17
+
+
+def test_json_inside_a_script_element_cannot_end_it() -> None:
+    text = encode_script({"name": HOSTILE})
+    assert not re.search(r"[<>&\u2028]", text)
+    assert json.loads(text) == {"name": HOSTILE}

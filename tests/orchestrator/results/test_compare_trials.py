@@ -1,0 +1,37 @@
+"""Two trials image by image."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.harness import advsweep
+from tests.support.report_data import WITHOUT_TUNING, made_up
+
+
+def test_two_trials_compare_image_by_image(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, WITHOUT_TUNING)
+    rows = [row for row in sweep.rows() if row["seed"] == 0 and row["attack_steps"] == 10]
+    weak, strong = (min(rows, key=lambda row: row["robust_correct"]), max(rows, key=lambda row: row["robust_correct"]))
+    shown = json.loads(
+        advsweep("compare", strong["trial_id"], weak["trial_id"], "--storage", tmp_path, "--json").stdout
+    )
+    robust = shown["measures"][1]
+    lead = strong["robust_correct"] - weak["robust_correct"]
+    assert (robust["only_first"], robust["only_second"]) == (lead, 0)
+    assert robust["difference"] == pytest.approx(lead / 120)
+    assert robust["low"] < robust["difference"] < robust["high"]
+    assert robust["p"] < 0.001
+    lines = advsweep("compare", strong["trial_id"], strong["trial_id"], "--storage", tmp_path).stdout
+    assert "noise" in lines
+    assert "there is no trial 'ffff'" in advsweep("compare", "ffff", "0000", "--storage", tmp_path, code=2).stderr
+
+
+def test_trials_on_different_test_images_are_not_compared(tmp_path: Path) -> None:
+    larger = {**WITHOUT_TUNING, "dataset": {"name": "digits", "image_size": 16, "split": {"test": 0.3}}}
+    contents = {"first": WITHOUT_TUNING, "second": larger}
+    sweeps = [made_up(tmp_path, content, name, images=False) for name, content in contents.items()]
+    trials = [sweep.rows()[0]["trial_id"] for sweep in sweeps]
+    assert "different test splits" in advsweep("compare", *trials, "--storage", tmp_path, code=2).stderr
