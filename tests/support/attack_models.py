@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.attacks.engine.fast_model import prepare_model
-from tasks.attacks.engine.job import AttackJob
+from tasks.attacks.engine.fast_model import AttackedModel, prepare_model
+from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings
@@ -110,3 +111,44 @@ def job_of(
         index,
         stop_when_fooled=stop,
     )
+
+
+QUICK_SETTINGS: dict[str, dict[str, Any]] = {
+    "carlini_wagner": {"steps": 20, "binary_search_steps": 3},
+    "ead": {"steps": 20, "binary_search_steps": 3},
+    "square": {"steps": 60},
+    "rays": {"steps": 40},
+    "fab_t": {"steps": 5},
+    "apgd_t": {"steps": 20, "targets": 3},
+    "apgd_ce": {"steps": 20},
+    "uniform": {"draws": 3},
+}
+"""Settings with which an attack takes little time on the network."""
+EPS = {"linf": 0.1, "l2": 0.8, "l1": 3.0}
+"""Norm -> a budget that is large for the network."""
+
+
+def craft(job: AttackJob, cell: AttackSettings) -> Tensor:
+    """The images [N, C, H, W] of an attack after the last step count that the job asks for."""
+    return load_attack(cell.method)(job, cell.method)[max(job.step_counts)]
+
+
+def count_passes(job: AttackJob) -> tuple[AttackJob, dict[str, int]]:
+    """The job on a model that counts the images it sees, and those whose gradient is asked for."""
+    asked = {"forward": 0, "backward": 0}
+
+    class Counting(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            asked["forward"] += len(pixels)
+            logits: Tensor = job.model.judge(pixels)
+            if logits.requires_grad:
+
+                def seen(gradient: Tensor) -> None:
+                    asked["backward"] += len(gradient)
+
+                logits.register_hook(seen)
+            return logits
+
+    model = Counting()
+    target = AttackedModel(model, model, job.model.original)
+    return AttackJob(target, job.clean, job.labels, job.step_counts, job.index), asked

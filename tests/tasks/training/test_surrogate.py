@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.stages.run import run_chain
-from tasks.trial.chain import list_own_stages
+from tasks.training.surrogate import SurrogateSettings
+from tasks.trial.chain import build_chain, list_own_stages
 from tasks.trial.row import make_finished_row
+from tasks.trial.trial import Trial, simplify_trial
+from tests.conftest import CONFIG
 from tests.support.small import context, stages_of, trial
 from tests.support.training import (
     FGSM,
@@ -52,3 +55,38 @@ def test_a_transfer_attack_builds_on_its_surrogate(tmp_path: Path) -> None:
     assert row["train_key"] == stages[1].key
     own = trial(attack={"name": "fgsm", "eps": 0, "examples": 50, "surrogate": surrogate})
     assert len(stages_of(own)) == 2, "without a budget nothing is made against anything"
+
+
+def test_a_transfer_attack_builds_on_a_surrogate_of_its_own_seed_and_runs_to_the_end() -> None:
+    surrogate = {"seed": 7, "model": {"name": "resnet8"}, "train": CONFIG["train"]}
+    raw = {**CONFIG, "seed": 0, "attack": {**CONFIG["attack"], "surrogate": surrogate}}  # type: ignore[dict-item]
+    trial = simplify_trial(Trial.model_validate(raw))
+    other, *own = build_chain(trial, "0" * 64)
+    assert (other.kind, other.seed) == ("train", 7)
+    assert own[-1].kind == "attack"
+    assert own[-1].upstream == {"model": own[-2].key, "surrogate_0": other.key}
+    assert trial.attack.stop_when_fooled is False
+
+
+def test_a_surrogate_is_any_chain_and_shares_its_stages() -> None:
+    sections = ("model", "train", "prune", "finetune", "adversarial_finetune")
+    other = {name: CONFIG[name] for name in sections}
+    raw = {**CONFIG, "prune": None, "finetune": None, "adversarial_finetune": None}
+    raw["attack"] = {**CONFIG["attack"], "surrogate": {**other, "seed": 7}}  # type: ignore[dict-item]
+    trial = simplify_trial(Trial.model_validate(raw))
+    stages = build_chain(trial, "0" * 64)
+    expected = build_chain(simplify_trial(Trial.model_validate({**CONFIG, "seed": 7})), "0" * 64)[:-1]
+    assert [stage.key for stage in stages[:4]] == [stage.key for stage in expected]
+    assert stages[-1].upstream == {"model": stages[4].key, "surrogate_0": expected[-1].key}
+    assert [stage.kind for stage in list_own_stages(stages)] == ["train", "attack"]
+    assert trial.attack.surrogate is not None
+    assert trial.attack.surrogate.label == "resnet8 seed 7 pruning_ratio 0.5 finetuned lambda 0.5 eps_train 0.0313725"
+
+
+def test_stages_that_a_surrogate_does_not_name_are_in_no_key() -> None:
+    surrogate = SurrogateSettings.model_validate({"model": {"name": "resnet8"}, "train": CONFIG["train"]})
+    assert set(surrogate.canonical()) == {"seed", "model", "train"}
+    empty = {"prune": {"ratio": 0}, "finetune": {**CONFIG["finetune"], "epochs": 0}}  # type: ignore[dict-item]
+    same = SurrogateSettings.model_validate({"model": {"name": "resnet8"}, "train": CONFIG["train"], **empty})
+    assert same.simplify() == surrogate.simplify()
+    assert set(same.document()) == set(SurrogateSettings.model_fields)

@@ -1,0 +1,91 @@
+"""The fast copy of a model answers as the model does, alike in every batch, and the model has the last word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare_model
+from tasks.attacks.engine.job import AttackJob
+from tasks.attacks.registry import ATTACKS, list_attacks
+from tasks.data.images import convert_to_float
+from tasks.models.build import Description, build_model
+from tasks.models.settings import ModelSettings
+from tests.support.attack_models import (
+    QUICK_SETTINGS,
+    Linear,
+    craft,
+    linear_images,
+    network,
+    network_images,
+    settings,
+)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("name", "stem"), [("resnet8", "cifar"), ("alexnet", "imagenet"), ("vgg16", "imagenet")])
+def test_a_prepared_model_answers_alike_for_few_images_and_for_many(name: str, stem: str, precision: str) -> None:
+    model = build_model(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()
+    images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    target = prepare_model(model, precision)
+    for source in (target.gradient, target.judge, target.original):
+        logits, gradient = answered(source, images)
+        for count in (1, 2, 3, 5):
+            few, slope = answered(source, images[:count])
+            assert torch.equal(few, logits[:count]), f"logits of {count}"
+            assert torch.equal(slope, gradient[:count]), f"gradients of {count}"
+
+
+def answered(source: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    pixels = images.to(memory_format=torch.channels_last).requires_grad_(True)
+    logits = source(pixels)
+    (gradient,) = torch.autograd.grad((logits * torch.arange(logits.shape[1])).sum(), pixels)
+    return logits.detach(), gradient
+
+
+class Shifted(nn.Module):
+    """What rounding may do to a folded model, made large: the label leads by less than it does in truth."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.model(pixels)
+        own, other = logits.argmax(1), logits[:, :2].argmin(1)
+        nearer = 2e-4 * logits.abs().amax(1)
+        return logits.scatter_add(1, own[:, None], -nearer[:, None]).scatter_add(1, other[:, None], nearer[:, None])
+
+
+THOROUGH: dict[str, dict[str, Any]] = {
+    "carlini_wagner": {"steps": 60, "binary_search_steps": 6},
+    "ead": {"steps": 60, "binary_search_steps": 6},
+    "deepfool": {"overshoot": 0},
+    "fab_t": {"steps": 20},
+    "jsma": {"gamma": 1.0},
+}
+"""Settings with which an attack reaches every image of the linear model."""
+
+
+@pytest.mark.parametrize("name", [name for name, attack in list_attacks().items() if not attack.bounded])
+def test_the_model_itself_has_the_last_word(name: str) -> None:
+    model, images = Linear(), linear_images()
+    original, judge = freeze_copy(model), freeze_copy(Shifted(model))
+    clean, index = convert_to_float(images.pixels), torch.arange(len(images))
+    job = AttackJob(AttackedModel(judge, judge, original), clean, images.labels, (1,), index)
+    norm = ATTACKS.load(name).model_fields["norm"].default
+    found = craft(job, settings(name=name, norm=norm, **(QUICK_SETTINGS | THOROUGH).get(name, {})))
+    with torch.no_grad():
+        assert original(found).argmax(1).ne(images.labels).all()
+
+
+def test_folding_changes_no_more_than_the_model_is_asked_again_for() -> None:
+    model = network()
+    target, clean = prepare_model(model), convert_to_float(network_images(model).pixels)
+    with torch.no_grad():
+        folded, original = target.judge(clean), target.original(clean)
+    assert not torch.equal(folded, original)
+    assert ((folded - original).abs().amax(1) < 1e-4 * original.abs().amax(1)).all()

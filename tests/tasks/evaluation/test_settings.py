@@ -1,0 +1,52 @@
+"""Settings of an evaluation: mistakes are named, and what cannot matter is dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.evaluation.settings import AttackSettings
+from tasks.settings_problems import describe_problems
+from tests.support.attack_models import settings
+
+WRONG = [
+    ({"name": "pgd", "eps": 0.1, "norm": "l1"}, "attack.norm", "choose from l2, linf"),
+    ({"name": "carlini_wagner", "norm": "linf"}, "attack.norm", "choose from l2"),
+    ({"name": "pgd", "eps": -0.1}, "attack.eps", "greater than or equal to 0"),
+    ({"name": "deepfool", "eps": -1}, "attack.eps", "greater than or equal to 0"),
+    ({"name": "pgd", "eps": None}, "attack.eps", "is not a number"),
+    ({"name": "ifgsm", "eps": 0.1, "steps": -3}, "attack.steps", "greater than or equal to 1"),
+    ({"name": "square", "eps": 0.1, "steps": 2.5}, "attack.steps", "not a whole number"),
+    ({"name": "pdg", "eps": 0.1}, "attack.name", "did you mean 'pgd'"),
+    ({"name": "pgd", "eps": 0.1, "restart": 3}, "attack.restart", "did you mean 'restarts'"),
+    ({"name": "jsma", "theta": 0}, "attack.theta", "must not be 0"),
+    ({"name": "fgsm", "eps": 0.1, "target_rule": "nxt"}, "attack.target_rule", "did you mean 'next'"),
+]
+
+
+@pytest.mark.parametrize(("raw", "path", "words"), WRONG)
+def test_bad_settings_say_where_and_what(raw: dict[str, Any], path: str, words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        AttackSettings.model_validate(raw)
+    (problem,) = describe_problems(caught.value, AttackSettings, "attack")
+    assert problem.path == path
+    assert words in problem.message
+
+
+SAME = [
+    ({"name": "pgd", "eps": 0, "steps": 3}, {"name": "pgd", "eps": 0, "steps": 5, "precision": "bf16"}),
+    ({"name": "square", "eps": 0.1}, {"name": "square", "eps": 0.1, "stop_when_fooled": False}),
+    ({"name": "fgsm", "eps": 0.1}, {"name": "fgsm", "eps": 0.1, "target_rule": "random"}),
+    ({"name": "jsma", "eps": 5}, {"name": "jsma", "eps": 5, "eps_space": "normalized"}),
+    (
+        {"name": "pgd", "eps": 0.1, "random_start": False, "restarts": 1},
+        {"name": "pgd", "eps": 0.1, "random_start": False, "restarts": 5},
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_settings_that_cannot_matter_are_dropped(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert settings(**one).canonical() == settings(**other).canonical()
