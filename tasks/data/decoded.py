@@ -44,17 +44,17 @@ def load_decoded(
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _hold_lock(target):
-                corrupt += [] if _is_whole(target) else _write(listing, settings, target, progress)
+                corrupt += [] if _is_whole(target) else _write_decoded(listing, settings, target, progress)
         except OSError as error:
             raise UsageError(
                 f"decoded images cannot be kept in {target.parent}: {error.strerror or error}; "
                 "set ADVSWEEP_CACHE to a folder that can be written and has room"
             ) from error
-    _refuse(corrupt, listings)
+    _refuse_corrupt(corrupt, listings)
     return [_map_file(listing, target) for listing, target in zip(listings, targets, strict=True)]
 
 
-def _refuse(corrupt: list[Path], listings: Sequence[Listing]) -> None:
+def _refuse_corrupt(corrupt: list[Path], listings: Sequence[Listing]) -> None:
     if not corrupt:
         return
     root = Path(os.path.commonpath([listing.folder for listing in listings]))
@@ -85,7 +85,9 @@ def _is_whole(target: Path) -> bool:
     return hash_folder(target.parent, [target.name]) == checksum.read_text()
 
 
-def _write(listing: Listing, settings: DatasetSettings, target: Path, progress: ReportProgress | None) -> list[Path]:
+def _write_decoded(
+    listing: Listing, settings: DatasetSettings, target: Path, progress: ReportProgress | None
+) -> list[Path]:
     """Decode into the file, unless images are corrupt: these are returned."""
     draft = target.with_name(make_temporary_name(target.name, uuid.uuid4().hex[:8]))
     try:
@@ -109,7 +111,7 @@ def _decode_all(
     corrupt = []
     for place, name in enumerate(listing.files):
         try:
-            array[place] = _decode(listing.folder / name, settings).numpy()
+            array[place] = _decode_image(listing.folder / name, settings).numpy()
         except RuntimeError:
             corrupt.append(listing.folder / name)
         if progress and (place % 100 == 99 or place + 1 == total):
@@ -118,7 +120,7 @@ def _decode_all(
     return corrupt
 
 
-def _decode(path: Path, settings: DatasetSettings) -> Tensor:
+def _decode_image(path: Path, settings: DatasetSettings) -> Tensor:
     """uint8 [C, H, W] at the size of the settings.
 
     :raises RuntimeError: the file is no image that can be decoded.

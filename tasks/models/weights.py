@@ -29,11 +29,13 @@ def load_initial_weights(network: nn.Module, settings: ModelSettings) -> None:
     if settings.weights is None:
         return
     if settings.weights.source == "imagenet":
-        _fit(network, _load_imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings)
+        _load_fitting(
+            network, _load_imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings
+        )
         return
     file = settings.weights.file
     assert file is not None, "weights from a file name it"
-    _fit(network, _load_file(file, settings.weights.sha256), str(file), settings)
+    _load_fitting(network, _load_file(file, settings.weights.sha256), str(file), settings)
 
 
 def _load_imagenet(name: str) -> dict[str, Tensor]:
@@ -83,7 +85,7 @@ def _strip_prefixes(content: Any, file: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _fit(network: nn.Module, found: dict[str, Tensor], where: str, settings: ModelSettings) -> None:
+def _load_fitting(network: nn.Module, found: dict[str, Tensor], where: str, settings: ModelSettings) -> None:
     wanted = network.state_dict()
     head = find_head(network)
     for name in (f"{head}.weight", f"{head}.bias"):

@@ -61,12 +61,12 @@ def _publish(
     draft = context.store.make_draft()
     try:
         outcome = {**outcome, **(write(draft) or {})}
-        return context.store.publish(stage.key, draft, _record(stage, context, clock, outcome))
+        return context.store.publish(stage.key, draft, _build_record(stage, context, clock, outcome))
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> Record:
+def _build_record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> Record:
     trained_before = outcome.get("training_seconds", 0.0)
     return {
         **stage.identity,

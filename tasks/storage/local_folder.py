@@ -40,7 +40,7 @@ class LocalFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole, replacing what had this name."""
-        target = self._target(name)
+        target = self._make_target(name)
         draft = target.with_name(make_temporary_name(target.name, uuid.uuid4().hex[:8]))
         try:
             with self._unless_away():
@@ -51,7 +51,7 @@ class LocalFolder:
 
     def append(self, name: str, line: str) -> None:
         """Add a line."""
-        target = self._target(name)
+        target = self._make_target(name)
         with self._unless_away(), target.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
@@ -88,7 +88,7 @@ class LocalFolder:
 
     def publish(self, draft: Path, folder: str, last: str, *, replace: bool) -> bool:
         """Show the files of a local folder under a name; false where another process was first."""
-        target, unique = self._target(folder), uuid.uuid4().hex[:12]
+        target, unique = self._make_target(folder), uuid.uuid4().hex[:12]
         copy = target.with_name(make_temporary_name(target.name, unique))
         before = target.with_name(make_temporary_name(target.name, f"{unique}.old"))
         try:
@@ -111,7 +111,7 @@ class LocalFolder:
 
     def move(self, folder: str, aside: str) -> None:
         """Give a folder another name."""
-        target = self._target(aside)
+        target = self._make_target(aside)
         with self._unless_away():
             (self._folder / folder).rename(target)
 
@@ -126,20 +126,20 @@ class LocalFolder:
         else:
             self._check_present()
 
-    def _target(self, name: str) -> Path:
+    def _make_target(self, name: str) -> Path:
         """The path of something that is about to be written, with the folders above it."""
         self._check_present()
         target = self._folder / name
-        self._make(target.parent)
+        self._make_folder(target.parent)
         self._check_inside(target.parent)
         return target
 
-    def _make(self, folder: Path) -> None:
+    def _make_folder(self, folder: Path) -> None:
         """Make a folder and those above it, but never the storage itself while that is away."""
         if folder.is_dir():
             return
         if folder != self._folder:
-            self._make(folder.parent)
+            self._make_folder(folder.parent)
             folder.mkdir(exist_ok=True)
         elif self._established:
             self._check_present()

@@ -25,7 +25,7 @@ class ObjectStore:
         self._appended: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
-    def _path(self, name: str) -> str:
+    def _locate(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root
 
     def establish(self) -> None:
@@ -33,13 +33,13 @@ class ObjectStore:
 
     def read(self, name: str) -> bytes:
         """The content of an object."""
-        with self.filesystem.open_input_file(self._path(name)) as file:  # one request; a stream takes one per 256 kB
+        with self.filesystem.open_input_file(self._locate(name)) as file:  # one request; a stream takes one per 256 kB
             content: bytes = file.read()
             return content
 
     def write(self, name: str, content: bytes) -> None:
         """Put an object, replacing what had this name."""
-        with self.filesystem.open_output_stream(self._path(name)) as stream:
+        with self.filesystem.open_output_stream(self._locate(name)) as stream:
             stream.write(content)
 
     def append(self, name: str, line: str) -> None:
@@ -56,20 +56,23 @@ class ObjectStore:
             self.write(name, content)
             self._appended[name] = content
 
-    def _info(self, name: str) -> fs.FileInfo:
-        return self.filesystem.get_file_info(self._path(name))
+    def _get_info(self, name: str) -> fs.FileInfo:
+        return self.filesystem.get_file_info(self._locate(name))
 
     def exists(self, name: str) -> bool:
         """Whether an object has this name, or a name below it."""
-        return bool(self._info(name).type != fs.FileType.NotFound or (self._flat and self._list(name, recursive=True)))
+        return bool(
+            self._get_info(name).type != fs.FileType.NotFound
+            or (self._flat and self._list_entries(name, recursive=True))
+        )
 
     def get_size(self, name: str) -> int | None:
         """The bytes of an object; null where there is none."""
-        info = self._info(name)
+        info = self._get_info(name)
         return int(info.size) if info.type == fs.FileType.File else None
 
-    def _list(self, folder: str, *, recursive: bool = False) -> list[fs.FileInfo]:
-        selector = fs.FileSelector(self._path(folder), recursive=recursive, allow_not_found=True)
+    def _list_entries(self, folder: str, *, recursive: bool = False) -> list[fs.FileInfo]:
+        selector = fs.FileSelector(self._locate(folder), recursive=recursive, allow_not_found=True)
         return list(self.filesystem.get_file_info(selector))
 
     def list_names(self, folder: str) -> list[str]:
@@ -77,7 +80,7 @@ class ObjectStore:
         if self._flat:
             found = list({name.partition("/")[0]: None for name in self.list_sizes(folder)})
         else:
-            found = [info.base_name for info in self._list(folder)]
+            found = [info.base_name for info in self._list_entries(folder)]
         if not found:
             self._check_bucket()
         return found
@@ -94,11 +97,11 @@ class ObjectStore:
 
     def list_sizes(self, name: str) -> dict[str, int]:
         """The bytes of each object below a folder by its name inside; of an object, its own under an empty name."""
-        info = self._info(name)
+        info = self._get_info(name)
         if info.type == fs.FileType.File:
             return {"": int(info.size)}
-        start = len(self._path(name)) + 1
-        found = self._list(name, recursive=True)
+        start = len(self._locate(name)) + 1
+        found = self._list_entries(name, recursive=True)
         return {info.path[start:]: int(info.size) for info in found if info.type == fs.FileType.File}
 
     def publish(self, draft: Path, folder: str, last: str, *, replace: bool) -> bool:
@@ -115,17 +118,17 @@ class ObjectStore:
         if not names:
             raise FileNotFoundError(f"{folder} is not there")
         for name in names:
-            self.filesystem.copy_file(self._path(f"{folder}/{name}"), self._path(f"{aside}/{name}"))
+            self.filesystem.copy_file(self._locate(f"{folder}/{name}"), self._locate(f"{aside}/{name}"))
         self.remove(folder)
 
     def remove(self, name: str) -> None:
         """Remove an object or everything below a folder, if it is there."""
-        info = self._info(name)
+        info = self._get_info(name)
         with suppress(FileNotFoundError):  # another process was first
             if info.type == fs.FileType.File:
-                self.filesystem.delete_file(self._path(name))
+                self.filesystem.delete_file(self._locate(name))
             elif self._flat:
                 for part in sorted(self.list_sizes(name)):
-                    self.filesystem.delete_file(self._path(f"{name}/{part}"))
+                    self.filesystem.delete_file(self._locate(f"{name}/{part}"))
             elif info.type == fs.FileType.Directory:
-                self.filesystem.delete_dir(self._path(name))
+                self.filesystem.delete_dir(self._locate(name))

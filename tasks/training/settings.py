@@ -61,13 +61,13 @@ class TrainSettings(BasicSettings):
 
     def simplify(self) -> Self | None:
         """Null where nothing would be trained; an objective stands where it has always been written, if it has been."""
-        return self.model_copy(update=self._write(self.chosen_objective.simplify())) if self.epochs else None
+        return self.model_copy(update=self._write_objective(self.chosen_objective.simplify())) if self.epochs else None
 
-    def _write(self, objective: ObjectiveSettings) -> dict[str, Any]:
+    def _write_objective(self, objective: ObjectiveSettings) -> dict[str, Any]:
         """The fields that say an objective."""
-        fields: dict[str, Any] = {"objective": None, "ensemble": None, **(self._write_inner(STANDARD) or {})}
+        fields: dict[str, Any] = {"objective": None, "ensemble": None, **(self._write_inner_objective(STANDARD) or {})}
         ensemble = objective if isinstance(objective, EnsembleSettings) else None
-        inner = self._write_inner(ensemble.inner if ensemble else objective)
+        inner = self._write_inner_objective(ensemble.inner if ensemble else objective)
         if inner is None:
             return fields | {"objective": objective}
         if ensemble:
@@ -75,7 +75,7 @@ class TrainSettings(BasicSettings):
             fields["ensemble"] = StaticExamplesSettings.model_construct(**{n: getattr(ensemble, n) for n in names})
         return fields | inner
 
-    def _write_inner(self, objective: ObjectiveSettings) -> dict[str, Any] | None:
+    def _write_inner_objective(self, objective: ObjectiveSettings) -> dict[str, Any] | None:
         """The same for the inner objective; null where only `objective` can say it."""
         return {} if objective == STANDARD else None
 
@@ -117,7 +117,7 @@ class AdversarialFinetuneSettings(HardeningSettings, TrainSettings):
     def _inner_objective(self) -> ObjectiveSettings:
         return AdversarialSettings.of(self)
 
-    def _write_inner(self, objective: ObjectiveSettings) -> dict[str, Any] | None:
+    def _write_inner_objective(self, objective: ObjectiveSettings) -> dict[str, Any] | None:
         if objective == STANDARD:
             return {"weight": 0.0, "attack": None, "fixed_examples": None}
         if isinstance(objective, AdversarialSettings):

@@ -52,15 +52,17 @@ class Stage:
     @property
     def identity_text(self) -> str:
         """`identity` as canonical JSON."""
-        return self._text(self.settings.canonical_text)
+        return self._format_identity(self.settings.canonical_text)
 
     @property
     def shared_text(self) -> str:
         """The same for stages that one run computes together."""
         settings = self.settings
-        return self._text(settings.shared_text if isinstance(settings, AttackSettings) else settings.canonical_text)
+        return self._format_identity(
+            settings.shared_text if isinstance(settings, AttackSettings) else settings.canonical_text
+        )
 
-    def _text(self, settings: str) -> str:
+    def _format_identity(self, settings: str) -> str:
         return format_identity(
             self.kind, self.seed, self.dataset, self.fingerprint, self.model, settings, self.upstream
         )
@@ -97,11 +99,11 @@ def _make_stage(
     fingerprint: str,
     model: ModelSettings,
     settings: Settings,
-    on: tuple[tuple[str, str], ...],
+    upstream: tuple[tuple[str, str], ...],
 ) -> Stage:
-    upstream = dict(on)
-    key = hash_text(format_identity(kind, seed, dataset, fingerprint, model, settings.canonical_text, upstream))
-    return Stage(kind, key, seed, dataset, fingerprint, model, settings, upstream)
+    keys = dict(upstream)
+    key = hash_text(format_identity(kind, seed, dataset, fingerprint, model, settings.canonical_text, keys))
+    return Stage(kind, key, seed, dataset, fingerprint, model, settings, keys)
 
 
 def build_chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
@@ -110,17 +112,16 @@ def build_chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
     Surrogates, which settings name by a property `surrogates`, come first: `list_own_stages` leaves them out.
     """
     sections = tuple((kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None)
-    origin = _Origin(trial.seed, trial.dataset, fingerprint, trial.model)
-    surrogates, stages = _extend(
-        origin, _extend_line(origin, sections or (("train", UNTRAINED),)), "attack", trial.attack
-    )
-    if not surrogates:
-        return stages
-    main = {stage.key for stage in stages}
-    return (*(stage for key, stage in {found.key: found for found in surrogates}.items() if key not in main), *stages)
+    common = _Common(trial.seed, trial.dataset, fingerprint, trial.model)
+    made = _add_stage(common, _build_model_stages(common, sections or (("train", UNTRAINED),)), "attack", trial.attack)
+    if not made.surrogates:
+        return made.own
+    own = {stage.key for stage in made.own}
+    others = {stage.key: stage for stage in made.surrogates if stage.key not in own}
+    return (*others.values(), *made.own)
 
 
-class _Origin(NamedTuple):
+class _Common(NamedTuple):
     """What all stages of a trial have in common."""
 
     seed: int
@@ -129,27 +130,32 @@ class _Origin(NamedTuple):
     model: ModelSettings
 
 
-_Line = tuple[tuple[Stage, ...], tuple[Stage, ...]]
-"""The stages of surrogates, and those that make the trial's own model."""
+class _Stages(NamedTuple):
+    """The first stages of a trial."""
+
+    surrogates: tuple[Stage, ...]
+    """Of other models."""
+    own: tuple[Stage, ...]
+    """They make the trial's own model."""
 
 
 @lru_cache(maxsize=65536)
-def _extend_line(origin: _Origin, sections: tuple[tuple[Kind, Settings], ...]) -> _Line:
+def _build_model_stages(common: _Common, sections: tuple[tuple[Kind, Settings], ...]) -> _Stages:
     """The model stages of a trial; what its first sections have made is shared with every trial that begins so."""
     if not sections:
-        return (), ()
-    return _extend(origin, _extend_line(origin, sections[:-1]), *sections[-1])
+        return _Stages((), ())
+    return _add_stage(common, _build_model_stages(common, sections[:-1]), *sections[-1])
 
 
-def _extend(origin: _Origin, line: _Line, kind: Kind, section: Settings) -> _Line:
-    """A line with one more stage, and with the surrogates that this takes."""
-    surrogates, stages = line
-    others = tuple(_build_surrogate(origin, asked) for asked in getattr(section, "surrogates", ()))
-    on = tuple((f"surrogate_{number}", made[-1].key) for number, made in enumerate(others))
-    if stages:
-        on = (("model", stages[-1].key), *on)
-    found = tuple(stage for made in others for stage in made)
-    return surrogates + found, (*stages, _make_stage(kind, *origin, section, on))
+def _add_stage(common: _Common, before: _Stages, kind: Kind, section: Settings) -> _Stages:
+    """One more stage, and the surrogates that it takes."""
+    chains = tuple(_build_surrogate(common, asked) for asked in getattr(section, "surrogates", ()))
+    upstream = tuple((f"surrogate_{number}", chain[-1].key) for number, chain in enumerate(chains))
+    if before.own:
+        upstream = (("model", before.own[-1].key), *upstream)
+    surrogates = tuple(stage for chain in chains for stage in chain)
+    own = (*before.own, _make_stage(kind, *common, section, upstream))
+    return _Stages(before.surrogates + surrogates, own)
 
 
 TRAINING_SETTINGS: dict[Kind, type[TrainSettings]] = {
@@ -161,7 +167,7 @@ TRAINING_SETTINGS: dict[Kind, type[TrainSettings]] = {
 
 
 @lru_cache(maxsize=4096)
-def _build_surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, ...]:
+def _build_surrogate(common: _Common, asked: SurrogateSettings) -> tuple[Stage, ...]:
     """The stages that make a surrogate: those of a trial that makes this model so, which then shares them."""
     sections: list[tuple[Kind, Settings]] = []
     for kind in MODEL_KINDS:
@@ -170,9 +176,9 @@ def _build_surrogate(origin: _Origin, asked: SurrogateSettings) -> tuple[Stage, 
             section = simplify_section(TRAINING_SETTINGS[kind].model_validate(section.document()))
         if section is not None:
             sections.append((kind, section))
-    seed = origin.seed if asked.seed is None else asked.seed
-    _, stages = _extend_line(origin._replace(seed=seed, model=asked.model), tuple(sections) or (("train", UNTRAINED),))
-    return stages
+    seed = common.seed if asked.seed is None else asked.seed
+    its_own = common._replace(seed=seed, model=asked.model)
+    return _build_model_stages(its_own, tuple(sections) or (("train", UNTRAINED),)).own
 
 
 def list_own_stages(chain: Sequence[Stage]) -> list[Stage]:
@@ -187,10 +193,10 @@ def list_own_keys(last: str, upstream: Mapping[str, Mapping[str, str]]) -> list[
     :param last: key of the attack, which stands last in the answer too.
     :param upstream: key of a stage -> role -> key of a stage that it builds on.
     """
-    line = [last]
-    while before := upstream[line[-1]].get("model"):
-        line.append(before)
-    return line[::-1]
+    keys = [last]
+    while before := upstream[keys[-1]].get("model"):
+        keys.append(before)
+    return keys[::-1]
 
 
 def make_run_key(stage: Stage) -> str:

@@ -42,14 +42,14 @@ class Trial(Settings):
     @property
     def trial_id(self) -> str:
         """The first 16 hex digits of the sha256 of the canonical configuration."""
-        return hash_text(format_mapping(self._parts()))[:16]
+        return hash_text(format_mapping(self._list_section_texts()))[:16]
 
     @property
     def replicate_id(self) -> str:
         """The same for all trials that differ only in their seed."""
-        return hash_text(format_mapping({**self._parts(), "seed": "null"}))[:16]
+        return hash_text(format_mapping({**self._list_section_texts(), "seed": "null"}))[:16]
 
-    def _parts(self) -> dict[str, str]:
+    def _list_section_texts(self) -> dict[str, str]:
         """`canonical` as canonical JSON, by section."""
         values = {name: getattr(self, name) for name in _NAMES}
         return {

@@ -39,8 +39,8 @@ class Animals10(ImageFolder):
 
     layout = f"raw-img/ with the folders {', '.join(ENGLISH)} (or their English names) of the archive from {SITE}"
 
-    def listings(self, settings: DatasetSettings, folder: Path | None) -> list[Listing]:
-        root = self._root(require_folder(settings, folder, self.layout))
+    def list_parts(self, settings: DatasetSettings, folder: Path | None) -> list[Listing]:
+        root = self._find_root(require_folder(settings, folder, self.layout))
         folders = {entry.name: name for entry in root.iterdir() if (name := _translate_name(entry.name))}
         missing = sorted(set(ENGLISH.values()) - set(folders.values()))
         twice = sorted({name for name in folders.values() if list(folders.values()).count(name) > 1})
@@ -49,7 +49,7 @@ class Animals10(ImageFolder):
             raise UsageError(f"{root}: {which}; animals10 needs {self.layout}")
         return [list_classes(root, folders, self.layout)]
 
-    def _root(self, folder: Path) -> Path:
+    def _find_root(self, folder: Path) -> Path:
         for place in PLACES:
             root = folder / place
             if root.is_dir() and any(_translate_name(entry.name) for entry in root.iterdir()):

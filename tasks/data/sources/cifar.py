@@ -54,20 +54,20 @@ class Cifar:
     names_key: str
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
-        root, form = self._form(settings, folder)
+        root, form = self._find_layout(settings, folder)
         found = hash_folder(root, [*form.train, *form.test])
-        return Inspection(found, self._classes(root, form), TRAIN, TEST, channels=3)
+        return Inspection(found, self._read_classes(root, form), TRAIN, TEST, channels=3)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         import torch
 
         from tasks.data.images import Images, resize_images
 
-        root, form = self._form(settings, folder)
-        classes = self._classes(root, form)
+        root, form = self._find_layout(settings, folder)
+        classes = self._read_classes(root, form)
 
         def split(names: tuple[str, ...]) -> Images:
-            parts = [self._read(root / name) for name in names]
+            parts = [self._read_part(root / name) for name in names]
             pixels = torch.from_numpy(np.concatenate([part[0] for part in parts]))
             labels = torch.from_numpy(np.concatenate([part[1] for part in parts]))
             return Images(resize_images(pixels, settings), labels, classes)
@@ -82,7 +82,7 @@ class Cifar:
     def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: pixels are stored as they are."""
 
-    def _form(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, Layout]:
+    def _find_layout(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, Layout]:
         """The folder of the form that is there, and the form; the binary one first."""
         what = f"{self.binary.folder}/ or {self.python.folder}/ (torchvision's layout)"
         base = require_folder(settings, folder, what)
@@ -94,24 +94,24 @@ class Cifar:
                 return base / form.folder, form
         raise UsageError(f"{base} holds neither of {what}: {settings.name} needs one")
 
-    def _classes(self, root: Path, form: Layout) -> tuple[str, ...]:
+    def _read_classes(self, root: Path, form: Layout) -> tuple[str, ...]:
         if form is self.binary:
             return tuple((root / form.classes).read_text().split())
         return tuple(_load_restricted(root / form.classes, "utf-8")[self.names_key])
 
-    def _read(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _read_part(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """uint8 [N, 3, 32, 32] and int64 [N] of one file of either form."""
         try:
-            pixels, labels = self._binary(path) if path.suffix == ".bin" else self._python(path)
+            pixels, labels = self._read_binary(path) if path.suffix == ".bin" else self._read_python(path)
             return pixels.reshape(-1, 3, 32, 32), labels.astype(np.int64)
         except (ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
             raise UsageError(f"{path} cannot be read as a part of {self.title}: {error}") from error
 
-    def _binary(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _read_binary(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         records = np.fromfile(path, np.uint8).reshape(-1, self.label_bytes + PIXELS)
         return records[:, self.label_bytes :], records[:, self.label_bytes - 1]
 
-    def _python(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _read_python(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         content = _load_restricted(path, "bytes")
         return np.asarray(content[b"data"], np.uint8), np.asarray(content[self.label_key], np.int64)
 

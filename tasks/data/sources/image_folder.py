@@ -22,7 +22,7 @@ class ImageFolder:
 
     layout = LAYOUT
 
-    def listings(self, settings: DatasetSettings, folder: Path | None) -> list[Listing]:
+    def list_parts(self, settings: DatasetSettings, folder: Path | None) -> list[Listing]:
         """One listing, or the training and the test listing where the folder is divided."""
         return list_images(require_folder(settings, folder, self.layout))
 
@@ -30,27 +30,27 @@ class ImageFolder:
         if settings.image_size is None:
             name = settings.name
             raise UsageError(f"dataset.image_size is missing: {name} needs the size to which images are resized")
-        found = self.listings(settings, folder)
+        found = self.list_parts(settings, folder)
         root = found[0].folder if len(found) == 1 else found[0].folder.parent
         names = [str((part.folder / name).relative_to(root)) for part in found for name in part.files]
         train, test = count_images(found[0], settings) if len(found) == 1 else (len(part.files) for part in found)
         return Inspection(hash_folder(root, names), found[0].classes, train, test, settings.channels or 3)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
-        return self._decoded(settings, folder, None)
+        return self._load_parts(settings, folder, None)
 
     def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing can be downloaded: what `inspect` raises says what to put where."""
 
     def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
-        self._decoded(settings, folder, progress)
+        self._load_parts(settings, folder, progress)
 
-    def _decoded(
+    def _load_parts(
         self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress | None
     ) -> tuple[Images, Images]:
         from tasks.data.decoded import load_decoded
 
-        found = self.listings(settings, folder)
+        found = self.list_parts(settings, folder)
         parts = divide_listing(found[0], settings) if len(found) == 1 else found
         train, test = load_decoded(parts, settings, progress)
         return train, test
@@ -62,15 +62,15 @@ def list_images(root: Path) -> list[Listing]:
     :raises UsageError: no image is there, a class is empty, or the two parts have other classes.
     """
     if not (root / "train").is_dir() or not (root / "test").is_dir():
-        return [_list(root)]
-    listings = [_list(root / "train"), _list(root / "test")]
-    if listings[0].classes != listings[1].classes:
-        odd = sorted(set(listings[0].classes) ^ set(listings[1].classes))
+        return [_list_folder(root)]
+    list_parts = [_list_folder(root / "train"), _list_folder(root / "test")]
+    if list_parts[0].classes != list_parts[1].classes:
+        odd = sorted(set(list_parts[0].classes) ^ set(list_parts[1].classes))
         raise UsageError(f"{root}: train/ and test/ have different classes: {', '.join(odd)}")
-    return listings
+    return list_parts
 
 
-def _list(folder: Path) -> Listing:
+def _list_folder(folder: Path) -> Listing:
     names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
     return list_classes(folder, dict(zip(names, names, strict=True)), LAYOUT)
 

@@ -37,8 +37,8 @@ class IdxSource:
     """Where the four files can be had."""
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
-        raw, names = self._files(settings, folder)
-        counts = {part: _shape(raw / names[f"{part}-labels-idx1-ubyte"])[0] for part in PARTS.values()}
+        raw, names = self._find_files(settings, folder)
+        counts = {part: _read_shape(raw / names[f"{part}-labels-idx1-ubyte"])[0] for part in PARTS.values()}
         return Inspection(hash_folder(raw, names.values()), self.classes, counts["train"], counts["t10k"], channels=1)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
@@ -46,29 +46,29 @@ class IdxSource:
 
         from tasks.data.images import Images, resize_images
 
-        raw, names = self._files(settings, folder)
+        raw, names = self._find_files(settings, folder)
 
         def split(part: str) -> Images:
-            pixels = torch.from_numpy(_read(raw / names[f"{part}-images-idx3-ubyte"]))[:, None]
-            labels = torch.from_numpy(_read(raw / names[f"{part}-labels-idx1-ubyte"])).long()
+            pixels = torch.from_numpy(_read_idx(raw / names[f"{part}-images-idx3-ubyte"]))[:, None]
+            labels = torch.from_numpy(_read_idx(raw / names[f"{part}-labels-idx1-ubyte"])).long()
             return Images(resize_images(pixels, settings), labels, self.classes)
 
         return split(PARTS["train"]), split(PARTS["test"])
 
     def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         download_dataset(
-            self.title, settings, folder, ({"train": True},), f"{self._layout()} from {self.site}", progress
+            self.title, settings, folder, ({"train": True},), f"{self._describe_layout()} from {self.site}", progress
         )
 
     def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: pixels are stored as they are."""
 
-    def _layout(self) -> str:
+    def _describe_layout(self) -> str:
         return f"{self.title}/raw/{{train,t10k}}-{{images-idx3,labels-idx1}}-ubyte.gz"
 
-    def _files(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, dict[str, str]]:
+    def _find_files(self, settings: DatasetSettings, folder: Path | None) -> tuple[Path, dict[str, str]]:
         """The raw folder, and for each of the four files the name under which it is there."""
-        what = f"{self._layout()} (or unzipped), torchvision's layout"
+        what = f"{self._describe_layout()} (or unzipped), torchvision's layout"
         raw = require_folder(settings, folder, what) / self.title / "raw"
         names: dict[str, str] = {}
         for part in PARTS.values():
@@ -80,23 +80,23 @@ class IdxSource:
         return raw, names
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open_idx(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def _shape(path: Path) -> tuple[int, ...]:
+def _read_shape(path: Path) -> tuple[int, ...]:
     """The sizes in the header of an IDX file of bytes."""
-    with _open(path) as stream:
+    with _open_idx(path) as stream:
         magic = stream.read(4)
         if len(magic) < 4 or magic[:3] != b"\0\0\x08":
             raise UsageError(f"{path} is not an IDX file of bytes")
         return tuple(int.from_bytes(stream.read(4), "big") for _ in range(magic[3]))
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def _read_idx(path: Path) -> NDArray[np.uint8]:
     """An IDX file of bytes as a writable array."""
-    shape = _shape(path)
-    with _open(path) as stream:
+    shape = _read_shape(path)
+    with _open_idx(path) as stream:
         content = np.frombuffer(stream.read()[4 + 4 * len(shape) :], dtype=np.uint8)
     if content.size != int(np.prod(shape)):
         raise UsageError(f"{path} is cut short: {content.size} bytes of {int(np.prod(shape))}")

@@ -33,7 +33,7 @@ class Svhn:
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         root = _find_root(settings, folder)
-        return _read(root / FILES[0], settings), _read(root / FILES[1], settings)
+        return _read_part(root / FILES[0], settings), _read_part(root / FILES[1], settings)
 
     def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         download_dataset("SVHN", settings, folder, ({"split": "train"}, {"split": "test"}), LAYOUT, progress)
@@ -50,7 +50,7 @@ def _find_root(settings: DatasetSettings, folder: Path | None) -> Path:
     return root
 
 
-def _read(path: Path, settings: DatasetSettings) -> Images:
+def _read_part(path: Path, settings: DatasetSettings) -> Images:
     import torch
     from scipy.io import loadmat
 

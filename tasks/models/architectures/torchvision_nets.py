@@ -12,7 +12,7 @@ from torch import nn
 from torchvision import models
 
 
-def _resnet(name: str, channels: int, classes: int, stem: str) -> nn.Module:
+def _build_resnet(name: str, channels: int, classes: int, stem: str) -> nn.Module:
     """He et al. 2016 (arXiv 1512.03385); twice as wide inside the blocks: Zagoruyko and Komodakis 2016 (1605.07146)."""
     net: nn.Module = models.get_model(name, weights=None, num_classes=classes)
     if stem == "cifar":
@@ -24,19 +24,19 @@ def _resnet(name: str, channels: int, classes: int, stem: str) -> nn.Module:
 
 
 def resnet18(channels: int, classes: int, stem: str) -> nn.Module:
-    return _resnet("resnet18", channels, classes, stem)
+    return _build_resnet("resnet18", channels, classes, stem)
 
 
 def resnet34(channels: int, classes: int, stem: str) -> nn.Module:
-    return _resnet("resnet34", channels, classes, stem)
+    return _build_resnet("resnet34", channels, classes, stem)
 
 
 def resnet50(channels: int, classes: int, stem: str) -> nn.Module:
-    return _resnet("resnet50", channels, classes, stem)
+    return _build_resnet("resnet50", channels, classes, stem)
 
 
 def wide_resnet50_2(channels: int, classes: int, stem: str) -> nn.Module:
-    return _resnet("wide_resnet50_2", channels, classes, stem)
+    return _build_resnet("wide_resnet50_2", channels, classes, stem)
 
 
 def alexnet(channels: int, classes: int, stem: str) -> nn.Module:
@@ -51,7 +51,7 @@ def alexnet(channels: int, classes: int, stem: str) -> nn.Module:
     return cast(nn.Module, net)
 
 
-def _vgg(name: str, channels: int, classes: int, stem: str) -> nn.Module:
+def _build_vgg(name: str, channels: int, classes: int, stem: str) -> nn.Module:
     """Simonyan and Zisserman 2015 (arXiv 1409.1556); with the cifar stem one position is left of 32x32."""
     net = cast(models.VGG, models.get_model(name, weights=None, num_classes=classes))
     if stem == "cifar":
@@ -63,8 +63,8 @@ def _vgg(name: str, channels: int, classes: int, stem: str) -> nn.Module:
 
 
 def vgg16(channels: int, classes: int, stem: str) -> nn.Module:
-    return _vgg("vgg16", channels, classes, stem)
+    return _build_vgg("vgg16", channels, classes, stem)
 
 
 def vgg16_bn(channels: int, classes: int, stem: str) -> nn.Module:
-    return _vgg("vgg16_bn", channels, classes, stem)
+    return _build_vgg("vgg16_bn", channels, classes, stem)

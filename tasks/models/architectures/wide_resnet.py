@@ -37,9 +37,9 @@ class WideResNet(nn.Module):
         super().__init__()
         blocks, widths = (depth - 4) // 6, (16 * width, 32 * width, 64 * width)
         self.conv1 = nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
-        self.layer1 = _group(blocks, 16, widths[0], stride=1)
-        self.layer2 = _group(blocks, widths[0], widths[1], stride=2)
-        self.layer3 = _group(blocks, widths[1], widths[2], stride=2)
+        self.layer1 = _build_group(blocks, 16, widths[0], stride=1)
+        self.layer2 = _build_group(blocks, widths[0], widths[1], stride=2)
+        self.layer3 = _build_group(blocks, widths[1], widths[2], stride=2)
         self.bn = nn.BatchNorm2d(widths[2])
         self.relu = nn.ReLU()
         self.fc = nn.Linear(widths[2], classes)
@@ -49,7 +49,7 @@ class WideResNet(nn.Module):
         return cast(Tensor, self.fc(self.relu(self.bn(h)).mean((2, 3))))
 
 
-def _group(blocks: int, inputs: int, outputs: int, stride: int) -> nn.Sequential:
+def _build_group(blocks: int, inputs: int, outputs: int, stride: int) -> nn.Sequential:
     rest = (Block(outputs, outputs, 1) for _ in range(blocks - 1))
     return nn.Sequential(Block(inputs, outputs, stride), *rest)
 

@@ -69,11 +69,11 @@ def test_a_later_stage_differs_in_its_own_settings_alone(storage: Storage) -> No
 
 def test_another_version_and_other_data_are_named(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(chain.VERSIONS, "train", 99)
-    chain._extend_line.cache_clear()
+    chain._build_model_stages.cache_clear()
     try:
         assert "its version: 1 -> 99" in reasons(storage)["train"]
     finally:
-        chain._extend_line.cache_clear()
+        chain._build_model_stages.cache_clear()
 
 
 def test_an_unknown_trial_is_said(storage: Storage) -> None:
