@@ -31,7 +31,10 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
         images = min(settings.examples or data.test_images, data.test_images)
         return max(LEAST_WORK, (1 + settings.method.expected_passes) * images / 1000)
     if isinstance(settings, TrainSettings):
-        return max(LEAST_WORK, settings.epochs * settings.chosen_objective.expected_passes * data.train_images / 1000)
+        objective = settings.chosen_objective
+        limits = (data.train_images, stage.dataset.train_examples, objective.image_limit)
+        images = min(limit for limit in limits if limit is not None)
+        return max(LEAST_WORK, settings.epochs * objective.expected_passes * images / 1000)
     return LEAST_WORK
 
 

@@ -1,0 +1,53 @@
+"""Expected times: work from the settings, speed from what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.plan.estimates import Speeds, estimate_work
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.space import space as spaces
+from tasks.trial.chain import Stage
+from tests.conftest import CONFIG
+
+
+def planned(**changes: Any) -> Plan:
+    return make_plan(spaces.build("test", "test", {**CONFIG, **changes}))
+
+
+PLAN = planned()
+
+
+def of(kind: str, plan: Plan = PLAN) -> Stage:
+    return next(stage for stage in plan.stages.values() if stage.kind == kind)
+
+
+def seconds(speeds: Speeds, kind: str, plan: Plan = PLAN) -> float:
+    stage = of(kind, plan)
+    return speeds.seconds(stage, plan.data[stage.dataset])
+
+
+def test_work_counts_the_passes_of_the_images() -> None:
+    data = next(iter(PLAN.data.values()))
+    assert (data.train_images, data.test_images) == (1617, 180)
+    assert estimate_work(of("train"), data) == pytest.approx(2 * 3 * 200 / 1000), (
+        "of 200 images: the space asks for no more"
+    )
+    longer = planned(train={**CONFIG["train"], "epochs": 8})  # type: ignore[dict-item]
+    assert estimate_work(of("train", longer), data) == pytest.approx(4 * estimate_work(of("train"), data))
+    fewer = planned(attack={**CONFIG["attack"], "examples": 45})  # type: ignore[dict-item]
+    assert estimate_work(of("attack", fewer), data) == pytest.approx(estimate_work(of("attack"), data) / 4)
+
+
+def test_a_speed_is_the_median_of_what_was_measured() -> None:
+    assert not Speeds.measured(PLAN, {}).known
+    keys = {stage.kind: key for key, stage in PLAN.stages.items()}
+    speeds = Speeds.measured(PLAN, {keys["train"]: {"seconds": 6.0}, "of another plan": {"seconds": 1e9}})
+    assert seconds(speeds, "train") == pytest.approx(6)
+    longer = planned(train={**CONFIG["train"], "epochs": 8})  # type: ignore[dict-item]
+    assert seconds(speeds, "train", longer) == pytest.approx(24)
+    data = PLAN.data[of("attack").dataset]
+    rate = 6 / estimate_work(of("train"), data)
+    assert seconds(speeds, "attack") == pytest.approx(rate * estimate_work(of("attack"), data)), "no speed of its own"

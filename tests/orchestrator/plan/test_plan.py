@@ -1,0 +1,73 @@
+"""The graph of distinct stages: what is shared, what is missing, and that a plan depends on the space alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestrator.plan.plan import Plan, make_plan, make_sweep_id, plan_text
+from orchestrator.space import space as spaces
+from tasks.errors import UsageError
+from tests.conftest import CONFIG
+
+ATTACK = {"name": "ifgsm", "eps": "8/255", "steps": {"grid_search": [2, 5]}}
+
+
+def planned(**changes: Any) -> Plan:
+    return make_plan(spaces.build("test", "test", {**CONFIG, "attack": ATTACK, **changes}))
+
+
+GRID = planned(prune={"ratio": {"grid_search": [0.25, 0.5]}})
+"""Two pruned models with two attack cells each."""
+
+
+def keys(plan: Plan, *kinds: str) -> set[str]:
+    return {key for key, stage in plan.stages.items() if stage.kind in kinds}
+
+
+def test_equal_stages_are_one_and_cells_that_differ_in_steps_one_job() -> None:
+    assert len(GRID.trials) == 4
+    assert dict(GRID.unshared()) == dict.fromkeys(CONFIG.keys() & GRID.count().keys(), 4)
+    assert GRID.count() == {"train": 1, "prune": 2, "finetune": 2, "adversarial_finetune": 2, "attack": 4}
+    assert sorted(len(job.stages) for job in GRID.jobs(())) == [1] * 7 + [2] * 2
+
+
+def test_upstream_stands_first() -> None:
+    seen: set[str] = set()
+    for job in GRID.jobs(()):
+        assert seen.issuperset(job.upstream)
+        seen |= {stage.key for stage in job.stages}
+    assert seen == GRID.stages.keys()
+
+
+def test_only_what_a_missing_attack_needs_is_missing() -> None:
+    attacks = keys(GRID, "attack")
+    assert GRID.needed(GRID.stages.keys()) == []
+    assert GRID.needed(attacks) == [], "a lost model is not trained again for attacks that are there"
+    one = GRID.trials[0].chain
+    rest = [stage.key for stage in GRID.needed(GRID.stages.keys() - {one[-1].key, one[1].key})]
+    assert rest == [one[-1].key], "its model is stored, so what made it is not needed"
+    rest = [stage.kind for stage in GRID.needed(attacks - {one[-1].key})]
+    assert rest == ["train", "prune", "finetune", "adversarial_finetune", "attack"]
+
+
+def test_the_text_of_a_plan_names_every_key_with_its_identity() -> None:
+    content = json.loads(plan_text(GRID))
+    assert content["sweep_id"] == GRID.sweep_id
+    assert {key: stage.identity for key, stage in GRID.stages.items()} == content["stages"]
+    assert [trial["stages"] for trial in content["trials"]] == [
+        [stage.key for stage in trial.chain] for trial in GRID.trials
+    ]
+
+
+def test_a_sweep_is_named_by_the_space_and_by_its_trials_in_any_order() -> None:
+    assert make_sweep_id("My Space!", ["b", "a"]) == make_sweep_id("my-space", ["a", "b"])
+    assert make_sweep_id("x", ["a"]) != make_sweep_id("x", ["b"])
+    assert make_sweep_id("???", ["a"]).startswith("space-")
+
+
+def test_more_images_than_the_test_split_has_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"attack.examples = 9999: the test split of digits has 180 images"):
+        planned(attack={**ATTACK, "examples": 9999})

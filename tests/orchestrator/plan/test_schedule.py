@@ -1,0 +1,51 @@
+"""The order of jobs and how long they would take, by hand."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from orchestrator.plan.plan import Job
+from orchestrator.plan.schedule import list_schedule, measure_remaining_paths
+from tasks.trial.chain import Stage
+
+
+class FakeStage:
+    """A stage of which only its name and what it builds on matter here."""
+
+    def __init__(self, key: str, *upstream: str) -> None:
+        self.key = key
+        self.upstream = {f"role {place}": name for place, name in enumerate(upstream)}
+
+
+def job(key: str, *upstream: str) -> Job:
+    return Job(key, "train", [cast(Stage, FakeStage(key, *upstream))])
+
+
+JOBS = [job("base"), job("short", "base"), job("long", "base"), job("end", "long"), job("alone")]
+SECONDS = {"base": 1.0, "short": 2.0, "long": 3.0, "end": 4.0, "alone": 5.0}
+
+
+def test_the_priority_of_a_job_is_its_longest_path_to_the_end() -> None:
+    assert measure_remaining_paths(JOBS, SECONDS) == {"base": 8, "short": 2, "long": 7, "end": 4, "alone": 5}
+
+
+@pytest.mark.parametrize(
+    ("slots", "finished_at"),
+    [
+        (1, {"base": 1, "long": 4, "alone": 9, "end": 13, "short": 15}),
+        (2, {"base": 1, "long": 4, "alone": 5, "end": 8, "short": 7}),
+        (9, {"base": 1, "long": 4, "alone": 5, "end": 8, "short": 3}),
+    ],
+)
+def test_the_longest_remaining_path_goes_first(slots: int, finished_at: dict[str, float]) -> None:
+    found = list_schedule(JOBS, SECONDS, slots)
+    assert found.finished_at == finished_at
+    assert found.seconds == max(finished_at.values())
+    assert (found.critical_path, found.total) == (8, 15)
+
+
+def test_what_is_stored_is_not_waited_for() -> None:
+    assert list_schedule([job("end", "stored elsewhere")], {"end": 4.0}, 1).seconds == 4
+    assert list_schedule([], {}, 3).seconds == 0

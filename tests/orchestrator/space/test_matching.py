@@ -1,0 +1,39 @@
+"""Which rows a paper's number is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.space.matching import Matcher, find_match_problems
+from tests.support.rows import ifgsm
+
+ROWS = [ifgsm("8/255", 10, 200), ifgsm("8/255", 10, 300) | {"attack_surrogate": "alexnet"}]
+
+
+@pytest.mark.parametrize(
+    ("match", "places"),
+    [
+        ({}, [0, 1]),
+        ({"attack": "ifgsm", "attack_eps": "8/255"}, [0, 1]),
+        ({"attack_eps": "4/255"}, []),
+        ({"attack_surrogate": None}, [0]),
+        ({"attack_surrogate": "*"}, [1]),
+        ({"train.epochs": 2, "train.optimizer.name": "sgd"}, [0, 1]),
+        ({"train.optimizer.lr": "1/10"}, [0, 1]),
+        ({"train.epochs.deeper": 2}, []),
+    ],
+)
+def test_columns_and_settings_are_matched(match: dict[str, Any], places: list[int]) -> None:
+    assert Matcher(ROWS).matching(match) == [ROWS[place] for place in places]
+
+
+def test_failed_rows_match_nothing() -> None:
+    assert Matcher([ROWS[0] | {"status": "failed"}]).matching({}) == []
+
+
+def test_a_name_that_no_row_has_is_told_with_the_nearest() -> None:
+    (problem,) = find_match_problems({"atack": "fgsm", "attack": "fgsm", "train.epochs": 3}, "reference.0.match")
+    assert str(problem).startswith("reference.0.match.atack = 'fgsm': neither a column nor a setting")
+    assert "did you mean 'attack'?" in str(problem)

@@ -1,0 +1,27 @@
+"""Faults of launches, each in a file of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.plan.plan import make_plan
+from orchestrator.space.space import load
+from orchestrator.store.fault_log import FAILURE, PREEMPTION, FaultLog, read_faults
+from orchestrator.store.sweep_store import SweepStore
+from tasks import paths
+
+
+def test_faults_of_all_launches_are_read_in_the_order_of_time(sweep: SweepStore, space_file: Path) -> None:
+    stage = make_plan(load(str(space_file)), None).trials[0].chain[0]
+    first, second = FaultLog(sweep, "zz.jsonl"), FaultLog(sweep, "aa.jsonl")
+    first.add(FAILURE, [stage], "no such file", True)
+    second.add(PREEMPTION, [stage], "its node is gone", True)
+    first.add(FAILURE, [stage], "no such file", False)
+    sweep.storage.append(sweep.path(paths.FAULTS, "aa.jsonl"), '{"what": "fail')  # a killed driver was writing this
+    found = read_faults(sweep)
+    assert [(entry["what"], entry["again"]) for entry in found] == [
+        (FAILURE, True),
+        (PREEMPTION, True),
+        (FAILURE, False),
+    ]
+    assert all(entry["keys"] == [stage.key] and entry["kind"] == "train" for entry in found)

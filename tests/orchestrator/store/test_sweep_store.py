@@ -1,0 +1,82 @@
+"""Rows and plan of a sweep in its storage."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from orchestrator.store.sweep_store import SweepStore, select_newest_rows
+from tasks import paths
+from tasks.errors import UsageError
+from tasks.schema import TRIALS
+from tasks.storage.storage import open_storage
+from tests.support.rows import ifgsm
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> SweepStore:
+    return SweepStore(open_storage(tmp_path), "digits-0123456789")
+
+
+FIRST, SECOND = ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 300)
+
+
+def add_part(store: SweepStore, name: str, table: pa.Table) -> None:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    store.storage.write(store.path(paths.TRIALS, name), sink.getvalue())
+
+
+def test_the_newest_row_of_a_trial_counts_before_and_after_they_are_put_together(empty: SweepStore) -> None:
+    assert empty.rows() == []
+    newer = FIRST | {"robust_correct": 399}
+    for rows in ([FIRST], [SECOND], [newer]):
+        empty.write_rows(rows)
+    found = {row["trial_id"]: row["robust_correct"] for row in empty.rows()}
+    assert found == {FIRST["trial_id"]: 399, SECOND["trial_id"]: 300}
+    assert len(empty.row_table()) == 3
+    empty.compact_rows()
+    assert len(empty.row_table()) == 2
+    assert {row["trial_id"]: row["robust_correct"] for row in empty.rows()} == found
+    assert len(empty.storage.names(empty.path(paths.TRIALS))) == 1
+
+
+def test_a_failure_never_hides_a_finished_row_of_the_same_stages() -> None:
+    failed = FIRST | {"status": "failed", "robust_correct": None}
+    assert select_newest_rows([FIRST, failed]) == [FIRST]
+    assert select_newest_rows([failed, FIRST]) == [FIRST]
+    other = failed | {"attack_key": "f" * 64}
+    assert select_newest_rows([FIRST, other]) == [other], "other stages: what is finished is of the past"
+
+
+def test_rows_of_another_version_are_read(empty: SweepStore) -> None:
+    """One that knew fewer columns, and one that knows more."""
+    known = ["trial_id", "status", "attack_key", "robust_correct", "config"]
+    add_part(empty, "0001.parquet", pa.Table.from_pylist([FIRST], schema=TRIALS).select(known))
+    more = pa.Table.from_pylist([SECOND], schema=TRIALS).append_column("later", pa.array(["x"]))
+    add_part(empty, "0002.parquet", more)
+    rows = {row["trial_id"]: row for row in empty.rows()}
+    first = rows[FIRST["trial_id"]]
+    assert list(first) == TRIALS.names
+    assert {name: first[name] for name in known} == {name: FIRST[name] for name in known}
+    assert (first["clean_correct"], first["device"]) == (None, None)
+    assert rows[SECOND["trial_id"]]["robust_correct"] == 300
+    assert "later" not in rows[SECOND["trial_id"]]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more"])
+def test_a_part_that_holds_no_rows_is_named(empty: SweepStore, content: bytes) -> None:
+    empty.storage.write(empty.path(paths.TRIALS, "0001.parquet"), content)
+    with pytest.raises(UsageError, match=r"trials/0001.parquet"):
+        empty.rows()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"stages": {"../../x": 1}, "trials": []}'])
+def test_a_plan_that_no_launch_has_written_is_refused(empty: SweepStore, content: bytes) -> None:
+    empty.storage.write(empty.path(paths.PLAN), content)
+    with pytest.raises(UsageError, match=r"plan.json: is no plan"):
+        empty.plan()
