@@ -22,7 +22,7 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
     _, sweep = finish(space_file, tmp_path, ("adversarial_finetune=null", "prune=null"))
     storage = open_storage(tmp_path)
     assert found(storage) == {}
-    key = storage.names("stages")[0]
+    key = storage.list_names("stages")[0]
     storage.write(f"stages/{STRAY}/stage.json", b"{}")
     storage.write(f"checkpoints/{key}.safetensors", b"finished long ago")
     storage.write("corrupt/x-1/model.safetensors", b"")
@@ -37,7 +37,7 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
     }
     remove(storage, find_leftovers(storage))
     assert found(storage) == {}
-    assert set(storage.names("stages")) == SweepStore(storage, sweep.sweep_id).plan()["stages"].keys()
+    assert set(storage.list_names("stages")) == SweepStore(storage, sweep.sweep_id).plan()["stages"].keys()
     gone = found(storage, sweep.sweep_id)
     assert gone.pop(f"sweeps/{sweep.sweep_id}") == "forgotten sweep"
     assert set(gone.values()) == {"stage of no sweep"}

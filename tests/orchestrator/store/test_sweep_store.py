@@ -42,7 +42,7 @@ def test_the_newest_row_of_a_trial_counts_before_and_after_they_are_put_together
     empty.compact_rows()
     assert len(empty.row_table()) == 2
     assert {row["trial_id"]: row["robust_correct"] for row in empty.rows()} == found
-    assert len(empty.storage.names(empty.path(paths.TRIALS))) == 1
+    assert len(empty.storage.list_names(empty.path(paths.TRIALS))) == 1
 
 
 def test_a_failure_never_hides_a_finished_row_of_the_same_stages() -> None:
