@@ -1,10 +1,9 @@
 """advsweep from Python. A name is loaded when it is used, so that `import advsweep` is quick.
 
-import advsweep
+    plan = advsweep.make_plan(advsweep.load_space("digits", ["seed=0"]))
+    advsweep.launch(advsweep.LaunchOptions("digits", ["seed=0"], storage="results"))
 
-space = advsweep.load_space("digits", ["seed=0"])
-plan = advsweep.make_plan(space)
-advsweep.launch(advsweep.LaunchOptions("digits", overrides=["seed=0"], storage="results"))
+What a user can mend is a `UsageError`; nothing here ends the process.
 """
 
 from __future__ import annotations

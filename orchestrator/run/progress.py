@@ -12,7 +12,7 @@ from rich.live import Live
 
 from orchestrator.run.state import SweepState
 from orchestrator.status.display import build_panel, format_headline
-from orchestrator.text import format_duration
+from orchestrator.text import format_duration, say
 
 REFRESH = 0.25
 LINE_EVERY = 5.0
@@ -46,5 +46,5 @@ def _print_lines(state: SweepState, console: Console, closing: threading.Event) 
             continue
         line = format_headline(state.collect_facts())
         if line != last:
-            console.print(f"[{format_duration(state.elapsed)}] {line}", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"[{format_duration(state.elapsed)}] {line}")
             last, shown_at = line, time.monotonic()

@@ -251,6 +251,20 @@ def test_failures_are_rows_that_name_the_cause_and_are_retried(tmp_path: Path) -
     assert len(starts) == 1 + 2 + 2
 
 
+def test_a_job_is_tried_as_often_as_it_was_said_and_no_longer(tmp_path: Path) -> None:
+    space = tmp_path / "failing.yaml"
+    space.write_text(SMALL_SPACE)
+    command: list[str | Path] = ["launch", "--space", space, "--storage", tmp_path / "storage", "--wandb", "disabled"]
+    alone = ["--set", "adversarial_finetune=null", "--set", "attack.steps=2", "--max-concurrent", "1"]
+    broken = ["--set", "prune={ratio: 0.5, scope: nowhere}", "--max-failures", "0", "--max-preemptions", "0"]
+    assert "1 trials, 0 finished, 1 failed" in advsweep(*command, *alone, *broken, code=1).stdout
+    starts = [entry for entry in executions(tmp_path / "storage") if entry["event"] == "start"]
+    assert [entry["kind"] for entry in starts] == ["train", "prune"], "once, and not again"
+    hanging = ["--set", "train.epochs=500", "--set", "prune=null", "--timeout", "train=1.5", "--max-failures", "0"]
+    shown = advsweep(*command, *alone, *hanging, code=1).stdout
+    assert "timed out after 1.5 s" in shown
+
+
 def test_the_smoke_space_runs_whole(tmp_path: Path) -> None:
     shown = advsweep("launch", "--space", "smoke", "--storage", tmp_path).stdout
     assert "16 trials, 16 finished, 0 failed, 0 not run" in shown
