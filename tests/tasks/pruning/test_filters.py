@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
@@ -13,7 +11,6 @@ from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.settings import ModelSettings
 from tasks.pruning.filters import Mask, choose_filters, find_batch_norms, merge_pruned
 from tasks.pruning.settings import PruneSettings
-from tests.support.small import SGD, context, model_of, run, trial
 
 
 @pytest.fixture
@@ -84,21 +81,3 @@ def test_logits_stay_when_only_dead_filters_are_pruned(model: NormalizedModel) -
         Mask.of(model, chosen).apply()
         assert all(set(places) <= {0, 1} for places in chosen.values())
         assert torch.equal(model(pixels), before)
-
-
-@pytest.mark.parametrize("optimizer", [SGD, {"name": "adam", "lr": 0.01, "weight_decay": 1e-3}])
-def test_pruned_filters_stay_zero_through_every_later_stage(tmp_path: Path, optimizer: dict[str, object]) -> None:
-    finetune = {"epochs": 2, "batch_size": 50, "optimizer": optimizer}
-    attack = {"name": "ifgsm", "eps": 0.05, "steps": 2}
-    hardened = {"epochs": 1, "batch_size": 50, "optimizer": optimizer, "lambda": 0.5, "attack": attack}
-    at = context(tmp_path)
-    records = run(trial(prune={"ratio": 0.25}, finetune=finetune, adversarial_finetune=hardened), at)
-    pruned = records[1]["model"]["pruned"]
-    assert records[1]["metrics"]["pruned_filters"] == sum(map(len, pruned.values())) > 0
-    for record in records[1:4]:
-        network = model_of(record, at).network
-        norms = find_batch_norms(network)
-        for name, places in pruned.items():
-            assert not filters(network, name)[places].any()
-            assert not norms[name].weight[places].any()
-            assert not norms[name].bias[places].any()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +15,6 @@ from tasks.models.settings import ModelSettings
 from tasks.pruning.filters import Mask, choose_filters
 from tasks.pruning.removal import remove_filters
 from tasks.pruning.settings import PruneSettings
-from tests.support.small import SGD, context, model_of, run, trial
 
 IMAGE = (3, 32, 32)
 
@@ -91,15 +89,3 @@ def test_a_smaller_model_is_rebuilt_from_json_and_tensors(name: str) -> None:
     written = json.loads(json.dumps({**description.to_json(), "shapes": shapes}))
     again = build_with_weights(Description(**written), model.state_dict()).eval()
     assert torch.equal(logits(again), logits(model))
-
-
-@pytest.mark.slow
-def test_a_trial_with_removed_filters_is_smaller_in_every_later_stage(tmp_path: Path) -> None:
-    at, finetune = context(tmp_path), {"epochs": 1, "batch_size": 50, "optimizer": SGD}
-    records = run(trial(prune={"ratio": 0.5, "mode": "remove"}, finetune=finetune), at)
-    pruned = records[1]["metrics"]
-    assert pruned["parameters"] < 0.3 * pruned["parameters_before"]
-    assert pruned["macs"] < 0.3 * pruned["macs_before"]
-    assert records[-1]["metrics"]["macs"] == pruned["macs"]
-    assert records[-1]["metrics"]["parameters"] == records[-1]["metrics"]["nonzero_parameters"]
-    assert model_of(records[2], at).network.get_parameter("fc.weight").shape == (10, 16)

@@ -1,0 +1,67 @@
+"""Decoded images: once per machine, mapped, and made again where they have changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.data import decoded
+from tasks.data.loading import load_splits
+from tasks.errors import UsageError
+from tests.support.images import settings
+from tests.support.small import write_images
+
+
+def test_images_are_decoded_once_and_mapped(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 5)
+    asked = settings("image_folder", root=tmp_path / "images", image_size=16)
+    first = load_splits(asked, None)
+    load_splits.cache_clear()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(decoded, "decode_image", refuse)
+    again = load_splits(asked, None)
+    assert torch.equal(first.train.pixels, again.train.pixels)
+    files = list((cache / "decoded").glob("*.npy"))
+    assert len(files) == 2
+    assert again.train.pixels.untyped_storage().nbytes() in [file.stat().st_size - 128 for file in files]
+
+
+def test_a_decoded_file_that_has_changed_is_made_again(tmp_path: Path, cache: Path) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 5)
+    asked = settings("image_folder", root=tmp_path / "images", image_size=16)
+    first = load_splits(asked, None).train.pixels.clone()
+    load_splits.cache_clear()
+    for file in (cache / "decoded").glob("*.npy"):
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 0xFF
+        file.write_bytes(content)
+    assert torch.equal(load_splits(asked, None).train.pixels, first)
+
+
+def test_other_sizes_are_decoded_apart(tmp_path: Path, cache: Path) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 5)
+    for size in (8, 16):
+        load_splits(settings("image_folder", root=tmp_path / "images", image_size=size), None)
+    assert len(list((cache / "decoded").glob("*.npy"))) == 4
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 5)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match="set ADVSWEEP_CACHE"):
+        load_splits(settings("image_folder", root=tmp_path / "images", image_size=16), None)
+
+
+def test_corrupt_images_are_counted_and_named(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    write_images(images, ("cat", "dog"), 4)
+    (images / "cat" / "broken.jpg").write_bytes(b"\xff\xd8 not an image")
+    (images / "dog" / "cut.png").write_bytes((images / "dog" / "000.png").read_bytes()[:100])
+    with pytest.raises(UsageError, match=r"2 of 10 images are corrupt: (cat|dog).*, (cat|dog)"):
+        load_splits(settings("image_folder", root=images, image_size=16), None)

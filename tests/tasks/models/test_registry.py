@@ -1,0 +1,29 @@
+"""Every architecture: its size, and the images that it takes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tasks.models.build import Description, build_model
+from tasks.models.registry import ARCHITECTURES
+from tasks.models.settings import ModelSettings
+
+
+def described(name: str, **fields: object) -> Description:
+    settings = ModelSettings.model_validate({"name": name, **fields})
+    return Description.of(settings, channels=3, classes=10)
+
+
+@pytest.mark.parametrize(("name", "millions"), [("wide_resnet28_10", 36.5), ("resnet18", 11.2), ("resnet50", 23.5)])
+def test_parameters_are_those_of_the_papers(name: str, millions: float) -> None:
+    assert sum(weight.numel() for weight in build_model(described(name)).parameters()) == pytest.approx(
+        millions * 1e6, rel=5e-3
+    )
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_every_architecture_takes_small_colour_images(name: str) -> None:
+    model = build_model(described(name)).eval()
+    with torch.no_grad():
+        assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)

@@ -1,0 +1,109 @@
+"""A folder that is away for a while, and links that lead out of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.errors import UsageError
+from tasks.storage.storage import Storage, check_writable, open_storage
+from tests.support.storages import publish
+
+AWAY = 0.15
+"""Seconds that a storage is away in these tests."""
+
+
+@contextmanager
+def away(folder: Path, seconds: float = AWAY) -> Iterator[None]:
+    """Take a folder away now, and bring it back later."""
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    back = threading.Timer(seconds, lambda: aside.rename(folder))
+    back.start()
+    yield
+    back.join()
+
+
+OPERATIONS: list[tuple[Callable[[Storage], Any], Any]] = [
+    (lambda storage: storage.read("sweeps/a/plan.json"), b"{}"),
+    (lambda storage: storage.write("sweeps/a/space.yaml", b"x"), None),
+    (lambda storage: storage.append("sweeps/a/logs/failures.log", "x"), None),
+    (lambda storage: storage.exists("stages/first/stage.json"), True),
+    (lambda storage: storage.get_size("stages/first/model"), 7),
+    (lambda storage: storage.list_names("stages"), ["first"]),
+    (lambda storage: publish(storage, "stages/second"), True),
+    (lambda storage: storage.set_aside("stages/first", "first").startswith("corrupt/first-"), True),
+    (lambda storage: storage.remove("stages/first"), None),
+]
+
+
+@pytest.mark.parametrize(("operation", "expected"), OPERATIONS, ids=range(len(OPERATIONS)))
+def test_a_folder_that_is_away_is_waited_for(folder: Path, operation: Any, expected: Any) -> None:
+    storage = open_storage(folder)
+    with away(folder):
+        started = time.monotonic()
+        assert operation(storage) == expected
+        assert time.monotonic() - started >= AWAY * 0.9
+
+
+def test_a_worker_that_starts_while_the_folder_is_away_waits_too(folder: Path) -> None:
+    with away(folder):
+        assert open_storage(folder, established=True).read("sweeps/a/plan.json") == b"{}"
+
+
+def test_an_empty_mount_point_is_no_new_storage(folder: Path) -> None:
+    """What an unmounted disk leaves is a folder without anything in it."""
+    storage = open_storage(folder)
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    folder.mkdir()
+
+    def mount() -> None:
+        folder.rmdir()  # fails where something was written to it meanwhile
+        aside.rename(folder)
+
+    back = threading.Timer(AWAY, mount)
+    back.start()
+    storage.write("sweeps/a/late", b"x")
+    back.join()
+    assert (folder / "sweeps/a/late").read_bytes() == b"x"
+    assert (folder / "sweeps/a/plan.json").exists()
+
+
+def test_links_do_not_lead_out_of_a_storage(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "kept").mkdir(parents=True)
+    (outside / "kept" / "file").write_text("kept")
+    (folder / "stages" / "link").symlink_to(outside / "kept")
+    (folder / "checkpoints").symlink_to(outside)
+    storage = open_storage(folder)
+    assert storage.list_sizes("stages/link").keys() == {""}, "the link itself, not what is behind it"
+    for call in (
+        lambda: storage.remove("checkpoints/kept"),
+        lambda: storage.remove("stages/link/file"),
+        lambda: storage.write("checkpoints/x", b""),
+        lambda: storage.append("checkpoints/x", ""),
+        lambda: publish(storage, "checkpoints/x"),
+    ):
+        with pytest.raises(UsageError, match="is a link that leads out of the storage"):
+            call()
+    storage.remove("stages/link")
+    storage.remove("checkpoints")
+    assert sorted(os.walk(outside)) == [(str(outside), ["kept"], []), (str(outside / "kept"), [], ["file"])]
+
+
+def test_a_storage_behind_a_link_is_one(tmp_path: Path) -> None:
+    (tmp_path / "large disk").mkdir()
+    (tmp_path / "results").symlink_to(tmp_path / "large disk")
+    storage = open_storage(tmp_path / "results")
+    check_writable(storage)
+    assert publish(storage, "stages/first")
+    assert not publish(storage, "stages/first")
+    assert storage.read("stages/first/model") == b"weights"

@@ -1,0 +1,59 @@
+"""Settings: every field is classified, and what is computed from them is theirs."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+
+from orchestrator.space.resources import Resources
+from tasks.attacks.registry import ATTACKS
+from tasks.data.settings import DatasetSettings
+from tasks.evaluation.settings import AttackSettings
+from tasks.keys import format_canonical_json
+from tasks.settings import Settings
+from tasks.training.basic import OPTIMIZERS
+from tasks.training.objectives.registry import OBJECTIVES
+from tasks.training.schedules import SCHEDULES
+from tasks.trial.trial import Trial
+from tests.conftest import CONFIG
+
+
+def settings_classes(base: type[Settings] = Settings) -> list[type[Settings]]:
+    found = [sub for cls in base.__subclasses__() for sub in settings_classes(cls)]
+    return ([] if base is Settings else [base]) + found
+
+
+REGISTERED = [registry.load(name) for registry in (ATTACKS, OBJECTIVES, OPTIMIZERS, SCHEDULES) for name in registry]
+"""Classes that may be imported for their names alone."""
+
+
+@pytest.mark.parametrize("cls", settings_classes(), ids=lambda cls: cls.__name__)
+def test_every_field_is_classified(cls: type[Settings]) -> None:
+    for name, field in cls.model_fields.items():
+        extra = field.json_schema_extra
+        assert isinstance(extra, dict), f"{cls.__name__}.{name}: declare it with keyed() or unkeyed()"
+        assert isinstance(extra.get("keyed"), bool)
+
+
+def test_resources_are_in_no_key() -> None:
+    assert Resources(cpus=4, gpus=1).canonical() == {}
+
+
+def test_canonical_settings_are_plain_json() -> None:
+    trial = Trial.model_validate(CONFIG)
+    assert json.loads(json.dumps(trial.canonical())) == trial.canonical()
+    assert isinstance(trial.attack, AttackSettings)
+    assert isinstance(trial.dataset, DatasetSettings)
+
+
+def test_a_changed_copy_keeps_nothing_of_the_original() -> None:
+    before = AttackSettings.model_validate(CONFIG["attack"])
+    kept = (hash(before), before.canonical_text, before.shared_text)
+    after = before.model_copy(update={"examples": 7})
+    assert (hash(after), after.canonical_text, after.shared_text) != kept
+    assert after.canonical_text == format_canonical_json(after.canonical())
+    again = pickle.loads(pickle.dumps(before))
+    assert vars(again).keys() == AttackSettings.model_fields.keys()
+    assert (again, hash(again), again.canonical_text) == (before, hash(before), before.canonical_text)
