@@ -7,7 +7,8 @@ made without what only a running stage needs. Parts may be added and removed whi
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from tasks.errors import UsageError, list_choices
@@ -34,6 +35,7 @@ class Registry(Generic[Part]):
         self.revision = 0
         """Raised by every change, for those who keep what they have computed from the parts."""
         self._parts = dict(parts)
+        self._origins: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
@@ -57,16 +59,26 @@ class Registry(Generic[Part]):
         part: Part = load_object(self._parts[name])
         return part
 
-    def add(self, name: str, part: Part | str) -> None:
+    def find_origin(self, name: str) -> str | None:
+        """The module of a user's own that has registered the part; null for the parts of this package."""
+        return self._origins.get(name)
+
+    def add(self, name: str, part: Part | str, origin: str | None = None) -> None:
         """Register a part.
 
         :param part: the part, or `module:name` of it.
+        :param origin: the module of a user's own that it comes from, whose code is then in the key of every stage that
+            uses the part.
         :raises UsageError: the name is taken; a part is never replaced, since stored results carry its name.
         """
         if name in self._parts:
             raise UsageError(f"there is a {self.kind} named {name!r} already: choose another name")
         self._parts[name] = part
+        if origin is not None:
+            self._origins[name] = origin
         self.revision += 1
+        for watch in _WATCHERS:
+            watch((self, name))
 
     def remove(self, name: str) -> None:
         """Take a part out again.
@@ -75,8 +87,22 @@ class Registry(Generic[Part]):
         """
         self._require(name)
         del self._parts[name]
+        self._origins.pop(name, None)
         self.revision += 1
 
     def _require(self, name: str) -> None:
         if name not in self._parts:
             raise UsageError(f"{name!r}: {self.describe_unknown(name)}")
+
+
+_WATCHERS: list[Callable[[tuple[Registry[Any], str]], None]] = []
+
+
+@contextmanager
+def watch_additions(watch: Callable[[tuple[Registry[Any], str]], None]) -> Iterator[None]:
+    """Have a function told of every part that is registered meanwhile, in any registry."""
+    _WATCHERS.append(watch)
+    try:
+        yield
+    finally:
+        _WATCHERS.remove(watch)

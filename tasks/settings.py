@@ -7,10 +7,11 @@ field is one of these.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Union, get_args
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +31,7 @@ from typing_extensions import Self
 from tasks.errors import UsageError
 from tasks.keys import format_canonical_json
 from tasks.local_paths import parse_local_path
+from tasks.plugins.source import hash_code
 from tasks.registry import Registry
 
 
@@ -111,7 +113,40 @@ class Settings(BaseModel):
                 out.update(value)
             else:
                 out[field.alias or name] = value
+        if keyed_only and (code := self._find_code()):
+            out[CODE] = code
         return out
+
+    def _find_code(self) -> dict[str, str]:
+        """Digests of the code of those parts that are a user's own: with other code they are other work."""
+        found: dict[str, str] = {}
+        for name, registry in _list_registries(type(self)):
+            value = getattr(self, name)
+            origin = registry.find_origin(value if isinstance(value, str) else getattr(value, "name", ""))
+            found |= hash_code(origin) if origin else {}
+        return found
+
+
+CODE = "code"
+"""Where the canonical form of settings has the digests of a user's own code."""
+
+
+@lru_cache(maxsize=1024)
+def _list_registries(cls: type[Settings]) -> tuple[tuple[str, Registry[Any]], ...]:
+    """The fields of a class that name a part, and the registry of each."""
+    fields = cls.model_fields.items()
+    return tuple(
+        (name, part.registry)
+        for name, field in fields
+        for part in _walk_annotation((field.annotation, *field.metadata))
+        if isinstance(part, (NameOf, ByName))
+    )
+
+
+def _walk_annotation(parts: tuple[Any, ...]) -> Iterator[Any]:
+    for part in parts:
+        yield part
+        yield from _walk_annotation(get_args(part))
 
 
 def _make_plain(value: Any, keyed_only: bool) -> Any:

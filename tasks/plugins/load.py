@@ -1,0 +1,151 @@
+"""Import plugins, and remember which parts each has brought and why one could not be imported.
+
+A plugin is a file, a folder that is a package, a module that is installed, or an entry point of the group
+`advsweep.plugins`. Its folder is not put on Python's path: only the names that the plugin itself imports are found
+there, and only after everything that is installed, so that nothing else that lies there is ever imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+from tasks.errors import UsageError
+from tasks.plugins.source import Source, find_source, name_module, trace_files
+from tasks.registry import Registry, watch_additions
+
+GROUP = "advsweep.plugins"
+"""The group of entry points by which an installed package brings its parts."""
+VARIABLE = "ADVSWEEP_PLUGINS"
+"""Plugins for every command, separated as the system separates folders in a path."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A module that was imported for the parts that it brings."""
+
+    reference: str
+    """How it was asked for."""
+    source: Source
+    parts: tuple[tuple[str, str, str], ...]
+    """Kind, name and registering module of every part that its import has brought."""
+
+    def list_origins(self) -> list[str]:
+        """The modules that have registered parts."""
+        return list(dict.fromkeys(origin for _, _, origin in self.parts))
+
+
+class Plugins:
+    """What one process has imported; the first import of a plugin counts."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, Plugin] = {}
+        """Module -> plugin, in the order in which they were imported."""
+        self.failures: dict[str, str] = {}
+        """Reference -> why it could not be imported, in one line."""
+
+    def load(self, reference: str) -> Plugin | None:
+        """Import a plugin; null where that fails, and `failures` says why. Parts it had registered by then are removed.
+
+        :param reference: `FILE.py`, a folder with `__init__.py`, or `package.module` that is installed.
+        """
+        before: list[tuple[Registry[object], str]] = []
+        try:
+            with watch_additions(before.append):
+                module = _import(reference)
+            known = self.loaded.get(module.__name__)
+            plugin = known or Plugin(
+                reference,
+                find_source(module.__name__),
+                tuple((registry.kind, name, str(registry.find_origin(name))) for registry, name in before),
+            )
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise anything, SystemExit too
+            for registry, name in before:
+                registry.remove(name)
+            self.failures[reference] = _describe(error)
+            return None
+        self.loaded[module.__name__] = plugin
+        self.failures.pop(reference, None)
+        return plugin
+
+
+PLUGINS = Plugins()
+"""Of this process."""
+
+
+def load_plugins(references: Iterable[str]) -> None:
+    """Import plugins in this order, then those of `$ADVSWEEP_PLUGINS`, then those that installed packages bring.
+
+    One that cannot be imported is noted in `PLUGINS.failures` and takes nothing else down.
+    """
+    variable = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    points = importlib.metadata.entry_points(group=GROUP)
+    for reference in dict.fromkeys([*references, *variable, *(point.value.split(":")[0] for point in points)]):
+        PLUGINS.load(reference)
+
+
+class _Finder:
+    """Finds the modules of one plugin by their first names, below its folder."""
+
+    def __init__(self, root: Path, names: frozenset[str]) -> None:
+        self.root = root
+        self.names = names
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        if path is not None or name not in self.names:
+            return None
+        package = self.root / name / "__init__.py"
+        if package.is_file():
+            return importlib.util.spec_from_file_location(
+                name, package, submodule_search_locations=[str(package.parent)]
+            )
+        return importlib.util.spec_from_file_location(name, self.root / f"{name}.py")
+
+
+def _import(reference: str) -> ModuleType:
+    """:raises UsageError: there is no such file or module, or its name is taken."""
+    if not reference.endswith(".py") and "/" not in reference and os.sep not in reference:
+        return importlib.import_module(reference)
+    path = Path(reference).expanduser().resolve()
+    file = path / "__init__.py" if path.is_dir() else path
+    if not file.is_file():
+        raise UsageError("there is no such file" if path.suffix == ".py" else "is no folder with an __init__.py")
+    name, root = name_module(file)
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise UsageError(f"{name!r} is no name of a Python module: rename the file")
+    names = {found.split("/")[0].removesuffix(".py") for found in trace_files(name, root)}
+    sys.meta_path.append(_Finder(root, frozenset(names)))
+    module = importlib.import_module(name)
+    if module.__file__ is None or Path(module.__file__).resolve() != file:
+        raise UsageError(f"{name!r} is the name of a module that is installed ({module.__file__}): rename the file")
+    return module
+
+
+def _describe(error: BaseException) -> str:
+    """The error in one line, with the last line of code that was the plugin's own."""
+    text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, UsageError):
+        return text
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<frozen", __file__))
+    ]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}{place}"
