@@ -25,38 +25,59 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 from tasks import __version__  # noqa: E402
 
 if TYPE_CHECKING:
+    from tasks.training.objectives.base import ObjectiveSettings
+
+    from advsweep.parts import attack, dataset, importance, model, objective
     from orchestrator.launch import launch
     from orchestrator.options import LaunchOptions
     from orchestrator.plan.plan import Plan, make_plan
     from orchestrator.space.space import Space
     from orchestrator.space.space import load as load_space
+    from tasks.attacks.base import MethodSettings
     from tasks.errors import UsageError
+    from tasks.plugins.load import load_plugins
     from tasks.settings import Settings, keyed, unkeyed
 
 __all__ = [
     "LaunchOptions",
+    "MethodSettings",
+    "ObjectiveSettings",
     "Plan",
     "Settings",
     "Space",
     "UsageError",
     "__version__",
+    "attack",
+    "dataset",
+    "importance",
     "keyed",
     "launch",
+    "load_plugins",
     "load_space",
     "make_plan",
+    "model",
+    "objective",
     "unkeyed",
 ]
 
 _HOMES = {
     "LaunchOptions": "orchestrator.options",
+    "MethodSettings": "tasks.attacks.base",
+    "ObjectiveSettings": "tasks.training.objectives.base",
     "Plan": "orchestrator.plan.plan",
     "Settings": "tasks.settings",
     "Space": "orchestrator.space.space",
     "UsageError": "tasks.errors",
+    "attack": "advsweep.parts",
+    "dataset": "advsweep.parts",
+    "importance": "advsweep.parts",
     "keyed": "tasks.settings",
     "launch": "orchestrator.launch",
+    "load_plugins": "tasks.plugins.load",
     "load_space": "orchestrator.space.space:load",
     "make_plan": "orchestrator.plan.plan",
+    "model": "advsweep.parts",
+    "objective": "advsweep.parts",
     "unkeyed": "tasks.settings",
 }
 """Name -> the module that it comes from, and its name there where that is another."""

@@ -12,6 +12,7 @@ from orchestrator.plan.summary import collect_plan_facts, describe_work, format_
 from orchestrator.space.space import load
 from orchestrator.text import say
 from orchestrator.tracking.folder import check_project
+from tasks.plugins.load import load_plugins
 from tasks.storage.storage import open_storage
 
 
@@ -22,6 +23,8 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     """
     console = console or Console()
     check_project(options.project)
+    for line in load_plugins(options.plugins):
+        say(console, line)
     space = load(options.space, options.overrides, verify=options.verify)
     space = space.with_limits(options.timeouts, options.cpus_per_trial, options.gpus_per_trial)
     address = parse_address(options.address)

@@ -43,6 +43,14 @@ DataDirOption = Annotated[
         envvar="ADVSWEEP_DATA_DIR", parser=read_folder, metavar="DIR", help="Root of the data sets that live on disk."
     ),
 ]
+PluginOption = Annotated[
+    Sequence[str],
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py|MODULE",
+        help="A module of your own that brings models, data sets, attacks and the like; may be given often.",
+    ),
+]
 VerifyOption = Annotated[
     bool, typer.Option("--verify", help="Add attacks that make more checks of the numbers possible.")
 ]
@@ -54,6 +62,7 @@ class LaunchOptions:
 
     space: SpaceOption
     overrides: SetOption = ()
+    plugins: PluginOption = ()
     storage: StorageOption = DEFAULT_STORAGE
     data_dir: DataDirOption = None
     address: Annotated[

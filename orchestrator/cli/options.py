@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from orchestrator.options import list_parameters
+from orchestrator.options import PluginOption, list_parameters
 from tasks.errors import UsageError
+from tasks.plugins.load import load_plugins
 
 Format = Literal["table", "csv", "json"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -63,7 +64,8 @@ class Printing:
 def adapt_command(command: Callable[..., None]) -> Callable[..., None]:
     """A command in the form that Typer takes.
 
-    A parameter that is a dataclass of options becomes an option for each of its fields, and a sequence a list.
+    A parameter that is a dataclass of options becomes an option for each of its fields, and a sequence a list. Every
+    command takes `--plugin`; where the command does not see to it by itself, plugins are imported before it runs.
     """
     signature = inspect.signature(command, eval_str=True)
     groups = {
@@ -72,17 +74,26 @@ def adapt_command(command: Callable[..., None]) -> Callable[..., None]:
         if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)
     }
 
+    parameters = [
+        single for name, parameter in signature.parameters.items() for single in groups.get(name, [parameter])
+    ]
+    loads_plugins = all(parameter.name != "plugins" for parameter in parameters)
+    if loads_plugins:
+        option = inspect.Parameter("plugins", inspect.Parameter.KEYWORD_ONLY, default=(), annotation=PluginOption)
+        parameters.append(option)
+
     @functools.wraps(command)
     def adapted(**given: Any) -> None:
+        for line in load_plugins(given.pop("plugins")) if loads_plugins else ():
+            typer.echo(line, err=True)
         for name, fields in groups.items():
             values = {field.name: given.pop(field.name) for field in fields}
             given[name] = signature.parameters[name].annotation(**values)
         command(**given)
 
     parameters = [
-        single.replace(annotation=_with_list(single.annotation), kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in signature.parameters.items()
-        for single in groups.get(name, [parameter])
+        parameter.replace(annotation=_with_list(parameter.annotation), kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in parameters
     ]
     adapted.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     adapted.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

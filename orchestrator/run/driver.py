@@ -26,6 +26,7 @@ from orchestrator.run.sweep import RunningSweep, make_sweep
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
+from tasks.plugins.bundle import pack_plugins
 from tasks.storage.storage import establish_storage
 
 MOST_WORKERS = 4096
@@ -72,7 +73,12 @@ def make_executor(
     data_dir = options.data_dir.absolute() if options.data_dir else None
     driver = None if options.address == LOCAL else collect_versions()
     settings = WorkerSettings(
-        prepared.storage.uri, prepared.plan.sweep_id, data_dir, fresh=options.fresh, versions=driver
+        prepared.storage.uri,
+        prepared.plan.sweep_id,
+        data_dir,
+        fresh=options.fresh,
+        versions=driver,
+        plugins=pack_plugins(),
     )
     pool = WorkerPool(settings, options.max_concurrent or count_slots(prepared, options, cluster), worker)
     policy = RetryPolicy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)

@@ -18,6 +18,7 @@ from orchestrator.cluster.node import WorkerPlace, count_oom_kills
 from orchestrator.cluster.survey import collect_versions, find_difference
 from tasks import paths
 from tasks.errors import UsageError
+from tasks.plugins.bundle import Bundle, unpack_plugins
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tasks.trial.chain import Stage
@@ -35,15 +36,18 @@ class WorkerSettings:
     """Compute again and replace what is stored."""
     versions: Mapping[str, str] | None = None
     """What the driver runs, where a node may differ from it: one that comes in mid-sweep was not asked before."""
+    plugins: Sequence[Bundle] = ()
+    """The code of a user's own parts, as the driver has imported it."""
 
 
 class StageWorker:
     """Runs stages and keeps a log of its own, which says what ran, not what was planned."""
 
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
-        """:raises UsageError: this node has other versions than the driver."""
+        """:raises UsageError: this node has other versions than the driver, or cannot import a plugin."""
         if settings.versions and (other := find_difference(collect_versions(), settings.versions)):
             raise UsageError(f"node {platform.node()} {other}")
+        unpack_plugins(settings.plugins)  # before a job comes: the settings of its stages may be a plugin's own
         self._settings = settings
         self._threads = threads
         self._storage = open_storage(settings.storage_uri, established=True)

@@ -84,15 +84,19 @@ PLUGINS = Plugins()
 """Of this process."""
 
 
-def load_plugins(references: Iterable[str]) -> None:
+def load_plugins(references: Iterable[str] = ()) -> list[str]:
     """Import plugins in this order, then those of `$ADVSWEEP_PLUGINS`, then those that installed packages bring.
 
-    One that cannot be imported is noted in `PLUGINS.failures` and takes nothing else down.
+    :returns: a line for each that could not be imported; it takes nothing else down.
     """
     variable = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
     points = importlib.metadata.entry_points(group=GROUP)
-    for reference in dict.fromkeys([*references, *variable, *(point.value.split(":")[0] for point in points)]):
+    asked = dict.fromkeys([*references, *variable, *(point.value.split(":")[0] for point in points)])
+    for reference in asked:
         PLUGINS.load(reference)
+    return [
+        f"plugin {reference}: {PLUGINS.failures[reference]}" for reference in asked if reference in PLUGINS.failures
+    ]
 
 
 class _Finder:
@@ -120,6 +124,8 @@ class _Finder:
 
 def _import(reference: str) -> ModuleType:
     """:raises UsageError: there is no such file or module, or its name is taken."""
+    if not reference.strip():
+        raise UsageError("is empty; is a variable of the shell unset?")
     if not reference.endswith(".py") and "/" not in reference and os.sep not in reference:
         return importlib.import_module(reference)
     path = Path(reference).expanduser().resolve()
@@ -142,10 +148,7 @@ def _describe(error: BaseException) -> str:
     text = " ".join(str(error).split()) or "no message"
     if isinstance(error, UsageError):
         return text
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(("<frozen", __file__))
-    ]
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    ours = (str(Path(__file__).parents[2]), "<frozen")
+    calls = [call for call in traceback.extract_tb(error.__traceback__) if not call.filename.startswith(ours)]
+    place = f" ({Path(calls[-1].filename).name}, line {calls[-1].lineno})" if calls else ""
     return f"{type(error).__name__}: {text}{place}"

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tasks.errors import UsageError
 from tasks.models.registry import ARCHITECTURES
-from tasks.models.settings import ModelSettings
-from tasks.plugins.bundle import pack_plugins
-from tasks.plugins.load import PLUGINS, load_plugins
-from tasks.plugins.source import name_module, trace_files
-from tests.support.checkout import ROOT
+from tasks.plugins.load import PLUGINS
 
 NET = """
 from torch import nn

@@ -1,0 +1,141 @@
+"""Decorators by which a user's own parts enter the registries: models, data sets, attacks, objectives, importances.
+
+They belong into a module of their own, which is loaded as a plugin: `--plugin FILE.py`, `$ADVSWEEP_PLUGINS`,
+`advsweep.load_plugins`, or an entry point of the group `advsweep.plugins`. The code of the module, and of what it
+imports from beside itself, is part of the key of every stage that uses one of its parts.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.registry import ATTACKS
+from tasks.data.function import FunctionSource
+from tasks.data.registry import SOURCES
+from tasks.errors import UsageError
+from tasks.models.registry import ARCHITECTURES, Architecture
+from tasks.pruning.registry import IMPORTANCES
+from tasks.registry import Registry
+from tasks.settings import Settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def model(name: str, *, has_one_stem: bool = True) -> Callable[[Decorated], Decorated]:
+    """Register an architecture: a function `(channels, classes, stem) -> nn.Module`.
+
+    The module takes pixels of [0, 1], float [N, channels, H, W], normalised by `model.mean` and `model.std` where the
+    space gives them, and returns logits [N, classes]. Its weights are drawn from torch's global generator.
+
+    :param has_one_stem: whether it is the same network whatever `model.stem` says; false where it builds a stem for
+        small images (`cifar`) and one for large ones (`imagenet`).
+    """
+
+    def register(builder: Decorated) -> Decorated:
+        _add(ARCHITECTURES, name, Architecture(_refer(builder), has_one_stem=has_one_stem), builder)
+        return builder
+
+    return register
+
+
+def dataset(name: str) -> Callable[[Decorated], Decorated]:
+    """Register a data set: a function, or a class with the methods of `tasks.data.source.Source`.
+
+    The function `(settings, folder) -> (train, test)` or `(train, test, classes)` gives each part as pixels and labels:
+    uint8 [N, C, H, W] and integers [N], arrays or tensors. `folder` is the data folder, or null. Images are resized as
+    `dataset.image_size` and `dataset.channels` ask. For a plan it is run once in a process, and the content is hashed.
+    """
+
+    def register(source: Decorated) -> Decorated:
+        _add(SOURCES, name, source() if inspect.isclass(source) else FunctionSource(name, source), source)
+        return source
+
+    return register
+
+
+def attack(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Decorated]:
+    """Register an attack: a function `(job, settings) -> {steps: images}`.
+
+    `job` is a `tasks.attacks.engine.job.AttackJob`: the model, images float [N, C, H, W] in [0, 1], labels int64 [N]
+    and the step counts to report; each entry of the result has the shape of the images. The evaluator judges: it checks
+    the budget and the range of pixels, and asks the model itself.
+
+    :param settings: a subclass of `advsweep.MethodSettings`, whose class variables say what others must know of the
+        attack, or of `advsweep.Settings`.
+    :raises UsageError: the settings have another name than the attack.
+    """
+
+    def register(craft: Decorated) -> Decorated:
+        complete = _complete(name, settings, MethodSettings)
+        complete.craft = _refer(craft)
+        _add(ATTACKS, name, complete, craft)
+        return craft
+
+    return register
+
+
+def objective(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Decorated]:
+    """Register an objective, which a training section names by `objective: {name: ...}`.
+
+    The function takes the settings, and where it has a second parameter the `ObjectiveContext` of the stage. It returns
+    `(model, batch, generator) -> loss and accuracy`: two scalar tensors, or a `StepOutcome`. `batch.pixels` are float
+    [N, C, H, W] in [0, 1], `batch.labels` int64 [N].
+
+    :param settings: a subclass of `advsweep.ObjectiveSettings` or of `advsweep.Settings`.
+    :raises UsageError: the settings have another name than the objective.
+    """
+
+    from tasks.training.objectives.base import ObjectiveSettings
+    from tasks.training.objectives.registry import OBJECTIVES
+
+    def register(build: Decorated) -> Decorated:
+        complete = _complete(name, settings, ObjectiveSettings)
+        complete.build = _refer(build)
+        _add(OBJECTIVES, name, complete, build)
+        return build
+
+    return register
+
+
+def importance(name: str) -> Callable[[Decorated], Decorated]:
+    """Register an importance of filters: a function `(weight, generator) -> scores`.
+
+    `weight` is that of a convolution, float [filters, channels, height, width]; scores are float [filters], and the
+    filters with the smallest are pruned first.
+    """
+
+    def register(score: Decorated) -> Decorated:
+        _add(IMPORTANCES, name, score, score)
+        return score
+
+    return register
+
+
+def _add(registry: Registry[Any], name: str, part: Any, written: Any) -> None:
+    if written.__module__ == "__main__":
+        raise UsageError(
+            f"{registry.kind} {name!r} is defined in a script or a notebook, whose code cannot travel to workers: "
+            "put it into a file of its own and load that with advsweep.load_plugins([FILE])"
+        )
+    registry.add(name, part, origin=written.__module__)
+
+
+def _refer(written: Any) -> str:
+    return f"{written.__module__}:{written.__qualname__}"
+
+
+def _complete(name: str, settings: type[Settings], base: type[Any]) -> Any:
+    """The settings as a subclass of what its kind has in common; its module then has that in their place."""
+    field = settings.model_fields.get("name")
+    if field is None or get_args(field.annotation) != (name,):
+        raise UsageError(f"{settings.__name__}: declare `name: Literal[{name!r}] = advsweep.keyed({name!r})`")
+    if issubclass(settings, base):
+        return settings
+    content = {"__module__": settings.__module__, "__qualname__": settings.__qualname__, "__doc__": settings.__doc__}
+    complete = type(settings.__name__, (settings, base), content)
+    setattr(sys.modules[settings.__module__], settings.__name__, complete)  # so that it is found again when unpickled
+    return complete

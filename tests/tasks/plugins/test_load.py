@@ -1,0 +1,130 @@
+"""Importing plugins: what they may be, what is said of one that cannot be imported, and what it leaves behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NET = """
+import advsweep
+from net_layers import WIDTH
+
+@advsweep.model("mynet")
+def build(channels, classes, stem="cifar"):
+    from torch import nn
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(WIDTH), nn.ReLU(), nn.Linear(WIDTH, classes))
+"""
+SHOW = """
+import sys
+from tasks.models.registry import ARCHITECTURES
+from tasks.models.settings import ModelSettings
+from tasks.plugins.load import PLUGINS, load_plugins
+lines = load_plugins(sys.argv[1:])
+print(*lines, sep="\\n")
+for plugin in PLUGINS.loaded.values():
+    print(*(" ".join(part) for part in plugin.parts), sep="\\n")
+if "mynet" in ARCHITECTURES:
+    print(*ModelSettings(name="mynet").canonical()["code"])
+"""
+
+
+def load(folder: Path, *references: str, variable: str = "") -> list[str]:
+    """What a fresh process says of plugins and of their parts; its working directory is their folder."""
+    ended = subprocess.run(
+        [sys.executable, "-P" if sys.version_info >= (3, 11) else "-s", "-c", SHOW, *references],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"ADVSWEEP_PLUGINS": variable, "PATH": "", "HOME": str(folder)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    return [line for line in ended.stdout.splitlines() if line]
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    (tmp_path / "mynet.py").write_text(NET)
+    (tmp_path / "net_layers.py").write_text("WIDTH = 8")
+    return tmp_path
+
+
+def test_a_file_brings_its_parts_and_its_code_is_in_the_settings_that_name_them(plugin: Path) -> None:
+    expected = ["model mynet mynet", "mynet.py net_layers.py"]
+    assert load(plugin, "mynet.py") == expected
+    assert load(plugin, str(plugin / "mynet.py"), "mynet.py") == expected
+    assert load(plugin, variable=str(plugin / "mynet.py")) == expected
+
+
+def test_a_package_is_given_as_a_folder_or_as_a_file_in_it(tmp_path: Path) -> None:
+    package = tmp_path / "mylab"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "nets.py").write_text(NET.replace("net_layers", ".net_layers"))
+    (package / "net_layers.py").write_text("WIDTH = 8")
+    code = "mylab/__init__.py mylab/net_layers.py mylab/nets.py"
+    assert load(tmp_path, "mylab/nets.py") == ["model mynet mylab.nets", code]
+    (package / "__init__.py").write_text("from mylab import nets")
+    assert load(tmp_path, "./mylab") == ["model mynet mylab.nets", code]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "import advsweep\nadvsweep.lunch",
+            "AttributeError: module 'advsweep' has no attribute 'lunch' (broken.py, line 2)",
+        ),
+        ("def f(:", "invalid syntax"),
+        ("raise SystemExit(3)", "SystemExit: 3 (broken.py, line 1)"),
+        ("1 / 0", "ZeroDivisionError: division by zero (broken.py, line 1)"),
+        ("import no_such_module", "No module named 'no_such_module'"),
+        (NET.replace("from net_layers import WIDTH", "WIDTH = 3") + "\n1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported_is_one_line_and_the_others_are_there(
+    text: str, said: str, plugin: Path
+) -> None:
+    (plugin / "broken.py").write_text(text)
+    line, *parts = load(plugin, "broken.py", "mynet.py")
+    assert line.startswith("plugin broken.py: ")
+    assert said in line
+    assert parts == ["model mynet mynet", "mynet.py net_layers.py"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("absent.py", "there is no such file"),
+        ("no/folder", "is no folder with an __init__.py"),
+        ("no.such.module", "No module named 'no'"),
+        ("two words.py", "is no name of a Python module"),
+        ("json.py", "is the name of a module that is installed"),
+        ("", "is empty"),
+    ],
+)
+def test_what_is_no_plugin_is_refused_in_one_line(reference: str, said: str, plugin: Path) -> None:
+    for name in ("two words.py", "json.py"):
+        (plugin / name).write_text(NET)
+    (line,) = load(plugin, reference)
+    assert said in line
+
+
+def test_what_else_lies_beside_a_plugin_is_never_imported(plugin: Path) -> None:
+    (plugin / "random.py").write_text("raise SystemExit('planted')")
+    (plugin / "yaml.py").write_text("raise SystemExit('planted')")
+    (plugin / "tensorflow.py").write_text("raise SystemExit('planted')")
+    (plugin / "mynet.py").write_text(
+        "import random, yaml\ntry:\n    __builtins__\nexcept ImportError:\n    pass\n" + NET
+    )
+    assert load(plugin, "mynet.py")[0] == "model mynet mynet"
+
+
+def test_two_plugins_cannot_bring_parts_of_one_name(plugin: Path) -> None:
+    (plugin / "again.py").write_text(NET)
+    line, *_ = load(plugin, "mynet.py", "again.py")
+    assert "again.py" in line
+    assert "there is a model named 'mynet' already" in line
