@@ -23,6 +23,7 @@ from orchestrator.plan.plan import make_sweep_id
 from orchestrator.remote.submission import JobSubmission
 from orchestrator.space.space import Space, find, list_shipped
 from tasks.errors import UsageError
+from tasks.plugins.bundle import write_plugins
 
 
 def launch_there(options: LaunchOptions, address: Address, space: Space, console: Console) -> int:
@@ -55,7 +56,7 @@ def _make_submission(options: LaunchOptions, space: Space) -> Iterator[JobSubmis
             name = file.name
         environment["working_dir"] = str(folder)
         found = make_sweep_id(space.name, trial_ids)
-        there = replace(options, space=name, address=AUTO)
+        there = replace(options, space=name, address=AUTO, plugins=write_plugins(folder / "plugins", folder))
         words = ("launch", *format_arguments(there))
         yield JobSubmission(found, len(trial_ids), words, environment, options.storage)
     finally:

@@ -57,6 +57,22 @@ def _pack(plugin: Plugin) -> Bundle:
     return Bundle(source.module, sources, files)
 
 
+def write_plugins(folder: Path, base: Path) -> tuple[str, ...]:
+    """Write the plugins of this process as files below a folder; how each is asked for from `base`.
+
+    What a wheel has installed is not written, and asked for by the name of its module.
+    """
+    references = []
+    for bundle in pack_plugins():
+        for name, content in bundle.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        path = folder.joinpath(*bundle.module.split("."))
+        written = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        references.append(str(written.relative_to(base)) if bundle.files else bundle.module)
+    return tuple(references)
+
+
 def unpack_plugins(bundles: Sequence[Bundle]) -> None:
     """Import plugins that another process has packed.
 
