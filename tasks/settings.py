@@ -113,18 +113,18 @@ class Settings(BaseModel):
                 out.update(value)
             else:
                 out[field.alias or name] = value
-        if keyed_only and (code := self._find_code()):
-            out[CODE] = code
+        if keyed_only:
+            out |= self.describe_code()
         return out
 
-    def _find_code(self) -> dict[str, str]:
-        """Digests of the code of those parts that are a user's own: with other code they are other work."""
+    def describe_code(self) -> dict[str, dict[str, str]]:
+        """`code`: file -> digest, of those parts that are a user's own: with other code they are other work."""
         found: dict[str, str] = {}
         for name, registry in _list_registries(type(self)):
             value = getattr(self, name)
             origin = registry.find_origin(value if isinstance(value, str) else getattr(value, "name", ""))
             found |= hash_code(origin) if origin else {}
-        return found
+        return {CODE: found} if found else {}
 
 
 CODE = "code"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.store.sweep_store import Identity, find_trial, load_records
+from tasks.settings import CODE
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.chain import list_own_keys
@@ -79,6 +80,8 @@ def list_differences(stored: Any, wanted: Any, path: str = "") -> list[str]:
         ]
     if stored == wanted:
         return []
+    if path.endswith(f".{CODE}") or f".{CODE}." in path:
+        return [f"the code: {path.rpartition(f'.{CODE}.')[2] or 'a plugin'} has other content"]
     if path.startswith("upstream"):
         return ["what it builds on"]
     if path == "data":

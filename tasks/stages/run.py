@@ -70,7 +70,7 @@ def _build_record(stage: Stage, context: Context, clock: _Clock, outcome: Record
     trained_before = outcome.get("training_seconds", 0.0)
     return {
         **stage.identity,
-        "model_settings": stage.model.document(),
+        "model_settings": {**stage.model.document(), **stage.model.describe_code()},
         "sweep_id": context.sweep_id,
         "device": str(context.get_device()),
         "threads": context.threads,
@@ -80,7 +80,7 @@ def _build_record(stage: Stage, context: Context, clock: _Clock, outcome: Record
         "finished_at": datetime.now(timezone.utc).isoformat(),
         "metrics": {},
         **outcome,
-        "settings": stage.settings.document(),
+        "settings": {**stage.settings.document(), **stage.settings.describe_code()},
     }
 
 
