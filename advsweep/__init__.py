@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 from tasks import __version__  # noqa: E402
 
 if TYPE_CHECKING:
-    from tasks.training.objectives.base import ObjectiveSettings
-
     from advsweep.parts import attack, dataset, importance, model, objective
     from orchestrator.launch import launch
     from orchestrator.options import LaunchOptions
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from tasks.errors import UsageError
     from tasks.plugins.load import load_plugins
     from tasks.settings import Settings, keyed, unkeyed
+    from tasks.training.objectives.base import ObjectiveSettings
 
 __all__ = [
     "LaunchOptions",

@@ -21,6 +21,8 @@ from tasks.models.registry import ARCHITECTURES, Architecture
 from tasks.pruning.registry import IMPORTANCES
 from tasks.registry import Registry
 from tasks.settings import Settings
+from tasks.training.objectives.base import ObjectiveSettings
+from tasks.training.objectives.registry import OBJECTIVES
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -88,9 +90,6 @@ def objective(name: str, *, settings: type[Settings]) -> Callable[[Decorated], D
     :param settings: a subclass of `advsweep.ObjectiveSettings` or of `advsweep.Settings`.
     :raises UsageError: the settings have another name than the objective.
     """
-
-    from tasks.training.objectives.base import ObjectiveSettings
-    from tasks.training.objectives.registry import OBJECTIVES
 
     def register(build: Decorated) -> Decorated:
         complete = _complete(name, settings, ObjectiveSettings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from orchestrator.store.sweep_store import find_trial
@@ -12,7 +11,7 @@ from tasks.errors import UsageError
 from tasks.local_paths import parse_local_path
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
-from tasks.trial.trial import Trial
+from tasks.trial.read import read_row
 
 
 def export_trial(storage: Storage, name: str, folder: Path, data_dir: Path | None) -> Path:
@@ -28,7 +27,7 @@ def export_trial(storage: Storage, name: str, folder: Path, data_dir: Path | Non
     row = next((row for row in sweep.rows() if row["attack_key"] == keys[-1] and row["status"] == "finished"), None)
     if row is None:
         raise UsageError(f"trial {name} is not finished: it has no model to export")
-    trial = Trial.model_validate(json.loads(row["config"]))
+    trial = read_row(row)
     found = inspect_dataset(trial.dataset, data_dir)
     from tasks.models.export import export_model
 

@@ -84,6 +84,12 @@ def unpack_plugins(bundles: Sequence[Bundle]) -> None:
         for source in bundle.sources.values():
             know_source(source)
         if bundle.files:
+            # its own name was nobody else's where it comes from; whatever it imports is looked up here first
+            first = bundle.module.split(".")[0]
+            own = {
+                name: content for name, content in bundle.files.items() if name.split("/")[0] in (first, f"{first}.py")
+            }
+            sys.meta_path.insert(0, _MemoryFinder(own))
             sys.meta_path.append(_MemoryFinder(bundle.files))
         if PLUGINS.load(bundle.module) is None:
             raise UsageError(f"plugin {bundle.module}: {PLUGINS.failures[bundle.module]}")

@@ -160,6 +160,8 @@ def _read(file: Path) -> bytes:
 
 
 def _find_wheel(module: str, file: Path) -> importlib.metadata.Distribution | None:
+    if not {"site-packages", "dist-packages"} & set(file.parts):
+        return None  # asking every installed package takes a second
     for name in importlib.metadata.packages_distributions().get(module.split(".")[0], []):
         found = importlib.metadata.distribution(name)
         if any(Path(str(found.locate_file(path))).resolve() == file.resolve() for path in found.files or ()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,8 @@ from tasks.data.source import inspect_dataset
 from tasks.errors import UsageError
 from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
+from tasks.trial.read import read_row
 from tasks.trial.row import Row
-from tasks.trial.trial import Trial
 
 Columns = Mapping[str, NDArray[Any]]
 WHEN = ("clean", "adversarial")
@@ -156,7 +155,7 @@ def load_class_names(study: Study, data: Mapping[str, str], data_dir: Path | Non
     """
     row = study.rows[0]
     try:
-        found = inspect_dataset(Trial.model_validate(json.loads(row["config"])).dataset, data_dir)
+        found = inspect_dataset(read_row(row).dataset, data_dir)
     except UsageError:
         found = None
     if found and found.fingerprint == data[row["attack_key"]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -56,9 +56,19 @@ class ObjectiveContext:
 
 
 def build_objective(settings: ObjectiveSettings, context: ObjectiveContext) -> Objective:
-    """What a stage with these settings minimises; its module is imported now."""
-    build = cast("Callable[[ObjectiveSettings, ObjectiveContext], Objective]", load_object(type(settings).build))
-    return build(settings, context)
+    """What a stage with these settings minimises; its module is imported now.
+
+    The function may leave the context out, and what it returns may give loss and accuracy as a pair.
+    """
+    build = load_object(type(settings).build)
+    takes_context = len(inspect.signature(build).parameters) > 1
+    objective = build(settings, context) if takes_context else build(settings)
+
+    def assess(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
+        found = objective(model, batch, draw)
+        return found if isinstance(found, StepOutcome) else StepOutcome(*found)
+
+    return assess
 
 
 def assess_logits(logits: Tensor, labels: Tensor) -> StepOutcome:
