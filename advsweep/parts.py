@@ -60,11 +60,11 @@ def dataset(name: str) -> Callable[[Decorated], Decorated]:
 
 
 def attack(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Decorated]:
-    """Register an attack: a function `(job, settings) -> {steps: images}`.
+    """Register an attack: a function `(job, settings) -> images`, or `{steps: images}`.
 
     `job` is a `tasks.attacks.engine.job.AttackJob`: the model, images float [N, C, H, W] in [0, 1], labels int64 [N]
-    and the step counts to report; each entry of the result has the shape of the images. The evaluator judges: it checks
-    the budget and the range of pixels, and asks the model itself.
+    and the step counts to report. The result, or each entry of it, has the shape of the images. The evaluator judges:
+    it checks the budget and the range of pixels, and asks the model itself.
 
     :param settings: a subclass of `advsweep.MethodSettings`, whose class variables say what others must know of the
         attack, or of `advsweep.Settings`.

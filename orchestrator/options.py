@@ -62,7 +62,6 @@ class LaunchOptions:
 
     space: SpaceOption
     overrides: SetOption = ()
-    plugins: PluginOption = ()
     storage: StorageOption = DEFAULT_STORAGE
     data_dir: DataDirOption = None
     address: Annotated[
@@ -83,6 +82,7 @@ class LaunchOptions:
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, start nothing.")] = False
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what is stored.")] = False
     verify: VerifyOption = False
+    plugins: PluginOption = ()
     cpus: int | None = None
     """CPUs of a private Ray; null: those that this process may use. No option of the command line."""
 

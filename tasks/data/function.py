@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, Progress
+from tasks.data.source import Inspection, ReportProgress
 from tasks.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class FunctionSource:
             for part in self._read(settings, folder)
         )
 
-    def download(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def download(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: the function brings the images."""
 
-    def decode(self, settings: DatasetSettings, folder: Path | None, progress: Progress) -> None:
+    def decode(self, settings: DatasetSettings, folder: Path | None, progress: ReportProgress) -> None:
         """Nothing to do: they are in memory."""
 
     def _call(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:

@@ -35,7 +35,7 @@ class Darken(advsweep.Settings):
 
 @advsweep.attack("darken", settings=Darken)
 def darken(job, settings):
-    return {count: (job.clean - settings.eps).clamp(0, 1) for count in job.counts}
+    return (job.clean - settings.eps).clamp(0, 1)
 """
 OBJECTIVE = """
 from typing import Literal

@@ -91,9 +91,19 @@ def draw_random_starts(job: AttackJob, norm: Norm, eps: float, run: object) -> T
 
 
 def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings], ExamplesBySteps]:
-    """The function that crafts with these settings, at the targets they ask for; its module is imported now."""
-    function = cast("Callable[[AttackJob, MethodSettings], ExamplesBySteps]", load_object(type(settings).craft))
-    return lambda job, settings: function(with_target_classes(job, settings), settings)
+    """The function that crafts with these settings, at the targets they ask for; its module is imported now.
+
+    It may return images alone, which are then those after any number of steps.
+    """
+    function = cast(
+        "Callable[[AttackJob, MethodSettings], ExamplesBySteps | Tensor]", load_object(type(settings).craft)
+    )
+
+    def craft(job: AttackJob, settings: MethodSettings) -> ExamplesBySteps:
+        found = function(with_target_classes(job, settings), settings)
+        return dict.fromkeys(job.step_counts, found) if isinstance(found, Tensor) else found
+
+    return craft
 
 
 def run_worst_case(job: AttackJob, attempts: Iterable[Callable[[AttackJob], Tensor]]) -> Tensor:

@@ -57,8 +57,8 @@ def test_variables_stand_for_options_and_give_way_to_them(tmp_path: Path, monkey
     run_here("launch", "--space", "digits")
     run_here("launch", "--space", "digits", "--storage", "b", "--data-dir", "c", "--address", "local")
     assert read == [
-        LaunchOptions("digits", [], "s3://bucket/a", tmp_path, "auto", timeouts=[]),
-        LaunchOptions("digits", [], "b", Path("c"), "local", timeouts=[]),
+        LaunchOptions("digits", [], "s3://bucket/a", tmp_path, "auto", timeouts=[], plugins=[]),
+        LaunchOptions("digits", [], "b", Path("c"), "local", timeouts=[], plugins=[]),
     ]
 
 
