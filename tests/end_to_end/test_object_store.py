@@ -23,6 +23,7 @@ from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import CorruptArtifactError, StorageRefusedError, UsageError
 from tasks.stages.context import Context
 from tasks.stages.run import run_chain
+from tasks.storage import stage_store
 from tasks.storage.node_cache import NodeCache
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, check_writable, open_storage
@@ -246,7 +247,7 @@ def test_the_cache_is_bounded_and_trusts_no_file(tmp_path: Path) -> None:
 
 
 def test_a_model_that_changed_is_set_aside(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.storage.stage_store.SETTLE", 0.0)
+    monkeypatch.setattr(stage_store, "SETTLE", 0.0)
     store = finished_stage(storage, KEY)
     storage.write(f"stages/{KEY}/model.safetensors", b"changed")
     assert store.verify(KEY), "of the same size: a launch does not read it"

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_what_would_go_is_told_to_scripts_and_stays(storage: Path) -> None:
 @pytest.mark.parametrize(("answer", "goes"), [("y\n", True), ("n\n", False), ("\n", False)])
 def test_it_asks_first(storage: Path, answer: str, goes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     before = list_tree(storage)
-    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     shown = run_here("clean", "--storage", storage).stdout
     assert "corrupt/a-1  1.5 kB  set aside as corrupt" in shown
     assert "remove 1 entries, 1.5 kB?" in shown

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ray import tune
 
 from benchmarks import sleeping
 from benchmarks.sleepers import BriefWorker
@@ -25,13 +25,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune_grid, "TRIALS_A_RUN", 3)
     begun: list[int] = []
-    run = tune_grid._run
+    make_tuner = tune.Tuner
 
-    def counted(trials: Sequence[str], *more: Any) -> None:
-        begun.append(len(trials))
-        run(trials, *more)
+    def count_trials(trainable: Any, **settings: Any) -> Any:
+        begun.append(len(settings["param_space"]["trial"]["grid_search"]))
+        return make_tuner(trainable, **settings)
 
-    monkeypatch.setattr(tune_grid, "_run", counted)
+    monkeypatch.setattr(tune, "Tuner", count_trials)
     plan = sleeping.grid(1, 1, 2, 4)
     measured = sleeping.run(plan, tmp_path, 2, BriefWorker)
     assert begun == [3, 3, 2]

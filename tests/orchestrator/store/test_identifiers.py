@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cluster.address import parse_address
 from orchestrator.plan.plan import make_plan, plan_text
 from orchestrator.remote.ray_jobs import RayJobs, SweepJob
 from orchestrator.space.space import build
@@ -86,12 +87,20 @@ def test_a_beginning_that_fits_one_id_means_it() -> None:
         resolve_id("a", [], "trial", "in x", none="; run one")
 
 
+class ListedJobs(RayJobs):
+    """The jobs of a cluster that nobody has to reach."""
+
+    def __init__(self) -> None:
+        self._address = parse_address("http://head:8265")
+
+    def all(self) -> list[SweepJob]:
+        return [SweepJob("id", "digits-1a", "", "RUNNING", 0.0, None, None, "")]
+
+
 @pytest.mark.parametrize("blank", BLANK, ids=repr)
-def test_the_job_of_a_blank_sweep_is_none(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_job_of_a_blank_sweep_is_none(blank: str) -> None:
     """`stop`, `logs --address` and `status --address` ask for a job by this."""
-    jobs = RayJobs.__new__(RayJobs)
-    monkeypatch.setattr(jobs, "_address", type("At", (), {"text": "http://head:8265"})(), raising=False)
-    monkeypatch.setattr(jobs, "all", lambda: [SweepJob("id", "digits-1a", "", "RUNNING", 0.0, None, None, "")])
+    jobs = ListedJobs()
     assert jobs.find("digits").id == "id"
     with pytest.raises(UsageError, match="the id of a sweep is empty"):
         jobs.find(blank)
