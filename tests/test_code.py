@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -35,3 +36,45 @@ def test_the_two_commands_stand_at_the_top_of_the_readme() -> None:
     top = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
     assert "pip install -e . && advsweep launch --space digits" in top
     assert "pip install -e '.[dev]' && pytest" in top
+
+
+WHOLE = {
+    "tests/advsweep/test_face.py": "advsweep/__init__.py",
+    "tests/orchestrator/report/test_browser.py": "orchestrator/report/assets/report.js",
+    "tests/tasks/stages/test_pretended_gpu.py": "tasks/stages/run.py",
+    "tests/tasks/test_main.py": "tasks/__main__.py",
+}
+"""Tests whose subject has another name, or is more than one module."""
+
+
+def test_tests_mirror_the_source() -> None:
+    """`tests/tasks/data/test_source.py` tests `tasks/data/source.py`; one that is named as its folder, the folder."""
+    strays = []
+    for package in ("advsweep", "orchestrator", "tasks"):
+        for file in sorted((ROOT / "tests" / package).rglob("test_*.py")):
+            name = file.relative_to(ROOT).as_posix()
+            subject = file.relative_to(ROOT / "tests").with_name(file.name.removeprefix("test_"))
+            there = [ROOT / WHOLE.get(name, subject), (ROOT / subject).with_suffix("")]
+            if not any(path.exists() for path in there) and file.parent.name != subject.stem:
+                strays.append(name)
+    assert strays == []
+
+
+def find_patches_by_text(text: str) -> list[str]:
+    """What a test replaces by a dotted or a private name in a string, which no refactoring would follow."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    patches = [call for call in calls if getattr(call.func, "attr", None) in ("setattr", "delattr")]
+    names = [word.value for call in patches for word in call.args[:2] if isinstance(word, ast.Constant)]
+    return [name for name in names if isinstance(name, str) and ("." in name or re.match("_(?!_)", name))]
+
+
+def test_tests_patch_objects() -> None:
+    found = {str(file): find_patches_by_text(file.read_text()) for file in sorted((ROOT / "tests").rglob("*.py"))}
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+def test_a_patch_by_text_is_found() -> None:
+    text = (
+        'patch.setattr("tasks.keys.hash_json", 1)\npatch.setattr(keys, "_hash", 1)\npatch.setattr(keys, "FORM", "_x")'
+    )
+    assert find_patches_by_text(text) == ["tasks.keys.hash_json", "_hash"]
