@@ -78,6 +78,10 @@ def inspect_dataset(settings: DatasetSettings, data_dir: Path | None) -> Inspect
             f"dataset.examples = {settings.examples}: these images come divided into training and test images; "
             "limit them with dataset.train_examples and attack.examples"
         )
+    if settings.train_examples and settings.train_examples > found.train_images:
+        raise UsageError(
+            f"dataset.train_examples = {settings.train_examples}: {settings.name} has {found.train_images} training images"
+        )
     return found
 
 
