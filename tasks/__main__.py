@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from tasks.data.source import inspect_dataset
-from tasks.errors import StageError, StorageError, UsageError
+from tasks.errors import StageError, StorageError, UsageError, describe_system_error
+from tasks.local_paths import parse_local_path
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import establish_storage, open_storage
 from tasks.trial.chain import build_chain
@@ -27,13 +28,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", required=True, type=Path, help="YAML file of one resolved configuration")
     parser.add_argument("--storage", default="results", help="folder or URI that keeps finished stages")
     parser.add_argument("--data-dir", type=Path, help="root of the data sets")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int, default=1, choices=range(1, 1025), metavar="N", help="torch threads")
     options = parser.parse_args(arguments)
     try:
         row = run_trial(options.config, options.storage, options.data_dir, options.device, options.threads)
     except (StorageError, UsageError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except OSError as error:
+        print(f"error: {describe_system_error(error)}", file=sys.stderr)  # noqa: T201
         return 2
     except StageError as error:
         print(f"failed: {error}", file=sys.stderr)  # noqa: T201
@@ -48,7 +52,7 @@ def run_trial(config: Path, storage_uri: str, data_dir: Path | None, device: str
     :raises UsageError: the file, the data or the storage cannot be used as they are.
     :raises StageError: a stage cannot give an honest result.
     """
-    trial = simplify_trial(read_trial(config))
+    trial = simplify_trial(read_trial(parse_local_path(config, "--config")))
     stages = build_chain(trial, inspect_dataset(trial.dataset, data_dir).fingerprint)
     storage = open_storage(storage_uri)
     establish_storage(storage)

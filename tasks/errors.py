@@ -15,6 +15,13 @@ class UsageError(Exception):
     """A request that cannot be carried out as written: shown as one message, exit code 2, nothing started."""
 
 
+def describe_system_error(error: OSError) -> str:
+    """`PATH: No space left on device`: what the system says, and of what."""
+    places = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    reason = error.strerror or str(error)
+    return f"{' and '.join(places)}: {reason}" if places else reason
+
+
 class StageError(Exception):
     """A stage that ran and cannot give an honest result, such as a model whose weights are NaN."""
 

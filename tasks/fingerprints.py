@@ -8,8 +8,12 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+MOST_UNPACKED = 4_000_000_000
+"""Bytes of a gzipped file when it is unpacked."""
 
 
 def get_cache_folder() -> Path:
@@ -32,9 +36,16 @@ def hash_content(path: Path) -> str:
             else FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         )
     digest = hashlib.sha256()
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
+    size = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+                size += len(chunk)
+                if path.suffix == ".gz" and size > MOST_UNPACKED:
+                    raise OSError(errno.EFBIG, f"has more than {MOST_UNPACKED:,} bytes when it is unpacked", str(path))
+    except (EOFError, zlib.error) as error:
+        raise OSError(errno.EIO, f"cannot be unpacked: {error}", str(path)) from error
     return digest.hexdigest()
 
 

@@ -21,14 +21,14 @@ def report_error(error: Exception) -> int:
     An error of the operating system, such as a full disk or a file that may not be read, says itself what to mend;
     with `ADVSWEEP_TRACEBACK=1` it too is shown with where it came from.
     """
-    from tasks.errors import StorageError, UsageError
+    from tasks.errors import StorageError, UsageError, describe_system_error
 
     if isinstance(error, BrokenPipeError):
         return 0  # `advsweep results ... | head`
     if isinstance(error, (StorageError, UsageError)):
         message = str(error)
     elif isinstance(error, OSError) and error.errno is not None:
-        message = _describe_system_error(error)
+        message = describe_system_error(error)
         if os.environ.get("ADVSWEEP_TRACEBACK"):
             traceback.print_exception(error)
     else:
@@ -37,13 +37,6 @@ def report_error(error: Exception) -> int:
         return 1
     print(_shorten(f"error: {message}"), file=sys.stderr)  # noqa: T201
     return 2
-
-
-def _describe_system_error(error: OSError) -> str:
-    """`PATH: No space left on device`."""
-    places = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    reason = error.strerror or str(error)
-    return f"{' and '.join(places)}: {reason}" if places else reason
 
 
 def _shorten(message: str) -> str:

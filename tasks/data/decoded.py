@@ -7,6 +7,7 @@ again where its checksum no longer fits. Processes that want the same file wait 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
@@ -27,6 +29,8 @@ from tasks.fingerprints import get_cache_folder, hash_folder
 from tasks.keys import hash_json
 from tasks.paths import make_temporary_name
 
+MOST_PIXELS = 50_000_000
+"""Of an image: a photograph of 7000 x 7000, which takes 600 MB while it is made smaller."""
 VERSION = 1
 """Raised when the same file would be decoded to other pixels than before."""
 
@@ -112,7 +116,7 @@ def _decode_all(
     for place, name in enumerate(listing.files):
         try:
             array[place] = _decode_image(listing.folder / name, settings).numpy()
-        except RuntimeError:
+        except (OSError, RuntimeError, ValueError):
             corrupt.append(listing.folder / name)
         if progress and (place % 100 == 99 or place + 1 == total):
             progress("decoding images", place + 1, total)
@@ -123,8 +127,11 @@ def _decode_all(
 def _decode_image(path: Path, settings: DatasetSettings) -> Tensor:
     """uint8 [C, H, W] at the size of the settings.
 
-    :raises RuntimeError: the file is no image that can be decoded.
+    :raises RuntimeError, OSError, ValueError: the file is no image that can be decoded, or one of too many pixels.
     """
+    with Image.open(path) as header:  # reads no pixel
+        if math.prod(header.size) > MOST_PIXELS:
+            raise ValueError(f"{path} has {math.prod(header.size):,} pixels")
     mode = ImageReadMode.GRAY if settings.channels == 1 else ImageReadMode.RGB
     return resize_images(decode_image(str(path), mode)[None], settings)[0]
 

@@ -42,7 +42,7 @@ def list_classes(folder: Path, folders: dict[str, str], what: str) -> Listing:
         (f"{name}/{file.relative_to(folder / name).as_posix()}", classes.index(folders[name]))
         for name in sorted(folders, key=folders.__getitem__)
         for file in sorted((folder / name).rglob("*"))
-        if file.suffix.lower() in SUFFIXES
+        if file.suffix.lower() in SUFFIXES and file.is_file()
     ]
     empty = sorted(set(range(len(classes))) - {label for _, label in found})
     if not found or empty:

@@ -79,9 +79,8 @@ def inspect_dataset(settings: DatasetSettings, data_dir: Path | None) -> Inspect
             "limit them with dataset.train_examples and attack.examples"
         )
     if settings.train_examples and settings.train_examples > found.train_images:
-        raise UsageError(
-            f"dataset.train_examples = {settings.train_examples}: {settings.name} has {found.train_images} training images"
-        )
+        there = f"{settings.name} has {found.train_images} training images"
+        raise UsageError(f"dataset.train_examples = {settings.train_examples}: {there}")
     return found
 
 

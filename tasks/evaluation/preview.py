@@ -67,7 +67,7 @@ class Preview:
         """
         try:
             return cls(**safetensors.numpy.load(content))
-        except (safetensors.SafetensorError, TypeError) as error:
+        except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
             raise CorruptArtifactError(f"preview of attacked images: {error}") from error
 
     @classmethod

@@ -8,7 +8,6 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from tasks.errors import StageError
@@ -62,12 +61,14 @@ def _load_file(file: Path, sha256: str | None) -> dict[str, Tensor]:
             content: Any = safetensors.torch.load_file(file)
         else:
             content = torch.load(file, map_location="cpu", weights_only=True)
+    except StageError:
+        raise
     except OSError as error:
         raise StageError(f"model.weights: {file} cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise StageError(f"model.weights: {file} holds no weights: {_extract_first_line(error)}") from error
     except UnpicklingError as error:
         raise StageError(f"model.weights: {file} holds more than weights, and is refused") from error
+    except Exception as error:  # a damaged file ends in whatever error the reader comes upon
+        raise StageError(f"model.weights: {file} holds no weights: {_extract_first_line(error)}") from error
     return _strip_prefixes(content, file)
 
 

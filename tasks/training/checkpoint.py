@@ -6,15 +6,18 @@ in its header. The order of the next epoch follows from the state of its generat
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from tasks.schema import HISTORY
 from tasks.storage.storage import Storage
 
 
@@ -56,10 +59,20 @@ class TrainingProgress:
         :raises ValueError: the content is no checkpoint of this model.
         """
         tensors, header = _unpack(content)
+        model, optimizer = copy.deepcopy((self.model.state_dict(), self.optimizer.state_dict()))
+        random = _collect_random_states(self.draw)
         try:
-            self.model.load_state_dict(_select_below(tensors, "model/"), strict=True)
-        except RuntimeError as error:
+            self._apply(tensors, header)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            self.model.load_state_dict(model)
+            self.optimizer.load_state_dict(optimizer)
+            _set_random_states(random, self.draw)
             raise ValueError("the checkpoint is of another model") from error
+
+    def _apply(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+        """Take over what a checkpoint holds; an error may leave a part of it behind."""
+        pa.Table.from_pylist([dict(entry) for entry in header["history"]], schema=HISTORY)
+        self.model.load_state_dict(_select_below(tensors, "model/"), strict=True)
         state: dict[int, dict[str, Any]] = {}
         for name, value in {
             **_select_below(tensors, "optimizer/"),
@@ -78,7 +91,7 @@ def _unpack(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = safetensors.torch.load(content)
         size = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["progress"])
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError("the checkpoint cannot be read") from error
     return tensors, header
 

@@ -2,22 +2,20 @@
 
 Source: A. Krizhevsky, Learning multiple layers of features from tiny images, 2009. The authors publish two forms.
 The binary one is read where it is there. The Python one, which torchvision downloads, is a pickle: a pickle can run
-any code, so it is read by an unpickler that knows three names of numpy and refuses every other, which leaves plain
-data as the only thing that such a file can hold.
+any code, so it is read by `plain_pickle`, which calls nothing that a file names.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data.download import download_dataset
+from tasks.data.plain_pickle import load_plain_pickle, to_array
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, ReportProgress, require_folder
 from tasks.errors import UsageError
@@ -95,16 +93,23 @@ class Cifar:
         raise UsageError(f"{base} holds neither of {what}: {settings.name} needs one")
 
     def _read_classes(self, root: Path, form: Layout) -> tuple[str, ...]:
+        path = root / form.classes
         if form is self.binary:
-            return tuple((root / form.classes).read_text().split())
-        return tuple(_load_restricted(root / form.classes, "utf-8")[self.names_key])
+            try:
+                return tuple(path.read_text("utf-8").split())
+            except (OSError, UnicodeDecodeError) as error:
+                raise UsageError(f"{path} cannot be read: {error}") from error
+        names = load_plain_pickle(path, "utf-8").get(self.names_key)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UsageError(f"{path} cannot be read: it has no list of {self.names_key}")
+        return tuple(names)
 
     def _read_part(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """uint8 [N, 3, 32, 32] and int64 [N] of one file of either form."""
         try:
             pixels, labels = self._read_binary(path) if path.suffix == ".bin" else self._read_python(path)
             return pixels.reshape(-1, 3, 32, 32), labels.astype(np.int64)
-        except (ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise UsageError(f"{path} cannot be read as a part of {self.title}: {error}") from error
 
     def _read_binary(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -112,27 +117,8 @@ class Cifar:
         return records[:, self.label_bytes :], records[:, self.label_bytes - 1]
 
     def _read_python(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        content = _load_restricted(path, "bytes")
-        return np.asarray(content[b"data"], np.uint8), np.asarray(content[self.label_key], np.int64)
-
-
-class _DataOnly(pickle.Unpickler):
-    """Admits numpy arrays beside plain data; nothing that a file names is called otherwise."""
-
-    ADMITTED = frozenset({"_reconstruct", "ndarray", "dtype"})
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] != "numpy" or name not in self.ADMITTED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which no copy of the data set does: refused")
-        return np.empty(0).__reduce__()[0] if name == "_reconstruct" else getattr(np, name)
-
-
-def _load_restricted(path: Path, encoding: str) -> dict[Any, Any]:
-    try:
-        content = _DataOnly(io.BytesIO(path.read_bytes()), encoding=encoding).load()
-    except (pickle.UnpicklingError, ValueError, EOFError, IndexError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    return cast("dict[Any, Any]", content)
+        content = load_plain_pickle(path, "bytes")
+        return to_array(content[b"data"]), np.asarray(content[self.label_key], np.int64)
 
 
 CIFAR10 = Cifar(

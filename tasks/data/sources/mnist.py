@@ -7,6 +7,8 @@ H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017 (arXiv 1708.07747).
 from __future__ import annotations
 
 import gzip
+import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from tasks.data.images import Images
 
 PARTS = {"train": "train", "test": "t10k"}
+MOST_BYTES = 1_000_000_000
+"""Of the values of a file: twenty times those of MNIST."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class IdxSource:
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         raw, names = self._find_files(settings, folder)
-        counts = {part: _read_shape(raw / names[f"{part}-labels-idx1-ubyte"])[0] for part in PARTS.values()}
+        counts = {part: _read_shape(raw / names[f"{part}-labels-idx1-ubyte"], 1)[0] for part in PARTS.values()}
         return Inspection(hash_folder(raw, names.values()), self.classes, counts["train"], counts["t10k"], channels=1)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
@@ -49,8 +53,8 @@ class IdxSource:
         raw, names = self._find_files(settings, folder)
 
         def split(part: str) -> Images:
-            pixels = torch.from_numpy(_read_idx(raw / names[f"{part}-images-idx3-ubyte"]))[:, None]
-            labels = torch.from_numpy(_read_idx(raw / names[f"{part}-labels-idx1-ubyte"])).long()
+            pixels = torch.from_numpy(_read_idx(raw / names[f"{part}-images-idx3-ubyte"], 3))[:, None]
+            labels = torch.from_numpy(_read_idx(raw / names[f"{part}-labels-idx1-ubyte"], 1)).long()
             return Images(resize_images(pixels, settings), labels, self.classes)
 
         return split(PARTS["train"]), split(PARTS["test"])
@@ -84,22 +88,39 @@ def _open_idx(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def _read_shape(path: Path) -> tuple[int, ...]:
-    """The sizes in the header of an IDX file of bytes."""
-    with _open_idx(path) as stream:
-        magic = stream.read(4)
-        if len(magic) < 4 or magic[:3] != b"\0\0\x08":
-            raise UsageError(f"{path} is not an IDX file of bytes")
-        return tuple(int.from_bytes(stream.read(4), "big") for _ in range(magic[3]))
+def _read_shape(path: Path, axes: int) -> tuple[int, ...]:
+    """The sizes in the header of an IDX file of bytes.
+
+    :raises UsageError: it cannot be read, has other axes, or is larger than any that is known.
+    """
+    try:
+        with _open_idx(path) as stream:
+            header = stream.read(4 + 4 * axes)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if len(header) < 4 + 4 * axes or header[:4] != bytes([0, 0, 8, axes]):
+        raise UsageError(f"{path} is not an IDX file of bytes with {axes} axes")
+    shape = tuple(int.from_bytes(header[place : place + 4], "big") for place in range(4, len(header), 4))
+    if not 0 < math.prod(shape) <= MOST_BYTES:
+        raise UsageError(f"{path} is to hold {math.prod(shape):,} bytes; 1 to {MOST_BYTES:,} are read")
+    return shape
 
 
-def _read_idx(path: Path) -> NDArray[np.uint8]:
-    """An IDX file of bytes as a writable array."""
-    shape = _read_shape(path)
-    with _open_idx(path) as stream:
-        content = np.frombuffer(stream.read()[4 + 4 * len(shape) :], dtype=np.uint8)
-    if content.size != int(np.prod(shape)):
-        raise UsageError(f"{path} is cut short: {content.size} bytes of {int(np.prod(shape))}")
+def _read_idx(path: Path, axes: int) -> NDArray[np.uint8]:
+    """An IDX file of bytes as a writable array.
+
+    :raises UsageError: it is cut short, or longer than its header says.
+    """
+    shape = _read_shape(path, axes)
+    size = math.prod(shape)
+    try:
+        with _open_idx(path) as stream:
+            stream.seek(4 + 4 * axes)
+            content = np.frombuffer(stream.read(size + 1), dtype=np.uint8)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if content.size != size:
+        raise UsageError(f"{path} is {'cut short' if content.size < size else 'too long'}: {size} bytes belong in it")
     array: NDArray[np.uint8] = content.reshape(shape).copy()
     return array
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tasks.data.images import Images
 
 FILES = ("train_32x32.mat", "test_32x32.mat")
+MOST_IMAGES = 600_000
+"""Of a file: the extra images of SVHN are 531,131."""
 LAYOUT = f"{' and '.join(FILES)} from http://ufldl.stanford.edu/housenumbers"
 
 
@@ -25,10 +27,8 @@ class Svhn:
     """Two MATLAB files, as torchvision keeps them."""
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
-        from scipy.io import whosmat
-
         root = _find_root(settings, folder)
-        sizes = [{name: shape for name, shape, _ in whosmat(root / file)}["y"][0] for file in FILES]
+        sizes = [_count_images(root / file) for file in FILES]
         return Inspection(hash_folder(root, FILES), tuple("0123456789"), sizes[0], sizes[1], channels=3)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
@@ -50,18 +50,37 @@ def _find_root(settings: DatasetSettings, folder: Path | None) -> Path:
     return root
 
 
+def _count_images(path: Path) -> int:
+    """How many images a file is to hold; nothing of them is read.
+
+    :raises UsageError: it is no such file.
+    """
+    from scipy.io import whosmat
+
+    try:
+        found = {name: (shape, kind) for name, shape, kind in whosmat(path)}
+    except Exception as error:  # a damaged file ends in whatever error the library comes upon
+        raise UsageError(f"{path} cannot be read as a part of SVHN: {str(error) or type(error).__name__}") from error
+    images, labels = found.get("X", ((), "")), found.get("y", ((), ""))
+    count = images[0][-1] if images[0] else 0
+    if images != ((32, 32, 3, count), "uint8") or labels[0] != (count, 1) or not 0 < count <= MOST_IMAGES:
+        raise UsageError(f"{path} is no part of SVHN: X is to hold 32 x 32 x 3 bytes for each image, y its label")
+    return int(count)
+
+
 def _read_part(path: Path, settings: DatasetSettings) -> Images:
     import torch
     from scipy.io import loadmat
 
     from tasks.data.images import Images, resize_images
 
+    _count_images(path)
     try:
-        content = loadmat(path)
+        content = loadmat(path, variable_names=["X", "y"])
         pixels = torch.from_numpy(content["X"]).permute(3, 2, 0, 1).contiguous()  # MATLAB keeps H, W, C, N
         labels = torch.from_numpy(content["y"].astype("int64")).flatten() % 10  # the digit 0 is labelled 10
-    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
-        raise UsageError(f"{path} cannot be read as a part of SVHN: {error}") from error
+    except Exception as error:  # as above
+        raise UsageError(f"{path} cannot be read as a part of SVHN: {str(error) or type(error).__name__}") from error
     return Images(resize_images(pixels, settings), labels, tuple("0123456789"))
 
 
