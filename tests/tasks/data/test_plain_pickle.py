@@ -15,7 +15,7 @@ import pytest
 
 from tasks.data.plain_pickle import load_plain_pickle, to_array
 from tasks.errors import UsageError
-from tests.tasks.data.sources.test_formats import python2_pickle
+from tests.support.cifar_files import python2_pickle
 
 RAN = "RAN"
 """An environment variable that hostile pickles set."""
