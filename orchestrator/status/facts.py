@@ -35,7 +35,7 @@ def collect_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -
     current = [row for row in rows if row["trial_id"] in planned]
     finished = sum(row["status"] == "finished" for row in current)
     failed = sum(row["status"] == "failed" for row in current)
-    stored = set(StageStore(storage).list_keys()) & plan["stages"].list_keys()
+    stored = set(StageStore(storage).list_keys()) & plan["stages"].keys()
     best, drivers = tradeoff.find_best(current), (pulse or Pulse()).drivers(sweep)
     living = [driver for driver in drivers if driver.alive]
     missing = len(planned) - finished - failed
