@@ -126,6 +126,8 @@ QUICK_SETTINGS: dict[str, dict[str, Any]] = {
 """Settings with which an attack takes little time on the network."""
 EPS = {"linf": 0.1, "l2": 0.8, "l1": 3.0}
 """Norm -> a budget that is large for the network."""
+HALF = {"linf": 0.06, "l2": 0.4, "l1": 1.0}
+"""Norm -> a budget at which about half of the network's images survive a strong attack."""
 
 
 def craft(job: AttackJob, cell: AttackSettings) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps
 from tasks.attacks.gradient import craft as gradient_attacks
 from tasks.errors import StageError
+from tasks.evaluation.audit import find_outside_budget
 from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import Linear, linear_images, settings
 
@@ -40,3 +41,27 @@ def test_a_budget_in_normalised_units_is_audited_in_pixels() -> None:
     cell = settings(name="fgsm", eps=0.2, eps_space="normalized")
     sizes = evaluate(Linear(), linear_images(), [cell], 0, 0.25)[0].table["linf"].to_pylist()
     assert max(sizes) == pytest.approx(0.05, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "norm", "size"),
+    [("fgsm", "linf", 0.3), ("fgsm", "l2", 0.19**0.5), ("sparse_l1", "l1", 0.7), ("jsma", "l0", 3.0)],
+)
+def test_sizes_are_compared_in_the_norm_of_the_attack(name: str, norm: str, size: float) -> None:
+    delta = torch.zeros(2, 1, 2, 2)
+    delta[1] = torch.tensor([[0.3, 0.1], [-0.3, 0.0]])
+
+    def outside(eps: float | None, scale: float = 1.0) -> list[bool]:
+        raw = {"name": name, "norm": norm, "eps": eps}
+        found: list[bool] = find_outside_budget(delta, settings(**raw).method, scale).tolist()
+        return found
+
+    assert outside(size) == outside(size * 0.999995) == [False, False]
+    assert outside(size * 0.999) == [False, True]
+    assert outside(size * 2, 0.49) == [False, True]
+    assert outside(size * 2, 0.51) == [False, False]
+
+
+def test_without_a_budget_nothing_is_outside() -> None:
+    method = settings(name="deepfool", eps=None).method
+    assert find_outside_budget(torch.ones(3, 1, 2, 2), method, 1.0).tolist() == [False] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 
 import pytest
@@ -12,7 +13,7 @@ from tasks.data.images import convert_to_float
 from tasks.evaluation import evaluate as evaluator
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.settings import AttackSettings
-from tests.support.attack_models import Linear, linear_images, network, network_images, settings
+from tests.support.attack_models import HALF, Linear, linear_images, network, network_images, settings
 
 
 def test_a_batch_that_does_not_fit_in_memory_is_halved(
@@ -53,3 +54,63 @@ def test_examples_are_made_against_the_surrogate_and_judged_by_the_model() -> No
     (same,) = evaluate(model, images, [cell.model_copy(update={"stop_when_fooled": False})], 0, 0.5, surrogate=model)
     assert black.count_correct()["robust_correct"] > white.count_correct()["robust_correct"]
     assert same.count_correct()["robust_correct"] <= white.count_correct()["robust_correct"] + 1
+
+
+@pytest.mark.parametrize("name", ["ifgsm", "pgd"])
+def test_a_transfer_attack_is_made_to_the_end(name: str) -> None:
+    """Nobody tells the attacker whether the model is fooled, nor does its own model end the attack."""
+    model, other = network(0), network(1)
+    images = network_images(model)
+    stopping, to_the_end = (settings(name=name, eps=HALF["linf"], stop_when_fooled=stop) for stop in (True, False))
+    found, expected = (evaluate(model, images, [cell], 0, 0.5, surrogate=other)[0] for cell in (stopping, to_the_end))
+    assert found.table.equals(expected.table)
+    assert not evaluate(other, images, [stopping], 0, 0.5)[0].table["linf"].equals(expected.table["linf"])
+
+
+def test_an_image_that_is_wrong_before_the_attack_is_not_robust() -> None:
+    model = network()
+    images = network_images(model)
+    images.labels[:5] = (images.labels[:5] + 1) % 10
+    for cell in [settings(name=name, eps=eps) for name in ("ifgsm", "fab_t") for eps in (0.0, 1e-6)]:
+        found = evaluate(model, images, [cell], 0, 0.5)[0]
+        assert found.count_correct() == {"examples": 24, "clean_correct": 19, "robust_correct": 19}
+        assert found.table["robust"].to_pylist() == [False] * 5 + [True] * 19
+
+
+def test_a_perturbation_beyond_the_budget_does_not_count() -> None:
+    model, images = Linear(), linear_images()
+    exact = model.distances(convert_to_float(images.pixels), "linf").sort().values
+    eps = float(exact[4:6].mean())
+    table = evaluate(model, images, [settings(name="fab_t", norm="linf", eps=eps)], 0, 0.5)[0].table
+    beyond = [size > eps for size in table["linf"].to_pylist()]
+    assert table["robust"].to_pylist() == beyond
+    assert sum(beyond) == 7
+    changed = [
+        a != b for a, b in zip(*(table[f"{k}_prediction"].to_pylist() for k in ("clean", "adversarial")), strict=True)
+    ]
+    assert all(changed), "the table shows what the attack has found, within the budget or not"
+
+
+def test_examples_are_made_and_judged_in_evaluation_mode() -> None:
+    model = copy.deepcopy(network())
+    images = network_images(model)
+    cell = settings(name="ifgsm", eps=HALF["linf"])
+    expected = evaluate(model, images, [cell], 0, 0.5)[0].table
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert evaluate(model.train(), images, [cell], 0, 0.5)[0].table.equals(expected)
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_the_table_says_what_the_model_answers() -> None:
+    model = network()
+    images = network_images(model)
+    (found,) = evaluate(model, images, [settings(name="fgsm", eps=0.0)], 0, 0.5)
+    with torch.no_grad():
+        confidence, prediction = model(convert_to_float(images.pixels)).softmax(1).max(1)
+    for kind in ("clean", "adversarial"):
+        assert found.table[f"{kind}_prediction"].to_pylist() == prediction.tolist()
+        torch.testing.assert_close(torch.tensor(found.table[f"{kind}_confidence"].to_pylist()), confidence)
+    assert found.table["index"].to_pylist() == list(range(24))
+    assert found.table["label"].to_pylist() == images.labels.tolist()
+    assert {*found.table["target"].to_pylist()} == {None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -14,43 +15,46 @@ from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import Linear, job_of, linear_images, network, network_images, settings
 
 
-def papernot(model: nn.Module, clean: Tensor, target: int, gamma: float) -> Tensor:
-    """Algorithm 2 of Papernot et al. 2016 for one image [C, H, W], theta 1: the whole Jacobian and every pair."""
-    pixels, search = clean.flatten().clone(), set((clean.flatten() < 0.99).nonzero()[:, 0].tolist())
+def papernot(model: nn.Module, clean: Tensor, target: int, gamma: float, theta: float = 1.0) -> Tensor:
+    """Algorithm 2 of Papernot et al. 2016 for one image [C, H, W]: the whole Jacobian and every pair."""
+    pixels, up = clean.flatten().clone(), 1 if theta > 0 else -1
     for _ in range(-(-round(len(pixels) * gamma) // 2)):
+        search = ((pixels < 0.99) if up > 0 else (pixels > 0.01)).nonzero()[:, 0].tolist()
         if int(model(pixels.view(1, *clean.shape)).argmax()) == target or len(search) < 2:
             break
         jacobian = torch.autograd.functional.jacobian(lambda x: model(x.view(1, *clean.shape))[0], pixels)
         rises, others = jacobian[target].tolist(), (jacobian.sum(0) - jacobian[target]).tolist()
         best, pair = 0.0, None
-        for p, q in itertools.combinations(sorted(search), 2):
-            alpha, beta = rises[p] + rises[q], others[p] + others[q]
+        for p, q in itertools.combinations(search, 2):
+            alpha, beta = up * (rises[p] + rises[q]), up * (others[p] + others[q])
             if alpha > 0 > beta and -alpha * beta > best:
                 best, pair = -alpha * beta, (p, q)
         if pair is None:
             break
-        pixels[list(pair)] = 1.0
-        search -= set(pair)
+        pixels[list(pair)] = (pixels[list(pair)] + theta).clamp(0, 1)
     return pixels.view(clean.shape)
 
 
-def test_targeted_jsma_takes_every_step_of_the_paper() -> None:
+@pytest.mark.parametrize("theta", [1.0, -1.0, 0.6])
+def test_targeted_jsma_takes_every_step_of_the_paper(theta: float) -> None:
     model = network()
     images = network_images(model, 6)
     plain, clean = freeze_copy(model), convert_to_float(images.pixels)
     targets = (images.labels + 1) % 10
     for gamma in (0.05, 0.2, 0.5):  # the beginnings of one walk, and its end
-        method = settings(name="jsma", targeted=True, gamma=gamma).method
+        method = settings(name="jsma", targeted=True, gamma=gamma, theta=theta).method
         job = job_of(model, images, (1,))
         found = load_attack(method)(
             AttackJob(job.model, clean, images.labels, (1,), job.index, target_classes=targets), method
         )[1]
-        expected = torch.stack([papernot(plain, image, int(t), gamma) for image, t in zip(clean, targets, strict=True)])
+        expected = torch.stack(
+            [papernot(plain, image, int(t), gamma, theta) for image, t in zip(clean, targets, strict=True)]
+        )
         with torch.no_grad():
             says = plain(expected).argmax(1)
         kept = says.eq(targets) | says.ne(images.labels)  # what fools nobody is given back as it was
         torch.testing.assert_close(found, torch.where(kept.view(-1, 1, 1, 1), expected, clean), rtol=0, atol=1e-6)
-    assert says.eq(targets).sum() > 2
+    assert says.eq(targets).sum() > 1
 
 
 def test_untargeted_jsma_sets_the_two_values_that_lower_the_margin_most() -> None:

@@ -1,0 +1,68 @@
+"""Auto-PGD takes every step of the paper, on images about half of which survive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tasks.attacks.engine.job import draw_random_starts
+from tasks.attacks.engine.losses import rank_likeliest_others
+from tasks.attacks.engine.norms import NORMS
+from tests.support.attack_models import HALF, craft, job_of, network, network_images, settings
+from tests.support.reference_attacks import run_apgd
+
+COUNT, STEPS = 10, 40
+
+
+def attacked(**raw: Any) -> tuple[Any, Tensor]:
+    model = network()
+    job = job_of(model, network_images(model, COUNT), (STEPS,))
+    return job, craft(job, settings(**raw))
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_cross_entropy_is_raised_step_by_step_as_in_the_paper(norm: str) -> None:
+    job, found = attacked(name="apgd_ce", norm=norm, eps=HALF[norm], steps=STEPS)
+    starts = draw_random_starts(job, NORMS[norm], HALF[norm], ("ce", 0))
+    for place, label in enumerate(job.labels.tolist()):
+        one = slice(place, place + 1)
+        expected = run_apgd(
+            job.model.judge, job.clean[one], label, lambda logits, one=one: F.cross_entropy(logits, job.labels[one]),  # type: ignore[misc]
+            starts[one], norm=norm, eps=HALF[norm], steps=STEPS,
+        )  # fmt: skip
+        torch.testing.assert_close(found[one], expected, rtol=0, atol=1e-5)
+    assert 0 < int(job.is_adversarial(found).sum()) < COUNT
+
+
+def test_each_target_is_tried_on_the_survivors_of_those_before() -> None:
+    eps = HALF["linf"]
+    job, found = attacked(name="apgd_t", eps=eps, steps=STEPS, targets=2)
+    likeliest = rank_likeliest_others(job, 2)
+    for place, label in enumerate(job.labels.tolist()):
+        one = slice(place, place + 1)
+        expected = job.clean[one]
+        for rank, target in enumerate(likeliest[place].tolist()):
+            start = draw_random_starts(job, NORMS["linf"], eps, ("dlr", 0, rank))[one]
+
+            def dlr(logits: Tensor, label: int = label, target: int = target) -> Tensor:
+                first, _, third, fourth = logits[0].sort(descending=True).values[:4]
+                ratio: Tensor = (logits[0, target] - logits[0, label]) / (first - (third + fourth) / 2 + 1e-12)
+                return ratio
+
+            expected = run_apgd(job.model.judge, job.clean[one], label, dlr, start, norm="linf", eps=eps, steps=STEPS)
+            if int(job.model.judge(expected).argmax()) != label:
+                break
+        torch.testing.assert_close(found[one], expected, rtol=0, atol=1e-5)
+    assert 0 < int(job.is_adversarial(found).sum()) < COUNT
+
+
+def test_a_restart_leaves_successes_as_they_are_and_starts_anew_for_the_others() -> None:
+    job, once = attacked(name="apgd_ce", eps=HALF["linf"], steps=STEPS)
+    _, twice = attacked(name="apgd_ce", eps=HALF["linf"], steps=STEPS, restarts=2)
+    done = job.is_adversarial(once)
+    assert torch.equal(twice[done], once[done])
+    assert twice[~done].ne(once[~done]).flatten(1).any(1).all()

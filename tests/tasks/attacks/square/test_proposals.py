@@ -1,0 +1,84 @@
+"""Square Attack's proposals: one square at a time, within the ball, each image by its own random numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tasks.attacks.engine.job import AttackJob
+from tasks.attacks.engine.norms import measure_sizes
+from tasks.attacks.square.proposals import Draws, propose_l2, propose_linf, start_l2, start_linf
+from tests.support.attack_models import job_of, network, network_images
+
+EPS, SIDE = 0.1, 3
+
+
+def colour_job(count: int = 20) -> AttackJob:
+    """Grey images of three colours, 8 x 9 pixels, far from both bounds."""
+    model = network()
+    job = job_of(model, network_images(model, count), (1,))
+    grey = 0.3 + 0.4 * torch.rand(count, 3, 8, 9, generator=torch.Generator().manual_seed(0))
+    return AttackJob(job.model, grey, job.labels, (1,), job.index)
+
+
+def changed_box(before: Tensor, after: Tensor) -> tuple[int, int]:
+    """Height and width of the smallest box around what has changed of one image [C, H, W]."""
+    rows, columns = (before != after).any(0).nonzero(as_tuple=True)
+    return int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)
+
+
+def test_linf_starts_with_stripes_of_the_whole_budget() -> None:
+    job = colour_job()
+    delta = start_linf(job.clean, EPS, Draws(job)) - job.clean
+    torch.testing.assert_close(delta.abs(), torch.full_like(delta, EPS))
+    assert delta.std(dim=2).max() < 1e-6, "the same down each column"
+    assert 0.3 < (delta[:, :, 0] > 0).float().mean() < 0.7
+
+
+def test_linf_moves_one_square_each_colour_to_one_side_of_the_ball() -> None:
+    job = colour_job()
+    draws = Draws(job)
+    before = start_linf(job.clean, EPS, draws)
+    sides, corners, colours = set(), set(), set()
+    for _ in range(30):
+        after = propose_linf(job.clean, before, EPS, SIDE, draws)
+        torch.testing.assert_close((after - job.clean).abs(), torch.full_like(after, EPS))
+        for one_before, one_after, clean in zip(before, after, job.clean, strict=True):
+            moved = (one_before != one_after).any(0)
+            if moved.any():
+                sides.add(max(changed_box(one_before, one_after)))
+                corners.add(tuple(moved.nonzero()[0].tolist()))
+                colours.add(tuple(((one_after - clean) > 0)[:, moved][:, 0].tolist()))
+    assert max(sides) == SIDE
+    assert {row for row, _ in corners} >= {0, 5}, "from the first row to the last"
+    assert {column for _, column in corners} >= {0, 6}
+    assert len(colours) == 8, "each colour has a sign of its own"
+
+
+def test_l2_spends_the_whole_budget_and_moves_it_between_two_squares() -> None:
+    job, eps = colour_job(), 0.3
+    draws = Draws(job)
+    before = start_l2(job.clean, eps, draws)
+    torch.testing.assert_close(measure_sizes(before - job.clean)["l2"], torch.full((20,), eps))
+    for _ in range(10):
+        after = propose_l2(job.clean, before, eps, SIDE, draws)
+        torch.testing.assert_close(measure_sizes(after - job.clean)["l2"], torch.full((20,), eps))
+        moved = []
+        for one in range(20):
+            old, new = (before - job.clean)[one], (after - job.clean)[one]
+            factor = (new / old).nanmedian()  # of everything outside the two squares
+            changed = (new - factor * old).abs() > 1e-4
+            moved.append(int(changed.any(0).sum()))
+        assert SIDE * SIDE < max(moved) <= 2 * SIDE * SIDE, "two squares, not one"
+        before = after
+
+
+def test_an_image_draws_the_same_numbers_alone_and_after_others_have_left() -> None:
+    job = colour_job(6)
+    together, alone = Draws(job), Draws(job.select(torch.tensor([4])))
+    first = together.draw_next(5), alone.draw_next(5)
+    together.keep(torch.tensor([False, True, False, False, True, False]))
+    second = together.draw_next(5), alone.draw_next(5)
+    assert torch.equal(first[0][4], first[1][0])
+    assert torch.equal(second[0][1], second[1][0])
+    assert not torch.equal(first[1], second[1])
