@@ -44,7 +44,7 @@ def _draw_axis(study: Study, tables: StudyTables, place: int, levels: Levels) ->
         describe("seeds", "seeds"),
     ]
     bar = {
-        "mark": {"type": "rule", "strokeWidth": 6, "opacity": 0.25},
+        "mark": {"type": "rule", "strokeWidth": 6, "strokeOpacity": 0.25},
         "encoding": {"x": x, "y": y["low"], "y2": {"field": "high"}, "color": colour},
     }
     known = [state for state in STATES if any(row["d"] == state for row in tables.trials)]

@@ -16,7 +16,7 @@ def draw_confidence(study: Study, results: Sequence[ImageResults]) -> Figure | N
         return None
     panels = [Panel(result.configuration.label, _draw_histograms(model), 220) for model, result in enumerate(results)]
     title = f"Confidence: {study.dataset}, {study.headline.label}"
-    return Figure("confidence", title, tuple(panels), {"confidence": bin_confidence(results)}, min(4, len(panels)))
+    return Figure("confidence", title, tuple(panels), {"confidence": bin_confidence(results)}, 2)
 
 
 def _draw_histograms(model: int) -> Spec:
@@ -32,7 +32,7 @@ def _draw_histograms(model: int) -> Spec:
     ]
     bars = {
         "name": "bars",
-        "mark": {"type": "bar", "opacity": 0.55, "binSpacing": 0},
+        "mark": {"type": "bar", "opacity": 1, "fillOpacity": 0.55, "binSpacing": 0},
         "encoding": {"x": x, "x2": {"field": "to"}, "y": y, "color": encode_measures("when", WHEN), "tooltip": tooltip},
     }
     chosen = {"filter": f"datum.model === {model}"}

@@ -11,28 +11,28 @@ from orchestrator.report.figures.figure import Figure, Panel, Spec
 
 MOST_CLASSES = 20
 """A larger matrix has no numbers and no names: it is read as a picture."""
-SIDE = 220
+SIDE = 150
 """Of a matrix, in 1/72 inch."""
 
 
 def draw_confusion_matrices(study: Study, results: Sequence[ImageResults], classes: Sequence[str]) -> Figure | None:
-    """A panel for each model and for its clean and its adversarial images: true class down, predicted class across."""
+    """Two panels for each model, clean beside adversarial images: true class down, predicted class across."""
     if not results:
         return None
     panels = [
         Panel(f"{when} images: {result.configuration.label}", _draw_matrix(model, when, classes))
-        for when in WHEN
         for model, result in enumerate(results)
+        for when in WHEN
     ]
     rows = list_confusions(results, classes)
     title = f"{study.dataset}, {study.headline.label}: images by true and predicted class"
-    return Figure("confusion_matrices", title, tuple(panels), {"confusions": rows}, len(results), ())
+    return Figure("confusion_matrices", title, tuple(panels), {"confusions": rows}, 4, ())
 
 
 def _draw_matrix(model: int, when: str, classes: Sequence[str]) -> Spec:
     few = len(classes) <= MOST_CLASSES
     domain = {"domain": list(classes)}
-    axis = {"labels": few, "ticks": False, "domain": False, "labelLimit": 60, "labelPadding": 3}
+    axis = {"labels": few, "ticks": False, "domain": False, "labelLimit": 60, "labelPadding": 3, "labelFontSize": 9}
     along = {"labelAngle": -90} if max(map(len, classes)) > 2 else {"labelAngle": 0}
     place = {
         "x": {"field": "predicted", "type": "ordinal", "title": "predicted class", "scale": domain,
@@ -48,11 +48,12 @@ def _draw_matrix(model: int, when: str, classes: Sequence[str]) -> Spec:
     cell = {
         "name": "cells",
         "mark": {"type": "rect", "tooltip": True, "color": "#4269d0"},
-        "encoding": place | {"tooltip": tooltip, "opacity": {"field": "share", "type": "quantitative", "legend": None,
+        "encoding": place | {"tooltip": tooltip, "fillOpacity": {"field": "share", "type": "quantitative",
+                             "legend": None,
                              "scale": {"domain": [0, 1], "range": [0.08, 1]}}},
     }  # fmt: skip
     number = {
-        "mark": {"type": "text", "fontSize": 9},
+        "mark": {"type": "text", "fontSize": 8},
         "encoding": place | {
             "text": {"field": "count", "type": "quantitative"},
             "color": {"condition": {"test": "datum.share > 0.45", "value": "white"}, "value": INK},

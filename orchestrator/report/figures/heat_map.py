@@ -31,7 +31,7 @@ def draw_heat_map(study: Study, tables: StudyTables) -> Figure | None:
     if not panels:
         return None
     title = f"Robust accuracy, {study.dataset}, budget by iterations"
-    return Figure("heat_map", title, tuple(panels), {"cells": tables.cells}, columns=len(chosen))
+    return Figure("heat_map", title, tuple(panels), {"cells": tables.cells}, columns=2)
 
 
 def _draw_cells(family: int, param: str, budgets: int) -> Spec:

@@ -9,7 +9,7 @@ from orchestrator.report.analysis.study import Study
 from orchestrator.report.figures.encodings import INK, describe
 from orchestrator.report.figures.figure import Figure, Panel, Spec
 
-SIDE, ACROSS, DOWN = 66, 76, 88
+SIDE, ACROSS, DOWN = 48, 58, 66
 """Side of a picture, and what a picture with its text takes across and down, in 1/72 inch."""
 
 
@@ -24,11 +24,11 @@ def draw_images(study: Study, gallery: Gallery, classes: Sequence[str]) -> Figur
         for model, found in enumerate(gallery.attacked)
     ]
     title = f"{study.dataset}, {study.headline.label}"
-    return Figure("images", title, tuple(panels), {"images": rows}, len(panels), ())
+    return Figure("images", title, tuple(panels), {"images": rows}, 4, ())
 
 
 def _draw_model(model: int, columns: Sequence[str], images: int) -> Spec:
-    axis = {"orient": "top", "labelAngle": 0, "labelFontSize": 9, "labelLimit": ACROSS, "ticks": False, "domain": False}
+    axis = {"orient": "top", "labelAngle": 0, "labelFontSize": 7, "labelLimit": ACROSS, "ticks": False, "domain": False}
     place = {
         "x": {"field": "column", "type": "ordinal", "title": None, "scale": {"domain": list(columns)}, "axis": axis},
         "y": {"field": "place", "type": "ordinal", "title": None, "axis": None},
@@ -48,7 +48,7 @@ def _draw_model(model: int, columns: Sequence[str], images: int) -> Spec:
         {"test": "datum.state === 'wrong'", "value": {"expr": "bad"}},
     ]
     text = {
-        "mark": {"type": "text", "dy": SIDE / 2 + 7, "fontSize": 9, "limit": ACROSS - 4},
+        "mark": {"type": "text", "dy": SIDE / 2 + 7, "fontSize": 8, "limit": ACROSS - 4},
         "encoding": place | {"text": {"field": "text"}, "color": {"condition": colours, "value": INK}},
     }
     return {

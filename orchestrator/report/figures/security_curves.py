@@ -49,7 +49,7 @@ def _draw_family(study: Study, place: int, family: Family) -> Spec:
         describe("range", "lowest and highest seed"),
     ]
     band = {
-        "mark": {"type": "area", "opacity": 0.12},
+        "mark": {"type": "area", "opacity": 1, "fillOpacity": 0.12},
         "encoding": {"x": x, "y": y["low"], "y2": {"field": "high"}, "color": colour, "detail": {"field": "line"}},
     }
     line = {
@@ -74,7 +74,7 @@ def _draw_chance(study: Study) -> Spec:
     """The accuracy of guessing."""
     return {
         "data": {"values": [{"chance": study.chance}]},
-        "mark": {"type": "rule", "strokeDash": [3, 3], "color": INK, "opacity": 0.6},
+        "mark": {"type": "rule", "strokeDash": [3, 3], "color": INK, "strokeOpacity": 0.6},
         "encoding": {
             "y": {"field": "chance", "type": "quantitative"},
             "tooltip": [describe("chance", "chance", ".1%")],

@@ -52,7 +52,7 @@ def _draw_front(study: Study) -> list[Spec]:
         "name": "front",
         "data": {"name": "cells"},
         "transform": [UNDER_ATTACK, *FRONT],
-        "mark": {"type": "line", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": INK, "opacity": 0.6},
+        "mark": {"type": "line", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": INK, "strokeOpacity": 0.6},
         "encoding": _place(study) | {"order": {"field": "clean", "type": "quantitative"}},
     }
     ends = [{"op": "min", "field": "clean", "as": "end"}, {"op": "count", "as": "length"}]
@@ -76,7 +76,7 @@ def _draw_spreads(study: Study) -> list[Spec]:
             "name": name,
             "data": {"name": "cells"},
             "transform": [UNDER_ATTACK, {"filter": "datum.seeds > 1"}],
-            "mark": {"type": "rule", "strokeWidth": 1.2, "opacity": 0.55},
+            "mark": {"type": "rule", "strokeWidth": 1.2, "strokeOpacity": 0.55},
             "encoding": bar | colour,
         }
         for name, bar in (("spread_across", across), ("spread_along", along))
@@ -103,7 +103,7 @@ def _draw_trials(study: Study) -> Spec:
         "name": "trials",
         "data": {"name": "trials"},
         "transform": [UNDER_ATTACK, *texts],
-        "mark": {"type": "point", "filled": True, "size": 22, "opacity": 0.4},
+        "mark": {"type": "point", "filled": True, "size": 22, "opacity": 1, "fillOpacity": 0.4},
         "encoding": _place(study) | {"color": encode_colour(colour), "shape": encode_shape(shape), "tooltip": tooltip},
     }
 
@@ -118,8 +118,8 @@ def _draw_means(study: Study) -> Spec:
         describe("robustText", "robust accuracy"),
         describe("verdict", "verdict"),
     ]
-    mark = {"type": "point", "filled": True, "size": 120, "opacity": 0.95, "stroke": {"expr": "paper"},
-            "strokeWidth": 1, "cursor": "pointer"}  # fmt: skip
+    mark = {"type": "point", "filled": True, "size": 120, "opacity": 1, "fillOpacity": 0.95,
+            "stroke": {"expr": "paper"}, "strokeWidth": 1, "cursor": "pointer"}  # fmt: skip
     return {
         "name": "means",
         "data": {"name": "cells"},

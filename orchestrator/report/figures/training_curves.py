@@ -52,7 +52,7 @@ def _draw_stage(study: Study, curves: Rows, drawn: Rows) -> Spec:
         describe("stages", "stages"),
     ]
     band = {
-        "mark": {"type": "area", "opacity": 0.12},
+        "mark": {"type": "area", "opacity": 1, "fillOpacity": 0.12},
         "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colour,
                      "detail": {"field": "metric"}},
     }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -16,6 +15,7 @@ from orchestrator.report.analysis.tables import find_worst_verdict
 from orchestrator.report.figures.figure import Figure
 from orchestrator.report.page.html_parts import draw_effect_bar, format_interval, group_effects
 from orchestrator.report.page.payload import build_payload, encode_script
+from orchestrator.report.page.vega_library import load_vega
 from orchestrator.results import reference, verdicts
 from orchestrator.text import format_duration
 from tasks import __version__
@@ -49,7 +49,7 @@ def render_page(data: ReportData, drawn: Drawn, formats: Sequence[str], notes: S
         version=__version__,
         css=_read_asset("report.css"),
         script=_read_asset("report.js"),
-        library=bundle_vega(),
+        library=load_vega(),
         payload=encode_script(build_payload(data, [(found.study, figures) for found, figures in drawn])),
         rate=format_rate,
         signed=format_signed,
@@ -92,12 +92,3 @@ def _describe_cost(facts: SweepFacts) -> str:
 
 def _read_asset(name: str) -> str:
     return resources.files("orchestrator.report").joinpath("assets").joinpath(name).read_text("utf-8")
-
-
-@functools.lru_cache(maxsize=1)
-def bundle_vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, as `vl-convert` carries them."""
-    import vl_convert
-
-    script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
