@@ -28,6 +28,7 @@ EVERYTHING = LaunchOptions(
     dry_run=True,
     fresh=True,
     verify=True,
+    plugins=["lab.py"],
 )
 """No option of the command line has its default."""
 
