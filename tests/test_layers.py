@@ -15,7 +15,7 @@ errors kinds environment registry settings settings_problems keys seeds paths lo
 parquet_pages yaml_events yaml_files plugins
 < storage < data < models < pruning attacks < training < evaluation < trial < stages < tasks.__main__
 < text options processes space store < results cluster < plan report < status tracking remote
-< run doctor < launch < cli < advsweep
+< run doctor parts < launch < cli < advsweep
 """  # from the ground
 FLOOR = {room: floor for floor, layer in enumerate(LAYERS.split("<")) for room in layer.split()}
 SOURCES = read_sources(ROOT)

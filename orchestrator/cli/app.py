@@ -17,12 +17,16 @@ from orchestrator.cli.doctor import doctor
 from orchestrator.cli.errors import report_error
 from orchestrator.cli.explain import explain
 from orchestrator.cli.export import export
+from orchestrator.cli.init import init
 from orchestrator.cli.launch import launch
 from orchestrator.cli.logs import logs
 from orchestrator.cli.options import adapt_command
 from orchestrator.cli.plan import plan
+from orchestrator.cli.plugins import plugins
 from orchestrator.cli.report import report
 from orchestrator.cli.results import results
+from orchestrator.cli.schema import schema
+from orchestrator.cli.show import show
 from orchestrator.cli.spaces import spaces
 from orchestrator.cli.status import status
 from orchestrator.cli.stop import stop
@@ -54,7 +58,8 @@ def _group(
 
 
 for command in (
-    launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, doctor, clean,
+    launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, plugins, show, schema, init,
+    doctor, clean,
 ):  # fmt: skip
     app.command()(adapt_command(command))
 app.add_typer(data, name="data")

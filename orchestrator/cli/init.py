@@ -1,0 +1,22 @@
+"""`init`: a space to start from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")] = Path("space.yaml"),
+) -> None:
+    """Write a commented search space to start from.
+
+    \b
+    Examples:
+      advsweep init
+      advsweep init pruning.yaml
+    """
+    from orchestrator.space.template import write_template
+
+    write_template(file)
+    typer.echo(f"{file}: edit it, look at it with `advsweep plan --space {file}`, run it with `advsweep launch`")
