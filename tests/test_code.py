@@ -43,6 +43,7 @@ WHOLE = {
     "tests/orchestrator/report/test_browser.py": "orchestrator/report/assets/report.js",
     "tests/tasks/stages/test_pretended_gpu.py": "tasks/stages/run.py",
     "tests/tasks/test_main.py": "tasks/__main__.py",
+    "tests/tasks/test_number_bounds.py": "tasks/settings.py",
 }
 """Tests whose subject has another name, or is more than one module."""
 

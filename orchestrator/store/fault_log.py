@@ -6,7 +6,6 @@ import json
 import os
 import time
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,8 +56,3 @@ def read_faults(sweep: SweepStore) -> list[dict[str, Any]]:
         except ValueError:
             continue  # the line that a killed driver was writing
     return sorted(found, key=lambda entry: float(entry["time"]))
-
-
-def fault_counts(sweep: SweepStore) -> Counter[str]:
-    """How many runs ended by a failure, and how many by a preemption."""
-    return Counter(entry["what"] for entry in read_faults(sweep))
