@@ -35,6 +35,10 @@ class BoardActor:
             self._closed = True
             self._changed.notify_all()
 
+    async def summarize(self) -> tuple[int, bool]:
+        """How many outcomes are known, and whether it is closed: fewer than were posted after a restart."""
+        return len(self._outcomes), self._closed
+
     async def walk(self, trial_id: str) -> dict[str, Any]:
         """Wait for the stages of a trial one after another; what became of the last, or of the first that failed."""
         outcome: dict[str, Any] = {"status": STOPPED}

@@ -107,7 +107,6 @@ def count_slots(prepared: PreparedSweep, options: LaunchOptions, cluster: Cluste
 def run_executor(sweep: RunningSweep, executor: StageExecutor, cluster: Cluster, console: Console) -> None:
     executor.dispatch()  # before anything else, so that the processes Ray has warm become workers
     chains = order_trials(sweep.prepared, max(1, int(cluster.cpus)))
-    board = sweep.board.open(chains, sweep.prepared.records)
     errors: list[BaseException] = []
 
     def run() -> None:
@@ -119,12 +118,18 @@ def run_executor(sweep: RunningSweep, executor: StageExecutor, cluster: Cluster,
             sweep.board.close()
 
     thread = threading.Thread(target=run, name="executor", daemon=True)
-    with progress.show_progress(sweep.state, console):
+    with (
+        progress.show_progress(sweep.state, console),
+        sweep.board.open(chains, sweep.prepared.records) as board,
+    ):
         thread.start()
         executor.workers_up.wait(WARM_UP)
         sweep.connect_wandb()
         try:
             run_grid(list(chains), board, cluster.scratch / "tune", sweep.rows.record_trial)
+            while thread.is_alive():  # Tune has lost its coordinators; rows are made without them
+                thread.join(timeout=1)
+                sweep.rows.record_all()
         finally:
             executor.stop()
             thread.join(timeout=10)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune.execution import class_cache
+from ray.air.execution import FixedResourceManager
+from ray.tune import TuneError
+from ray.tune.execution import class_cache, tune_controller
 
 from orchestrator.run.coordinator import run_coordinator
 
 COORDINATORS = 2
 """Trials that wait at the same time; each is a small process that does nothing else."""
-ON_HEAD = {"node:__internal_head__": 0.96 / COORDINATORS}
-"""What a coordinator holds: no CPU or GPU, a share of the one node that a sweep cannot lose.
-
-The share is what limits their number. Tune's own limit would not do: trials that end sooner than an actor starts
-make it start and kill a process for nearly every trial, unless the actors that start have to wait for a resource.
-"""
+ON_HEAD = {"node:__internal_head__": 0.0001}
+"""What a coordinator holds: no CPU or GPU, next to nothing of the one node that a sweep cannot lose."""
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -32,8 +33,7 @@ QUIET = {
 TRIALS_A_RUN = 2000
 """Tune looks through all trials of a run for each that ends, so that a longer run would pay more for every trial."""
 COORDINATOR_LOSSES = 10
-"""How often Tune may lose a coordinator of one trial with its node; nothing is computed again because of it."""
-
+"""How often a coordinator may be lost with nothing gained; nothing is computed again because of it."""
 
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 """What Tune would hand to every coordinator, and Ray write into its logs; coordinators touch no storage."""
@@ -55,7 +55,7 @@ class _TrialCallback(tune.Callback):  # type: ignore[misc]
 def run_grid(
     trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]
 ) -> None:
-    """Run one coordinator per trial, in this order; return when every trial has ended.
+    """Run one coordinator per trial, in this order; return when every trial has ended, or none can be walked any more.
 
     :param board: name of the actor that holds the outcomes.
     :param folder: a local folder for Tune's own files; nothing in it is needed afterwards.
@@ -63,8 +63,52 @@ def run_grid(
     """
     os.environ.update(QUIET)
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
-    for first in range(0, len(trial_ids), TRIALS_A_RUN):
-        _run(trial_ids[first : first + TRIALS_A_RUN], board, folder / f"from-{first}", on_trial)
+    with _own_budget():
+        for first in range(0, len(trial_ids), TRIALS_A_RUN):
+            _run_part(trial_ids[first : first + TRIALS_A_RUN], board, folder / f"from-{first}", on_trial)
+
+
+@contextmanager
+def _own_budget() -> Iterator[None]:
+    """Have Tune limit its coordinators by a budget of this sweep, not by a resource that all sweeps share.
+
+    Tune's own limit of trials would not do: trials that end sooner than an actor starts make it start and kill a
+    process for nearly every trial, unless the actors that start have to wait for a resource.
+    """
+    budget = {name: COORDINATORS * share for name, share in ON_HEAD.items()}
+    before = tune_controller.PlacementGroupResourceManager
+    tune_controller.PlacementGroupResourceManager = partial(FixedResourceManager, budget)
+    try:
+        yield
+    finally:
+        tune_controller.PlacementGroupResourceManager = before
+
+
+def _run_part(
+    trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]
+) -> None:
+    """Run a part of the grid, and begin again with what is left of it where Tune lets go of all.
+
+    It does so when Ray's memory monitor ends one of its processes: that error is none of those that it knows.
+    """
+    ended: set[str] = set()
+
+    def note(trial_id: str, result: dict[str, Any]) -> None:
+        ended.add(trial_id)
+        on_trial(trial_id, result)
+
+    losses = 0
+    for attempt in itertools.count():
+        waiting = [trial_id for trial_id in trial_ids if trial_id not in ended]
+        if not waiting or losses > COORDINATOR_LOSSES:
+            return
+        known = len(ended)
+        try:
+            _run(waiting, board, folder / f"attempt-{attempt}", note)
+        except (RuntimeError, TuneError):
+            losses = 1 if len(ended) > known else losses + 1
+        else:
+            return
 
 
 def _run(trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]) -> None:
