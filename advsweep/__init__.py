@@ -12,12 +12,9 @@ import os
 import sys
 
 _HERE = os.getcwd()  # noqa: PTH109 - `pathlib` would be looked for in that folder
-if sys.argv[:1] == ["-m"] and sys.path[:1] == [_HERE]:
-    # `python -m advsweep` would import a `tasks.py` or a `random.py` of the working directory before all others;
-    # the folder of a checkout that is not installed comes last instead
+if sys.argv[:1] == ["-m"] and sys.path[:1] == [_HERE] and os.path.dirname(os.path.dirname(__file__)) != _HERE:  # noqa: PTH120
+    # `python -m advsweep` would import a `tasks.py` or a `random.py` of the working directory before all others
     del sys.path[0]
-    if os.path.dirname(os.path.dirname(__file__)) == _HERE:  # noqa: PTH120
-        sys.path.append(_HERE)
 
 from importlib import import_module  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402

@@ -40,6 +40,8 @@ class Listener(Protocol):
 
     def on_blocked(self, stages: Sequence[Stage], error: str) -> None: ...
 
+    def on_standstill(self, message: str) -> None: ...
+
 
 class StageExecutor:
     """Runs a job graph to its end."""
@@ -86,6 +88,8 @@ class StageExecutor:
                 self.workers_up.set()
             for ended in self._pool.wait(POLL):
                 self._settle(ended)
+            if standstill := self._pool.find_standstill():
+                self._listener.on_standstill(standstill)
             self.stopped_by = self.stopped_by or self._pool.start_problem
         if self.stopped_by is not None:
             self._give_up(self.stopped_by)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -36,6 +37,8 @@ class RunningSweep:
     wandb: WandbLog
     online: bool
     """Whether W&B runs are sent while the sweep runs."""
+    say: Callable[[str], None]
+    """Shows the user a line."""
 
     def on_started(self, stages: Sequence[Stage], where: str) -> None:
         self.state.start_run(stages, where)
@@ -60,6 +63,9 @@ class RunningSweep:
 
     def on_blocked(self, stages: Sequence[Stage], error: str) -> None:
         self._give_up(stages, error)
+
+    def on_standstill(self, message: str) -> None:
+        self.say(message)
 
     def _give_up(self, stages: Sequence[Stage], error: str) -> None:
         self.rows.add_failure(stages, error)
@@ -93,7 +99,7 @@ def make_sweep(prepared: PreparedSweep, options: LaunchOptions, console: Console
 
     state, wandb = make_state(prepared, options.cpus), make_wandb_log(prepared, options, console)
     rows = RowRecorder(prepared, state, RowWriter(prepared.sweep, warn_of_rows), wandb)
-    faults = FaultRecorder(prepared.sweep, lambda text: say(console, text))
+    faults = FaultRecorder(prepared.sweep, partial(say, console))
     heartbeat = Heartbeat(prepared.sweep, state.collect_facts, warn_of_beats)
     online = options.wandb == "online"
-    return RunningSweep(prepared, state, OutcomeBoard(), rows, faults, heartbeat, wandb, online)
+    return RunningSweep(prepared, state, OutcomeBoard(), rows, faults, heartbeat, wandb, online, partial(say, console))

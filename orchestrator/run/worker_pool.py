@@ -16,16 +16,13 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.cluster.node_watch import MemoryInquiries, list_draining_nodes
-from orchestrator.run.failures import LOST, FailureKind, StageTimeoutError, format_message
+from orchestrator.run.failures import LOST, FailureKind, StageTimeoutError
 from orchestrator.run.job_graph import JobNode
 from orchestrator.run.job_run import JobResult, Worker, release_job, with_memory_verdict
 from orchestrator.run.worker import StageWorker, WorkerSettings
+from orchestrator.run.worker_starts import WorkerStarts
 from orchestrator.space.resources import Resources
 
-FIRST_DELAY, LONGEST_DELAY = 0.2, 10.0
-"""Seconds between failed starts of actors; doubled after each."""
-MOST_STARTS = 5
-"""Actors that may one after another fail in their own constructor: then no actor will ever come up."""
 MOST_PENDING = 256
 """Actors that are asked for at a time: enough for an autoscaler to see, few enough for Ray to place quickly."""
 LOOK_INTERVAL = 1.0
@@ -46,16 +43,21 @@ class WorkerPool:
         self._inquiries: MemoryInquiries[JobResult] = MemoryInquiries()
         self._draining: set[str] = set()
         self._next_look = 0.0
-        self._delay = 0.0
-        self._next_start = 0.0
-        self._failed_starts = 0
-        self.start_problem: str | None = None
-        """Why no actor will come up, once that is clear."""
+        self._starts = WorkerStarts()
 
     @property
     def is_starting(self) -> bool:
         """Whether an actor has been asked for and is not up yet."""
         return bool(self._starting)
+
+    @property
+    def start_problem(self) -> str | None:
+        """Why no actor will come up, once that is clear."""
+        return self._starts.problem
+
+    def find_standstill(self) -> str | None:
+        """What to tell the user, now and then, while no actor comes up."""
+        return self._starts.find_standstill(len(self._busy) + len(self._idle), len(self._starting))
 
     def __len__(self) -> int:
         return len(self._starting) + len(self._busy) + len(self._idle)
@@ -71,7 +73,7 @@ class WorkerPool:
         if not wanted or (satisfied and not self._starting):
             return
         self._give_back(wanted)
-        if satisfied or time.monotonic() < self._next_start:
+        if satisfied or not self._starts.allowed:
             return
         for resources, count in lacking.items():
             room = min(self._largest - len(self), MOST_PENDING - len(self._starting))
@@ -182,14 +184,10 @@ class WorkerPool:
         try:
             worker.place = ray.get(ref)
         except RayError as error:
-            self._delay = min(max(FIRST_DELAY, 2 * self._delay), LONGEST_DELAY)
-            self._next_start = time.monotonic() + self._delay
             self._kill(worker)
-            self._failed_starts += getattr(error, "actor_init_failed", not isinstance(error, LOST))
-            if self._failed_starts >= MOST_STARTS:
-                self.start_problem = f"no worker can start: {format_message(error)}"
+            self._starts.note_failure(error)
             return
-        self._delay, self._failed_starts = 0.0, 0
+        self._starts.note_success()
         self._keep(worker)
 
     def _kill(self, worker: Worker) -> None:

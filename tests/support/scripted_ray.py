@@ -13,6 +13,7 @@ class ScriptedRay:
         self.actors: list[ScriptedActor] = []
         self.killed: list[ScriptedActor] = []
         self._answers: dict[Call, Any] = {}
+        self._expected: dict[str, Any] = {}
 
     def remote(self, **actor_options: Any) -> Any:
         def decorate(_: type) -> ScriptedClass:
@@ -24,12 +25,17 @@ class ScriptedRay:
         """End a call, with a value or with an exception."""
         self._answers[call] = value
 
+    def expect(self, method: str, value: Any) -> None:
+        """End the calls of a method that are still to come, with a value or with an exception."""
+        self._expected[method] = value
+
     def wait(self, calls: Sequence[Call], num_returns: int, timeout: float) -> tuple[list[Call], list[Call]]:  # noqa: ARG002
-        ended = [call for call in calls if call in self._answers][:num_returns]
+        known = [call for call in calls if call in self._answers or call.method in self._expected]
+        ended = known[:num_returns]
         return ended, [call for call in calls if call not in ended]
 
     def get(self, call: Call) -> Any:
-        value = self._answers[call]
+        value = self._answers[call] if call in self._answers else self._expected[call.method]
         if isinstance(value, BaseException):
             raise value
         return value

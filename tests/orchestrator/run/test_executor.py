@@ -36,6 +36,7 @@ class ScriptedPool:
         self.wanted: list[Mapping[Resources, int]] = []
         self.is_starting = False
         self.start_problem: str | None = None
+        self.standstill: str | None = None
         self.limits: dict[str, float | None] = {}
         self._idle = {resources: Worker(None, resources) for resources in classes}
         self._busy: list[Worker] = []
@@ -68,6 +69,9 @@ class ScriptedPool:
     def close(self) -> None:
         self._busy = []
 
+    def find_standstill(self) -> str | None:
+        return self.standstill
+
 
 class Listener:
     """Notes what it is message."""
@@ -77,6 +81,10 @@ class Listener:
         self.failures: list[tuple[str, bool]] = []
         self.losses: list[bool] = []
         self.blocks: list[str] = []
+        self.standstills: list[str] = []
+
+    def on_standstill(self, message: str) -> None:
+        self.standstills.append(message)
 
     def on_started(self, stages: Sequence[Stage], where: str) -> None: ...
 
@@ -239,6 +247,16 @@ def test_workers_that_never_come_up_stop_the_sweep() -> None:
     executor = StageExecutor(graph, pool, ResourceTable(), listener, RetryPolicy())  # type: ignore[arg-type]
     executor.run()
     assert executor.stopped_by == "no worker can start: ImportError: no module"
+
+
+def test_a_pool_without_a_worker_is_spoken_of() -> None:
+    planned = plan()
+    jobs = planned.jobs(())
+    graph = JobGraph(jobs, dict.fromkeys((job.id for job in jobs), 1.0))
+    pool, listener = ScriptedPool(lambda _: None, [Resources()]), Listener()
+    pool.standstill = "nothing runs"
+    StageExecutor(graph, pool, ResourceTable(), listener, RetryPolicy()).run()  # type: ignore[arg-type]
+    assert set(listener.standstills) == {"nothing runs"}
 
 
 def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:

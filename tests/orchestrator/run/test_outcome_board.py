@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from ray.exceptions import RayActorError
 
 from orchestrator.plan.plan import make_plan
 from orchestrator.run import outcome_board
@@ -30,6 +31,17 @@ async def walk_beside(board: BoardActor, *steps: Any) -> dict[str, Any]:
 
 def make_actor() -> BoardActor:
     return BoardActor({"trial": ["a", "b"]})
+
+
+def test_the_board_says_what_it_knows() -> None:
+    async def run() -> list[tuple[int, bool]]:
+        board = make_actor()
+        before = await board.summarize()
+        await board.post({"a": DONE, "x": DONE})
+        await board.close()
+        return [before, await board.summarize()]
+
+    assert asyncio.run(run()) == [(0, False), (2, True)]
 
 
 def test_a_trial_waits_for_its_last_stage() -> None:
@@ -61,20 +73,63 @@ def test_at_the_end_everyone_goes() -> None:
     assert asyncio.run(run()) == {"status": "stopped"}
 
 
-def test_the_driver_posts_to_one_actor_that_holds_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = ScriptedRay()
-    monkeypatch.setattr(outcome_board, "ray", ray)
-    board = OutcomeBoard()
-    name = board.open({"trial": ["a"]}, {"a": {"metrics": {"robust_accuracy": 0.5, "note": "text"}}})
-    (actor,) = ray.actors
-    assert (actor.options["name"], actor.options["num_cpus"]) == (name, 0)
-    assert actor.arguments == ({"trial": ["a"]},)
-    assert actor.last("post").arguments == ({"a": DONE},), "numbers alone"
-    stage = make_plan(spaces.build("test", "test", dict(CONFIG)), None).trials[0].chain[0]
-    board.post_failure([stage], "bad")
-    assert actor.last("post").arguments == ({stage.key: {"status": "failed", "error": "bad"}},)
-    board.close()
-    assert actor.last("close").arguments == ()
+class Rig:
+    """A board whose actor is a script."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ray, self.board = ScriptedRay(), OutcomeBoard()
+        monkeypatch.setattr(outcome_board, "ray", self.ray)
+        monkeypatch.setattr(outcome_board, "LOOK_INTERVAL", 600.0)
+
+    def look(self, known: int, closed: bool) -> list[str]:
+        """What the driver calls when the actor knows so much."""
+        (actor,) = self.ray.actors
+        done = len(actor.calls)
+        self.ray.expect("summarize", (known, closed))
+        self.board.post_again_if_lost()
+        return [call.method for call in actor.calls[done:] if call.method != "summarize"]
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
+    return Rig(monkeypatch)
+
+
+RECORD = {"metrics": {"robust_accuracy": 0.5, "note": "text"}}
+
+
+def test_the_driver_posts_to_one_actor_that_holds_no_cpu_and_is_restarted(rig: Rig) -> None:
+    with rig.board.open({"trial": ["a"]}, {"a": RECORD}) as name:
+        (actor,) = rig.ray.actors
+        assert (actor.options["name"], actor.options["num_cpus"]) == (name, 0)
+        assert (actor.options["max_restarts"], actor.options["max_task_retries"]) == (-1, -1)
+        assert actor.arguments == ({"trial": ["a"]},)
+        assert actor.last("post").arguments == ({"a": DONE},), "numbers alone"
+        stage = make_plan(spaces.build("test", "test", dict(CONFIG)), None).trials[0].chain[0]
+        rig.board.post_failure([stage], "bad")
+        assert actor.last("post").arguments == ({stage.key: {"status": "failed", "error": "bad"}},)
+        rig.board.close()
+        assert actor.last("close").arguments == ()
+
+
+def test_a_board_that_has_forgotten_is_told_everything_again(rig: Rig) -> None:
+    with rig.board.open({"trial": ["a"]}, {"a": RECORD}):
+        rig.board.post_records({"b": RECORD})
+        assert rig.look(2, closed=False) == []
+        assert rig.look(0, closed=False) == ["post"]
+        assert rig.ray.actors[0].last("post").arguments == ({"a": DONE, "b": DONE},)
+        rig.board.close()
+        assert rig.look(2, closed=False) == ["post", "close"], "or trials would wait for ever"
+        assert rig.look(2, closed=True) == []
+
+
+def test_a_board_that_does_not_answer_is_asked_again_later(rig: Rig) -> None:
+    with rig.board.open({"trial": ["a"]}, {"a": RECORD}):
+        posted = len(rig.ray.actors[0].calls)
+        rig.board.post_again_if_lost()
+        rig.ray.expect("summarize", RayActorError())
+        rig.board.post_again_if_lost()
+        assert [call.method for call in rig.ray.actors[0].calls[posted:]] == ["summarize", "summarize"]
 
 
 def test_what_is_posted_of_a_record_are_its_numbers() -> None:

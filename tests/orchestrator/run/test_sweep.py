@@ -40,7 +40,7 @@ def notes() -> list[tuple[Any, ...]]:
 
 def make_sweep(notes: list[tuple[Any, ...]], *, online: bool = False) -> RunningSweep:
     parts = [Notebook(name, notes) for name in ("state", "board", "rows", "faults", "heartbeat", "wandb")]
-    return RunningSweep(cast("Any", None), *cast("Any", [*parts, online]))
+    return RunningSweep(cast("Any", None), *cast("Any", [*parts, online, lambda text: notes.append(("say", text))]))
 
 
 @pytest.fixture
@@ -99,6 +99,11 @@ def test_a_lost_worker_is_a_preemption(stages: list[Stage], notes: list[tuple[An
 def test_what_is_blocked_is_no_fault_of_its_own(stages: list[Stage], notes: list[tuple[Any, ...]]) -> None:
     make_sweep(notes).on_blocked(stages, "train failed")
     assert [note[0] for note in notes] == ["rows.add_failure", "board.post_failure"]
+
+
+def test_a_standstill_is_told_to_the_user(notes: list[tuple[Any, ...]]) -> None:
+    make_sweep(notes).on_standstill("nothing runs")
+    assert notes == [("say", "nothing runs")]
 
 
 @pytest.mark.parametrize(("online", "expected"), [(True, [("wandb.start",)]), (False, [])])

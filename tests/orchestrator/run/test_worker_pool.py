@@ -11,11 +11,12 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryErr
 
 from orchestrator.cluster.node import WorkerPlace
 from orchestrator.plan.plan import Job
-from orchestrator.run import job_run, worker_pool
+from orchestrator.run import job_run, worker_pool, worker_starts
 from orchestrator.run.failures import FailureKind
 from orchestrator.run.job_graph import JobNode
 from orchestrator.run.worker import WorkerSettings
-from orchestrator.run.worker_pool import MOST_PENDING, MOST_STARTS, WorkerPool
+from orchestrator.run.worker_pool import MOST_PENDING, WorkerPool
+from orchestrator.run.worker_starts import MOST_FAILURES, MOST_SHORTAGES
 from orchestrator.space.resources import Resources
 from tests.support.scripted_ray import ScriptedActor, ScriptedRay
 
@@ -64,6 +65,7 @@ class Rig:
         monkeypatch.setattr(worker_pool, "ray", self.ray)
         monkeypatch.setattr(worker_pool, "time", self.clock)
         monkeypatch.setattr(job_run, "time", self.clock)
+        monkeypatch.setattr(worker_starts, "time", self.clock)
         monkeypatch.setattr(worker_pool, "MemoryInquiries", lambda: self.inquiries)
         monkeypatch.setattr(worker_pool, "list_draining_nodes", lambda: self.draining)
         self.pool = WorkerPool(WorkerSettings("storage", "sweep", Path("data")), largest)
@@ -212,7 +214,7 @@ def test_a_node_that_will_be_taken_away_gets_nothing_new(rig: Rig) -> None:
 def test_starts_that_fail_are_tried_again_ever_later_and_not_for_ever(rig: Rig) -> None:
     waits = []
     rig.pool.resize({ONE: 1})
-    for count in range(MOST_STARTS):
+    for count in range(MOST_FAILURES):
         assert rig.pool.start_problem is None, count
         failure = ActorDiedError(RayTaskError("__init__", "trace", ImportError("no module")))
         rig.ray.answer(rig.ray.actors[-1].last("describe_place"), failure)
@@ -227,12 +229,48 @@ def test_starts_that_fail_are_tried_again_ever_later_and_not_for_ever(rig: Rig) 
 
 
 def test_losing_workers_that_were_starting_says_nothing_against_the_sweep(rig: Rig) -> None:
-    for _ in range(2 * MOST_STARTS):
+    for _ in range(2 * MOST_FAILURES):
         rig.pool.resize({ONE: 1})
         rig.ray.answer(rig.ray.actors[-1].last("describe_place"), RayActorError())
         rig.pool.wait(0)
-        rig.clock.now += worker_pool.LONGEST_DELAY
+        rig.clock.now += worker_starts.LONGEST_DELAY
     assert rig.pool.start_problem is None
+
+
+def test_want_of_memory_while_workers_start_ends_the_sweep_after_a_while(rig: Rig) -> None:
+    for count in range(MOST_SHORTAGES):
+        assert rig.pool.start_problem is None, count
+        rig.pool.resize({ONE: 1})
+        rig.ray.answer(rig.ray.actors[-1].last("describe_place"), OutOfMemoryError("1 worker was killed"))
+        rig.pool.wait(0)
+        rig.clock.now += worker_starts.LONGEST_DELAY
+    assert rig.pool.start_problem == "no worker can start: out of memory: OutOfMemoryError: 1 worker was killed"
+
+
+def test_nothing_is_said_while_workers_are_up_and_then_ever_more_rarely(rig: Rig) -> None:
+    spoken = []
+
+    def look(seconds: int) -> None:
+        for _ in range(seconds):
+            rig.clock.now += 1
+            if line := rig.pool.find_standstill():
+                spoken.append(line)
+
+    look(100)
+    assert not spoken, "nobody was asked for"
+    rig.pool.resize({ONE: 1})
+    look(130)
+    assert [line.split(" no worker")[0] for line in spoken] == [
+        "nothing runs: for 30 s", "nothing runs: for 60 s", "nothing runs: for 120 s",
+    ]  # fmt: skip
+    rig.ray.answer(rig.ray.actors[0].last("describe_place"), RayActorError())
+    rig.pool.wait(0)
+    look(130)
+    assert "the last one: RayActorError" in spoken[-1]
+    known = len(spoken)
+    rig.start({ONE: 1})
+    look(500)
+    assert len(spoken) == known
 
 
 def test_the_end_takes_every_worker_along(rig: Rig) -> None:
