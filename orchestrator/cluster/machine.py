@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 
@@ -12,6 +13,8 @@ MOST_FILES = 65536
 """Ray raises its own limit to as much, where it may."""
 FEWEST_FILES = 256
 """Open files that Ray's processes need; with fewer they end while they start."""
+MEMORY_SHARE = 0.95
+"""Of the memory, from which on Ray ends processes, unless its own variable says another."""
 ANSWER = 2.0
 """Seconds that a connection from this machine to itself may take."""
 
@@ -35,3 +38,16 @@ def check_machine() -> None:
             f"processes of this machine cannot reach each other on {LOOPBACK}, which Ray needs: {error}; "
             "is the loopback interface up (ip link set lo up)?"
         ) from error
+
+
+def find_memory_shortage() -> str | None:
+    """That Ray ends processes of this machine for want of memory, in words; null while it has no reason to."""
+    from ray._common.utils import get_system_memory
+    from ray._private.utils import get_used_memory  # of the container, where there is one, as Ray itself looks
+
+    share = float(os.environ.get("RAY_memory_usage_threshold") or MEMORY_SHARE)  # noqa: SIM112 - so Ray spells it
+    used, total = get_used_memory(), get_system_memory()
+    if used < share * total:
+        return None
+    amount = f"{used / 2**30:.1f} of {total / 2**30:.1f} GiB of memory are in use"
+    return f"{amount}, and from {share:.0%} on Ray ends processes"

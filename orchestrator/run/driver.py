@@ -14,6 +14,7 @@ from orchestrator.cluster.address import LOCAL
 from orchestrator.cluster.capacity import Growth, check_fits
 from orchestrator.cluster.connect import Cluster, connect_cluster
 from orchestrator.cluster.head_watch import watch_head
+from orchestrator.cluster.machine import find_memory_shortage
 from orchestrator.cluster.survey import check_nodes, collect_versions, list_shapes, survey
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
@@ -80,7 +81,9 @@ def make_executor(
         versions=driver,
         plugins=pack_plugins(),
     )
-    pool = WorkerPool(settings, options.max_concurrent or count_slots(prepared, options, cluster), worker)
+    largest = options.max_concurrent or count_slots(prepared, options, cluster)
+    here = {"find_shortage": find_memory_shortage} if options.address == LOCAL else {}
+    pool = WorkerPool(settings, largest, worker, **here)
     policy = RetryPolicy(options.max_failures, options.max_preemptions, timeouts=prepared.timeouts)
     return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)
 
@@ -126,7 +129,8 @@ def run_executor(sweep: RunningSweep, executor: StageExecutor, cluster: Cluster,
         executor.workers_up.wait(WARM_UP)
         sweep.connect_wandb()
         try:
-            run_grid(list(chains), board, cluster.scratch / "tune", sweep.rows.record_trial)
+            folder = cluster.scratch / "tune"
+            run_grid(list(chains), board, folder, sweep.rows.record_trial, lambda: not thread.is_alive())
             while thread.is_alive():  # Tune has lost its coordinators; rows are made without them
                 thread.join(timeout=1)
                 sweep.rows.record_all()

@@ -20,6 +20,7 @@ from tasks.trial.row import Row
 def describe_ending(sweep: RunningSweep, executor: StageExecutor | None, interrupted: bool) -> str:
     if interrupted:
         return "interrupted"
+    tracebacks = [f"  tracebacks in {sweep.faults.place}"] if sweep.faults.written else []
     if executor is not None and executor.stopped_by is not None:
         return f"stopped early: {executor.stopped_by}"
     finished, failed = sweep.state.count_trials()
@@ -45,11 +46,12 @@ def report_ending(sweep: RunningSweep, executor: StageExecutor | None, console: 
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED
+    tracebacks = [f"  tracebacks in {sweep.faults.place}"] if sweep.faults.written else []
     if executor is not None and executor.stopped_by is not None:
-        say(console, f"stopped early: {executor.stopped_by}\n  traceback in {sweep.faults.place}")
+        say(console, "\n".join([f"stopped early: {executor.stopped_by}", *tracebacks]))
     elif failed:
         errors = sorted({row["error"] for row in sweep.state.rows.values() if row["status"] == "failed"})
-        say(console, "\n".join([*(f"  {error}" for error in errors[:5]), f"  tracebacks in {sweep.faults.place}"]))
+        say(console, "\n".join([*(f"  {error}" for error in errors[:5]), *tracebacks]))
     return SOME_FAILED if failed or finished < total else FINISHED
 
 

@@ -21,6 +21,8 @@ class FaultRecorder:
         self._file = sweep.path(paths.LOGS, "failures.log")
         self._warn = warn
         self._lock = threading.Lock()
+        self.written = False
+        """Whether there is anything to read at that place."""
 
     @property
     def place(self) -> str:
@@ -38,5 +40,6 @@ class FaultRecorder:
             with self._lock:
                 self._log.add(what, stages, error, retried)
                 self._storage.append(self._file, f"{names}: {error}\n{trace}")
+                self.written = True
         except OSError as problem:
             self._warn(f"a {what} could not be logged: {error}: {problem}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +26,7 @@ QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "5",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_RESULT_DELIM": "/",
@@ -32,6 +34,8 @@ QUIET = {
 """Tune's own output and loggers are off, and so is its restore: finished stages are what a sweep resumes from."""
 TRIALS_A_RUN = 2000
 """Tune looks through all trials of a run for each that ends, so that a longer run would pay more for every trial."""
+PATIENCE = 20.0
+"""Seconds that a coordinator has to come up once nothing else happens."""
 COORDINATOR_LOSSES = 10
 """How often a coordinator may be lost with nothing gained; nothing is computed again because of it."""
 
@@ -52,20 +56,44 @@ class _TrialCallback(tune.Callback):  # type: ignore[misc]
         return {}
 
 
+class _Stopper(tune.Stopper):  # type: ignore[misc]
+    """Ends a run whose last coordinators do not come up, though nothing is left that they could wait for."""
+
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        self._is_over = is_over
+        self.progressed_at = time.monotonic()
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        return time.monotonic() - self.progressed_at > PATIENCE and self._is_over()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tune.stopper.NoopStopper, ()  # Tune keeps a copy for a restore, which is not used
+
+
 def run_grid(
-    trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]
+    trial_ids: Sequence[str],
+    board: str,
+    folder: Path,
+    on_trial: Callable[[str, dict[str, Any]], None],
+    is_over: Callable[[], bool],
 ) -> None:
     """Run one coordinator per trial, in this order; return when every trial has ended, or none can be walked any more.
 
     :param board: name of the actor that holds the outcomes.
     :param folder: a local folder for Tune's own files; nothing in it is needed afterwards.
     :param on_trial: called with the trial id and the reported result when a trial ends.
+    :param is_over: whether nothing that a trial could wait for will still happen.
     """
     os.environ.update(QUIET)
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
     with _own_budget():
         for first in range(0, len(trial_ids), TRIALS_A_RUN):
-            _run_part(trial_ids[first : first + TRIALS_A_RUN], board, folder / f"from-{first}", on_trial)
+            part = trial_ids[first : first + TRIALS_A_RUN]
+            if not _run_part(part, board, folder / f"from-{first}", on_trial, is_over):
+                return
 
 
 @contextmanager
@@ -85,33 +113,47 @@ def _own_budget() -> Iterator[None]:
 
 
 def _run_part(
-    trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]
-) -> None:
+    trial_ids: Sequence[str],
+    board: str,
+    folder: Path,
+    on_trial: Callable[[str, dict[str, Any]], None],
+    is_over: Callable[[], bool],
+) -> bool:
     """Run a part of the grid, and begin again with what is left of it where Tune lets go of all.
 
     It does so when Ray's memory monitor ends one of its processes: that error is none of those that it knows.
+
+    :returns: whether all of it has ended.
     """
     ended: set[str] = set()
+    stopper = _Stopper(is_over)
 
     def note(trial_id: str, result: dict[str, Any]) -> None:
+        stopper.progressed_at = time.monotonic()
         ended.add(trial_id)
         on_trial(trial_id, result)
 
     losses = 0
     for attempt in itertools.count():
         waiting = [trial_id for trial_id in trial_ids if trial_id not in ended]
-        if not waiting or losses > COORDINATOR_LOSSES:
-            return
+        if not waiting or losses > COORDINATOR_LOSSES or stopper.stop_all():
+            break
         known = len(ended)
         try:
-            _run(waiting, board, folder / f"attempt-{attempt}", note)
+            _run(waiting, board, folder / f"attempt-{attempt}", note, stopper)
+            break
         except (RuntimeError, TuneError):
             losses = 1 if len(ended) > known else losses + 1
-        else:
-            return
+    return len(ended) == len(trial_ids)
 
 
-def _run(trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[[str, dict[str, Any]], None]) -> None:
+def _run(
+    trial_ids: Sequence[str],
+    board: str,
+    folder: Path,
+    on_trial: Callable[[str, dict[str, Any]], None],
+    stopper: tune.Stopper,
+) -> None:
     trainable = tune.with_resources(run_coordinator, tune.PlacementGroupFactory([ON_HEAD]))
     tuner = tune.Tuner(
         trainable,
@@ -123,6 +165,7 @@ def _run(trial_ids: Sequence[str], board: str, folder: Path, on_trial: Callable[
             verbose=0,
             callbacks=[_TrialCallback(on_trial)],
             failure_config=tune.FailureConfig(max_failures=COORDINATOR_LOSSES),
+            stop=stopper,
         ),
     )
     tuner.fit()

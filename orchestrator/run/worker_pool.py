@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -32,8 +32,16 @@ LOOK_INTERVAL = 1.0
 class WorkerPool:
     """Actors that are starting, idle or busy."""
 
-    def __init__(self, settings: WorkerSettings, largest: int, worker: type[StageWorker] = StageWorker) -> None:
-        """:param largest: actors that may exist at the same time."""
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        largest: int,
+        worker: type[StageWorker] = StageWorker,
+        find_shortage: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """:param largest: actors that may exist at the same time.
+        :param find_shortage: says why memory is short where actors are to start, if it is and that is known.
+        """
         self._settings = settings
         self._largest = largest
         self._remote = ray.remote(max_restarts=0, max_task_retries=0)(worker)
@@ -43,7 +51,7 @@ class WorkerPool:
         self._inquiries: MemoryInquiries[JobResult] = MemoryInquiries()
         self._draining: set[str] = set()
         self._next_look = 0.0
-        self._starts = WorkerStarts()
+        self._starts = WorkerStarts(find_shortage)
 
     @property
     def is_starting(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from orchestrator.run.failures import LOST, FailureKind, classify_failure, format_message
 
@@ -12,6 +13,8 @@ MOST_FAILURES = 5
 """Workers that may one after another fail in their own constructor: then none will ever come up."""
 MOST_SHORTAGES = 12
 """Workers that may one after another be ended for memory while they start, which by then has taken over a minute."""
+LONGEST_SHORTAGE = 100.0
+"""Seconds without any worker after which a shortage of memory ends the sweep: Ray itself would try for ever."""
 FIRST_WORD = 30.0
 """Seconds without any worker after which it is said; again after twice as long."""
 
@@ -19,7 +22,9 @@ FIRST_WORD = 30.0
 class WorkerStarts:
     """Of the workers of one pool."""
 
-    def __init__(self) -> None:
+    def __init__(self, find_shortage: Callable[[], str | None]) -> None:
+        """:param find_shortage: says why memory is short where workers are to start, if it is and that is known."""
+        self._find_shortage = find_shortage
         self._delay = 0.0
         self._next_start = 0.0
         self._failures = self._shortages = 0
@@ -61,8 +66,13 @@ class WorkerStarts:
         if self._waiting_since is None:
             self._waiting_since = now
         waited = now - self._waiting_since
+        if waited < self._next_word and waited < LONGEST_SHORTAGE:
+            return None
+        shortage = self._find_shortage()
+        if shortage and waited >= LONGEST_SHORTAGE:
+            self.problem = f"no worker can start: {shortage}"
         if waited < self._next_word:
             return None
         self._next_word *= 2
-        reason = f"the last one: {self._last}" if self._last else "Ray has no room for one, or is still starting it"
+        reason = shortage or (f"the last one: {self._last}" if self._last else "Ray has no room, or is still at it")
         return f"nothing runs: for {waited:.0f} s no worker has come up; {reason}"

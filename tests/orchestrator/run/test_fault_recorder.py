@@ -19,7 +19,9 @@ def test_a_fault_is_counted_and_its_traceback_kept(tmp_path: Path) -> None:
     sweep, warnings = SweepStore(open_storage(tmp_path), "small-1"), list[str]()
     recorder = FaultRecorder(sweep, warnings.append)
     stages = make_plan(spaces.build("test", "test", dict(CONFIG)), None).trials[0].chain[:1]
+    assert not recorder.written
     recorder.record(FAILURE, stages, "ValueError: bad", True, "the traceback")
+    assert recorder.written
     (fault,) = read_faults(sweep)
     assert (fault["what"], fault["keys"], fault["again"]) == (FAILURE, [stages[0].key], True)
     assert Path(recorder.place).read_text() == f"train {stages[0].key[:12]}: ValueError: bad\nthe traceback\n"

@@ -68,7 +68,9 @@ class Rig:
         monkeypatch.setattr(worker_starts, "time", self.clock)
         monkeypatch.setattr(worker_pool, "MemoryInquiries", lambda: self.inquiries)
         monkeypatch.setattr(worker_pool, "list_draining_nodes", lambda: self.draining)
-        self.pool = WorkerPool(WorkerSettings("storage", "sweep", Path("data")), largest)
+        self.shortage: str | None = None
+        settings = WorkerSettings("storage", "sweep", Path("data"))
+        self.pool = WorkerPool(settings, largest, find_shortage=lambda: self.shortage)
 
     def start(self, wanted: Mapping[Resources, int], node: str = "n1") -> list[ScriptedActor]:
         """Ask for workers; all that were asked for come up."""
@@ -271,6 +273,19 @@ def test_nothing_is_said_while_workers_are_up_and_then_ever_more_rarely(rig: Rig
     rig.start({ONE: 1})
     look(500)
     assert len(spoken) == known
+
+
+def test_a_machine_without_memory_is_named_and_ends_the_sweep(rig: Rig) -> None:
+    """Ray starts an actor that it has ended for memory again and again, and says nothing of it."""
+    rig.pool.resize({ONE: 1})
+    rig.shortage = "23 of 24 GiB of memory are in use"
+    assert rig.pool.find_standstill() is None
+    rig.clock.now += worker_starts.FIRST_WORD
+    assert str(rig.pool.find_standstill()).endswith("no worker has come up; 23 of 24 GiB of memory are in use")
+    assert rig.pool.start_problem is None
+    rig.clock.now += worker_starts.LONGEST_SHORTAGE
+    rig.pool.find_standstill()
+    assert rig.pool.start_problem == "no worker can start: 23 of 24 GiB of memory are in use"
 
 
 def test_the_end_takes_every_worker_along(rig: Rig) -> None:

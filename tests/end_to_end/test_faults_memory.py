@@ -1,0 +1,91 @@
+"""Ray's memory monitor ends workers, coordinators and the board: a sweep goes on, or ends with one line and rows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.disturbed import SPACE
+from tests.support.harness import COMMAND, LIMIT, advsweep, ended, executions, rows, same, wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
+
+GIB = 2**30
+MARGIN = 1.5 * GIB
+"""Memory that may come into use on the machine before the monitor acts."""
+TAKEN = 2.5 * GIB
+"""What is taken, so that it does."""
+HELD = 2.5
+"""Seconds for which it is held: the monitor looks ten times a second, and ends a few processes each time."""
+BURSTS = 3
+
+
+def begin(arguments: list[str | Path], threshold: float, log: Path) -> subprocess.Popen[bytes]:
+    """Start a launch whose Ray ends processes from this share of the memory on."""
+    monitored = {"RAY_memory_usage_threshold": f"{threshold:.4f}", "RAY_memory_monitor_refresh_ms": "100"}
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*COMMAND, *map(str, arguments)], stdout=output, stderr=subprocess.STDOUT, env=os.environ | monitored
+        )
+
+
+def take_memory() -> None:
+    """Use more than the monitor lets pass, for a while."""
+    taken = bytearray(int(TAKEN))
+    for page in range(0, len(taken), 4096):
+        taken[page] = 1
+    time.sleep(HELD)
+
+
+def check_shown(shown: str) -> None:
+    assert "Traceback" not in shown
+    assert "Caught unexpected exception" not in shown
+
+
+def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path: Path) -> None:
+    memory = psutil.virtual_memory()
+    if memory.available < 2 * TAKEN:
+        pytest.skip("too little memory to take some of it")
+    space, log = tmp_path / "killed.yaml", tmp_path / "log"
+    space.write_text(SPACE)
+    more = ["--wandb", "disabled", "--set", "seed=0"]
+    advsweep("launch", "--space", space, "--storage", tmp_path / "reference", *more)
+    storage = tmp_path / "storage"
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, *more]
+    driver = begin(command, (memory.total - psutil.virtual_memory().available + MARGIN) / memory.total, log)
+    for burst in range(BURSTS):
+        assert wait_until(lambda: len(executions(storage)) > 2 * burst or driver.poll() is not None)  # noqa: B023
+        if driver.poll() is None:
+            take_memory()
+    assert driver.wait(timeout=LIMIT) in (0, 1)
+    shown = log.read_text()
+    check_shown(shown)
+    assert "4 trials, " in shown
+    assert shown.count(" 0 not run") == 1, "every trial has its row"
+    assert {row["status"] for row in rows(storage)} <= {"finished", "failed"}
+    assert len({row["trial_id"] for row in rows(storage)}) == 4
+    noted = "".join(file.read_text() for file in storage.glob("sweeps/*/faults/*.jsonl"))
+    assert "killed due to the node running low on memory" in noted, "the monitor did act"
+    advsweep(*command)
+    same(storage, tmp_path / "reference")
+    assert set(ended(storage).values()) == {1}
+
+
+def test_a_sweep_whose_ray_has_no_memory_says_so_and_ends(tmp_path: Path) -> None:
+    space, log, storage = tmp_path / "killed.yaml", tmp_path / "log", tmp_path / "storage"
+    space.write_text(SPACE)
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
+    driver = begin(command, 0.01, log)
+    assert driver.wait(timeout=LIMIT) == 1
+    shown = log.read_text()
+    check_shown(shown)
+    assert "nothing runs: for 30 s no worker has come up; " in shown
+    assert "GiB of memory are in use, and from 1% on Ray ends processes" in shown
+    assert "stopped early: no worker can start: " in shown
+    assert "12 trials, 0 finished, 12 failed, 0 not run" in shown
+    assert {row["status"] for row in rows(storage)} == {"failed"}
