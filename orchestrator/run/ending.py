@@ -20,7 +20,6 @@ from tasks.trial.row import Row
 def describe_ending(sweep: RunningSweep, executor: StageExecutor | None, interrupted: bool) -> str:
     if interrupted:
         return "interrupted"
-    tracebacks = [f"  tracebacks in {sweep.faults.place}"] if sweep.faults.written else []
     if executor is not None and executor.stopped_by is not None:
         return f"stopped early: {executor.stopped_by}"
     finished, failed = sweep.state.count_trials()
