@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.cluster.address import LOCAL, check_answers, parse_address
 from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.cluster.packages import build_runtime_environment, make_job_config
-from orchestrator.cluster.private_ray import QUIET, make_private_folder, set_variables, start_private_ray, start_ray
+from orchestrator.cluster.private_ray import QUIET, set_variables, start_private_ray, start_ray, use_private_folder
 from tasks.errors import UsageError
 
 ENVIRONMENT = {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -40,7 +40,7 @@ def connect_cluster(address: str, cpus: int | None = None) -> Iterator[Cluster]:
     :param cpus: CPUs of a private Ray; null: those that this process may use.
     :raises UsageError: no Ray answers at the address.
     """
-    with make_private_folder() as scratch, set_variables(ENVIRONMENT), _open_ray(address, cpus, scratch):
+    with use_private_folder() as scratch, set_variables(ENVIRONMENT), _open_ray(address, cpus, scratch):
         import ray
 
         logging.getLogger("ray").setLevel(logging.CRITICAL)

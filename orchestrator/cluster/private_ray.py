@@ -8,19 +8,19 @@ import importlib
 import logging
 import os
 import secrets
-import shutil
 import signal
-import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.cluster.address import LOCAL
+from orchestrator.cluster.guard import MARK, bury, guard
 from orchestrator.cluster.packages import list_code_folders, make_job_config
+from orchestrator.cluster.start_watch import watch_start
 from orchestrator.processes import with_safe_imports
+from tasks.temporary import remove_dead_folders, use_temporary_folder
 
 PRIVATE = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -30,11 +30,6 @@ LOOPBACK = "127.0.0.1"
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
 LONGEST_FOLDER = 20
 """Characters that a temporary folder's name may have before Ray's sockets below it get names too long to exist."""
-SCRATCH = "advsweep-ray-"
-GRACE = 3.0
-"""Seconds in which the processes of a killed driver's Ray may end by themselves."""
-YOUNG = 60.0
-"""Seconds in which a new folder may still be without its lock."""
 
 
 @contextlib.contextmanager
@@ -48,20 +43,21 @@ def start_private_ray(scratch: Path, cpus: int) -> Iterator[None]:
     guarded = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     if "RAY_AUTH_MODE" in os.environ:
         guarded = {}  # somebody has decided how Ray authenticates here
-    with set_variables(with_safe_imports(os.environ) | PRIVATE | guarded), _isolate_ray(scratch):
+    own = with_safe_imports(os.environ) | PRIVATE | guarded | {MARK: str(scratch)}
+    with guard(scratch), set_variables(own), _isolate_ray(scratch):
         _read_variables()
         try:
-            start_ray(
-                address=LOCAL,
-                num_cpus=cpus,
-                include_dashboard=False,
-                _node_ip_address=LOOPBACK,
-                job_config=make_job_config(list_code_folders()),
-                _temp_dir=str(scratch / "ray"),
-                **QUIET,
-            )
-            with _guard_private_ray(scratch):
-                yield
+            with watch_start():
+                start_ray(
+                    address=LOCAL,
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    _node_ip_address=LOOPBACK,
+                    job_config=make_job_config(list_code_folders()),
+                    _temp_dir=str(scratch / "ray"),
+                    **QUIET,
+                )
+            yield
         finally:
             ray.shutdown()
     _read_variables()
@@ -79,24 +75,6 @@ def start_ray(**options: Any) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def _guard_private_ray(scratch: Path) -> Iterator[None]:
-    """A process that buries the private Ray of a driver that was killed: Ray's agents would live on for a minute.
-
-    It waits on a pipe, which the system closes when the driver ends, in whatever way.
-    """
-    import psutil  # Ray brings its own
-
-    pids = [str(child.pid) for child in psutil.Process().children(recursive=True)]
-    burial = f'read -r _; sleep {GRACE:g}; folder="$1"; shift; kill -9 "$@" 2>/dev/null; rm -rf -- "$folder"'
-    process = subprocess.Popen(["sh", "-c", burial, "sh", str(scratch), *pids], stdin=subprocess.PIPE)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextlib.contextmanager
@@ -122,33 +100,15 @@ def _isolate_ray(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def make_private_folder() -> Iterator[Path]:
-    """A private folder for a while. Those of drivers that were killed are removed: nobody holds their lock."""
-    import fcntl
-
+def use_private_folder() -> Iterator[Path]:
+    """A private folder for a while, whose name is short enough for sockets; those of killed drivers are removed."""
     parent = Path(tempfile.gettempdir())
     if len(str(parent)) > LONGEST_FOLDER:
         parent = Path("/tmp")
-    for old in parent.glob(f"{SCRATCH}*"):
-        _remove_if_dead(old)
-    folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
-    try:
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_if_dead(folder: Path) -> None:
-    import fcntl
-
-    with contextlib.suppress(OSError):  # somebody else's, or held by a driver that lives
-        if time.time() - folder.stat().st_mtime < YOUNG:
-            return
-        with (folder / "lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+    for place in {parent, Path(tempfile.gettempdir())}:
+        remove_dead_folders(place, before=bury)
+    with use_temporary_folder(parent) as folder:
+        yield folder
 
 
 def _read_variables() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +16,8 @@ from orchestrator.cluster.address import Address, check_answers
 from orchestrator.cluster.connect import explain_joining_problem
 from orchestrator.cluster.private_ray import QUIET
 from orchestrator.cluster.survey import HEAD
+from orchestrator.processes import make_python_command, with_safe_imports
+from orchestrator.remote.keeper import keep
 from orchestrator.remote.submission import JobSubmission
 from orchestrator.text import say
 from tasks.errors import UsageError
@@ -34,25 +35,19 @@ class AttachedDriver:
 
     def __init__(self, arguments: Sequence[str], gcs_address: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "advsweep", *arguments],
+            [*make_python_command("advsweep"), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            env=os.environ | {"RAY_ADDRESS": gcs_address, "PYTHONUNBUFFERED": "1"},
+            env=with_safe_imports(os.environ) | {"RAY_ADDRESS": gcs_address, "PYTHONUNBUFFERED": "1"},
         )
         self._lines: list[str] = []
         self._ended = False
         self._news = threading.Condition()
         threading.Thread(target=self._collect, daemon=True).start()
         # the actor ends with the connection, at once and without a word: its child is then asked to end in order
-        watch = f"while kill -0 {os.getpid()} && kill -0 {self._process.pid}; do sleep 1; done; "
-        subprocess.Popen(
-            ["sh", "-c", f"{watch} kill -TERM {self._process.pid}"],
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._keeper = keep(self._process.pid)
 
     def _collect(self) -> None:
         assert self._process.stdout is not None, "it was opened as a pipe"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from orchestrator.remote.submission import JobSubmission
 from orchestrator.space.space import Space, find, list_shipped
 from tasks.errors import UsageError
 from tasks.plugins.bundle import write_plugins
+from tasks.temporary import use_temporary_folder
 
 
 def launch_there(options: LaunchOptions, address: Address, space: Space, console: Console) -> int:
@@ -48,8 +48,7 @@ def launch_there(options: LaunchOptions, address: Address, space: Space, console
 def _make_submission(options: LaunchOptions, space: Space) -> Iterator[JobSubmission]:
     trial_ids = list(dict.fromkeys(trial.trial_id for trial in space.trials))
     environment, name = build_runtime_environment(), options.space
-    folder = Path(tempfile.mkdtemp(prefix="advsweep-"))
-    try:
+    with use_temporary_folder() as folder:
         if name not in list_shipped():
             file = find(name)
             shutil.copyfile(file, folder / file.name)
@@ -59,8 +58,6 @@ def _make_submission(options: LaunchOptions, space: Space) -> Iterator[JobSubmis
         there = replace(options, space=name, address=AUTO, plugins=write_plugins(folder / "plugins", folder))
         words = ("launch", *format_arguments(there))
         yield JobSubmission(found, len(trial_ids), words, environment, options.storage)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check_storage(uri: str, address: Address) -> None:

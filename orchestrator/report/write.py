@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UsageError
 from tasks.local_paths import parse_local_path
+from tasks.temporary import use_temporary_folder
 
 PAGE = "report.html"
 
@@ -44,8 +44,7 @@ def write_report(
         out = parse_local_path(out, "--out")
         _check_folder(out)
     data = load_report_data(sweeps)
-    with tempfile.TemporaryDirectory(prefix="advsweep-") as name:
-        folder = Path(name)
+    with use_temporary_folder() as folder:
         make_report(data, folder, formats, data_dir)
         return _write_to_storage(sweeps[0], folder) if out is None else _write_to_folder(folder, out)
 

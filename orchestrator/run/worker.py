@@ -21,6 +21,7 @@ from tasks.errors import UsageError
 from tasks.plugins.bundle import Bundle, unpack_plugins
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
+from tasks.temporary import remove_dead_folders
 from tasks.trial.chain import Stage
 
 
@@ -48,6 +49,7 @@ class StageWorker:
         if settings.versions and (other := find_difference(collect_versions(), settings.versions)):
             raise UsageError(f"node {platform.node()} {other}")
         unpack_plugins(settings.plugins)  # before a job comes: the settings of its stages may be a plugin's own
+        remove_dead_folders()
         self._settings = settings
         self._threads = threads
         self._storage = open_storage(settings.storage_uri, established=True)

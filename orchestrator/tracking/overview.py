@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +25,7 @@ from tasks.keys import hash_json
 from tasks.kinds import KINDS
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.storage.stage_store import StageStore
+from tasks.temporary import use_temporary_folder
 from tasks.trial.row import Row
 
 LEFT_OUT = ("sweep_id", "space", "config", "versions", "verdicts")
@@ -69,7 +69,7 @@ def make_metric_name(label: str) -> str:
 @contextmanager
 def build_sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunContent]:
     """The run of a sweep, with its files in a folder that is gone afterwards."""
-    with TemporaryDirectory(prefix="advsweep-") as scratch:
+    with use_temporary_folder() as scratch:
         folder = Path(scratch)
         finished = [row for row in rows if row["status"] == "finished"]
         files, left_out = _write_tables(sweep, rows, folder)

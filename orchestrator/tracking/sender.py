@@ -25,6 +25,7 @@ import filelock
 from orchestrator.processes import start_python
 from orchestrator.tracking.folder import WandbFolder, run_id
 from orchestrator.tracking.server import redact_key, redact_url
+from tasks.temporary import use_temporary_folder
 
 LOCK = "sending.lock"
 BATCH = 50
@@ -86,7 +87,7 @@ class Sender:
     def _batch(self, keys: Sequence[str], end: float) -> Sent:
         folders = [folder for key in keys if (folder := self._folder.run_folder(key))]
         logs = set(self._logs())
-        with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="advsweep-") as elsewhere:
+        with tempfile.TemporaryFile() as output, use_temporary_folder() as elsewhere:
             process = start_python(
                 "wandb",
                 ["sync", "--yes", "--include-synced", *map(str, folders)],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -15,6 +14,7 @@ import torch
 from tasks.stages import prune, train
 from tasks.stages.attack import run_attack, save_examples
 from tasks.stages.context import Context, collect_versions
+from tasks.temporary import remove_temporary_folder
 from tasks.trial.chain import Stage
 
 Record = dict[str, Any]
@@ -63,7 +63,7 @@ def _publish(
         outcome = {**outcome, **(write(draft) or {})}
         return context.store.publish(stage.key, draft, _build_record(stage, context, clock, outcome))
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove_temporary_folder(draft)
 
 
 def _build_record(stage: Stage, context: Context, clock: _Clock, outcome: Record) -> Record:

@@ -7,8 +7,6 @@ What fails and may pass, such as a lost connection, is tried again for a bounded
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -25,6 +23,7 @@ from tasks.storage.local_folder import LocalFolder
 from tasks.storage.object_store import ObjectStore
 from tasks.storage.retrying import AT_THE_START, find_reason, get_storage_timeout, retry_patiently
 from tasks.storage.uri import is_uri, open_uri, redact_uri
+from tasks.temporary import make_temporary_folder, remove_temporary_folder
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Storage:
 
     def make_scratch_folder(self) -> Path:
         """A new folder on this machine, in which files are written before `publish` shows them."""
-        return Path(tempfile.mkdtemp(prefix="advsweep-"))
+        return make_temporary_folder()
 
     def publish(self, draft: Path, folder: str, last: str, *, replace: bool = False) -> bool:
         """Show the files of a scratch folder under a name; false where another process was first, whose files stay.
@@ -102,7 +101,7 @@ class Storage:
         try:
             return bool(self._do(partial(self.files.publish, replace=replace), draft, _check_inside(folder), last))
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            remove_temporary_folder(draft)
 
     def set_aside(self, folder: str, name: str) -> str:
         """Move a folder to the corrupt ones; returns its new name.
