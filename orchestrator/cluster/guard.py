@@ -1,8 +1,9 @@
 """Buries the private Ray of a driver that was killed: Ray's own agents would live on for a minute.
 
 `python -m orchestrator.cluster.guard FOLDER` waits on a pipe, which the system closes when the driver ends, in whatever
-way. Whoever belongs to that Ray is known by a variable, which every process inherits, and by nothing that could be
-given to a stranger later, as a process id can.
+way. Whoever belongs to that Ray is known by its working directory or by a variable, which processes inherit (Ray's
+workers overwrite their variables with their title), and by nothing that could be given to a stranger later, as a
+process id can.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from orchestrator.processes import start_python
 from tasks.temporary import remove_temporary_folder
 
 MARK = "ADVSWEEP_RAY"
-"""Environment variable of every process of a private Ray: its folder."""
+"""Environment variable of the processes of a private Ray: its folder, which is also where they run."""
 GRACE = 3.0
 """Seconds in which the processes of a killed driver's Ray may end by themselves."""
 LONGEST_BURIAL = 20.0
@@ -56,9 +57,14 @@ def find_marked_processes(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.status() != psutil.STATUS_ZOMBIE and _is_marked(process, str(folder)):
                 found.append(process)
     return found
+
+
+def _is_marked(process: psutil.Process, folder: str) -> bool:
+    """:param folder: with ` (deleted)` behind it, where it has been removed already."""
+    return process.cwd().removesuffix(" (deleted)") == folder or process.environ().get(MARK) == folder
 
 
 def bury(folder: Path) -> None:

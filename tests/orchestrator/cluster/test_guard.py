@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from orchestrator.cluster.guard import MARK, find_marked_processes
 from tests.support.harness import kill, wait_until
@@ -21,22 +22,27 @@ import os
 folder = make_temporary_folder(Path(sys.argv[1]))
 with guard.guard(folder):
     marked = {**os.environ, guard.MARK: str(folder)}
-    child = subprocess.Popen(["sleep", "600"], env=marked, start_new_session=True)
+    where = {"env": marked} if sys.argv[3] == "by variable" else {"cwd": folder}
+    child = subprocess.Popen(["sleep", "600"], **where, start_new_session=True)
     print(folder, child.pid, flush=True)
     time.sleep(600 if sys.argv[2] == "stay" else 0)
     child.kill()
 """
 
 
-def start_driver(parent: Path, how: str) -> tuple[subprocess.Popen[str], Path, psutil.Process]:
-    process = subprocess.Popen([sys.executable, "-c", DRIVER, str(parent), how], stdout=subprocess.PIPE, text=True)
+def start_driver(parent: Path, how: str, mark: str) -> tuple[subprocess.Popen[str], Path, int]:
+    """A driver with a guard and one more process; its folder and the id of that process."""
+    words = [sys.executable, "-c", DRIVER, str(parent), how, mark]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     folder, pid = process.stdout.readline().split()
-    return process, Path(folder), psutil.Process(int(pid))
+    return process, Path(folder), int(pid)
 
 
-def test_the_processes_of_a_killed_driver_end_and_its_folder_goes(tmp_path: Path) -> None:
-    driver, folder, child = start_driver(tmp_path, "stay")
+@pytest.mark.parametrize("mark", ["by variable", "by folder"])
+def test_the_processes_of_a_killed_driver_end_and_its_folder_goes(mark: str, tmp_path: Path) -> None:
+    driver, folder, pid = start_driver(tmp_path, "stay", mark)
+    child = psutil.Process(pid)
     (other,) = [subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: str(tmp_path / "another")})]
     assert find_marked_processes(folder) == [child]
     kill([driver.pid])
@@ -48,7 +54,7 @@ def test_the_processes_of_a_killed_driver_end_and_its_folder_goes(tmp_path: Path
 
 
 def test_a_driver_that_ends_in_order_takes_its_guard_along(tmp_path: Path) -> None:
-    driver, folder, _ = start_driver(tmp_path, "go")
+    driver, folder, _ = start_driver(tmp_path, "go", "by variable")
     guards = [process for process in psutil.process_iter() if str(folder) in read_command(process)]
     assert driver.wait(timeout=60) == 0
     assert all(not process.is_running() for process in guards)
