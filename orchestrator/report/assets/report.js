@@ -42,7 +42,7 @@
     };
   }
 
-  // Charts wait in a queue, those nearest to the screen first; soon all of them are there, for whoever prints the page.
+  // Charts wait in a queue, those nearest to the screen first.
   const waiting = new Map();
   let drawing = false;
   async function drawAll() {
@@ -51,29 +51,31 @@
     while (waiting.size) {
       const away = (host) => Math.abs(host.getBoundingClientRect().top);
       const host = [...waiting.keys()].reduce((one, other) => (away(other) < away(one) ? other : one));
-      const work = waiting.get(host);
+      const { spec, onClick } = waiting.get(host);
       waiting.delete(host);
-      await work();
-      await new Promise((resolve) => setTimeout(resolve));
+      await drawNow(host, spec, onClick);
+      // Before the page counts as loaded there is no rest, so that whoever prints it unseen gets every figure.
+      if (document.readyState === "complete") await new Promise((resolve) => setTimeout(resolve));
     }
     drawing = false;
     document.documentElement.dataset.drawn = "all";
   }
 
-  function draw(host, spec, config, onClick) {
+  async function drawNow(host, spec, onClick) {
+    const dark = document.documentElement.dataset.shade === "dark";
+    try {
+      const { view } = await vegaEmbed(host, spec, { renderer: "svg", actions: false, tooltip: { theme: dark ? "dark" : "light" } });
+      if (onClick) view.addEventListener("click", (_, item) => onClick(item?.datum));
+      host.dataset.drawn = String(Number(host.dataset.drawn ?? 0) + 1);
+    } catch (error) {
+      errors.push(String(error));
+      host.textContent = `This chart could not be drawn: ${error}`;
+    }
+  }
+
+  function draw(host, spec, onClick) {
     delete document.documentElement.dataset.drawn;
-    waiting.set(host, async () => {
-      const dark = document.documentElement.dataset.shade === "dark";
-      try {
-        const { view } = await vegaEmbed(host, { ...spec, config },
-          { renderer: "svg", actions: false, tooltip: { theme: dark ? "dark" : "light" } });
-        if (onClick) view.addEventListener("click", (_, item) => onClick(item?.datum));
-        host.dataset.drawn = String(Number(host.dataset.drawn ?? 0) + 1);
-      } catch (error) {
-        errors.push(String(error));
-        host.textContent = `This chart could not be drawn: ${error}`;
-      }
-    });
+    waiting.set(host, { spec, onClick });
     drawAll();
   }
 
@@ -217,7 +219,7 @@
         const tables = model ? this.tables : filtered; // a model that was chosen is always shown
         if (model) host.parentElement.querySelector("[data-title]").textContent = this.configs[this.params[model]].label;
         spec.datasets = Object.fromEntries([...tablesOf(spec)].map((name) => [name, tables[name]]));
-        draw(host, spec, theme(host.clientWidth), host.dataset.figure === "tradeoff" ? (datum) => this.detail(datum) : null);
+        draw(host, { ...spec, config: theme(host.clientWidth) }, host.dataset.figure === "tradeoff" ? (datum) => this.detail(datum) : null);
       }
       this.table(filtered.cells.filter((row) => row.threat === this.params.attack));
     }

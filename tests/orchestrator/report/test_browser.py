@@ -141,7 +141,8 @@ def test_the_page_shows_the_numbers_of_the_files(report: Path, show: Callable[..
 
 def test_a_printed_page_has_every_figure(report: Path, show: Callable[..., Opened]) -> None:
     opened = show(report)
-    opened.drawn()
+    missing = "[...document.querySelectorAll('[data-figure]')].filter((host) => !host.querySelector('svg')).length"
+    assert opened.page.evaluate(missing) == 0, "as soon as the page counts as loaded, for whoever prints it unseen"
     opened.page.emulate_media(media="print")
     charts = "[...document.querySelectorAll('.chart svg')]"
     cut = f"{charts}.filter((svg) => svg.clientWidth > svg.parentElement.clientWidth + 1).length"
