@@ -53,7 +53,7 @@ class _DataOnly(pickle._Unpickler):
 def load_plain_pickle(path: Path, encoding: str) -> dict[Any, Any]:
     """The mapping in a pickle; an array in it is read by `to_array`.
 
-    :param encoding: of the texts that Python 2 wrote, as for `pickle.load`.
+    :param encoding: of the texts that Python 2 wrote, `latin1` say.
     :raises UsageError: it holds something else, cannot be read, or is no regular file.
     """
     try:
