@@ -10,7 +10,10 @@ from tasks.data.settings import AugmentSettings
 
 
 def augment_images(pixels: Tensor, settings: AugmentSettings, draw: torch.Generator) -> Tensor:
-    """uint8 [N, C, H, W] -> the same shape, cropped and flipped as the settings say."""
+    """uint8 [N, C, H, W] -> the same shape, cropped and flipped as the settings say.
+
+    :param draw: on the CPU, so that the same changes are drawn on every device.
+    """
     if settings.crop:
         pixels = _crop_images(pixels, settings.crop, draw)
     if settings.flip:

@@ -25,7 +25,7 @@ class Images:
         return len(self.labels)
 
     def select(self, index: Tensor) -> Images:
-        """The images at these positions, in this order."""
+        """The images at these places, int64 [n], or where a bool [N] is true; in this order."""
         return Images(self.pixels[index], self.labels[index], self.classes)
 
     def to(self, device: torch.device) -> Images:
@@ -61,7 +61,11 @@ def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) 
 
 
 def divide_places(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Places of what stays and of a share that is taken, both ascending, chosen by a seed."""
+    """Places of what stays and of a share that is taken, chosen by a seed.
+
+    :param share: in [0, 1]; the number that is taken is rounded.
+    :returns: int64 [stays] and int64 [taken], both ascending.
+    """
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     taken = round(share * count)
     return order[taken:].sort().values, order[:taken].sort().values
@@ -79,6 +83,7 @@ def select_balanced(labels: Tensor, count: int, seed: int) -> Tensor:
     """Places of so many images, ascending: as many of each class as can be, chosen by a seed.
 
     :param labels: int64 [N].
+    :returns: int64 [count].
     """
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     shuffled = labels[order]

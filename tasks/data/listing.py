@@ -25,7 +25,7 @@ class Listing:
     labels: tuple[int, ...]
 
     def select(self, places: Tensor) -> Listing:
-        """The files at these positions, in this order."""
+        """The files at these places, int64 [n], in this order."""
         chosen = places.tolist()
         files, labels = (tuple(column[place] for place in chosen) for column in (self.files, self.labels))
         return replace(self, files=files, labels=labels)

@@ -114,7 +114,11 @@ def build_model(description: Description) -> NormalizedModel:
 
 
 def build_with_weights(description: Description, state: dict[str, Tensor]) -> NormalizedModel:
-    """The model with these weights, which must fit exactly; none are drawn first, which is slow for large layers."""
+    """The model with these weights; none are drawn first, which is slow for large layers.
+
+    :param state: name of a parameter or buffer -> tensor of its shape; copied.
+    :raises RuntimeError: a name is missing or unknown, or a shape is another.
+    """
     with torch.device("meta"):
         model = _assemble(description)
     model.load_state_dict({name: value.clone() for name, value in state.items()}, strict=True, assign=True)

@@ -23,8 +23,10 @@ def craft_examples(
 ) -> Tensor:
     """Examples of the last step, float [N, C, H, W] in [0, 1], without a gradient.
 
+    :param target: the model against which they are made.
     :param pixels: float [N, C, H, W] in [0, 1].
-    :param index: names the images to the attack's random numbers; null: 0, 1, 2, ...
+    :param labels: int64 [N].
+    :param index: int64 [N]; names the images to the attack's random numbers; null: 0, 1, 2, ...
     """
     count = method.reported_steps
     index = torch.arange(len(labels)) if index is None else index

@@ -84,7 +84,7 @@ def _run_epoch(
 
 
 def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None]:
-    """Mean cross-entropy and accuracy on a split; nulls where it is empty."""
+    """Mean cross-entropy and accuracy in [0, 1] on a split, in evaluation mode; nulls where it is empty."""
     if not len(images):
         return None, None
     model.eval()

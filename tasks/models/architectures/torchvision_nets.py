@@ -24,18 +24,22 @@ def _build_resnet(name: str, channels: int, classes: int, stem: str) -> nn.Modul
 
 
 def resnet18(channels: int, classes: int, stem: str) -> nn.Module:
+    """11 million parameters for ten classes; takes [N, channels, H, W], returns logits [N, classes]."""
     return _build_resnet("resnet18", channels, classes, stem)
 
 
 def resnet34(channels: int, classes: int, stem: str) -> nn.Module:
+    """21 million parameters for ten classes; takes [N, channels, H, W], returns logits [N, classes]."""
     return _build_resnet("resnet34", channels, classes, stem)
 
 
 def resnet50(channels: int, classes: int, stem: str) -> nn.Module:
+    """24 million parameters for ten classes; takes [N, channels, H, W], returns logits [N, classes]."""
     return _build_resnet("resnet50", channels, classes, stem)
 
 
 def wide_resnet50_2(channels: int, classes: int, stem: str) -> nn.Module:
+    """67 million parameters for ten classes; takes [N, channels, H, W], returns logits [N, classes]."""
     return _build_resnet("wide_resnet50_2", channels, classes, stem)
 
 
@@ -63,8 +67,10 @@ def _build_vgg(name: str, channels: int, classes: int, stem: str) -> nn.Module:
 
 
 def vgg16(channels: int, classes: int, stem: str) -> nn.Module:
+    """Without batch norm; takes [N, channels, H, W], returns logits [N, classes]."""
     return _build_vgg("vgg16", channels, classes, stem)
 
 
 def vgg16_bn(channels: int, classes: int, stem: str) -> nn.Module:
+    """With batch norm behind each convolution; takes [N, channels, H, W], returns logits [N, classes]."""
     return _build_vgg("vgg16_bn", channels, classes, stem)
