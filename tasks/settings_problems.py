@@ -56,7 +56,7 @@ def _walk(root: type[Settings], loc: tuple[int | str, ...]) -> tuple[list[str], 
             continue
         field = next((found for owner in owners if (found := _find_field(owner, step))), None)
         tags = _list_members(field) if field else {}
-        if step == FLATTENED:
+        if step == FLATTENED and field:
             continue
         path.append(step)
         if field:
