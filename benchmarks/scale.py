@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import Any
 
 from benchmarks import example_rows, sleeping
 from benchmarks.sleepers import BriefWorker
+from orchestrator.cluster.private_ray import LONGEST_FOLDER
 from orchestrator.text import format_table
 
 LOOPBACK = "127.0.0.1"
@@ -53,6 +55,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", type=int, default=10000, help="example rows of each")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda signum, _: sys.exit(128 + signum))
     if options.one:
         print(json.dumps(_sweep(options.one, options.nodes)))
         return
@@ -69,12 +72,25 @@ def _sweeps(sizes: list[int], nodes: int) -> str:
     rows = []
     for size in sizes:
         command = [sys.executable, "-m", "benchmarks", "scale", "--one", str(size), "--nodes", str(nodes)]
-        ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | LOOPBACK_ONLY)
-        rows.append(list(json.loads(ended.stdout.splitlines()[-1]).values()))
+        rows.append(list(json.loads(_read_output(command).splitlines()[-1]).values()))
     columns = ["trials", "distinct stages", "most runs of one", "wall s", "wall ms a trial", "driver CPU ms a trial",
                "driver peak MB"]  # fmt: skip
     title = f"\nsweeps on {nodes} Ray nodes of one CPU each, stages of 10 ms\n"
     return title + format_table(columns, rows)
+
+
+def _read_output(command: list[str]) -> str:
+    """What a process of ours prints; it is asked to end in order where this one is ended, and takes its Ray along."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | LOOPBACK_ONLY)
+    try:
+        shown, _ = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return shown
 
 
 def _sweep(trials: int, nodes: int) -> dict[str, str]:
@@ -97,10 +113,16 @@ def _sweep(trials: int, nodes: int) -> dict[str, str]:
     }
 
 
+def _find_short_folder() -> str:
+    """Where temporary files go, if sockets below it get names that can exist."""
+    folder = tempfile.gettempdir()
+    return folder if len(folder) <= LONGEST_FOLDER else "/tmp"
+
+
 @contextmanager
 def _nodes(count: int) -> Iterator[str]:
     """A head and so many nodes on loopback; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=_find_short_folder(), ignore_cleanup_errors=True) as folder:
         (Path(folder) / "ray").mkdir()
         os.environ["RAY_TMPDIR"] = folder
         from ray.cluster_utils import Cluster

@@ -183,6 +183,62 @@ def test_attached_to_the_head_by_rays_client(cluster: Head, space: Path, tmp_pat
     shutil.rmtree(storage)
 
 
+def test_two_sweeps_on_one_cluster_do_not_wait_for_each_other(cluster: Head, space: Path, tmp_path: Path) -> None:
+    env = cluster.environment
+    shared: list[str | Path] = ["launch", "--space", space, "--address", cluster.address, "--wandb", "disabled"]
+    long, short = tmp_path / "long", tmp_path / "short"
+    first = begin(
+        *shared, "--storage", long, "--set", "train.epochs=500", "--max-concurrent", "1", env=env, log=tmp_path / "log"
+    )
+    assert wait_until(lambda: bool(executions(long))), (tmp_path / "log").read_text()
+    assert FINISHED in run(*shared, "--storage", short, "--max-concurrent", "1", env=env).stdout
+    assert first.poll() is None
+    assert {row["status"] for row in rows(short)} == {"finished"}
+    os.kill(first.pid, signal.SIGINT)
+    assert first.wait(timeout=60) == 130, (tmp_path / "log").read_text()
+
+
+def test_a_ray_of_somebody_else_on_the_machine_is_left_alone(cluster: Head, space: Path, tmp_path: Path) -> None:
+    before = cluster.family()
+    strange = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    shown = run("launch", "--space", space, "--storage", tmp_path / "storage", "--wandb", "disabled", env=strange)
+    assert FINISHED in shown.stdout
+    assert alive(before) == before
+    used = {entry["pid"] for entry in executions(tmp_path / "storage")}
+    assert not used & cluster.family()
+    code = f"import ray; ray.init(address={cluster.address!r}, logging_level='ERROR'); print(ray.cluster_resources())"
+    asked = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=cluster.environment, check=True
+    )
+    assert "'CPU': 2.0" in asked.stdout, "it still answers"
+
+
+def test_secrets_stand_in_no_command_line_and_no_file_of_a_private_ray(space: Path, tmp_path: Path) -> None:
+    storage, log = tmp_path / "storage", tmp_path / "log"
+    names = ("WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+    env = os.environ | dict.fromkeys(names, SECRET)
+    driver = begin(
+        "launch", "--space", space, "--storage", storage, "--set", "train.epochs=300",
+        "--set", "attack.eps={grid_search: [0, 2/255, 16/255]}", env=env, log=log,
+    )  # fmt: skip
+    assert wait_until(lambda: bool(executions(storage))), log.read_text()
+    started = family(driver.pid)
+    worker = psutil.Process(executions(storage)[0]["pid"])
+    folder = Path(worker.cwd())
+    assert (folder / "token").is_file()
+    commands = [" ".join(psutil.Process(pid).cmdline()) for pid in alive(started)]
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert len(files) > 10
+    told = [file for file in files if SECRET.encode() in file.read_bytes()]
+    os.kill(driver.pid, signal.SIGINT)
+    assert driver.wait(timeout=90) == 130, log.read_text()
+    assert not [command for command in commands if SECRET in command]
+    assert not told
+    left = [file for file in storage.rglob("*") if file.is_file() and SECRET.encode() in file.read_bytes()]
+    assert not left
+    assert SECRET not in log.read_text()
+
+
 AUTOSCALED = {
     "cluster_name": "fake",
     "max_workers": 4,
