@@ -21,7 +21,7 @@ from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import Job, make_plan
 from orchestrator.plan.schedule import list_schedule
 from orchestrator.space import space as spaces
-from orchestrator.store.sweep_store import load_records
+from orchestrator.store.stage_records import load_records
 from orchestrator.text import format_table
 from tasks.evaluation.settings import AttackSettings
 from tasks.storage.stage_store import StageStore

@@ -29,6 +29,7 @@ class SleepingWorker(StageWorker):
         sizes = {"parameters": 0, "nonzero_parameters": 0, "macs": 0}
         record = {
             **stage.identity,
+            "model_settings": stage.model.document(),
             "sweep_id": self._settings.sweep_id,
             "device": "cpu",
             "versions": {},

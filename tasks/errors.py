@@ -22,6 +22,14 @@ def describe_system_error(error: OSError) -> str:
     return f"{' and '.join(places)}: {reason}" if places else reason
 
 
+class UnreadableError(UsageError):
+    """Something in a storage that cannot be read; the message names it. Who can do without it passes it over."""
+
+
+class MisplacedError(UnreadableError):
+    """Something else stands where a file or folder of ours is meant: a pipe, a link that leads out, other content."""
+
+
 class StageError(Exception):
     """A stage that ran and cannot give an honest result, such as a model whose weights are NaN."""
 

@@ -21,12 +21,14 @@ def report_error(error: Exception) -> int:
     An error of the operating system, such as a full disk or a file that may not be read, says itself what to mend;
     with `ADVSWEEP_TRACEBACK=1` it too is shown with where it came from.
     """
-    from tasks.errors import StorageError, UsageError, describe_system_error
+    from tasks.errors import CorruptArtifactError, StorageError, UsageError, describe_system_error
 
     if isinstance(error, BrokenPipeError):
         return 0  # `advsweep results ... | head`
     if isinstance(error, (StorageError, UsageError)):
         message = str(error)
+    elif isinstance(error, CorruptArtifactError):
+        message = f"{error}; `advsweep launch` sets it aside and computes it again"
     elif isinstance(error, OSError) and error.errno is not None:
         message = describe_system_error(error)
         if os.environ.get("ADVSWEEP_TRACEBACK"):

@@ -52,4 +52,4 @@ def _read_failures_log(sweep: str, storage: str, *, follow: bool) -> str:
     name = found.path(paths.LOGS, "failures.log")
     if not found.storage.exists(name):
         return f"{found.sweep_id}: no stage failed and no worker was lost\n"
-    return found.storage.read(name).decode()
+    return found.storage.read(name).decode(errors="replace")

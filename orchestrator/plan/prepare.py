@@ -14,9 +14,12 @@ from orchestrator.plan.schedule import Schedule, estimate_job_seconds, list_sche
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.space import format_resolved
 from orchestrator.space.timeouts import Timeouts
-from orchestrator.store.sweep_store import SweepStore, check_records
+from orchestrator.store.stage_records import CheckedRecords, check_records
+from orchestrator.store.sweep_store import SweepStore
 from orchestrator.text import say
 from tasks import paths
+from tasks.errors import UnreadableError
+from tasks.storage.documents import note_passed_over
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.row import Row
@@ -67,13 +70,16 @@ def prepare_sweep(plan: Plan, storage: Storage, console: Console, *, fresh: bool
     """Look at what the storage has, check it, and list what is missing.
 
     :param fresh: count nothing as finished.
+    :raises UnreadableError: a stage that has to run is there and may not be read: it could never be published.
     """
     store = StageStore(storage)
     sweep = SweepStore(storage, plan.sweep_id)
     known = set(store.list_keys())
-    records, notes = check_records(store, [key for key in plan.stages if key in known])
-    for note in notes:
+    checked = check_records(store, [key for key in plan.stages if key in known])
+    for note in checked.set_aside:
         say(console, note)
+    records = checked.whole
+    _check_readable(plan, checked, fresh)
     speeds = Speeds.measured(plan, records)
     timeouts = plan.space.timeouts
     if fresh:
@@ -86,3 +92,17 @@ def prepare_sweep(plan: Plan, storage: Storage, console: Console, *, fresh: bool
     }
     jobs = plan.jobs(records)
     return PreparedSweep(plan, storage, sweep, plan.space.resources, records, finished, speeds, jobs, timeouts)
+
+
+def _check_readable(plan: Plan, checked: CheckedRecords, fresh: bool) -> None:
+    """:raises UnreadableError: a stage that has to run is there and may not be read."""
+    needed = plan.stages if fresh else [stage.key for stage in plan.needed(checked.whole)]
+    barred = [key for key in needed if key in checked.unreadable]
+    for key, error in checked.unreadable.items():
+        if key not in barred:
+            note_passed_over(error)
+    if barred:
+        raise UnreadableError(
+            f"{checked.unreadable[barred[0]]}; so it is with {len(barred)} stages that this sweep needs: whoever owns "
+            "them can let others read them (chmod -R a+rX), or --storage names another folder"
+        )

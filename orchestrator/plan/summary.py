@@ -10,7 +10,7 @@ from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.plan.schedule import estimate_job_seconds, list_schedule
-from orchestrator.store.sweep_store import load_records
+from orchestrator.store.stage_records import load_records
 from orchestrator.text import format_duration, format_table
 from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore

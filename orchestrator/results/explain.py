@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.store.sweep_store import Identity, find_trial, load_records
+from orchestrator.store.stage_records import load_records
+from orchestrator.store.sweep_store import Identity, find_trial
 from tasks.settings import CODE
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage

@@ -16,14 +16,14 @@ from orchestrator.results.stage_tables import is_readable
 from orchestrator.results.tradeoff import render_tradeoff
 from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
 from orchestrator.space.paper import Paper, read_paper
-from orchestrator.store.sweep_store import READERS, SweepStore
+from orchestrator.store.sweep_store import SweepStore
+from orchestrator.store.trial_rows import READERS
 from orchestrator.text import format_table, render_table
 from tasks import paths
 from tasks.environment import read_number
 from tasks.errors import ProblemsError, UsageError
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tasks.storage.stage_store import StageStore
-from tasks.yaml_files import parse_yaml
 
 
 def render_results(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
@@ -50,8 +50,7 @@ def load_paper(sweep: SweepStore) -> Paper:
 
     :raises UsageError: it reports nothing, or what stands there cannot be read.
     """
-    content = parse_yaml(sweep.storage.read(sweep.path(paths.SPACE)).decode(), paths.SPACE)
-    paper, found = read_paper(content)
+    paper, found = read_paper(sweep.space())
     if found:
         raise ProblemsError(f"{sweep.sweep_id}/{paths.SPACE}", found)
     if not paper:
@@ -86,12 +85,13 @@ def open_tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
 
 def _open_files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> pa.Table | ds.Dataset:
     """All files of one name below the stages of a sweep, read when they are asked for."""
-    storage = sweep.storage
-    known = set(StageStore(storage).list_keys())
-    found = [f"{paths.STAGES}/{key}/{name}" for key in keys if key in known]
+    storage, store = sweep.storage, StageStore(sweep.storage)
+    known = set(store.list_keys())
     with ThreadPoolExecutor(READERS) as pool:
-        kept = pool.map(functools.partial(is_readable, storage, schema), found)
-        present = [storage.path(file) for file, readable in zip(found, kept, strict=True) if readable]
+        found = pool.map(lambda key: store.find_file(key, name), [key for key in keys if key in known])
+        files = [file for file in found if file is not None]
+        kept = pool.map(functools.partial(is_readable, storage, schema), files)
+        present = [storage.path(file) for file, readable in zip(files, kept, strict=True) if readable]
     if not present:
         return schema.empty_table()
     texts = {field.name for field in schema if field.type == pa.string()}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pyarrow as pa
 
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
+from tasks.errors import MisplacedError, UnreadableError
 from tasks.schema import HISTORY, TRIALS, check_table, read_table
+from tasks.storage.documents import note_passed_over
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
-
-logger = logging.getLogger("advsweep.storage")
 
 
 def load_stage_table(store: StageStore, key: str, name: str, schema: pa.Schema) -> pa.Table | None:
@@ -27,7 +26,7 @@ def load_stage_table(store: StageStore, key: str, name: str, schema: pa.Schema) 
     try:
         return read_table(content, schema)
     except pa.ArrowException as error:
-        logger.warning("stage %s: %s is passed over: %s", key[:12], name, error)
+        note_passed_over(MisplacedError(f"stage {key[:12]}: {name}: {error}"))
         return None
 
 
@@ -37,8 +36,11 @@ def is_readable(storage: Storage, schema: pa.Schema, file: str) -> bool:
         check_table(storage.read(file), schema)
     except FileNotFoundError:
         return False
+    except UnreadableError as error:
+        note_passed_over(error)
+        return False
     except pa.ArrowException as error:
-        logger.warning("%s is passed over: %s", storage.describe_place(file), error)
+        note_passed_over(MisplacedError(f"{storage.describe_place(file)}: {error}"))
         return False
     return True
 

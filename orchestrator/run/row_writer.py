@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from orchestrator.store.sweep_store import SweepStore
+from tasks.errors import UnreadableError
 from tasks.trial.row import Row
 
 INTERVAL = 1.0
@@ -15,7 +16,7 @@ INTERVAL = 1.0
 class RowWriter:
     """Buffers rows and writes them as parts of the trials table, from a thread of its own."""
 
-    def __init__(self, sweep: SweepStore, on_error: Callable[[OSError], None]) -> None:
+    def __init__(self, sweep: SweepStore, on_error: Callable[[Exception], None]) -> None:
         self._sweep = sweep
         self._on_error = on_error
         self._pending: list[Row] = []
@@ -45,7 +46,7 @@ class RowWriter:
     def _compact(self) -> None:
         try:
             self._sweep.compact_rows()
-        except OSError as error:
+        except (OSError, UnreadableError) as error:
             self._on_error(error)
 
     def flush(self) -> bool:

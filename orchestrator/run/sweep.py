@@ -91,10 +91,10 @@ class RunningSweep:
 def make_sweep(prepared: PreparedSweep, options: LaunchOptions, console: Console) -> RunningSweep:
     """A sweep that is about to run, with everything that it hands on to."""
 
-    def warn_of_rows(error: OSError) -> None:
+    def warn_of_rows(error: Exception) -> None:
         say(console, f"rows could not be written, they are kept and tried again: {error}")
 
-    def warn_of_beats(error: OSError) -> None:
+    def warn_of_beats(error: Exception) -> None:
         say(console, f"`advsweep status` sees nothing of this sweep, its state could not be written: {error}")
 
     state, wandb = make_state(prepared, options.cpus), make_wandb_log(prepared, options, console)

@@ -15,6 +15,8 @@ from orchestrator.status.display import MOST_RUNNING, build_panel, format_headli
 from orchestrator.status.facts import RUNNING, collect_facts, format_status
 from orchestrator.store.heartbeat import BEAT, Pulse
 from orchestrator.store.sweep_store import find_sweep, list_sweeps
+from tasks.errors import UnreadableError
+from tasks.storage.documents import note_passed_over
 from tasks.storage.storage import Storage
 
 EVERY = 2.0
@@ -34,10 +36,19 @@ class Watch:
 
         :raises UsageError: there is no sweep of that name.
         """
-        names = (
-            [find_sweep(self._storage, self._name).sweep_id] if self._name is not None else list_sweeps(self._storage)
-        )
-        return [collect_facts(self._storage, name, self._pulse) for name in names]
+        if self._name is not None:
+            return [collect_facts(self._storage, find_sweep(self._storage, self._name).sweep_id, self._pulse)]
+        return [facts for name in list_sweeps(self._storage) if (facts := self._collect_or_name(name))]
+
+    def _collect_or_name(self, sweep_id: str) -> dict[str, Any] | None:
+        """The facts of one of several sweeps; one that cannot be read is named, and the others are shown."""
+        try:
+            return collect_facts(self._storage, sweep_id, self._pulse)
+        except FileNotFoundError:
+            return None  # forgotten since it was listed
+        except UnreadableError as error:
+            note_passed_over(error)
+            return None
 
     def goes_on(self, facts: Sequence[Mapping[str, Any]]) -> bool:
         """Whether there is more to see: a sweep runs, or one that seems dead may yet show that only clocks differ."""

@@ -8,10 +8,13 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
+from tasks.errors import UnreadableError
+from tasks.storage.documents import Document, Seconds, note_passed_over, parse_document
+from tasks.storage.stage_record import Key
 from tasks.trial.chain import Stage
 
 FAILURE, PREEMPTION = "failure", "preemption"
@@ -43,16 +46,45 @@ class FaultLog:
         self.sweep.storage.append(self.sweep.path(paths.FAULTS, self.name), json.dumps(entry))
 
 
+class FaultDocument(Document):
+    """A line of the log."""
+
+    what: Literal["failure", "preemption"]
+    kind: str
+    keys: list[Key]
+    error: str
+    again: bool
+    time: Seconds
+
+
 def read_faults(sweep: SweepStore) -> list[dict[str, Any]]:
-    """Every fault of every launch, in the order of time."""
-    names = sweep.storage.list_names(sweep.path(paths.FAULTS))
-    lines = [
-        line for name in names for line in sweep.storage.read(sweep.path(paths.FAULTS, name)).decode().splitlines()
-    ]
-    found = []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue  # the line that a killed driver was writing
+    """Every fault of every launch, in the order of time; what cannot be read is named and passed over."""
+    found: list[dict[str, Any]] = []
+    try:
+        names = sweep.storage.list_names(sweep.path(paths.FAULTS))
+    except UnreadableError as error:
+        note_passed_over(error)
+        return []
+    for name in names:
+        found += _read_log(sweep, sweep.path(paths.FAULTS, name))
     return sorted(found, key=lambda entry: float(entry["time"]))
+
+
+def _read_log(sweep: SweepStore, name: str) -> list[dict[str, Any]]:
+    found = []
+    try:
+        *lines, last = sweep.storage.read(name).split(b"\n")
+        if last and not last.startswith(b'{"what"'):  # so begins a line whose end a killed driver did not write
+            lines.append(last)
+        for number, line in enumerate(lines, 1):
+            try:
+                found.append(
+                    parse_document(line, FaultDocument, f"{sweep.storage.describe_place(name)}: line {number}")
+                )
+            except UnreadableError as error:
+                note_passed_over(error)
+    except FileNotFoundError:
+        return []
+    except UnreadableError as error:
+        note_passed_over(error)
+    return found

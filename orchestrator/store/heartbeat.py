@@ -15,10 +15,13 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
+from tasks.errors import UnreadableError
+from tasks.storage.documents import Count, Document, Seconds, note_passed_over
 
 FORMAT = 1
 BEAT = 5.0
@@ -30,15 +33,42 @@ FORGOTTEN_AFTER = 3600.0
 RUNNING, ENDED = "running", "ended"
 
 
+class RunningStage(Document):
+    """A stage that a driver has given to a worker."""
+
+    stage: str
+    key: str
+    model: str
+    seed: int
+    where: str
+    seconds: Seconds
+
+
+class DriverDocument(Document):
+    """A sign of life."""
+
+    host: str
+    pid: int
+    beat: Count
+    state: Literal["running", "ended"]
+    outcome: str | None
+    written_at: Seconds
+    jobs: Count
+    jobs_done: Count
+    reused: Count
+    eta_seconds: Seconds | None
+    running: list[RunningStage]
+
+
 class Heartbeat:
     """Publishes what a driver knows, every few seconds until its end."""
 
-    def __init__(self, sweep: SweepStore, facts: Callable[[], dict[str, Any]], on_error: Callable[[OSError], None]):
+    def __init__(self, sweep: SweepStore, facts: Callable[[], dict[str, Any]], on_error: Callable[[Exception], None]):
         self._sweep, self._facts, self._on_error = sweep, facts, on_error
         launch = f"{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:8]}"
         self._name = sweep.path(paths.DRIVERS, f"{launch}.json")
         self._count = 0
-        self._said = False
+        self._warned = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -54,13 +84,16 @@ class Heartbeat:
         self._beat(ENDED, outcome)
 
     def _run(self) -> None:
-        self._forget_the_dead()
+        self._attempt(self._forget_dead_drivers)
         self._beat(RUNNING)
         while not self._closing.wait(BEAT):
             self._beat(RUNNING)
 
     def _beat(self, state: str, outcome: str | None = None) -> None:
         self._count += 1
+        self._attempt(partial(self._write, state, outcome))
+
+    def _write(self, state: str, outcome: str | None) -> None:
         content = {
             "format": FORMAT,
             "host": platform.node(),
@@ -71,30 +104,45 @@ class Heartbeat:
             "written_at": time.time(),
             **self._facts(),
         }
+        self._sweep.storage.write(self._name, json.dumps(content).encode())
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Do something on which the sweep does not depend. That it failed is said once, and the next beat comes."""
         try:
-            self._sweep.storage.write(self._name, json.dumps(content).encode())
-        except OSError as error:
-            if not self._said:
-                self._said = True
+            action()
+        except Exception as error:  # a thread that died of it would leave a driver that lives and counts as dead
+            if not self._warned:
+                self._warned = True
                 self._on_error(error)
 
-    def _forget_the_dead(self) -> None:
+    def _forget_dead_drivers(self) -> None:
         for name, content, age in read_beats(self._sweep):
             if content["state"] == ENDED or age > FORGOTTEN_AFTER:
                 self._sweep.storage.remove(self._sweep.path(paths.DRIVERS, name))
 
 
 def read_beats(sweep: SweepStore) -> list[tuple[str, dict[str, Any], float]]:
-    """The last beat of every driver: file, content, and age in seconds; the newest last."""
+    """The last beat of every driver: file, content, and age in seconds; the newest last.
+
+    What cannot be read is named and passed over.
+    """
     found = []
-    for name in sweep.storage.list_names(sweep.path(paths.DRIVERS)):
+    try:
+        names = sweep.storage.list_names(sweep.path(paths.DRIVERS))
+    except UnreadableError as error:
+        note_passed_over(error)
+        return []
+    for name in names:
         path = sweep.path(paths.DRIVERS, name)
         try:
-            content = json.loads(sweep.storage.read(path))
-            changed = sweep.storage.filesystem.get_file_info(sweep.storage.path(path)).mtime_ns
-        except (OSError, ValueError):
-            continue  # removed by the next driver, or of a later format
-        found.append((name, content, time.time() - (changed / 1e9 if changed else content["written_at"])))
+            content = sweep.storage.read_document(path, DriverDocument)
+        except FileNotFoundError:
+            continue  # the next driver has removed it
+        except UnreadableError as error:
+            note_passed_over(error)
+            continue
+        changed = sweep.storage.get_change_time(path)
+        found.append((name, content, time.time() - (changed or content["written_at"])))
     return sorted(found, key=lambda entry: -entry[2])
 
 
@@ -117,9 +165,9 @@ class Pulse:
 
     def drivers(self, sweep: SweepStore) -> list[Driver]:
         """Every driver that the storage knows, the newest last."""
-        return [self._judged(f"{sweep.sweep_id}/{name}", content, age) for name, content, age in read_beats(sweep)]
+        return [self._judge(f"{sweep.sweep_id}/{name}", content, age) for name, content, age in read_beats(sweep)]
 
-    def _judged(self, name: str, content: dict[str, Any], age: float) -> Driver:
+    def _judge(self, name: str, content: dict[str, Any], age: float) -> Driver:
         now, count = time.monotonic(), int(content["beat"])
         before = self._seen.get(name)
         if before is None or before[0] != count:

@@ -1,33 +1,52 @@
-"""What a storage keeps of a sweep: its space, its plan, its rows."""
+"""What a storage keeps of a sweep: its space, its plan, its rows; and how a sweep or a trial is found."""
 
 from __future__ import annotations
 
-import io
-import json
-import re
-import time
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import graphlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pydantic import Field, model_validator
 
 from orchestrator.store.identifiers import resolve_id
+from orchestrator.store.trial_rows import TrialRows, select_newest_rows
 from tasks import paths
-from tasks.errors import CorruptArtifactError, UsageError
-from tasks.schema import TRIALS, read_table
-from tasks.storage.stage_store import StageStore
+from tasks.errors import MisplacedError, UnreadableError
+from tasks.storage.documents import Document, note_passed_over
+from tasks.storage.stage_record import Key, StageIdentity
 from tasks.storage.storage import Storage
 from tasks.storage.uri import redact_uri
 from tasks.trial.row import Row, complete_row
+from tasks.yaml_files import parse_yaml
 
-KEY, TRIAL_ID = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
-READERS = 8
-"""Threads that read small files of the storage at the same time."""
+TrialId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class TrialDocument(Document):
+    """A trial of a plan: the keys of its stages, the attack last."""
+
+    trial_id: TrialId
+    stages: Annotated[list[Key], Field(min_length=1)]
+
+
+class PlanDocument(Document):
+    """The content of `plan.json`."""
+
+    space: str
+    trials: list[TrialDocument]
+    stages: dict[Key, StageIdentity]
+
+    @model_validator(mode="after")
+    def check_keys(self) -> PlanDocument:
+        """:raises ValueError: a key leads to no stage of the plan, or a stage builds on itself."""
+        used = {key for trial in self.trials for key in trial.stages}
+        used |= {key for stage in self.stages.values() for key in stage.upstream.values()}
+        if not used <= self.stages.keys():
+            raise ValueError("a key leads to no stage of the plan")
+        graphlib.TopologicalSorter({key: stage.upstream.values() for key, stage in self.stages.items()}).prepare()
+        return self
 
 
 @dataclass(frozen=True)
@@ -49,17 +68,33 @@ class SweepStore:
     def plan(self) -> dict[str, Any]:
         """The content of `plan.json`.
 
-        :raises UsageError: it is not what a launch writes, so that nothing in it may be followed.
+        :raises UnreadableError: it may not be read, or is not what a launch writes: nothing in it may be followed.
         """
         try:
-            content: dict[str, Any] = json.loads(self.storage.read(self.path(paths.PLAN)))
-            keys = [*content["stages"], *(key for trial in content["trials"] for key in trial["stages"])]
-            ids = [trial["trial_id"] for trial in content["trials"]]
-            if all(KEY.fullmatch(key) for key in keys) and all(TRIAL_ID.fullmatch(name) for name in ids):
-                return content
-        except (ValueError, KeyError, TypeError, AttributeError):
-            pass
-        raise UsageError(f"{self.storage.describe_place(self.path(paths.PLAN))}: is no plan that a launch has written")
+            return self.storage.read_document(self.path(paths.PLAN), PlanDocument)
+        except MisplacedError as error:
+            raise MisplacedError(f"{error}: is no plan that a launch has written") from None
+
+    def space(self) -> dict[str, Any]:
+        """The content of `space.yaml`; empty where there is none, as in a storage of an earlier version.
+
+        :raises UsageError: it may not be read, or is no mapping.
+        """
+        name = self.path(paths.SPACE)
+        try:
+            content = parse_yaml(self.storage.read(name).decode(), self.storage.describe_place(name))
+        except FileNotFoundError:
+            return {}
+        except UnicodeDecodeError:
+            raise MisplacedError(f"{self.storage.describe_place(name)}: is not UTF-8") from None
+        if not isinstance(content, dict):
+            raise MisplacedError(f"{self.storage.describe_place(name)}: is no search space")
+        return content
+
+    @property
+    def trial_rows(self) -> TrialRows:
+        """The parts of its table of trials."""
+        return TrialRows(self.storage, self.path(paths.TRIALS))
 
     def rows(self) -> list[Row]:
         """The newest row of every trial, in no particular order."""
@@ -67,57 +102,41 @@ class SweepStore:
 
     def row_table(self) -> pa.Table:
         """Every row ever written, older ones of the same trial included, in the order of writing."""
-        parts = [name for name in self.storage.list_names(self.path(paths.TRIALS)) if name.endswith(".parquet")]
-        if not parts:
-            return TRIALS.empty_table()
-        with ThreadPoolExecutor(READERS) as pool:
-            contents = list(pool.map(self.storage.read, (self.path(paths.TRIALS, name) for name in parts)))
-        return pa.concat_tables(self._part(name, content) for name, content in zip(parts, contents, strict=True))
-
-    def _part(self, name: str, content: bytes) -> pa.Table:
-        try:
-            return read_table(content, TRIALS)
-        except (pa.ArrowException, OSError) as error:
-            place = self.storage.describe_place(self.path(paths.TRIALS, name))
-            raise UsageError(f"{place}: holds no rows; once it is deleted, `launch` makes them again") from error
+        return self.trial_rows.read()
 
     def write_rows(self, rows: Sequence[Row]) -> str:
         """Add rows as one part; parts sort by the time of writing. Returns the part's name."""
-        name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
-        self.storage.write(self.path(paths.TRIALS, name), _encode_parquet(rows))
-        return name
+        return self.trial_rows.write(rows)
 
     def compact_rows(self) -> None:
         """Make one part of all, keeping the newest row of each trial; safe at any moment, killed or not."""
-        before = [name for name in self.storage.list_names(self.path(paths.TRIALS)) if name.endswith(".parquet")]
-        if len(before) < 2:
-            return
-        kept = self.write_rows(sorted(self.rows(), key=lambda row: str(row["trial_id"])))
-        for name in before:
-            if name != kept:
-                self.storage.remove(self.path(paths.TRIALS, name))
-
-
-def select_newest_rows(rows: Iterable[Row]) -> list[Row]:
-    """The last row of every trial; a finished row is never replaced by a failed one of the same stages."""
-    found: dict[str, Row] = {}
-    for row in rows:
-        before = found.get(row["trial_id"])
-        if before and before["status"] == "finished" != row["status"] and before["attack_key"] == row["attack_key"]:
-            continue
-        found[row["trial_id"]] = row
-    return list(found.values())
-
-
-def _encode_parquet(rows: Sequence[Row]) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=TRIALS), sink, compression="zstd")
-    return sink.getvalue()
+        self.trial_rows.compact()
 
 
 def list_sweeps(storage: Storage) -> list[str]:
-    """The sweeps of a storage that were started."""
-    return [name for name in storage.list_names(paths.SWEEPS) if SweepStore(storage, name).exists]
+    """The sweeps of a storage that were started; what else is beside them, or may not be read, is named."""
+    found = []
+    for name in storage.list_names(paths.SWEEPS):
+        sweep = SweepStore(storage, name)
+        try:
+            if not sweep.exists:
+                raise MisplacedError(f"{storage.describe_place(sweep.path())}: holds no {paths.PLAN}")
+            found.append(name)
+        except UnreadableError as error:
+            note_passed_over(error)
+    return found
+
+
+def iterate_plans(storage: Storage) -> Iterator[tuple[SweepStore, dict[str, Any]]]:
+    """Every sweep with its plan; one whose plan cannot be read is named and passed over."""
+    for sweep_id in list_sweeps(storage):
+        sweep = SweepStore(storage, sweep_id)
+        try:
+            yield sweep, sweep.plan()
+        except UnreadableError as error:
+            note_passed_over(error)
+        except FileNotFoundError:
+            continue  # forgotten since it was listed
 
 
 def find_sweep(storage: Storage, name: str, *, whole: bool = False) -> SweepStore:
@@ -131,38 +150,6 @@ def find_sweep(storage: Storage, name: str, *, whole: bool = False) -> SweepStor
     return SweepStore(storage, resolve_id(name, list_sweeps(storage), "sweep", place, none=none, whole=whole))
 
 
-def load_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The records of those keys that are in the store; what cannot be read counts as missing."""
-
-    def read(key: str) -> Mapping[str, Any] | None:
-        try:
-            return store.read_record(key)
-        except (FileNotFoundError, CorruptArtifactError):
-            return None
-
-    with ThreadPoolExecutor(READERS) as pool:
-        keys = list(keys)
-        return {key: record for key, record in zip(keys, pool.map(read, keys), strict=True) if record is not None}
-
-
-def check_records(store: StageStore, keys: Iterable[str]) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
-    """The records of those keys whose every file is whole, and a line for each artifact that was set aside."""
-    notes: list[str] = []
-
-    def check(key: str) -> Mapping[str, Any] | None:
-        try:
-            return store.verify(key)
-        except CorruptArtifactError as error:
-            aside = store.set_aside(key)
-            notes.append(f"{error}; set aside as {aside}, it will be computed again")
-            return None
-
-    keys = list(keys)
-    with ThreadPoolExecutor(READERS) as pool:
-        found = {key: record for key, record in zip(keys, pool.map(check, keys), strict=True) if record is not None}
-    return found, sorted(notes)
-
-
 Identity = Mapping[str, Any]
 
 
@@ -172,8 +159,9 @@ def find_trial(storage: Storage, name: str) -> tuple[SweepStore, list[str], Mapp
     :param name: a trial id, or the beginning of one.
     :raises UsageError: the name is blank, no trial begins so, or several do.
     """
-    plans = [(sweep, sweep.plan()) for sweep in map(partial(SweepStore, storage), list_sweeps(storage))]
-    owners = {trial["trial_id"]: (sweep, trial, plan) for sweep, plan in plans for trial in plan["trials"]}
+    owners = {
+        trial["trial_id"]: (sweep, trial, plan) for sweep, plan in iterate_plans(storage) for trial in plan["trials"]
+    }
     none = ": there is no sweep in it; `advsweep launch` makes one, --storage names another"
     sweep, trial, plan = owners[resolve_id(name, owners, "trial", f"in {redact_uri(storage.uri)}", none=none)]
     return sweep, trial["stages"], plan["stages"]

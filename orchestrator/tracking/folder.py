@@ -6,17 +6,21 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
-from tasks.errors import UsageError
+from tasks.errors import UnreadableError, UsageError
+from tasks.storage.documents import Document, note_passed_over
+from tasks.storage.local_files import check_no_link_leads_out
 
 FORMAT = 1
 WRITTEN, SENT, PLACE, REPORT = "written.txt", "sent.txt", "wandb.json", "report.json"
+RUNS_FOLDER, RUN = "wandb", "run-"
+"""Where W&B keeps runs below its folder, and what the names of their own folders hold."""
 NOT_IN_PROJECTS = "/\\#?%:"
 LOCAL_FOLDERS = (("WANDB_DIR", ""), ("WANDB_DATA_DIR", "data"), ("WANDB_CACHE_DIR", "cache"))
 """Everything that W&B writes: tables and artifacts wait in the data folder, and cannot be sent without it."""
@@ -36,6 +40,26 @@ def check_project(project: str) -> None:
         raise UsageError(f"--project {project!r}: 1 to 128 characters without any of {' '.join(NOT_IN_PROJECTS)}")
 
 
+class LocalPlace(Document):
+    """A folder of a machine."""
+
+    host: str
+    folder: str
+
+
+class PlaceDocument(Document):
+    """The content of `wandb.json`."""
+
+    project: str
+    places: list[LocalPlace]
+
+
+class ReportDocument(Document):
+    """The content of `report.json`."""
+
+    url: str
+
+
 @dataclass(frozen=True)
 class WandbFolder:
     """The W&B files of one sweep. The lists of runs lie in the storage, the files themselves always on a local disk."""
@@ -48,6 +72,22 @@ class WandbFolder:
         if self.sweep.storage.local is not None:
             return Path(self.sweep.storage.path(self.sweep.path(paths.WANDB)))
         return Path("wandb").absolute() / self.sweep.sweep_id
+
+    def check_links(self, runs: Sequence[Path] = ()) -> None:
+        """Look at every link through which W&B would write or read; those that it makes itself stay inside.
+
+        :param runs: folders of runs that are about to be sent; others are only written under names that are new.
+        :raises MisplacedError: one leads out of the storage.
+        """
+        root = self.sweep.storage.local or self.path.parent
+        check_no_link_leads_out(str(root), self.path.relative_to(root).as_posix())
+        runs_folder = self.path / RUNS_FOLDER
+        for link in _list_links(self.path, skip=lambda entry: entry.parent == runs_folder and RUN in entry.name):
+            check_no_link_leads_out(str(root), link.relative_to(root).as_posix())
+        for run in runs:
+            # in its logs W&B itself leaves a link to the log of its service; they are neither read nor written again
+            for link in _list_links(run, skip=lambda entry: entry.name == "logs"):
+                check_no_link_leads_out(str(root), link.relative_to(root).as_posix())
 
     def environment(self) -> dict[str, str]:
         """Variables that keep W&B inside the folder, and silent."""
@@ -86,7 +126,7 @@ class WandbFolder:
 
     def run_folder(self, key: str) -> Path | None:
         """The files of a run on this machine; null where there are none."""
-        found = sorted(self.path.glob(f"wandb/offline-run-*-{run_id(self.sweep.sweep_id, key)}"))
+        found = sorted(self.path.glob(f"{RUNS_FOLDER}/offline-{RUN}*-{run_id(self.sweep.sweep_id, key)}"))
         return found[-1] if found else None
 
     def remember_place(self, project: str) -> None:
@@ -100,11 +140,11 @@ class WandbFolder:
 
     def place(self) -> dict[str, Any]:
         """`project`, and `places`, a list of `host` and `folder`; empty where nothing was ever written."""
-        return self._read_json(PLACE)
+        return self._read_document(PLACE, PlaceDocument)
 
     def report(self) -> dict[str, Any]:
         """What is known of the report on the server: its `url`; empty where there is none."""
-        return self._read_json(REPORT)
+        return self._read_document(REPORT, ReportDocument)
 
     def remember_report(self, url: str) -> None:
         """Keep the address of the report, under which it is found again."""
@@ -115,22 +155,42 @@ class WandbFolder:
 
     def _list(self, name: str) -> list[str]:
         try:
-            content = self.sweep.storage.read(self._name(name)).decode()
+            content = self.sweep.storage.read(self._name(name)).decode(errors="replace")
         except FileNotFoundError:
+            return []
+        except UnreadableError as error:
+            note_passed_over(error)
             return []
         return list(dict.fromkeys(content.split()))
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def _read_document(self, name: str, shape: type[Document]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = json.loads(self.sweep.storage.read(self._name(name)))
-        except (FileNotFoundError, ValueError):
+            return self.sweep.storage.read_document(self._name(name), shape)
+        except FileNotFoundError:
             return {}
-        return found
+        except UnreadableError as error:
+            note_passed_over(error)
+            return {}
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         self.sweep.storage.write(self._name(name), json.dumps(content, indent=1, sort_keys=True).encode())
 
 
+def _list_links(folder: Path, skip: Callable[[Path], bool] = lambda _: False) -> Iterator[Path]:
+    """Every link below a folder; what they lead to is not looked at."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for entry in os.scandir(folder):
+        if entry.is_symlink():
+            yield Path(entry.path)
+        elif entry.is_dir() and not skip(Path(entry.path)):
+            yield from _list_links(Path(entry.path), skip)
+
+
 def keep_inside(folder: WandbFolder) -> None:
-    """Keep the W&B of this process inside the folder of the sweep, and out of the network."""
+    """Keep the W&B of this process inside the folder of the sweep, and out of the network.
+
+    :raises MisplacedError: a link there leads out of the storage.
+    """
+    folder.check_links()
     os.environ.update(folder.environment())

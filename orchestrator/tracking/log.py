@@ -21,6 +21,7 @@ from orchestrator.tracking.overview import PREFIX, build_sweep_run, hash_overvie
 from orchestrator.tracking.sender import Sender
 from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_key
 from orchestrator.tracking.writer import Writer
+from tasks.errors import MisplacedError
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 
@@ -102,11 +103,14 @@ class WandbLog:
 
     def _run(self) -> None:
         try:
+            self._folder.check_links()
             self._folder.path.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(self._folder.path / LOCK, timeout=0):
                 self._work()
         except filelock.Timeout:
             self._tell("stopped", "another launch writes the runs of this sweep")
+        except MisplacedError as error:
+            self._tell("stopped", f"{error}; no run is written or sent")
         except Exception as error:  # nothing about W&B may end a sweep
             self._tell("stopped", f"{type(error).__name__}: {error}; runs are missing, the next launch writes them")
 

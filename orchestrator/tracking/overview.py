@@ -119,7 +119,7 @@ def _write_tables(sweep: SweepStore, rows: Sequence[Row], folder: Path) -> tuple
     pq.write_table(pa.Table.from_pylist(list(rows), schema=TRIALS), trials, compression="zstd")
     keys = {row[f"{kind}_key"] for row in rows for kind in KINDS} - {None}
     attacks = {row["attack_key"] for row in rows if row["status"] == "finished"}
-    sizes = [sweep.storage.get_size(f"{paths.STAGES}/{key}/{paths.EXAMPLES}") or 0 for key in attacks]
+    sizes = [sweep.storage.get_size(file) or 0 for key in attacks if (file := store.find_file(key, paths.EXAMPLES))]
     files = [trials, _join_files(store, sorted(keys - attacks), paths.HISTORY, HISTORY, folder)]
     if sum(sizes) > MOST_BYTES:
         return files, sum(sizes)

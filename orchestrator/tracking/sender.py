@@ -62,8 +62,10 @@ class Sender:
 
         :param seconds: the time that all of it may take.
         :param told: how many are sent, and how many there are, after each batch.
+        :raises MisplacedError: a link there leads out of the storage: nothing is read or written through it.
         """
         end = time.monotonic() + seconds
+        self._folder.check_links()
         try:
             with filelock.FileLock(self._folder.path / LOCK, timeout=0):
                 return self._send(end, told)
@@ -86,6 +88,7 @@ class Sender:
 
     def _batch(self, keys: Sequence[str], end: float) -> Sent:
         folders = [folder for key in keys if (folder := self._folder.run_folder(key))]
+        self._folder.check_links(folders)
         logs = set(self._logs())
         with tempfile.TemporaryFile() as output, use_temporary_folder() as elsewhere:
             process = start_python(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,15 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from tasks.errors import UsageError
+from tasks.errors import StorageRefusedError
 from tasks.paths import MARKER, make_temporary_name
+from tasks.storage.local_files import (
+    check_no_link_leads_nowhere,
+    check_no_link_leads_out,
+    open_no_link,
+    read_file,
+    write_file,
+)
 
 
 class LocalFolder:
@@ -24,19 +32,27 @@ class LocalFolder:
         self.root = str(root)
         self.filesystem = fs.LocalFileSystem()
         self._folder = root
-        self._established = established or (root / MARKER).exists()
+        self._established = established or os.path.exists(root / MARKER)  # noqa: PTH110 (false where it may not be asked)
 
     def establish(self) -> None:
         """Make the folder, and mark it as a storage."""
         if not self._established:
             self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / MARKER).touch()
+            os.close(open_no_link(str(self._folder / MARKER), os.O_CREAT | os.O_WRONLY))
             self._established = True
 
     def read(self, name: str) -> bytes:
-        """The content of a file."""
+        """The content of a file.
+
+        :raises MisplacedError: it is no file, or behind a link that leads out of the storage or nowhere.
+        """
+        check_no_link_leads_out(self.root, name)
         with self._unless_away():
-            return (self._folder / name).read_bytes()
+            try:
+                return read_file(self._folder / name)
+            except FileNotFoundError:
+                check_no_link_leads_nowhere(self.root, name)
+                raise
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole, replacing what had this name."""
@@ -44,7 +60,7 @@ class LocalFolder:
         draft = target.with_name(make_temporary_name(target.name, uuid.uuid4().hex[:8]))
         try:
             with self._unless_away():
-                _write(draft, content)
+                write_file(draft, content)
                 draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
@@ -52,37 +68,52 @@ class LocalFolder:
     def append(self, name: str, line: str) -> None:
         """Add a line."""
         target = self._make_target(name)
-        with self._unless_away(), target.open("a", encoding="utf-8") as stream:
+        if target.is_symlink():
+            raise StorageRefusedError(f"{target} is a link: nothing is added to what it leads to")
+        with self._unless_away(), open(target, "a", encoding="utf-8", opener=open_no_link) as stream:
             stream.write(line + "\n")
 
     def exists(self, name: str) -> bool:
-        """Whether a file or folder has this name."""
-        found = (self._folder / name).exists()
-        if not found:
+        """Whether a file or folder has this name, or a link, wherever that leads."""
+        try:
+            (self._folder / name).lstat()
+        except (FileNotFoundError, NotADirectoryError):
             self._check_present()
-        return found
+            return False
+        return True
 
     def get_size(self, name: str) -> int | None:
         """The bytes of a file; null where there is none."""
-        path = self._folder / name
-        if path.is_file():
-            return path.stat().st_size
-        self._check_present()
-        return None
+        check_no_link_leads_out(self.root, name)
+        try:
+            found = (self._folder / name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self._check_present()
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def get_change_time(self, name: str) -> float | None:
+        """When a file was written, in seconds since 1970 by the clock of its disk; null where there is none."""
+        try:
+            return (self._folder / name).lstat().st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def list_names(self, folder: str) -> list[str]:
         """What is in a folder, half-written files too; none where there is no folder."""
+        check_no_link_leads_out(self.root, folder)
         try:
             return os.listdir(self._folder / folder)  # noqa: PTH208 (names alone, of many thousands)
         except FileNotFoundError:
+            check_no_link_leads_nowhere(self.root, folder)
             self._check_present()
             return []
 
     def list_sizes(self, name: str) -> dict[str, int]:
         """The bytes of each file below a folder by its name inside; of a file, its own under an empty name."""
         path = self._folder / name
-        if path.is_symlink() or not path.is_dir():
-            return {"": path.lstat().st_size} if path.is_symlink() or path.exists() else {}
+        if path.is_symlink() or not os.path.isdir(path):  # noqa: PTH112 (false where it may not be asked)
+            return {"": path.lstat().st_size} if os.path.lexists(path) else {}
         found = (Path(folder) / file for folder, _, files in os.walk(path) for file in files)
         return {file.relative_to(path).as_posix(): file.lstat().st_size for file in found}
 
@@ -95,7 +126,7 @@ class LocalFolder:
             with self._unless_away():
                 copy.mkdir()
                 for file in draft.iterdir():
-                    _write(copy / file.name, file.read_bytes())
+                    write_file(copy / file.name, file.read_bytes())
                 if replace and target.exists():
                     target.rename(before)
             try:
@@ -147,9 +178,11 @@ class LocalFolder:
             folder.mkdir(parents=True, exist_ok=True)
 
     def _check_inside(self, folder: Path) -> None:
-        """:raises UsageError: a link leads out of the storage."""
-        if not folder.resolve().is_relative_to(self._folder.resolve()):
-            raise UsageError(f"{folder} is a link that leads out of the storage: nothing is written or removed there")
+        """:raises StorageRefusedError: a link leads out of the storage."""
+        if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self._folder)):
+            raise StorageRefusedError(
+                f"{folder} is a link that leads out of the storage: nothing is written or removed there"
+            )
 
     def _check_present(self) -> None:
         """:raises OSError: the storage was there and is not; it may come back."""
@@ -164,10 +197,3 @@ class LocalFolder:
         except FileNotFoundError:
             self._check_present()
             raise
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -71,6 +71,11 @@ class ObjectStore:
         info = self._get_info(name)
         return int(info.size) if info.type == fs.FileType.File else None
 
+    def get_change_time(self, name: str) -> float | None:
+        """When an object was put, in seconds since 1970 by the clock of the service; null where there is none."""
+        changed = self._get_info(name).mtime_ns
+        return changed / 1e9 if changed else None
+
     def _list_entries(self, folder: str, *, recursive: bool = False) -> list[fs.FileInfo]:
         selector = fs.FileSelector(self._locate(folder), recursive=recursive, allow_not_found=True)
         return list(self.filesystem.get_file_info(selector))

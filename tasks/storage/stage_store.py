@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import CorruptArtifactError
+from tasks.errors import CorruptArtifactError, MisplacedError, UnreadableError
 from tasks.keys import hash_json
 from tasks.paths import CHECKPOINTS, MODEL, STAGE_RECORD, STAGES
+from tasks.storage.documents import note_passed_over, parse_document
 from tasks.storage.node_cache import NodeCache
+from tasks.storage.stage_record import FILE_NAME, StageRecord, hash_file, list_file_names, locate_file, name_by_content
 from tasks.storage.storage import Storage
 
 RECORD_FORMAT = 1
-FILE_NAME = re.compile(r"[a-z_]+\.[a-z]+")
 SETTLE = 2.0
 """Seconds after which an artifact of an object store is read once more: another driver may be putting it anew."""
 
@@ -43,17 +43,18 @@ class StageStore:
 
         :raises FileNotFoundError: the stage is not in the store.
         :raises CorruptArtifactError: the record is not the one that was published.
+        :raises UnreadableError: it may not be read.
         """
-        content = self.storage.read(f"{STAGES}/{key}/{STAGE_RECORD}")
+        name = f"stage {key[:12]}: {STAGE_RECORD}"
         try:
-            record: dict[str, Any] = json.loads(content)
-            checksum = record.pop("checksum")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} cannot be read") from error
-        if checksum != hash_json(record) or record.get("key") != key or not isinstance(record.get("files"), dict):
-            raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} has changed since it was written")
-        if not all(FILE_NAME.fullmatch(name) for name in record["files"]):
-            raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} names files that are not beside it")
+            record = parse_document(self.storage.read(f"{STAGES}/{key}/{STAGE_RECORD}"), StageRecord, name)
+        except MisplacedError as error:
+            raise CorruptArtifactError(f"{name} cannot be read: {str(error).removeprefix(f'{name}: ')}") from error
+        checksum = record.pop("checksum")
+        if checksum != hash_json(record) or record["key"] != key:
+            raise CorruptArtifactError(f"{name} has changed since it was written")
+        if not all(FILE_NAME.fullmatch(file) for file in list_file_names(record)):
+            raise CorruptArtifactError(f"{name} names files that are not beside it")
         return record
 
     def verify(self, key: str) -> dict[str, Any] | None:
@@ -74,7 +75,7 @@ class StageStore:
             if sizes is None:
                 self.read_file(record, name)
             else:
-                _check_size(key, name, sizes.get(name), expected["bytes"])
+                _check_size(key, name, sizes.get(expected.get("stored_as", name)), expected["bytes"])
         return record
 
     def read_file(self, record: dict[str, Any], name: str) -> bytes:
@@ -84,20 +85,43 @@ class StageStore:
         """
         key, expected = record["key"], record["files"][name]
         try:
-            content = self.storage.read(f"{STAGES}/{key}/{name}")
+            content = self.storage.read(locate_file(record, name))
         except FileNotFoundError:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} is missing") from None
+        except MisplacedError as error:
+            raise CorruptArtifactError(f"stage {key[:12]}: {name} cannot be read: {error}") from error
         _check_size(key, name, len(content), expected["bytes"])
         if hashlib.sha256(content).hexdigest() != expected["sha256"]:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} has changed since it was written")
         return content
 
     def read_if_whole(self, key: str, name: str) -> bytes | None:
-        """A file of a stage; null where the stage or the file is missing or corrupt."""
+        """A file of a stage; null where it is missing, and where it cannot be read, which is named."""
         try:
             record = self.read_record(key)
             return self.read_file(record, name) if name in record["files"] else None
-        except (FileNotFoundError, CorruptArtifactError):
+        except FileNotFoundError:
+            return None
+        except (CorruptArtifactError, UnreadableError) as error:
+            note_passed_over(error)
+            return None
+
+    def find_file(self, key: str, name: str) -> str | None:
+        """The name in the storage of a file of a stage, unread; null where there is none, or what cannot be read."""
+        try:
+            if self.storage.local is None:
+                record = self.read_record(key)
+                return locate_file(record, name) if name in record["files"] else None
+            place = f"{STAGES}/{key}/{name}"
+            if not self.storage.exists(place):
+                return None
+            if not self.storage.get_size(place):
+                raise MisplacedError(f"{self.storage.describe_place(place)}: is empty, or no file")
+            return place
+        except FileNotFoundError:
+            return None
+        except (CorruptArtifactError, UnreadableError) as error:
+            note_passed_over(error)
             return None
 
     def make_draft(self) -> Path:
@@ -106,12 +130,14 @@ class StageStore:
 
     def publish(self, key: str, draft: Path, record: dict[str, Any]) -> dict[str, Any]:
         """Show a finished stage. Where another process was first, its artifact stays and its record is returned."""
-        files = {file.name: _hash_bytes(file) for file in sorted(draft.iterdir())}
+        files = {file.name: hash_file(file) for file in sorted(draft.iterdir())}
+        if self.storage.local is None:
+            if MODEL in files:
+                NodeCache.of_this_node().keep(files[MODEL]["sha256"], (draft / MODEL).read_bytes())
+            name_by_content(draft, files)
         record = {"format": RECORD_FORMAT, "key": key, **record, "files": files}
         text = json.dumps({**record, "checksum": hash_json(record)}, indent=1, sort_keys=True)
         (draft / STAGE_RECORD).write_text(text)
-        if self.storage.local is None and MODEL in files:
-            NodeCache.of_this_node().keep(files[MODEL]["sha256"], (draft / MODEL).read_bytes())
         published = self.storage.publish(draft, f"{STAGES}/{key}", last=STAGE_RECORD, replace=self.replace)
         self.storage.remove(self.name_checkpoint(key))
         return record if published else self.read_record(key)
@@ -159,8 +185,3 @@ def _check_size(key: str, name: str, found: int | None, expected: int) -> None:
         raise CorruptArtifactError(f"stage {key[:12]}: {name} is missing")
     if found != expected:
         raise CorruptArtifactError(f"stage {key[:12]}: {name} has {found} bytes instead of {expected}")
-
-
-def _hash_bytes(file: Path) -> dict[str, Any]:
-    content = file.read_bytes()
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -7,6 +7,7 @@ What fails and may pass, such as a lost connection, is tried again for a bounded
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -16,9 +17,10 @@ from typing import Any
 
 from pyarrow import fs
 
-from tasks.errors import StorageError, UsageError
+from tasks.errors import StorageError, StorageRefusedError, UnreadableError, UsageError
 from tasks.local_paths import parse_local_path
 from tasks.paths import CORRUPT, is_temporary
+from tasks.storage.documents import Document, parse_document
 from tasks.storage.local_folder import LocalFolder
 from tasks.storage.object_store import ObjectStore
 from tasks.storage.retrying import AT_THE_START, find_reason, get_storage_timeout, retry_patiently
@@ -58,9 +60,18 @@ class Storage:
         """The content of a file.
 
         :raises FileNotFoundError: it is not there.
+        :raises UnreadableError: it may not be read, or it is no file.
         """
-        content: bytes = self._do(self.files.read, _check_inside(name))
+        content: bytes = self._look(self.files.read, name)
         return content
+
+    def read_document(self, name: str, shape: type[Document]) -> dict[str, Any]:
+        """The content of a JSON document.
+
+        :raises FileNotFoundError: it is not there.
+        :raises UnreadableError: it may not be read, it is no file, or its content has another shape.
+        """
+        return parse_document(self.read(name), shape, self.describe_place(name))
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole, replacing what had this name."""
@@ -71,22 +82,27 @@ class Storage:
         self._do(self.files.append, _check_inside(name), line)
 
     def exists(self, name: str) -> bool:
-        """Whether a file or folder has this name."""
-        return bool(self._do(self.files.exists, _check_inside(name)))
+        """Whether a file or folder has this name, or a link, wherever that leads."""
+        return bool(self._look(self.files.exists, name))
 
     def get_size(self, name: str) -> int | None:
         """The bytes of a file; null where there is none."""
-        found: int | None = self._do(self.files.get_size, _check_inside(name))
+        found: int | None = self._look(self.files.get_size, name)
+        return found
+
+    def get_change_time(self, name: str) -> float | None:
+        """When a file was written, in seconds since 1970 by the clock of the storage; null where there is none."""
+        found: float | None = self._look(self.files.get_change_time, name)
         return found
 
     def list_sizes(self, name: str) -> dict[str, int]:
         """The bytes of each file below a folder by its name inside; of a file, its own under an empty name."""
-        found: dict[str, int] = self._do(self.files.list_sizes, _check_inside(name))
+        found: dict[str, int] = self._look(self.files.list_sizes, name)
         return found
 
     def list_names(self, folder: str) -> list[str]:
         """The names in a folder, sorted, without what is still being written; none where there is no folder."""
-        return sorted(name for name in self._do(self.files.list_names, _check_inside(folder)) if not is_temporary(name))
+        return sorted(name for name in self._look(self.files.list_names, folder) if not is_temporary(name))
 
     def make_scratch_folder(self) -> Path:
         """A new folder on this machine, in which files are written before `publish` shows them."""
@@ -118,7 +134,27 @@ class Storage:
             raise UsageError(f"{self.uri}: a storage is not removed as a whole")
         self._do(self.files.remove, name)
 
+    def _look(self, call: Any, name: str) -> Any:
+        """Call what only reads.
+
+        :raises UnreadableError: the name may not be read, or is a file where a folder is meant.
+        """
+        try:
+            return self._retry(call, _check_inside(name))
+        except (PermissionError, NotADirectoryError) as error:
+            raise UnreadableError(f"{self.describe_place(name)}: {find_reason(error)}") from error
+
     def _do(self, call: Any, *arguments: Any) -> Any:
+        """Call what writes.
+
+        :raises StorageRefusedError: this may not be written, or something else stands in its place.
+        """
+        try:
+            return self._retry(call, *arguments)
+        except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+            raise StorageRefusedError(f"{error.filename or redact_uri(self.uri)}: {find_reason(error)}") from error
+
+    def _retry(self, call: Any, *arguments: Any) -> Any:
         """Call, again where it may help."""
         return retry_patiently(call, *arguments, seconds=self.timeout, where=redact_uri(self.uri))
 
@@ -148,7 +184,7 @@ def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
         filesystem, root = open_uri(text)
         return Storage(text, ObjectStore(filesystem, root), seconds)
     folder = parse_local_path((open_uri(text)[1] or "/") if is_uri(text) else text, "--storage").absolute()
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not folder.is_dir():  # noqa: PTH110 (false where it may not be asked)
         raise UsageError(f"--storage {text}: is a file, not a folder")
     return Storage(str(folder), LocalFolder(folder, established=established), seconds)
 

@@ -21,15 +21,18 @@ from orchestrator.space.space import load
 from orchestrator.store.clean import find_leftovers
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import CorruptArtifactError, StorageRefusedError, UsageError
+from tasks.keys import hash_json
 from tasks.stages.context import Context
 from tasks.stages.run import run_chain
 from tasks.storage import stage_store
 from tasks.storage.node_cache import NodeCache
+from tasks.storage.object_store import ObjectStore
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, check_writable, open_storage
 from tests.support.disturbed import cluster_of
 from tests.support.harness import advsweep, kill, start, wait_until
 from tests.support.object_servers import SECRET, Faulty, environment, gcs, s3
+from tests.support.stage_records import make_stage_record
 
 SPACE = """
 description: a chain that is long enough to be killed in
@@ -146,7 +149,7 @@ class TestSweep:
 
     def test_no_model_was_fetched_twice(self, swept: Swept) -> None:
         """Four trials attack two models, which this node itself has made."""
-        assert max(swept.server.count("GET", r"model\.safetensors").values(), default=0) <= 1
+        assert max(swept.server.count("GET", r"model-\w+\.safetensors").values(), default=0) <= 1
 
     def test_the_same_command_again_has_nothing_to_do(self, swept: Swept) -> None:
         assert "4 trials, 4 finished, nothing to do" in run("launch", "--space", swept.space)
@@ -195,12 +198,19 @@ def storage(server: Faulty) -> Storage:  # noqa: ARG001 (it sets the environment
     return open_storage(f"s3://bucket/{time.monotonic_ns()}")
 
 
-def finished_stage(storage: Storage, key: str, content: bytes = b"weights") -> StageStore:
-    """A store with one model stage that somebody has published: nothing of it is in this node's cache."""
+def publish_stage(storage: Storage, key: str, content: bytes) -> StageStore:
+    """Publish a model stage."""
     store = StageStore(storage)
     draft = store.make_draft()
     (draft / "model.safetensors").write_bytes(content)
-    store.publish(key, draft, {"kind": "train", "metrics": {}})
+    (draft / "history.parquet").write_bytes(content[::-1])
+    store.publish(key, draft, make_stage_record())
+    return store
+
+
+def finished_stage(storage: Storage, key: str, content: bytes = b"weights") -> StageStore:
+    """A store with one model stage that somebody has published: nothing of it is in this node's cache."""
+    store = publish_stage(storage, key, content)
     for file in NodeCache.of_this_node().folder.glob("?" * 64):
         file.unlink()
     return store
@@ -223,7 +233,7 @@ def test_workers_of_a_node_fetch_a_model_once(server: Faulty, storage: Storage) 
     command = [sys.executable, "-c", FETCH, storage.uri, KEY]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) for _ in range(3)]
     assert [worker.communicate(timeout=60)[0].split() for worker in workers] == [["1000000"] * 3] * 3
-    assert list(server.count("GET", r"model\.safetensors").values()) == [1]
+    assert list(server.count("GET", r"model-\w+\.safetensors").values()) == [1]
     assert len(server.count("GET", r"stage\.json")) == 1
 
 
@@ -249,19 +259,70 @@ def test_the_cache_is_bounded_and_trusts_no_file(tmp_path: Path) -> None:
 def test_a_model_that_changed_is_set_aside(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_store, "SETTLE", 0.0)
     store = finished_stage(storage, KEY)
-    storage.write(f"stages/{KEY}/model.safetensors", b"changed")
+    model = store.find_file(KEY, "model.safetensors")
+    assert model is not None
+    storage.write(model, b"changed")
     assert store.verify(KEY), "of the same size: a launch does not read it"
     with pytest.raises(CorruptArtifactError, match=r"model.safetensors has changed.*set aside as corrupt/.*the next"):
         store.read_model(KEY)
     assert not store.has(KEY)
     assert len(storage.list_names("corrupt")) == 1
-    storage.write(f"stages/{KEY}/model.safetensors", b"half")
+    storage.write(model, b"half")
     with pytest.raises(CorruptArtifactError, match=r"stage.json is missing"):
         store.verify(KEY)
     finished_stage(storage, KEY)
-    storage.write(f"stages/{KEY}/model.safetensors", b"cut")
+    storage.write(model, b"cut")
     with pytest.raises(CorruptArtifactError, match="has 3 bytes instead of 7"):
         store.verify(KEY)
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["the first record is put last", "the second record is put last"])
+def test_two_drivers_that_publish_a_stage_in_the_same_second_do_not_mix_files(
+    storage: Storage, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find it missing, both put all of their files, and then, in either order, their records."""
+    all_files_are_put = threading.Barrier(2)
+    write = ObjectStore.write
+    earlier = threading.Event()
+
+    def write_in_step(store: ObjectStore, name: str, content: bytes) -> None:
+        if name.endswith("stage.json"):
+            all_files_are_put.wait(30)
+            if int(threading.current_thread().name) != first:
+                write(store, name, content)
+                earlier.set()
+                return
+            earlier.wait(30)
+        write(store, name, content)
+
+    monkeypatch.setattr(ObjectStore, "write", write_in_step)
+    contents = [b"weights of the first", b"other weights, longer"]
+    threads = [
+        threading.Thread(target=publish_stage, args=(open_storage(storage.uri), KEY, content), name=str(number))
+        for number, content in enumerate(contents)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    store = StageStore(storage)
+    assert store.verify(KEY)
+    record = store.read_record(KEY)
+    assert store.read_file(record, "model.safetensors") == contents[first], "what its record was written with"
+    for name in record["files"]:
+        assert len(store.read_file(record, name)) == record["files"][name]["bytes"]
+
+
+def test_a_stage_that_an_earlier_version_put_is_read(storage: Storage) -> None:
+    """Its files stand under their plain names, and its record names no others."""
+    store = finished_stage(storage, KEY)
+    record = store.read_record(KEY)
+    for name, entry in record["files"].items():
+        storage.write(f"stages/{KEY}/{name}", store.read_file(record, name))
+        storage.remove(f"stages/{KEY}/{entry.pop('stored_as')}")
+    storage.write(f"stages/{KEY}/stage.json", json.dumps({**record, "checksum": hash_json(record)}).encode())
+    assert store.verify(KEY) == record
+    assert store.read_model(KEY) == (record, b"weights")
 
 
 def test_the_first_artifact_of_a_key_stays(storage: Storage) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from orchestrator.plan.plan import make_plan, make_sweep_id, plan_text
 from orchestrator.results.export import export_trial
 from orchestrator.results.query import ask
 from orchestrator.space.space import build, load
-from orchestrator.store.clean import find_leftovers, remove
-from orchestrator.store.sweep_store import SweepStore, check_records, find_sweep, find_trial
-from tasks.errors import CorruptArtifactError, StageError, UsageError
+from orchestrator.store.clean import Leftover, find_leftovers, remove
+from orchestrator.store.stage_records import check_records
+from orchestrator.store.sweep_store import SweepStore, find_sweep, find_trial
+from tasks.errors import CorruptArtifactError, StageError, StorageRefusedError, UnreadableError, UsageError
 from tasks.keys import hash_json
 from tasks.models.stored import load_stored_model
 from tasks.stages.context import Context
@@ -155,8 +157,9 @@ def test_a_planted_artifact_is_named_and_runs_nothing(
     with pytest.raises(CorruptArtifactError, match=rf"stage {made[1][:12]}: {name} (has|holds no weights|cannot be)"):
         load_stored_model(store, made[1])
     if name == "stage.json" or not forged:
-        records, (note,) = check_records(store, [made[1]])
-        assert not records
+        checked = check_records(store, [made[1]])
+        (note,) = checked.set_aside
+        assert not checked.whole
         assert f"{name} " in note
         assert "set aside as corrupt/" in note
     assert not (tmp_path / "ran").exists()
@@ -264,13 +267,17 @@ def test_the_name_of_a_space_is_no_path(name: str) -> None:
         {"stages": "x"},
     ],
 )
-def test_a_planted_plan_is_not_followed(storage: Storage, change: dict[str, Any]) -> None:
+def test_a_planted_plan_is_not_followed(
+    storage: Storage, change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     (sweep,) = storage.list_names("sweeps")
     name = f"sweeps/{sweep}/plan.json"
     storage.write(name, json.dumps({**json.loads(storage.read(name)), **change}).encode())
-    with pytest.raises(UsageError, match=r"plan.json: is no plan that a launch has written"):
+    with pytest.raises(UsageError, match="there is no trial '0'"):
         find_trial(storage, "0")
-    with pytest.raises(UsageError, match=r"plan.json: is no plan"):
+    (note,) = caplog.messages
+    assert re.search(rf"{name}: .*is no plan that a launch has written; passed over", note)
+    with pytest.raises(UsageError, match=r"plan.json: .*is no plan"):
         find_leftovers(storage)
 
 
@@ -288,8 +295,10 @@ def test_clean_removes_links_and_nothing_behind_them(storage: Storage, tmp_path:
     assert not list((root / "stages").iterdir())
     (root / "stages").rmdir()
     (root / "stages").symlink_to(outside)
-    with pytest.raises(UsageError, match="leads out of the storage"):
-        remove(storage, find_leftovers(storage))
+    with pytest.raises(UnreadableError, match="leads out of the storage"):
+        find_leftovers(storage)
+    with pytest.raises(StorageRefusedError, match="leads out of the storage"):
+        remove(storage, [Leftover("stages/a", 1, "planted meanwhile")])
     assert (outside / "a" / "file").read_text() == "precious"
 
 

@@ -27,7 +27,7 @@ def beating(sweep: SweepStore, **changes: Any) -> Heartbeat:
     return found
 
 
-def _fail(error: OSError) -> None:
+def _fail(error: Exception) -> None:
     raise error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -142,7 +141,9 @@ def _publish(
     pq.write_table(table, draft / paths.EXAMPLES)
     if shown:
         (draft / paths.PREVIEW).write_bytes(preview_of(shown, robust).to_bytes())
-    store.publish(stage.key, draft, {**json.loads(json.dumps(stage.identity)), **record, "sweep_id": sweep_id})
+    store.publish(
+        stage.key, draft, {**stage.identity, "model_settings": stage.model.document(), **record, "sweep_id": sweep_id}
+    )
 
 
 def preview_of(shown: Sequence[int], robust: int) -> Preview:

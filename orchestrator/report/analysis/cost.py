@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.store.sweep_store import SweepStore, load_records
+from orchestrator.store.stage_records import load_records
+from orchestrator.store.sweep_store import SweepStore
 from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore
 

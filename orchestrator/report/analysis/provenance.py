@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.space.space import format_resolved, list_shipped, load
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
-from tasks.errors import UsageError
+from tasks.errors import UnreadableError, UsageError
 from tasks.trial.row import Row
 
 
@@ -75,8 +75,8 @@ def _read_versions(row: Row) -> Mapping[str, str]:
 def _read_space(sweep: SweepStore) -> str:
     try:
         return sweep.storage.read(sweep.path(paths.SPACE)).decode()
-    except FileNotFoundError:
-        return ""
+    except (FileNotFoundError, UnicodeDecodeError, UnreadableError):
+        return ""  # the report says of it what cannot be read
 
 
 def _find_command(name: str, text: str) -> str:

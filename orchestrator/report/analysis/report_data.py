@@ -16,10 +16,10 @@ from orchestrator.results.reference import compare
 from orchestrator.results.stage_tables import load_history
 from orchestrator.space.paper import read_paper
 from orchestrator.store.sweep_store import SweepStore
-from tasks import paths
+from tasks.errors import UsageError
+from tasks.storage.documents import note_passed_over
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
-from tasks.yaml_files import parse_yaml
 
 ERRORS = 10
 """Distinct errors of failed trials that are shown."""
@@ -83,7 +83,7 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
         rows = verdicts.annotate_rows([row for row in sweep.rows() if row["trial_id"] in planned])
         facts.append(_collect_facts(sweep, label, plan, rows))
         for row in rows:
-            if row["status"] == "finished":
+            if row["status"] == "finished" and row["attack_key"] in plan["stages"]:
                 distinct.setdefault(row["attack_key"], row)
                 owners[row["attack_key"]].append(label)
                 data[row["attack_key"]] = plan["stages"][row["attack_key"]]["data"]
@@ -113,9 +113,18 @@ def _distinguish_data_sets(rows: Sequence[Row], data: Mapping[str, str]) -> list
     ]
 
 
+def _read_space(sweep: SweepStore) -> dict[str, Any]:
+    """The search space; empty where it cannot be read, which is said."""
+    try:
+        return sweep.space()
+    except UsageError as error:
+        note_passed_over(error)
+        return {}
+
+
 def _collect_facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row]) -> SweepFacts:
     provenance = describe_provenance(sweep, plan, rows)
-    space = parse_yaml(provenance.space, paths.SPACE) or {}
+    space = _read_space(sweep)
     finished = [row for row in rows if row["status"] == "finished"]
     failed = [row for row in rows if row["status"] == "failed"]
     paper, _ = read_paper(space)

@@ -24,8 +24,8 @@ class Table:
         self.compacted += 1
 
 
-def make_writer(table: Table) -> tuple[RowWriter, list[OSError]]:
-    errors: list[OSError] = []
+def make_writer(table: Table) -> tuple[RowWriter, list[Exception]]:
+    errors: list[Exception] = []
     return RowWriter(cast("Any", table), errors.append), errors
 
 

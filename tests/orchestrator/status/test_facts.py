@@ -88,7 +88,7 @@ def test_two_drivers_add_up_and_the_next_forgets_the_dead(sweep: SweepStore, tmp
     first.end("interrupted")
     assert seen(sweep)["state"] == "running", "one is left"
     aged(tmp_path, heartbeat.FORGOTTEN_AFTER + 1)
-    beating(sweep)._forget_the_dead()
+    beating(sweep)._forget_dead_drivers()
     assert len(heartbeat.read_beats(sweep)) == 1
 
 

@@ -17,7 +17,7 @@ def test_a_broken_sign_of_life_is_no_sign(sweep: SweepStore) -> None:
 
 
 def test_a_storage_that_cannot_be_written_is_said_once(sweep: SweepStore, tmp_path: Path) -> None:
-    said: list[OSError] = []
+    said: list[Exception] = []
     (tmp_path / "storage" / "sweeps" / sweep.sweep_id / "drivers").rmdir()
     (tmp_path / "storage" / "sweeps" / sweep.sweep_id / "drivers").write_text("a file")
     driver = Heartbeat(sweep, published_facts, said.append)

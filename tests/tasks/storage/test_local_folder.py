@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import UsageError
+from tasks.errors import StorageRefusedError
 from tasks.storage.storage import Storage, check_writable, open_storage
 from tests.support.storages import publish
 
@@ -92,7 +92,7 @@ def test_links_do_not_lead_out_of_a_storage(folder: Path, tmp_path: Path) -> Non
         lambda: storage.append("checkpoints/x", ""),
         lambda: publish(storage, "checkpoints/x"),
     ):
-        with pytest.raises(UsageError, match="is a link that leads out of the storage"):
+        with pytest.raises(StorageRefusedError, match="is a link that leads out of the storage"):
             call()
     storage.remove("stages/link")
     storage.remove("checkpoints")
