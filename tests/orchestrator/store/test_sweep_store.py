@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.store.sweep_store import SweepStore, select_newest_rows
+from orchestrator.store.sweep_store import SweepStore
+from orchestrator.store.trial_rows import select_newest_rows
 from tasks import paths
 from tasks.errors import UsageError
 from tasks.schema import TRIALS
@@ -68,15 +69,8 @@ def test_rows_of_another_version_are_read(empty: SweepStore) -> None:
     assert "later" not in rows[SECOND["trial_id"]]
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1 and no more"])
-def test_a_part_that_holds_no_rows_is_named(empty: SweepStore, content: bytes) -> None:
-    empty.storage.write(empty.path(paths.TRIALS, "0001.parquet"), content)
-    with pytest.raises(UsageError, match=r"trials/0001.parquet"):
-        empty.rows()
-
-
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"stages": {"../../x": 1}, "trials": []}'])
 def test_a_plan_that_no_launch_has_written_is_refused(empty: SweepStore, content: bytes) -> None:
     empty.storage.write(empty.path(paths.PLAN), content)
-    with pytest.raises(UsageError, match=r"plan.json: is no plan"):
+    with pytest.raises(UsageError, match=r"plan.json: .*is no plan"):
         empty.plan()

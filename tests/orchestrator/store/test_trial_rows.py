@@ -1,0 +1,105 @@
+"""Parts of the table of trials: read while others compact them, and kept where they cannot be read."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from orchestrator.store.trial_rows import TrialRows
+from tasks.errors import StorageError
+from tasks.storage.storage import Storage, open_storage
+from tests.support.rows import ifgsm
+
+ROWS = [ifgsm("8/255", steps, 400 - steps) for steps in (10, 20, 30)]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> TrialRows:
+    return TrialRows(open_storage(tmp_path), "sweeps/a/trials")
+
+
+def list_trials(table: TrialRows) -> set[str]:
+    return set(table.read()["trial_id"].to_pylist())
+
+
+def test_a_part_that_a_compaction_removes_meanwhile_is_found_in_another(
+    table: TrialRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader has listed three parts, and then there is one."""
+    for row in ROWS:
+        table.write([row])
+    read, waiting = Storage.read, threading.Event()
+
+    def compact_first(storage: Storage, name: str) -> bytes:
+        if not waiting.is_set():
+            waiting.set()
+            with monkeypatch.context() as undone:
+                undone.setattr(Storage, "read", read)
+                TrialRows(storage, table.folder).compact()
+        return read(storage, name)
+
+    monkeypatch.setattr(Storage, "read", compact_first)
+    assert list_trials(table) == {row["trial_id"] for row in ROWS}
+    assert waiting.is_set()
+
+
+def test_readers_beside_a_writer_that_compacts_see_every_row_that_was_written(table: TrialRows) -> None:
+    ended, failures = threading.Event(), list[str]()
+    table.write([ROWS[0]])
+
+    def look() -> None:
+        while not ended.is_set():
+            if ROWS[0]["trial_id"] not in list_trials(table):
+                failures.append("a row that was there was not seen")
+
+    readers = [threading.Thread(target=look) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for _ in range(20):
+        table.write(ROWS[1:])
+        table.compact()
+    ended.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+
+
+def test_a_folder_that_lists_what_is_gone_is_given_up(table: TrialRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Storage, "list_names", lambda *_: ["gone.parquet"])
+    with pytest.raises(StorageError, match="lists rows that are not there"):
+        table.read()
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more"])
+def test_a_part_that_cannot_be_read_is_named_and_outlives_a_compaction(
+    table: TrialRows, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    for row in ROWS:
+        table.write([row])
+    table.storage.write(f"{table.folder}/0001.parquet", content)
+    assert list_trials(table) == {row["trial_id"] for row in ROWS}
+    (note,) = caplog.messages
+    assert "0001.parquet: holds no rows; once it is deleted, `launch` makes them again; passed over" in note
+    table.compact()
+    assert len(table.storage.list_names(table.folder)) == 2
+    assert table.storage.read(f"{table.folder}/0001.parquet") == content
+
+
+def test_what_is_written_during_a_compaction_stays_newer(table: TrialRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second driver writes a newer row of a trial after the first has read the older one."""
+    newer = ROWS[0] | {"robust_correct": 1}
+    for row in ROWS:
+        table.write([row])
+    write = TrialRows.write
+
+    def write_second_driver_first(own: TrialRows, rows: list[dict[str, object]], after: str | None = None) -> str:
+        write(own, [newer])
+        return write(own, rows, after)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialRows, "write", write_second_driver_first)
+        table.compact()
+    last = {row["trial_id"]: row["robust_correct"] for row in table.read().to_pylist()}
+    assert last[newer["trial_id"]] == 1
