@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -166,8 +168,8 @@ def test_what_is_planted_is_named_and_passed_over(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    for drawing in ("write_figures", "write_closer_figures"):
-        monkeypatch.setattr(write, drawing, lambda *_: [])  # they take ten seconds and read nothing of their own
+    monkeypatch.setattr(write, "write_figures", lambda *_: [])  # drawing takes seconds, and reads nothing
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     names = made[1] | {"out": str(tmp_path / "out")}
     pattern, *commands = READERS[file]
     (place,) = storage.glob(pattern.format(**names))
