@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.space.space import Space
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, inspect_dataset
+from tasks.data.source import Inspection, count_training_images, inspect_dataset
 from tasks.errors import UsageError
 from tasks.keys import format_canonical_json, format_mapping, hash_json
 from tasks.kinds import Kind
+from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage, build_chain, make_run_key
 from tasks.trial.trial import Trial
 
@@ -106,6 +107,7 @@ def make_plan(space: Space, data_dir: Path | None = None) -> Plan:
     for entry in trials:
         for stage in entry.chain:
             stages.setdefault(stage.key, stage)
+    _check_image_limits(stages.values(), data)
     return Plan(space, make_sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data)
 
 
@@ -115,6 +117,15 @@ def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) ->
         wanted, there = trial.attack.examples, data[trial.dataset].test_images
         if wanted is not None and wanted > there:
             raise UsageError(f"attack.examples = {wanted}: the test split of {trial.dataset.name} has {there} images")
+
+
+def _check_image_limits(stages: Iterable[Stage], data: Mapping[DatasetSettings, Inspection]) -> None:
+    """:raises UsageError: a stage is to train on more images than there are."""
+    for stage in stages:
+        wanted = stage.settings.chosen_objective.image_limit if isinstance(stage.settings, TrainSettings) else None
+        there = count_training_images(stage.dataset, data[stage.dataset])
+        if wanted is not None and wanted > there:
+            raise UsageError(f"{stage.kind}.fixed_examples = {wanted}: there are only {there} training images")
 
 
 def make_sweep_id(name: str, trial_ids: list[str]) -> str:

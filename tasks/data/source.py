@@ -84,6 +84,12 @@ def inspect_dataset(settings: DatasetSettings, data_dir: Path | None) -> Inspect
     return found
 
 
+def count_training_images(settings: DatasetSettings, found: Inspection) -> int:
+    """Images that a stage trains on: limited by `train_examples`, without the validation part."""
+    count = settings.train_examples or found.train_images
+    return count - round(settings.split.validation * count)
+
+
 def require_folder(settings: DatasetSettings, folder: Path | None, what: str) -> Path:
     """The folder of a data set that lives on disk.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from tasks.data.images import divide_images, make_splits
+from tasks.data.images import convert_to_float, divide_images, make_splits, resize_images, select_balanced
 from tasks.data.loading import load_splits
 from tests.support.images import numbered, numbers, settings
 
@@ -31,3 +32,43 @@ def test_resizing_and_channels() -> None:
     found = load_splits(settings("digits", image_size=16, channels=3), None)
     assert found.test.pixels.shape[1:] == (3, 16, 16)
     assert torch.equal(found.test.pixels[:, 0], found.test.pixels[:, 2])
+
+
+def test_both_choices_follow_the_seed_of_the_split_and_no_other() -> None:
+    train, test = divide_images(numbered(100), 0.2, seed=0)
+
+    def choose(seed: int, **fields: object) -> tuple[set[int], set[int]]:
+        split = {"validation": 0.25, "seed": seed}
+        found = make_splits(train, test, settings("digits", split=split, **fields))
+        return numbers(found.train), numbers(found.validation)
+
+    assert choose(3) == choose(3)
+    for fields in ({}, {"train_examples": 60}):
+        (one, held), (other, other_held) = choose(3, **fields), choose(4, **fields)
+        assert one != other
+        assert held != other_held
+    limits = [make_splits(train, test, settings("digits", split={"seed": seed}, train_examples=60)) for seed in (3, 4)]
+    assert numbers(limits[0].train) != numbers(limits[1].train)
+    limited, held = choose(3, train_examples=80)
+    assert (limited, held) == choose(3), "all images asked for is no limit"
+
+
+def test_as_many_of_each_class_as_can_be() -> None:
+    labels = torch.tensor([0] * 20 + [1] * 3 + [2] * 20)
+    chosen = select_balanced(labels, 13, seed=5)
+    assert labels[chosen].bincount().tolist() == [5, 3, 5]
+    assert chosen.tolist() == sorted(set(chosen.tolist()))
+    assert chosen.tolist() != select_balanced(labels, 13, seed=6).tolist()
+
+
+def test_colours_become_their_mean_and_grey_becomes_three_alike() -> None:
+    pixels = torch.tensor([30, 60, 120], dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    grey = resize_images(pixels, settings("digits", channels=1))
+    assert (grey.shape, grey.unique().tolist()) == ((1, 1, 8, 8), [70])
+    assert resize_images(grey, settings("digits", channels=3)).unique().tolist() == [70]
+
+
+def test_pixels_of_a_float_image_are_in_the_unit_interval() -> None:
+    assert convert_to_float(torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)).flatten().tolist() == (
+        pytest.approx([0.0, 0.2, 1.0])
+    )

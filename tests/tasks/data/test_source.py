@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tasks.data.loading import load_splits
 from tasks.data.registry import SOURCES
-from tasks.data.source import inspect_dataset, load_source
+from tasks.data.settings import DatasetSettings
+from tasks.data.source import count_training_images, inspect_dataset, load_source
 from tasks.errors import UsageError
 from tests.support.images import settings
 from tests.support.small import write_images, write_mnist
@@ -41,3 +44,31 @@ def test_fingerprints_depend_on_content_and_not_on_the_path(tmp_path: Path) -> N
     shutil.copy(tmp_path / "two" / "cat" / "001.png", tmp_path / "two" / "cat" / "000.png")
     changed = inspect_dataset(settings("image_folder", root=tmp_path / "two", image_size=16), None)
     assert changed.fingerprint != found[0].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("fields", "most", "message"),
+    [
+        ({"examples": "N"}, 1797, "dataset.examples = 1798: digits has only 1797 images"),
+        ({"train_examples": "N"}, 1438, "dataset.train_examples = 1439: digits has 1438 training images"),
+        (
+            {"train_examples": "N", "examples": 400, "split": {"test": 0.25}},
+            300,
+            "dataset.train_examples = 301: digits has 300 training images",
+        ),
+    ],
+)
+def test_all_there_is_may_be_asked_for_and_not_one_more(fields: dict[str, Any], most: int, message: str) -> None:
+    def ask(count: int) -> DatasetSettings:
+        return settings("digits", **{name: count if value == "N" else value for name, value in fields.items()})
+
+    assert inspect_dataset(ask(most), None).classes
+    with pytest.raises(UsageError, match=message):
+        inspect_dataset(ask(most + 1), None)
+
+
+@pytest.mark.parametrize("fields", [{}, {"train_examples": 203}, {"train_examples": 1438}])
+@pytest.mark.parametrize("validation", [0.0, 0.13])
+def test_training_images_are_counted_as_they_are_divided(fields: dict[str, Any], validation: float) -> None:
+    asked = settings("digits", split={"validation": validation}, **fields)
+    assert count_training_images(asked, inspect_dataset(asked, None)) == len(load_splits(asked, None).train)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tasks.errors import StageError
 from tasks.models.build import Description, NormalizedModel, build_model
@@ -81,3 +81,53 @@ def test_logits_stay_when_only_dead_filters_are_pruned(model: NormalizedModel) -
         Mask.of(model, chosen).apply()
         assert all(set(places) <= {0, 1} for places in chosen.values())
         assert torch.equal(model(pixels), before)
+
+
+class TenFilters(nn.Module):
+    """Two convolutions of ten filters; the names of their parts begin alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer1 = nn.Sequential(nn.Conv2d(1, 10, 2))
+        self.layer10 = nn.Sequential(nn.Conv2d(10, 10, 2))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        found: Tensor = self.layer10(self.layer1(pixels))
+        return found
+
+
+def ten_filters() -> NormalizedModel:
+    torch.manual_seed(0)
+    return NormalizedModel(TenFilters(), 0.5, 0.5)
+
+
+@pytest.mark.parametrize(("ratio", "count"), [(0.04, 0), (0.24, 2), (0.26, 3), (0.3, 3), (0.88, 9), (0.96, 10)])
+def test_a_share_is_rounded_to_the_nearest_number_of_filters(ratio: float, count: int) -> None:
+    chosen = choose_filters(ten_filters(), asked(ratio), draw())
+    assert chosen.keys() == ({"layer1.0", "layer10.0"} if count else set())
+    assert all(len(places) == count for places in chosen.values())
+
+
+def test_a_scope_is_a_whole_name_and_no_beginning_of_one() -> None:
+    model = ten_filters()
+    assert set(choose_filters(model, asked(0.5, scope="layer1"), draw())) == {"layer1.0"}
+    assert set(choose_filters(model, asked(0.5, scope="layer10.0"), draw())) == {"layer10.0"}
+    with pytest.raises(StageError, match=r"prune\.scope = 'layer': no convolution there"):
+        choose_filters(model, asked(0.5, scope="layer"), draw())
+
+
+def test_the_importance_decides_which_filters_go() -> None:
+    """Filter 4 has the smallest L1 norm, filter 7 the smallest L2 norm."""
+    model = ten_filters()
+    with torch.no_grad():
+        weight = model.network.get_parameter("layer1.0.weight").fill_(5.0)
+        weight[4] = torch.tensor([[3.0, 0.0], [0.0, 0.0]])
+        weight[7] = 1.0
+    chosen = {
+        name: choose_filters(model, asked(0.1, importance=name, scope="layer1"), draw())["layer1.0"]
+        for name in ("l1", "l2", "random")
+    }
+    assert (chosen["l1"], chosen["l2"]) == ([4], [7])
+    other = torch.Generator().manual_seed(1)
+    again = [choose_filters(model, asked(0.3, importance="random"), given) for given in (draw(), draw(), other)]
+    assert again[0] == again[1] != again[2], "by the seed"

@@ -89,3 +89,16 @@ def test_a_smaller_model_is_rebuilt_from_json_and_tensors(name: str) -> None:
     written = json.loads(json.dumps({**description.to_json(), "shapes": shapes}))
     again = build_with_weights(Description(**written), model.state_dict()).eval()
     assert torch.equal(logits(again), logits(model))
+
+
+@pytest.mark.parametrize(("ratio", "count"), [(0.11, 28), (0.39, 100)])
+def test_a_share_is_rounded_to_the_nearest_number_of_channels(ratio: float, count: int) -> None:
+    """0.11 of 256 channels are 28.16, 0.39 are 99.84."""
+    _, removed = remove_filters(fresh("resnet18"), asked(ratio=ratio, scope="layer3"), draw(), IMAGE)
+    assert {len(places) for places in removed.values()} == {count}
+
+
+def test_one_channel_of_a_layer_is_kept() -> None:
+    shapes, removed = remove_filters(fresh("resnet8"), asked(ratio=0.99, scope="layer3.conv1"), draw(), IMAGE)
+    assert len(removed["layer3.conv1"]) == 31
+    assert shapes["layer3.conv1"][0] == 1

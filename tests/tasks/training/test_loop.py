@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
+from torch import Tensor, nn
 
+from tasks.data.images import Images, Splits
+from tasks.data.settings import AugmentSettings
 from tasks.errors import StageError
 from tasks.stages.run import run_stages
+from tasks.training.checkpoint import TrainingProgress
+from tasks.training.loop import assess, fit
+from tasks.training.objectives.step import Batch, StepOutcome
+from tasks.training.optimizers import build_optimizer
+from tasks.training.settings import TrainSettings
 from tests.support.small import context, run, stages_of, trial
-from tests.support.training import (
-    ADAM,
-)
+from tests.support.training import ADAM, make_draw
 
 
 def test_a_loss_that_is_not_finite_fails_the_stage(tmp_path: Path) -> None:
@@ -40,3 +49,82 @@ def test_a_batch_of_one_left_over_is_not_trained_on(tmp_path: Path) -> None:
     (stage, _) = stages_of(trial(dataset={"name": "digits", "train_examples": 51}))
     (record,) = run_stages([stage], at)
     assert record["metrics"]["epoch"] == 0
+
+
+class Brightness(nn.Module):
+    """Two logits of an image's brightness, and a batch norm whose statistics are far from those of any batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1)
+        self.norm.running_mean = torch.tensor([0.5])
+        self.norm.running_var = torch.tensor([0.01])
+        self.drop = nn.Dropout(0.9)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        level = self.norm(pixels.flatten(1).mean(1, keepdim=True))
+        logits: Tensor = self.drop(torch.cat([level, -level], 1))
+        return logits
+
+
+def grey(*values: int, label: int = 0) -> Images:
+    """Images of one pixel."""
+    pixels = torch.tensor(values, dtype=torch.uint8).view(-1, 1, 1, 1)
+    return Images(pixels, torch.full((len(values),), label), ("bright", "dark"))
+
+
+def test_a_split_is_assessed_in_evaluation_mode() -> None:
+    """All images are brighter than the running mean; by the mean of the batch, half of them would be darker."""
+    model = Brightness().train()
+    loss, accuracy = assess(model, grey(153, 178, 204))
+    margins = [2 * (value / 255 - 0.5) / (0.01 + 1e-5) ** 0.5 for value in (153, 178, 204)]
+    assert accuracy == 1.0
+    assert loss == pytest.approx(sum(math.log1p(math.exp(-margin)) for margin in margins) / 3, rel=1e-4)
+    assert assess(model, grey()) == (None, None)
+
+
+def settings_of(**fields: Any) -> TrainSettings:
+    return TrainSettings.model_validate(
+        {"epochs": 1, "batch_size": 4, "optimizer": {"name": "sgd", "lr": 0.5}} | fields
+    )
+
+
+def fit_brightness(asked: TrainSettings, *values: int) -> tuple[list[dict[str, Any]], list[Batch], list[float]]:
+    """The history, the batches and the learning rates of a training that minimises brightness times a weight."""
+    model = nn.Linear(1, 1, bias=False)
+    progress = TrainingProgress(model, build_optimizer(model.parameters(), asked.optimizer), make_draw(), [])
+    batches: list[Batch] = []
+    rates: list[float] = []
+
+    def objective(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:  # noqa: ARG001
+        batches.append(batch)
+        level = batch.pixels.mean()
+        return StepOutcome(level + 0 * next(model.parameters()).sum(), level)
+
+    def note_rate() -> None:
+        rates.append(progress.optimizer.param_groups[0]["lr"])
+
+    data = Splits(grey(*values), grey(), grey())
+    fit(progress, data, asked, objective, AugmentSettings(), seed=0, after_step=note_rate, after_epoch=lambda: None)
+    return progress.history, batches, rates
+
+
+def test_an_epoch_counts_every_image_once_whatever_the_size_of_its_batch() -> None:
+    values = (0, 51, 102, 153, 204, 255)
+    history, batches, _ = fit_brightness(settings_of(), *values)
+    assert [len(batch.labels) for batch in batches] == [4, 2]
+    assert sorted(torch.cat([batch.index for batch in batches]).tolist()) == list(range(6))
+    for batch in batches:
+        assert (batch.pixels.flatten() * 255).round().tolist() == [values[place] for place in batch.index.tolist()]
+    assert history[0]["train_loss"] == pytest.approx(0.5)
+    assert history[0]["train_accuracy"] == pytest.approx(0.5)
+
+
+def test_each_step_has_the_rate_of_its_schedule() -> None:
+    schedule = {"name": "multistep", "milestones": [1], "gamma": 0.1}
+    history, _, rates = fit_brightness(settings_of(epochs=2, schedule=schedule), *range(8))
+    assert rates == pytest.approx([0.5, 0.5, 0.05, 0.05])
+    assert [entry["learning_rate"] for entry in history] == pytest.approx([0.5, 0.05])
+    rising = {"name": "one_cycle", "peak": 0.5}
+    _, _, rates = fit_brightness(settings_of(epochs=2, schedule=rising), *range(8))
+    assert rates == pytest.approx([0.125, 0.375, 0.375, 0.125])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tasks.stages.run import run_chain
 from tasks.training.surrogate import SurrogateSettings
 from tasks.trial.chain import build_chain, list_own_stages
@@ -90,3 +92,32 @@ def test_stages_that_a_surrogate_does_not_name_are_in_no_key() -> None:
     same = SurrogateSettings.model_validate({"model": {"name": "resnet8"}, "train": CONFIG["train"], **empty})
     assert same.simplify() == surrogate.simplify()
     assert set(same.document()) == set(SurrogateSettings.model_fields)
+
+
+@pytest.mark.parametrize(("seed", "expected"), [(None, 3), (0, 0), (7, 7)])
+def test_a_surrogate_has_its_own_seed_or_that_of_the_trial(seed: int | None, expected: int) -> None:
+    surrogate = {"model": {"name": "resnet8"}, "train": {**TRAIN, "epochs": 2}, "seed": seed}
+    other, own, attack = stages_of(
+        trial(seed=3, train={**TRAIN, "ensemble": {"attack": FGSM, "surrogates": [surrogate]}})
+    )
+    assert (other.seed, own.seed, attack.seed) == (expected, 3, 3)
+
+
+def test_a_surrogate_that_is_the_model_itself_is_one_stage() -> None:
+    """A transfer attack from the same model, made in the same way."""
+    surrogate = {"model": {"name": "resnet8"}, "train": TRAIN}
+    stages = stages_of(trial(attack={"name": "fgsm", "eps": 0.1, "examples": 50, "surrogate": surrogate}))
+    assert [stage.kind for stage in stages] == ["train", "attack"]
+    assert stages[1].upstream == {"model": stages[0].key, "surrogate_0": stages[0].key}
+
+
+def test_the_chain_of_a_surrogate_is_that_of_a_trial_which_makes_the_same_model() -> None:
+    made = {"train": TRAIN, "prune": {"ratio": 0.3}, "adversarial_finetune": {**TRAIN, "lambda": 0.3, "attack": FGSM}}
+    surrogate = {"model": {"name": "resnet8"}, "seed": 5, **made}
+    stages = stages_of(trial(attack={"name": "fgsm", "eps": 0.1, "examples": 50, "surrogate": surrogate}))
+    same = stages_of(trial(seed=5, **made))[:-1]
+    assert [stage.key for stage in stages[:3]] == [stage.key for stage in same]
+    assert stages[-1].upstream["surrogate_0"] == same[-1].key
+    label = trial(attack={"name": "fgsm", "eps": 0.1, "surrogate": surrogate}).attack.surrogate
+    assert label is not None
+    assert label.label == "resnet8 seed 5 pruning_ratio 0.3 lambda 0.3 eps_train 0.1"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from tasks.errors import StageError
 from tasks.training.objectives.adversarial.objective import mix_losses
@@ -51,3 +52,19 @@ def test_a_fixed_set_trains_on_so_many_images(tmp_path: Path) -> None:
     assert all(torch.equal(one[name], two[name]) for name in one)
     with pytest.raises(StageError, match="only 200 training images"):
         run(trial(adversarial_finetune={**hardened, "fixed_examples": 500}), context(tmp_path / "one"))
+
+
+def test_accuracy_is_mixed_as_the_loss_is() -> None:
+    """Right on every clean image, wrong on every example."""
+    settings = AdversarialSettings.model_validate({"lambda": 0.3, "attack": {"name": "fgsm", "eps": 0.75}})
+    shifted = nn.Linear(1, 2)
+    shifted.weight.data, shifted.bias.data = torch.tensor([[1.0], [-1.0]]), torch.tensor([-0.25, 0.25])
+    model = nn.Sequential(nn.Flatten(), shifted).train()
+    assert mix_losses(settings)(model, make_batch(), make_draw()).accuracy.item() == pytest.approx(0.7)
+
+
+def test_a_fixed_set_may_be_of_all_images(tmp_path: Path) -> None:
+    few = {"name": "digits", "train_examples": 40}
+    hardened = {**TRAIN, "lambda": 0.3, "attack": FGSM, "fixed_examples": 40}
+    record = run(trial(dataset=few, train=None, adversarial_finetune=hardened), context(tmp_path))[0]
+    assert record["metrics"]["epoch"] == 0
