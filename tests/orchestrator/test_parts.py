@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import typer.main
 
 from orchestrator.parts import describe_part, format_part, list_parts
 from tasks import __version__
@@ -20,7 +21,7 @@ def test_every_part_of_a_kind_is_listed_with_source_and_version() -> None:
 
 
 def test_a_part_of_an_installed_package_names_the_package() -> None:
-    IMPORTANCES.add("by_typer", "typer.main:get_command", origin="typer.main")
+    IMPORTANCES.add("by_typer", "typer.main:get_command", origin=typer.main.__name__)
     try:
         part = next(part for part in list_parts("importance") if part["name"] == "by_typer")
     finally:
