@@ -62,7 +62,7 @@ class Bench:
         """Prepare the model and attack; images after each number of steps."""
         method = AttackSettings.model_validate(raw).simplify().method
         index = torch.arange(len(self.labels))
-        job = AttackJob(prepare_model(self.model, precision), self.clean, self.labels, counts, index)
+        job = AttackJob(prepare_model(self.model, self.clean, precision), self.clean, self.labels, counts, index)
         found = load_attack(method)(job, method)
         return [found[count] for count in counts]
 
@@ -105,7 +105,7 @@ def _passes(bench: Bench) -> Iterator[Case]:
         return [images]
 
     for precision in ("fp32", "bf16"):
-        model = prepare_model(bench.model, precision).gradient
+        model = prepare_model(bench.model, bench.clean, precision).gradient
         yield Case(
             f"one gradient, {precision}", len(bench.labels), lambda model=model: passed(model, bench.clean),  # type: ignore[misc]
             {"the model as it is": lambda: passed(bench.model, bench.plain)}, {},

@@ -49,6 +49,7 @@ TRIALS = _document_table(
     ("clean_correct", pa.int64()),
     ("robust_correct", pa.int64()),
     *((f"{rate}{end}", pa.float64()) for rate in RATES for end in ("", "_low", "_high")),
+    ("prepared", pa.bool_()),
     ("gradient_images", pa.int64()),
     ("zero_gradients", pa.int64()),
     ("deterministic", pa.bool_()),
@@ -70,7 +71,8 @@ TRIALS = _document_table(
 )
 """One row per trial. `objective` is what training minimised: of the last stage where that was not plain cross-entropy,
 which is `standard`; null where nothing was trained. `attack_eps` is in the unit that `attack_eps_space` names;
-`attack_surrogate` is the model that examples were made against, null where it is the trial's own; `*_low` and
+`attack_surrogate` is the model that examples were made against, null where it is the trial's own; `prepared` tells
+whether the attack saw a folded copy of it, which does the same, or the model as it is; `*_low` and
 `*_high` are 95 % Wilson intervals; `config`, `versions` and `verdicts` are JSON; `verdict` is the worst of the
 verdicts, set when the grid is finished; a failed trial has nulls where there is no result. `inference_seconds` is
 the measured time of one image in a batch of 64."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import AttackedModel, freeze_copy, prepare_model
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
 from tasks.data.images import Images, convert_to_float
@@ -45,6 +45,11 @@ class Evaluation:
         return {"examples": len(label), "clean_correct": int(clean.sum()), "robust_correct": int(robust.sum())}
 
 
+def prepare_attacked(model: nn.Module, images: Images, cell: AttackSettings) -> AttackedModel:
+    """The model in the form in which it is attacked, held against the model itself on the first images of the split."""
+    return prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]), cell.precision)
+
+
 def evaluate(
     model: nn.Module,
     images: Images,
@@ -52,6 +57,7 @@ def evaluate(
     seed: int,
     std: float,
     surrogate: nn.Module | None = None,
+    attacked: AttackedModel | None = None,
 ) -> list[Evaluation]:
     """Attack the test images once; judge the outcome for each cell, in their order.
 
@@ -60,10 +66,12 @@ def evaluate(
     :param seed: of the choice of images and of every random number of the attack.
     :param std: the model's normalisation, for a budget in normalised units.
     :param surrogate: the model that examples are made against; null: the model itself.
+    :param attacked: what `prepare_attacked` has made of that model; null: it is made now.
     :raises StageError: the audit found a violation, or the split is smaller than `examples`.
     """
     judge = freeze_copy(model)
-    attacked = prepare_model(model if surrogate is None else surrogate, cells[0].precision)
+    if attacked is None:
+        attacked = prepare_attacked(model if surrogate is None else surrogate, images, cells[0])
     chosen = choose_images(judge, images, cells[0], seed)
     shown = chosen[spread_evenly(len(chosen), images.pixels[0].numel())]
     run = _Run(attacked, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)

@@ -15,7 +15,7 @@ from torch import nn
 from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
-from tasks.evaluation.evaluate import Evaluation, evaluate
+from tasks.evaluation.evaluate import Evaluation, evaluate, prepare_attacked
 from tasks.evaluation.gradient_check import check_gradients
 from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import NormalizedModel
@@ -41,9 +41,11 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     surrogate = context.load_upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
     spaces = {cell.eps_space for cell in cells}
     unit = description.get_pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
-    found = evaluate(model, images, cells, first.seed, unit, surrogate)
+    attacked = prepare_attacked(surrogate or model, images, cells[0])
+    found = evaluate(model, images, cells, first.seed, unit, surrogate, attacked)
     cost = measure_model(model, tuple(images.pixels.shape[1:]))
-    cost |= {"classes": description.classes, **check_gradients(freeze_copy(model), images)}
+    looked_at = freeze_copy(model) if surrogate else attacked.gradient
+    cost |= {"classes": description.classes, "prepared": attacked.is_prepared, **check_gradients(looked_at, images)}
     measured = {"inference_seconds": measure_inference(freeze_copy(model), images)}
     return [(result, {"metrics": {**result.count_correct(), **cost, **measured}}) for result in found]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings
-from tasks.attacks.engine.fast_model import AttackedModel, prepare_model
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.data.images import Images, convert_to_float
 
@@ -56,7 +56,7 @@ def draw_seed(draw: torch.Generator) -> int:
 
 def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
-    target = prepare_model(model)
+    target = prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]))
     parts = [
         craft_examples(target, convert_to_float(images.pixels[index]), images.labels[index], method, seed, index)
         for index in torch.arange(len(images)).split(BATCH)
@@ -68,7 +68,7 @@ def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSett
     """The share of images that is classified correctly under attack; null where there are none."""
     if not len(images):
         return None
-    target = prepare_model(model)
+    target = prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]))
     correct = 0
     for index in torch.arange(len(images)).split(BATCH):
         labels = images.labels[index]

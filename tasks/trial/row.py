@@ -18,7 +18,7 @@ from tasks.training.settings import TrainSettings
 from tasks.trial.chain import TRAINING_SETTINGS, Stage, list_own_stages
 from tasks.trial.trial import Trial
 
-OPTIONAL_METRICS = ("classes", "gradient_images", "zero_gradients", "deterministic", "inference_seconds")
+OPTIONAL_METRICS = ("classes", "prepared", "gradient_images", "zero_gradients", "deterministic", "inference_seconds")
 Row = dict[str, Any]
 """One row of `schema.TRIALS`, every column present."""
 

@@ -104,7 +104,7 @@ def job_of(
     """All images as one batch."""
     index = torch.arange(len(images))
     return AttackJob(
-        prepare_model(model, precision),
+        prepare_model(model, convert_to_float(images.pixels), precision),
         convert_to_float(images.pixels),
         images.labels,
         counts,

@@ -1,13 +1,19 @@
-"""A copy of a model that is fast to attack and gives the same logits.
+"""A copy of a model that is fast to attack and gives the same logits and gradients.
 
 Batch norm is folded into the convolutions, parameters are frozen (no weight gradients are computed), memory is
 channels-last, and for bf16 the network's weights are cast once: pixels, normalisation and logits stay in fp32.
+
+Folding reads a network as a graph, which not every network survives: a function with a backward pass of its own loses
+it, and control flow is read for one shape. So the copy is held against the model itself on a few images, and where
+they differ the model itself is attacked.
 """
 
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -16,10 +22,21 @@ from torch.nn import functional as F
 
 from tasks.models.build import NormalizedModel
 
+LOG = logging.getLogger(__name__)
+
 ROUNDING = 1e-3
 """A margin within this share of the largest logit may be one of the folded model alone: the model itself is asked."""
 LEAST_MARGIN = 1e-6
 """The share of the largest logit that the margin of a success exceeds: below, the size of the batch may decide."""
+
+LOGITS_TOLERANCE, GRADIENT_TOLERANCE, LARGEST_TOLERANCE = 1e-3, 1e-2, 0.3
+"""How far the copy may be from the model itself: logits as a share of the image's largest; gradients as a share of
+their length, for the median image and for the worst (rounding turns single paths through a deep network on or off)."""
+PROBE_IMAGES = 8
+"""Images on which the two are compared."""
+
+FOLDED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+"""Layers that change when batch norm is folded."""
 
 STEADY_ROWS = 8
 """From so many rows on, a matrix product gives each row what it gives it among any number of others."""
@@ -51,6 +68,8 @@ class AttackedModel:
     """The same in fp32: no image counts as adversarial on the word of less."""
     original: nn.Module
     """The model itself, nothing folded: it has the last word where the judge is close to undecided."""
+    is_prepared: bool = False
+    """Whether gradients and verdicts come from a folded copy."""
 
     @property
     def judges_its_gradients(self) -> bool:
@@ -104,6 +123,16 @@ class _SteadyLinear(nn.Module):
         super().__init__()
         self.linear = linear
 
+    @property
+    def weight(self) -> Tensor:
+        """For a network that looks at its layers: float [out, in]."""
+        return self.linear.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """float [out], or null."""
+        return self.linear.bias
+
     def forward(self, rows: Tensor) -> Tensor:
         missing = max(0, STEADY_ROWS - len(rows)) if rows.dim() == 2 else 0
         out: Tensor = self.linear(F.pad(rows, (0, 0, 0, missing)) if missing else rows)
@@ -141,7 +170,7 @@ def _make_steady(model: nn.Module) -> nn.Module:
 
 def _exchange_linear(network: nn.Module) -> None:
     for name, child in network.named_children():
-        if isinstance(child, nn.Linear):
+        if type(child) is nn.Linear and not child._forward_hooks and not child._forward_pre_hooks:
             setattr(network, name, _SteadyLinear(child))
         else:
             _exchange_linear(child)
@@ -152,20 +181,65 @@ def _freeze(model: nn.Module) -> nn.Module:
     return copied.to(memory_format=torch.channels_last)
 
 
-def prepare_model(model: nn.Module, precision: str = "fp32") -> AttackedModel:
-    """A fast copy of a model for attacks; the model itself is not changed.
+def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32") -> AttackedModel:
+    """A fast copy of a model for attacks, or a plain one where that does not do what the model does.
+
+    The model itself is not changed.
 
     :param model: pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes].
+    :param probe: images on which the copy is held against the model, float [N, C, H, W] in [0, 1]; a few are enough.
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
-    copied = _freeze(model)
-    if not isinstance(copied, NormalizedModel):
-        original = _make_steady(copied)
-        return AttackedModel(original, original, original)
-    network = _fold_batch_norms(copied.network)  # traced before its linear layers are exchanged: those cannot be
-    judge = _build_fast(copied, network, torch.float32)
-    gradient = judge if precision == "fp32" else _build_fast(copied, network, torch.bfloat16)
-    return AttackedModel(gradient, judge, _make_steady(copied))
+    probe, itself = probe[:PROBE_IMAGES], _freeze(model)
+    original = _make_steady(_freeze(model))
+    if not _behaves_alike(original, itself, probe):
+        original = itself
+    plain = AttackedModel(original, original, original)
+    if not isinstance(itself, NormalizedModel):
+        return plain
+    network = _fold_batch_norms(_freeze(itself.network))
+    if network is not None:
+        judge = _build_fast(itself, network, torch.float32)
+        gradient = judge if precision == "fp32" else _build_fast(itself, network, torch.bfloat16)
+        if _behaves_alike(judge, original, probe) and _can_be_followed(gradient, probe):
+            return AttackedModel(gradient, judge, original, is_prepared=True)
+    LOG.warning("the network does not do the same with its layers folded: it is attacked as it is, in fp32")
+    return plain
+
+
+def _behaves_alike(copied: nn.Module, model: nn.Module, probe: Tensor) -> bool:
+    """Whether logits and input gradients of the probe are the same up to rounding."""
+    try:
+        logits, gradient = _answer(copied, probe)
+    except Exception:  # whatever a network of somebody's own may raise when it is called in another form
+        return False
+    expected, slope = _answer(model, probe)
+    scale = expected.abs().amax(1, keepdim=True).clamp_min(1e-12)
+    if not ((logits - expected).abs() <= LOGITS_TOLERANCE * scale).all():
+        return False
+    missed = (gradient - slope).flatten(1).norm(dim=1) / slope.flatten(1).norm(dim=1).clamp_min(1e-30)
+    return bool(missed.median() <= GRADIENT_TOLERANCE and missed.max() <= LARGEST_TOLERANCE)
+
+
+def _can_be_followed(gradient: nn.Module, probe: Tensor) -> bool:
+    """Whether a network whose weights were cast can be called at all."""
+    try:
+        _answer(gradient, probe)
+    except Exception:
+        return False
+    return True
+
+
+def _answer(model: nn.Module, probe: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits float [N, classes], and the gradient of a sum of them in which each class has another weight."""
+    pixels = probe.detach().clone(memory_format=torch.channels_last).requires_grad_(True)
+    with torch.enable_grad():
+        logits: Tensor = model(pixels)
+        total = (logits * torch.linspace(-1, 1, logits.shape[1], device=logits.device)).sum()
+    if not total.requires_grad:
+        return logits, torch.zeros_like(pixels)
+    (gradient,) = torch.autograd.grad(total, pixels, allow_unused=True)
+    return logits.detach(), torch.zeros_like(pixels) if gradient is None else gradient
 
 
 def _build_fast(model: NormalizedModel, network: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -173,15 +247,22 @@ def _build_fast(model: NormalizedModel, network: nn.Module, dtype: torch.dtype) 
     return _make_steady(folded)
 
 
-def _fold_batch_norms(network: nn.Module) -> nn.Module:
-    """The network with every batch norm folded into the convolution before it, where it can be traced."""
+def _fold_batch_norms(network: nn.Module) -> nn.Module | None:
+    """The network with every batch norm folded into the convolution before it; null where it cannot be read as a graph.
+
+    A layer that is called twice is folded once, for one of its calls: such a network is left as it is.
+    """
+    from torch.fx import symbolic_trace
     from torch.fx.experimental.optimization import fuse
-    from torch.fx.proxy import TraceError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            nodes = [node for node in symbolic_trace(network).graph.nodes if node.op == "call_module"]
+            calls = Counter(network.get_submodule(str(node.target)) for node in nodes)
+            if any(count > 1 and isinstance(layer, FOLDED) for layer, count in calls.items()):
+                return None
             fused: nn.Module = fuse(network)
-    except TraceError:
-        return network  # a network with control flow of its own is attacked as it is
+    except Exception:  # tracing runs the network on stand-ins for tensors, with which it may do anything
+        return None
     return fused.eval().requires_grad_(False)

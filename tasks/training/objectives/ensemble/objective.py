@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from tasks.attacks.engine.fast_model import prepare_model
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare_model
+from tasks.data.images import convert_to_float
 from tasks.training.examples import craft_examples, craft_own_examples, draw_seed
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
 from tasks.training.objectives.step import Batch, Objective, ObjectiveContext, StepOutcome, build_objective
@@ -18,17 +19,18 @@ def build_ensemble(settings: EnsembleSettings, context: ObjectiveContext) -> Obj
     """The inner objective on batches with examples against the first of the models that were asked for."""
     count = len(settings.surrogates)
     inner = build_objective(settings.inner, replace(context, surrogates=context.surrogates[count:]))
-    return replace_share(inner, settings, context.surrogates[:count])
+    probe = convert_to_float(context.images.pixels[:PROBE_IMAGES])
+    attacked = [prepare_model(surrogate, probe) for surrogate in context.surrogates[:count]]
+    return replace_share(inner, settings, attacked)
 
 
-def replace_share(inner: Objective, settings: StaticExamplesSettings, surrogates: Sequence[nn.Module]) -> Objective:
+def replace_share(inner: Objective, settings: StaticExamplesSettings, attacked: Sequence[AttackedModel]) -> Objective:
     """An objective on batches of which a share is replaced by examples made against one of several models.
 
     A batch comes in random order, so its first images are any images.
 
-    :param surrogates: models that do not change, on the device of the images.
+    :param attacked: models that do not change, on the device of the images.
     """
-    attacked = [prepare_model(surrogate) for surrogate in surrogates]
 
     def compute_ensemble_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
         count = round(settings.share * len(batch.labels))

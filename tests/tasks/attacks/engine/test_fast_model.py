@@ -30,7 +30,7 @@ from tests.support.attack_models import (
 def test_a_prepared_model_answers_alike_for_few_images_and_for_many(name: str, stem: str, precision: str) -> None:
     model = build_model(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()
     images = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    target = prepare_model(model, precision)
+    target = prepare_model(model, images, precision)
     for source in (target.gradient, target.judge, target.original):
         logits, gradient = answered(source, images)
         for count in (1, 2, 3, 5):
@@ -84,7 +84,8 @@ def test_the_model_itself_has_the_last_word(name: str) -> None:
 
 def test_folding_changes_no_more_than_the_model_is_asked_again_for() -> None:
     model = network()
-    target, clean = prepare_model(model), convert_to_float(network_images(model).pixels)
+    clean = convert_to_float(network_images(model).pixels)
+    target = prepare_model(model, clean)
     with torch.no_grad():
         folded, original = target.judge(clean), target.original(clean)
     assert not torch.equal(folded, original)

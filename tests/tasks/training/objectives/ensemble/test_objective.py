@@ -6,12 +6,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.data.images import Images
 from tasks.training.objectives.ensemble.objective import replace_share
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
 from tasks.training.objectives.standard.objective import compute_standard_loss
 from tasks.training.objectives.step import Batch, ObjectiveContext, StepOutcome, build_objective
 from tests.support.training import linear, make_batch, make_draw
+
+
+def as_attacked(model: nn.Module) -> AttackedModel:
+    return AttackedModel(model, model, model)
 
 
 def test_an_ensemble_replaces_its_share_with_examples_of_the_surrogate() -> None:
@@ -24,7 +29,7 @@ def test_an_ensemble_replaces_its_share_with_examples_of_the_surrogate() -> None
         seen.append(given.pixels.flatten())
         return compute_standard_loss(model, given, numbers)
 
-    objective = replace_share(inner, settings, [linear(-1.0)])  # the surrogate is fooled by a brighter pixel
+    objective = replace_share(inner, settings, [as_attacked(linear(-1.0))])  # it is fooled by a brighter pixel
     objective(linear(2.0), make_batch(8), make_draw())
     assert seen[0].tolist() == [0.75, 0.75, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
 
@@ -53,7 +58,7 @@ def test_each_batch_meets_one_of_the_models(include_self: bool, expected: set[fl
         seen.add(tuple(given.pixels.flatten().tolist()))
         return compute_standard_loss(model, given, numbers)
 
-    objective = replace_share(inner, settings, [linear(1.0), linear(-1.0)])
+    objective = replace_share(inner, settings, [as_attacked(linear(1.0)), as_attacked(linear(-1.0))])
     numbers = make_draw()
     for _ in range(30):
         objective(Blind(), make_batch(8), numbers)
