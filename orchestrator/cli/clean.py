@@ -27,13 +27,16 @@ def clean(
       advsweep clean --forget digits-545015c7ed --yes
       advsweep clean --json
     """
-    from orchestrator.store.clean import find_leftovers, remove
-    from orchestrator.store.sweep_store import find_sweep
+    from orchestrator.store.clean import find_leftovers, remove_again_unreferenced
+    from orchestrator.store.identifiers import resolve_id
     from orchestrator.text import format_bytes, format_table
+    from tasks import paths
     from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)
-    found = find_leftovers(opened, [find_sweep(opened, name, whole=True).sweep_id for name in forget])
+    known = opened.list_names(paths.SWEEPS)  # also those whose plan cannot be read
+    forgotten = [resolve_id(name, known, "sweep", f"in {storage}", whole=True) for name in forget]
+    found = find_leftovers(opened, forgotten)
     table = [[item.name, format_bytes(item.size), item.reason] for item in found]
     printing.show(
         [asdict(item) for item in found],
@@ -41,11 +44,13 @@ def clean(
     )
     if printing.choice != "table":
         if yes:
-            remove(opened, found)
+            remove_again_unreferenced(opened, found, forgotten)
         return
     total = f"{len(found)} entries, {format_bytes(sum(item.size for item in found))}"
     if found and (yes or typer.confirm(f"remove {total}?", default=False)):
-        remove(opened, found)
-        typer.echo(f"removed {total}")
+        removed = remove_again_unreferenced(opened, found, forgotten)
+        kept = len(found) - len(removed)
+        total = f"{len(removed)} entries, {format_bytes(sum(item.size for item in removed))}"
+        typer.echo(f"removed {total}" + (f"; {kept} are in use since they were shown, and stay" if kept else ""))
     elif found:
         typer.echo("nothing was removed")

@@ -7,9 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from orchestrator.store.sweep_store import SweepStore, list_sweeps
+from orchestrator.store.heartbeat import Pulse
+from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
+from tasks.errors import UnreadableError, UsageError
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 
@@ -31,11 +34,15 @@ def find_leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Left
     """Stages and checkpoints that no sweep refers to, what was set aside, and abandoned half-written files.
 
     :param forgotten: sweeps that are to go with what they alone refer to.
+    :raises UsageError: a driver of a sweep that is to go lives, or what another sweep refers to cannot be read.
     """
     kept: set[str] = set()
-    for sweep_id in list_sweeps(storage):
-        if sweep_id not in forgotten:
-            kept |= SweepStore(storage, sweep_id).plan()["stages"].keys()
+    for sweep_id in storage.list_names(paths.SWEEPS):
+        sweep = SweepStore(storage, sweep_id)
+        if sweep_id in forgotten:
+            _check_rests(sweep)
+        else:
+            kept |= _read_plan(sweep)["stages"].keys()
     store = StageStore(storage)
     names = [(f"{paths.SWEEPS}/{sweep_id}", "forgotten sweep") for sweep_id in forgotten]
     stored = set(store.list_keys())
@@ -47,6 +54,27 @@ def find_leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Left
     names += [(f"{paths.CORRUPT}/{name}", "set aside as corrupt") for name in storage.list_names(paths.CORRUPT)]
     names += [(name, "half-written") for name in _find_abandoned(storage)]
     return [Leftover(name, measure_size(storage, name), reason) for name, reason in names]
+
+
+def _check_rests(sweep: SweepStore) -> None:
+    """:raises UsageError: a driver of the sweep lives."""
+    living = [driver.facts for driver in Pulse().drivers(sweep) if driver.alive]
+    if living:
+        where = ", ".join(f"{facts['host']} pid {facts['pid']}" for facts in living)
+        raise UsageError(f"{sweep.sweep_id} runs ({where}): nothing is removed; end it first, or wait for its end")
+
+
+def _read_plan(sweep: SweepStore) -> dict[str, Any]:
+    """:raises UnreadableError: nobody can say which stages the sweep refers to."""
+    try:
+        return sweep.plan()
+    except (FileNotFoundError, UnreadableError) as error:
+        place = sweep.storage.describe_place(sweep.path(paths.PLAN))
+        reason = str(error) if isinstance(error, UnreadableError) else f"{place}: is missing"
+        raise UnreadableError(
+            f"{reason}; so nobody can say which stages {sweep.sweep_id} refers to, and nothing is removed; "
+            f"--forget {sweep.sweep_id} removes it too"
+        ) from None
 
 
 def _find_abandoned(storage: Storage) -> list[str]:
@@ -65,6 +93,19 @@ def _find_abandoned(storage: Storage) -> list[str]:
 def measure_size(storage: Storage, name: str) -> int:
     """Bytes of a file, or of everything below a folder."""
     return sum(storage.list_sizes(name).values())
+
+
+def remove_again_unreferenced(
+    storage: Storage, shown: Sequence[Leftover], forgotten: Sequence[str] = ()
+) -> list[Leftover]:
+    """Remove what was shown and is still unreferenced: between the two looks a sweep may have begun or ended.
+
+    :raises UsageError: as `find_leftovers` does.
+    """
+    names = {leftover.name for leftover in shown}
+    found = [leftover for leftover in find_leftovers(storage, forgotten) if leftover.name in names]
+    remove(storage, found)
+    return found
 
 
 def remove(storage: Storage, found: Sequence[Leftover]) -> None:

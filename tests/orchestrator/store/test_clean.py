@@ -6,9 +6,13 @@ import os
 import time
 from pathlib import Path
 
-from orchestrator.store.clean import ABANDONED_AFTER, find_leftovers, remove
+import pytest
+
+from orchestrator.store.clean import ABANDONED_AFTER, find_leftovers, remove, remove_again_unreferenced
 from orchestrator.store.sweep_store import SweepStore
+from tasks.errors import UsageError
 from tasks.storage.storage import Storage, open_storage
+from tests.support.driver_signs import aged, beating
 from tests.support.finished_sweep import finish
 
 STRAY = "f" * 64
@@ -42,3 +46,40 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
     assert gone.pop(f"sweeps/{sweep.sweep_id}") == "forgotten sweep"
     assert set(gone.values()) == {"stage of no sweep"}
     assert len(gone) == 3
+
+
+FEW = ("adversarial_finetune=null", "prune=null")
+
+
+def test_a_sweep_that_runs_is_not_forgotten(space_file: Path, tmp_path: Path) -> None:
+    _, sweep = finish(space_file, tmp_path / "storage", FEW)
+    beating(sweep)
+    with pytest.raises(UsageError, match=rf"{sweep.sweep_id} runs \(.* pid .*\): nothing is removed"):
+        find_leftovers(sweep.storage, [sweep.sweep_id])
+    aged(tmp_path, 60)
+    assert find_leftovers(sweep.storage, [sweep.sweep_id])
+
+
+def test_what_a_sweep_refers_to_since_it_was_shown_stays(space_file: Path, tmp_path: Path) -> None:
+    _, sweep = finish(space_file, tmp_path / "storage", FEW)
+    plan = sweep.storage.read(sweep.path("plan.json"))
+    sweep.storage.remove(sweep.path())
+    sweep.storage.write(f"stages/{STRAY}/stage.json", b"{}")
+    shown = find_leftovers(sweep.storage)
+    assert len(shown) == 4
+    sweep.storage.write(sweep.path("plan.json"), plan)  # while somebody is asked, a launch begins that reuses them
+    assert [item.name for item in remove_again_unreferenced(sweep.storage, shown)] == [f"stages/{STRAY}"]
+    assert set(sweep.storage.list_names("stages")) == sweep.plan()["stages"].keys()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", None])
+def test_stages_stay_where_nobody_can_say_which_a_sweep_refers_to(
+    space_file: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    _, sweep = finish(space_file, tmp_path / "storage", FEW)
+    sweep.storage.remove(sweep.path("plan.json"))
+    if content is not None:
+        sweep.storage.write(sweep.path("plan.json"), content)
+    with pytest.raises(UsageError, match=f"nothing is removed; --forget {sweep.sweep_id} removes it too"):
+        find_leftovers(sweep.storage)
+    assert len(find_leftovers(sweep.storage, [sweep.sweep_id])) == 4
