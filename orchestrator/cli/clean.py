@@ -32,10 +32,11 @@ def clean(
     from orchestrator.text import format_bytes, format_table
     from tasks import paths
     from tasks.storage.storage import open_storage
+    from tasks.storage.uri import redact_uri
 
     opened = open_storage(storage)
     known = opened.list_names(paths.SWEEPS)  # also those whose plan cannot be read
-    forgotten = [resolve_id(name, known, "sweep", f"in {storage}", whole=True) for name in forget]
+    forgotten = [resolve_id(name, known, "sweep", f"in {redact_uri(opened.uri)}", whole=True) for name in forget]
     found = find_leftovers(opened, forgotten)
     table = [[item.name, format_bytes(item.size), item.reason] for item in found]
     printing.show(
