@@ -77,6 +77,15 @@ def test_an_image_that_is_wrong_before_the_attack_is_not_robust() -> None:
         assert found.table["robust"].to_pylist() == [False] * 5 + [True] * 19
 
 
+def test_what_is_wrong_before_stays_wrong_though_its_target_lies_beyond_the_budget() -> None:
+    model = network()
+    images = network_images(model, 6)
+    images.labels[:4] = (images.labels[:4] + 3) % 10
+    table = evaluate(model, images, [settings(name="jsma", targeted=True, gamma=0.5, eps=1)], 0, 0.5)[0].table
+    assert min(table["l0"].to_pylist()) > 1
+    assert table["robust"].to_pylist() == [False] * 4 + [True] * 2
+
+
 def test_a_perturbation_beyond_the_budget_does_not_count() -> None:
     model, images = Linear(), linear_images()
     exact = model.distances(convert_to_float(images.pixels), "linf").sort().values

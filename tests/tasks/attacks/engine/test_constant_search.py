@@ -62,6 +62,7 @@ def test_only_a_smaller_success_is_kept() -> None:
     best.record(
         torch.tensor([0, 1]), torch.full((2, 1, 2, 2), 0.5), torch.tensor([7.0, 3.0]), torch.tensor([True, True])
     )
+    best.record(torch.tensor([0]), torch.zeros(1, 1, 2, 2), torch.tensor([1.0]), torch.tensor([False]))
     assert best.images[:, 0, 0, 0].tolist() == [1.0, 0.5, 0.0]
     assert best.sizes.tolist() == [5.0, 3.0, torch.inf]
     assert best.has_success.tolist() == [True, True, False]

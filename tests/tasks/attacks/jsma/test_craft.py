@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.attacks.engine.job import AttackJob, load_attack
-from tasks.data.images import convert_to_float
+from tasks.data.images import Images, convert_to_float
 from tasks.evaluation.evaluate import evaluate
-from tests.support.attack_models import Linear, job_of, linear_images, network, network_images, settings
+from tests.support.attack_models import Linear, craft, job_of, linear_images, network, network_images, settings
 
 
 def papernot(model: nn.Module, clean: Tensor, target: int, gamma: float, theta: float = 1.0) -> Tensor:
@@ -79,3 +79,19 @@ def test_jsma_changes_as_few_values_as_possible() -> None:
     cell = settings(name="jsma", gamma=1.0, values_per_step=1)
     (found,) = evaluate(model, images, [cell], 0, 0.5)
     assert found.table["l0"].to_pylist() == model.fewest(convert_to_float(images.pixels)).tolist()
+
+
+class Ridge(nn.Module):
+    """Class 0 until all four values are white; the first of them repels once it is, and would be taken back."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        first, *others = pixels.flatten(1).unbind(1)
+        score = 2 * first - 3 * first.square() + sum(others) - 1.5
+        return torch.stack([-score, score], 1)
+
+
+def test_a_value_is_changed_once() -> None:
+    images = Images(torch.zeros(1, 1, 2, 2, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64), ("a", "b"))
+    job = job_of(Ridge(), images, (1,))
+    found = craft(job, settings(name="jsma", gamma=1.0, values_per_step=1))
+    assert found.flatten().tolist() == [1.0, 1.0, 1.0, 1.0]
