@@ -45,6 +45,7 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     if prepared.complete:
         from orchestrator.run.wandb_log import log_pending_rows
 
+        prepared.write_missing_verdicts()
         log_pending_rows(prepared, options, console)
         return FINISHED
     from orchestrator.run.driver import run_sweep

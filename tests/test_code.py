@@ -41,6 +41,7 @@ def test_the_two_commands_stand_at_the_top_of_the_readme() -> None:
 WHOLE = {
     "tests/advsweep/test_face.py": "advsweep/__init__.py",
     "tests/orchestrator/report/test_browser.py": "orchestrator/report/assets/report.js",
+    "tests/tasks/attacks/engine/test_foreign_models.py": "tasks/attacks/engine/fast_model.py",
     "tests/tasks/stages/test_pretended_gpu.py": "tasks/stages/run.py",
     "tests/tasks/test_main.py": "tasks/__main__.py",
     "tests/tasks/test_number_bounds.py": "tasks/settings.py",
@@ -79,3 +80,38 @@ def test_a_patch_by_text_is_found() -> None:
         'patch.setattr("tasks.keys.hash_json", 1)\npatch.setattr(keys, "_hash", 1)\npatch.setattr(keys, "FORM", "_x")'
     )
     assert find_patches_by_text(text) == ["tasks.keys.hash_json", "_hash"]
+
+
+def list_undocumented(tree: ast.Module) -> list[str]:
+    """Public functions that take or give tensors and whose docstring, their own or of a base class, names no shape."""
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+
+    def find_docstrings(name: str, owner: ast.ClassDef) -> str:
+        bases = [classes[base.id] for base in owner.bases if isinstance(base, ast.Name) and base.id in classes]
+        methods = [node for node in owner.body if isinstance(node, ast.FunctionDef) and node.name == name]
+        own = [ast.get_docstring(node) or "" for node in methods]
+        return " ".join([*own, *(find_docstrings(name, base) for base in bases)])
+
+    missing = []
+    for owner in (None, *(node for node in classes.values() if not node.name.startswith("_"))):
+        for node in tree.body if owner is None else owner.body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            signature = f"{ast.unparse(node.args)} {ast.unparse(node.returns) if node.returns else ''}"
+            text = find_docstrings(node.name, owner) if owner else ast.get_docstring(node) or ""
+            if re.search(r"\bTensor\b|NDArray", signature) and "[" not in text:
+                missing.append(node.name)
+    return missing
+
+
+def test_functions_on_tensors_give_shapes() -> None:
+    found = {
+        str(file.relative_to(ROOT)): list_undocumented(ast.parse(file.read_text()))
+        for file in ROOT.glob("tasks/**/*.py")
+    }
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+def test_a_function_on_tensors_without_shapes_is_found() -> None:
+    text = 'def brighten(x: Tensor) -> Tensor:\n    """Brighter."""\n\ndef darken(x: Tensor) -> Tensor:\n    """[N]."""'
+    assert list_undocumented(ast.parse(text)) == ["brighten"]

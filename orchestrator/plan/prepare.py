@@ -11,6 +11,7 @@ from rich.console import Console
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Job, Plan, plan_text
 from orchestrator.plan.schedule import Schedule, estimate_job_seconds, list_schedule, measure_remaining_paths
+from orchestrator.results.verdicts import annotate_rows
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.space import format_resolved
 from orchestrator.space.timeouts import Timeouts
@@ -50,6 +51,12 @@ class PreparedSweep:
         """Leave the resolved space and the plan in the storage, for every command that reads the sweep later."""
         self.storage.write(self.sweep.path(paths.SPACE), format_resolved(self.plan.space).encode())
         self.storage.write(self.sweep.path(paths.PLAN), plan_text(self.plan))
+
+    def write_missing_verdicts(self) -> None:
+        """Judge the rows of a complete sweep whose driver ended before it had done so."""
+        rows = list(self.finished.values())
+        if any(row["verdict"] is None for row in rows):
+            self.sweep.write_rows(annotate_rows(rows))
 
     def schedule(self, slots: int) -> Schedule:
         """The ideal schedule of what is missing."""

@@ -71,7 +71,7 @@ def load_plain_pickle(path: Path, encoding: str) -> dict[Any, Any]:
 
 
 def to_array(value: object) -> NDArray[np.uint8]:
-    """The array of bytes that a pickle describes.
+    """The array of bytes that a pickle describes, uint8 [N, values].
 
     :raises ValueError: it describes something else.
     """

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.report.analysis.study import Axis, Study, make_sort_key
+from orchestrator.report.analysis.study import Axis, Study
 from orchestrator.results.statistics import Paired, correct_p_values, estimate_paired_difference
+from orchestrator.text import make_sort_key
 from tasks.trial.row import Row
 
 ALL_PAIRS = 4

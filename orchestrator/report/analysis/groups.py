@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.report.analysis.study import Axis, Configuration, Measured, Study, make_sort_key
+from orchestrator.report.analysis.study import Axis, Configuration, Measured, Study
+from orchestrator.text import make_sort_key
 
 MOST = 10
 """More colours than these are not told apart."""

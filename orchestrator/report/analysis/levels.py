@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.report.analysis.study import Axis, Study, make_sort_key
+from orchestrator.report.analysis.study import Axis, Study
+from orchestrator.text import make_sort_key
 
 FIRST = ("pruning_ratio", "lambda", "eps_train")
 """The axes that people ask about first."""

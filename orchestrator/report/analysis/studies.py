@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat, make_sort_key
+from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat
 from orchestrator.results.tradeoff import (
     find_distinguishing_paths,
     find_varying_axes,
@@ -15,6 +15,7 @@ from orchestrator.results.tradeoff import (
     group_cells,
     list_leaf_settings,
 )
+from orchestrator.text import make_sort_key
 from tasks.keys import hash_json
 from tasks.trial.row import Row
 

@@ -189,10 +189,3 @@ def _is_white_box(threat: Threat) -> bool:
 def is_defended(row: Row) -> bool:
     """Whether any stage of the training minimised more than plain cross-entropy."""
     return row["objective"] not in (None, STANDARD.label)
-
-
-def make_sort_key(value: Any) -> tuple[int, Any]:
-    """A key that puts null first, then numbers, then texts."""
-    if value is None:
-        return 0, 0
-    return (2, str(value)) if isinstance(value, str) else (1, value)

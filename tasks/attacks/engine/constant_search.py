@@ -37,7 +37,10 @@ class BestExamples:
 
     @classmethod
     def make_empty(cls, images: Tensor) -> BestExamples:
-        """No success yet."""
+        """No success yet.
+
+        :param images: float [N, C, H, W]: what stands for an image until an attack has succeeded.
+        """
         nothing = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         return cls(images.clone(), torch.full(nothing.shape, torch.inf, device=images.device), nothing, nothing.clone())
 

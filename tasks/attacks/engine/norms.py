@@ -41,7 +41,7 @@ class Norm(Protocol):
 
 
 @dataclass(frozen=True)
-class Linf:
+class Linf(Norm):
     """The largest change of any value."""
 
     def direction(self, gradient: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class Linf:
 
 
 @dataclass(frozen=True)
-class L2:
+class L2(Norm):
     """The Euclidean length of the change."""
 
     def direction(self, gradient: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class L2:
 
 
 @dataclass(frozen=True)
-class L1:
+class L1(Norm):
     """The sum of all changes."""
 
     def direction(self, gradient: Tensor) -> Tensor:
@@ -89,7 +89,10 @@ class L1:
 
     def project(self, delta: Tensor, eps: float) -> Tensor:
         """By sorting, as in Duchi et al. 2008, Efficient projections onto the l1-ball for learning in high dimensions,
-        figure 1; perturbations inside the ball are left as they are."""
+        figure 1; perturbations inside the ball are left as they are.
+
+        :param delta: float [N, C, H, W], as the result.
+        """
         outside = (self.size(delta) > eps).nonzero(as_tuple=True)[0]
         if not len(outside):
             return delta
@@ -123,7 +126,10 @@ class SparseL1(L1):
     quantile: float = 0.99
 
     def direction(self, gradient: Tensor) -> Tensor:
-        """Tramer and Boneh 2019 (arXiv 1904.13000): the signs of the values at or above the quantile."""
+        """Tramer and Boneh 2019 (arXiv 1904.13000): the signs of the values at or above the quantile.
+
+        :param gradient: float [N, C, H, W], as the result.
+        """
         flat = gradient.flatten(1)
         magnitude = flat.abs()
         count = max(1, round((1 - self.quantile) * flat.shape[1]))

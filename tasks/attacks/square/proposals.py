@@ -32,7 +32,7 @@ class Draws:
         return torch.stack([torch.rand(count, generator=each) for each in self._generators]).to(self._device)
 
     def draw_next(self, count: int) -> Tensor:
-        """The same for one proposal, drawn ahead of many: always with the same count."""
+        """The same for one proposal, float [N, count] in [0, 1), drawn ahead of many: always with the same count."""
         if self._ahead.shape[1] == 0:
             self._ahead = torch.stack([torch.rand(CHUNK, count, generator=each) for each in self._generators])
         numbers, self._ahead = self._ahead[:, 0], self._ahead[:, 1:]

@@ -22,6 +22,7 @@ class Block(nn.Module):
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """float [N, inputs, H, W] -> float [N, outputs, H / stride, W / stride]."""
         h = self.relu(self.bn1(self.conv1(x)))
         return cast(Tensor, self.relu(self.bn2(self.conv2(h)) + self.downsample(x)))
 
@@ -40,6 +41,7 @@ class ResNet8(nn.Module):
         self.fc = nn.Linear(32, classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalised images, float [N, channels, H, W] -> logits, float [N, classes]."""
         h = self.relu(self.bn1(self.conv1(x)))
         h = self.layer3(self.layer2(self.layer1(h)))
         return cast(Tensor, self.fc(h.mean((2, 3))))

@@ -25,6 +25,7 @@ class Block(nn.Module):
         self.shortcut = nn.Identity() if self.same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """float [N, inputs, H, W] -> float [N, outputs, H / stride, W / stride]."""
         active = self.relu(self.bn1(x))
         h = self.conv2(self.relu(self.bn2(self.conv1(active))))
         return cast(Tensor, h + self.shortcut(x if self.same else active))
@@ -45,6 +46,7 @@ class WideResNet(nn.Module):
         self.fc = nn.Linear(widths[2], classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalised images, float [N, channels, H, W] -> logits, float [N, classes]."""
         h = self.layer3(self.layer2(self.layer1(self.conv1(x))))
         return cast(Tensor, self.fc(self.relu(self.bn(h)).mean((2, 3))))
 

@@ -59,3 +59,13 @@ def test_the_figures_of_a_plan_say_what_is_stored_and_how_long_the_rest_takes(
     facts = collect_plan_facts(plan, sweep.storage, slots=2)
     assert facts["critical_path_seconds"] == facts["seconds"] > 0
     assert "estimated time on 2 slots" in format_plan(facts)[-1]
+
+
+def test_rows_that_a_killed_driver_left_unjudged_are_judged_once(finished: tuple[Plan, SweepStore]) -> None:
+    plan, sweep = finished
+    sweep.write_rows([{**row, "verdict": None, "verdicts": None} for row in sweep.rows()])
+    prepared(plan, sweep)[0].write_missing_verdicts()
+    assert {row["verdict"] for row in sweep.rows()} <= {"ok", "suspicious", "not tested"}
+    written = len(sweep.row_table())
+    prepared(plan, sweep)[0].write_missing_verdicts()
+    assert len(sweep.row_table()) == written

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.report.analysis.studies import group_studies
-from orchestrator.report.analysis.study import Study, make_sort_key
+from orchestrator.report.analysis.study import Study
+from orchestrator.text import make_sort_key
 from tests.support.report_data import GRID, made_up
 
 
