@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from tasks.attacks.base import MethodSettings
     from tasks.errors import UsageError
     from tasks.plugins.load import load_plugins
-    from tasks.settings import Settings, keyed, unkeyed
+    from tasks.settings import Count, Number, Settings, keyed, unkeyed
     from tasks.training.objectives.base import ObjectiveSettings
 
 __all__ = [
+    "Count",
     "LaunchOptions",
     "MethodSettings",
+    "Number",
     "ObjectiveSettings",
     "Plan",
     "Settings",
@@ -57,8 +59,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Count": "tasks.settings",
     "LaunchOptions": "orchestrator.options",
     "MethodSettings": "tasks.attacks.base",
+    "Number": "tasks.settings",
     "ObjectiveSettings": "tasks.training.objectives.base",
     "Plan": "orchestrator.plan.plan",
     "Settings": "tasks.settings",

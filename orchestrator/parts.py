@@ -41,7 +41,7 @@ def describe_part(kind: str, name: str) -> dict[str, Any]:
         "kind": registry.kind,
         "name": name,
         **_describe_origin(registry, name),
-        "description": inspect.getdoc(part) or "",
+        "description": inspect.cleandoc(vars(part).get("__doc__") or "") if isinstance(part, type) else "",
         "settings": [
             {"setting": found.name, "value": found.kind, "default": found.default, "meaning": found.meaning}
             for found in takes

@@ -25,7 +25,8 @@ def show(
     from orchestrator.text import format_table
 
     if kind is None:
-        typer.echo(format_reference(), nl=False)
+        found = [describe_part(part["kind"], part["name"]) for part in list_parts()]
+        printing.show(found, lambda: format_reference().rstrip("\n"), list_parts())
     elif name is None:
         found = list_parts(kind)
         printing.show(found, lambda: format_table(list(found[0]), [list(part.values()) for part in found]))

@@ -11,7 +11,7 @@ MOST_SHOWN = 5
 
 
 def resolve_id(name: str, known: Iterable[str], kind: str, place: str, *, none: str = "", whole: bool = False) -> str:
-    """The id that is meant by a name: the same, or the only one that begins so.
+    """The id that is meant by a name: the same, or the only one that begins so; a whole name of a space comes first.
 
     :param kind: `sweep` or `trial`, for messages.
     :param place: where they are, for messages, such as `in results`.
@@ -25,6 +25,7 @@ def resolve_id(name: str, known: Iterable[str], kind: str, place: str, *, none: 
     if name in ids:
         return name
     found = [] if whole else [each for each in ids if each.startswith(name)]
+    found = [each for each in found if each.startswith(f"{name}-")] or found  # `digits` is not `digits2-...`
     if len(found) == 1:
         return found[0]
     if found:

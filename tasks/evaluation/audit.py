@@ -26,13 +26,15 @@ def find_outside_budget(delta: Tensor, method: MethodSettings, scale: float) -> 
 
 
 def audit_examples(clean: Tensor, adversarial: Tensor, method: MethodSettings, scale: float) -> None:
-    """Check that images are finite, in [0, 1] and, where the attack works within a budget, within it.
+    """Check that images have the shape they had, are finite and in [0, 1] and, where there is a budget, within it.
 
     :param clean: float [N, C, H, W] in [0, 1].
     :param adversarial: float [N, C, H, W].
     :param scale: pixels per unit of eps.
     :raises StageError: with what is wrong, by how much, and in how many images.
     """
+    if adversarial.shape != clean.shape:
+        raise StageError(f"{method.name} returned images of shape {list(adversarial.shape)}, not {list(clean.shape)}")
     if not torch.isfinite(adversarial).all():
         raise StageError(f"{method.name} returned NaN or infinite pixels")
     if adversarial.min() < 0 or adversarial.max() > 1:

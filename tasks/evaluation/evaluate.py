@@ -114,7 +114,7 @@ class _Run:
         stop = first.stop_when_fooled and not self.transfer
         job = AttackJob(self.model, clean, labels, step_counts, index, self.seed, stop, self._get_scale(first))
         job = with_target_classes(job, first.method)
-        return job, craft(job, first)
+        return job, craft(job.copy_tensors(), first)
 
     def _get_scale(self, cell: AttackSettings) -> float:
         """Pixels per unit of eps."""

@@ -89,6 +89,8 @@ def load_plugins(references: Iterable[str] = ()) -> list[str]:
 
     :returns: a line for each that could not be imported; it takes nothing else down.
     """
+    if isinstance(references, str):
+        references = [references]
     variable = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
     points = importlib.metadata.entry_points(group=GROUP)
     asked = dict.fromkeys([*references, *variable, *(point.value.split(":")[0] for point in points)])
@@ -126,9 +128,10 @@ def _import(reference: str) -> ModuleType:
     """:raises UsageError: there is no such file or module, or its name is taken."""
     if not reference.strip():
         raise UsageError("is empty; is a variable of the shell unset?")
-    if not reference.endswith(".py") and "/" not in reference and os.sep not in reference:
-        return importlib.import_module(reference)
     path = Path(reference).expanduser().resolve()
+    is_path = reference.endswith(".py") or "/" in reference or os.sep in reference or (path / "__init__.py").is_file()
+    if not is_path:
+        return importlib.import_module(reference)
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
         raise UsageError("there is no such file" if path.suffix == ".py" else "is no folder with an __init__.py")

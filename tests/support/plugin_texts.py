@@ -31,7 +31,7 @@ import advsweep
 
 class Darken(advsweep.Settings):
     name: Literal["darken"] = advsweep.keyed("darken")
-    eps: float = advsweep.keyed(ge=0)
+    eps: advsweep.Number = advsweep.keyed(ge=0)
 
 @advsweep.attack("darken", settings=Darken)
 def darken(job, settings):
@@ -71,7 +71,7 @@ model: {name: tiny_cnn}
 train: {epochs: 1, batch_size: 20, optimizer: {name: sgd, lr: 0.05}}
 prune: {ratio: 0.25, importance: spread}
 finetune: {epochs: 1, batch_size: 20, optimizer: {name: sgd, lr: 0.01}, objective: {name: margin, least: 0.5}}
-attack: {grid_search: [{name: darken, eps: 0.2}, {name: ifgsm, eps: 0.2, steps: 2}]}
+attack: {grid_search: [{name: darken, eps: 51/255}, {name: ifgsm, eps: 0.2, steps: 2}]}
 """
 
 

@@ -71,6 +71,11 @@ class AttackedModel:
     is_prepared: bool = False
     """Whether gradients and verdicts come from a folded copy."""
 
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Logits float [N, classes] of pixels float [N, C, H, W] of [0, 1], with a gradient where one is asked for."""
+        logits: Tensor = self.gradient(pixels)
+        return logits
+
     @property
     def judges_its_gradients(self) -> bool:
         """Whether gradients and verdicts come from the same arithmetic."""

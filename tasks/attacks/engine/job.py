@@ -12,6 +12,7 @@ from torch import Tensor
 from tasks.attacks.base import MethodSettings, TargetedSettings
 from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.attacks.engine.norms import Norm
+from tasks.errors import StageError
 from tasks.registry import load_object
 from tasks.seeds import make_generator
 
@@ -38,6 +39,12 @@ class AttackJob:
     """Pixels per unit of eps and step size."""
     target_classes: Tensor | None = None
     """int64 [N]: the classes to reach; null: any but the label."""
+
+    def copy_tensors(self) -> AttackJob:
+        """The same job on images, labels and classes of its own: what an attack does to them in place is not judged."""
+        wanted = None if self.target_classes is None else self.target_classes.clone()
+        clean = self.clean.clone(memory_format=torch.preserve_format)
+        return replace(self, clean=clean, labels=self.labels.clone(), index=self.index.clone(), target_classes=wanted)
 
     def select(self, chosen: Tensor) -> AttackJob:
         """The job for some of its images.
@@ -94,6 +101,8 @@ def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings
     """The function that crafts with these settings, at the targets they ask for; its module is imported now.
 
     It may return images alone, which are then those after any number of steps.
+
+    :raises StageError: when it is called and returns something else.
     """
     function = cast(
         "Callable[[AttackJob, MethodSettings], ExamplesBySteps | Tensor]", load_object(type(settings).craft)
@@ -101,7 +110,11 @@ def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings
 
     def craft(job: AttackJob, settings: MethodSettings) -> ExamplesBySteps:
         found = function(with_target_classes(job, settings), settings)
-        return dict.fromkeys(job.step_counts, found) if isinstance(found, Tensor) else found
+        examples = dict.fromkeys(job.step_counts, found) if isinstance(found, Tensor) else found
+        if not isinstance(examples, dict) or not examples.keys() >= set(job.step_counts):
+            wanted = f"images, or images for each of the step counts {', '.join(map(str, job.step_counts))}"
+            raise StageError(f"{settings.name} returned {type(found).__name__}: {wanted}, are wanted")
+        return examples
 
     return craft
 

@@ -25,6 +25,7 @@ FAULTS = [
     ("ball", lambda clean: (clean - 0.2).clamp(0, 1), "left the linf ball of 0.1 in 12 of 12 images"),
     ("range", lambda clean: clean + 0.7, r"left the pixel range \[0, 1\]"),
     ("nan", lambda clean: clean * torch.nan, "NaN"),
+    ("shape", lambda clean: clean[:1], r"returned images of shape \[1, 1, 4, 4\], not \[12, 1, 4, 4\]"),
 ]
 
 
@@ -35,6 +36,29 @@ def test_the_audit_catches_an_attack_that_breaks_its_rules(
     monkeypatch.setattr(gradient_attacks, "craft_fgsm", spoiled(change))
     with pytest.raises(StageError, match=words):
         evaluate(Linear(), linear_images(), [settings(name="fgsm", eps=0.1)], 0, 0.5)
+
+
+@pytest.mark.parametrize("returned", [None, {}, "images"])
+def test_what_is_no_image_is_said_so(returned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradient_attacks, "craft_fgsm", lambda job, _: returned)  # noqa: ARG005
+    with pytest.raises(StageError, match=r"fgsm returned \w+: images, or images for each of the step counts 1"):
+        evaluate(Linear(), linear_images(), [settings(name="fgsm", eps=0.1)], 0, 0.5)
+
+
+def test_what_an_attack_does_to_its_images_in_place_is_judged_beside_the_true_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def brighten_in_place(job: AttackJob, _: Any) -> Tensor:
+        job.labels.zero_()
+        return job.clean.add_(0.9).clamp_(0, 1)
+
+    monkeypatch.setattr(gradient_attacks, "craft_fgsm", brighten_in_place)
+    with pytest.raises(StageError, match=r"left the linf ball of 0\.01"):
+        evaluate(Linear(), linear_images(), [settings(name="fgsm", eps=0.01)], 0, 0.5)
+    images = linear_images()
+    table = evaluate(Linear(), images, [settings(name="fgsm", eps=1)], 0, 0.5)[0].table
+    assert table["label"].to_pylist() == images.labels.tolist()
+    assert max(table["linf"].to_pylist()) > 0.4
 
 
 def test_a_budget_in_normalised_units_is_audited_in_pixels() -> None:

@@ -68,7 +68,7 @@ def test_a_package_is_given_as_a_folder_or_as_a_file_in_it(tmp_path: Path) -> No
     code = "mylab/__init__.py mylab/net_layers.py mylab/nets.py"
     assert load(tmp_path, "mylab/nets.py") == ["model mynet mylab.nets", code]
     (package / "__init__.py").write_text("from mylab import nets")
-    assert load(tmp_path, "./mylab") == ["model mynet mylab.nets", code]
+    assert load(tmp_path, "./mylab") == load(tmp_path, "mylab") == ["model mynet mylab.nets", code]
 
 
 @pytest.mark.parametrize(
