@@ -23,6 +23,9 @@ from tasks.storage.local_files import (
     write_file,
 )
 
+NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+"""What the system says of a name below which there is nothing; the last where a link on the way leads to itself."""
+
 
 class LocalFolder:
     """Files below a folder. Once known as a storage, it is never made again: where it is missing, it is away."""
@@ -77,7 +80,9 @@ class LocalFolder:
         """Whether a file or folder has this name, or a link, wherever that leads."""
         try:
             (self._folder / name).lstat()
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            if error.errno not in NOTHING_THERE:
+                raise
             self._check_present()
             return False
         return True

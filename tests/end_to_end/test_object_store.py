@@ -167,7 +167,7 @@ class TestSweep:
         assert example.stdout
         run("report", "remote", "--formats", "svg")
         assert any(name.endswith(".html") for name in swept.storage.list_sizes(f"sweeps/{facts['sweep_id']}/report"))
-        assert "runs to do" in run("launch", "--space", swept.space, "--dry-run")
+        assert "jobs to do" in run("launch", "--space", swept.space, "--dry-run")
 
     def test_a_trial_that_fails_says_so_and_no_secret_is_anywhere(self, swept: Swept) -> None:
         shown = run("launch", "--space", swept.space, "--set", "prune={ratio: 0.5, scope: nowhere}", code=1)
@@ -402,6 +402,7 @@ def test_google_cloud_storage_keeps_stages_logs_and_sweeps() -> None:
         storage.write(f"checkpoints/{KEY}.safetensors", b"1")
         storage.write(f"checkpoints/{KEY}.safetensors", b"22")
         assert storage.get_size(f"checkpoints/{KEY}.safetensors") == 2
+        storage.write("sweeps/a/plan.json", b'{"format": 1, "sweep_id": "a", "space": "a", "trials": [], "stages": {}}')
         for line in ("one", "two"):
             storage.append("sweeps/a/logs/failures.log", line)
         assert storage.read("sweeps/a/logs/failures.log") == b"one\ntwo\n"
