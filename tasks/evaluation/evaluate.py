@@ -183,8 +183,15 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def craft(job: AttackJob, settings: AttackSettings) -> ExamplesBySteps:
-    """Images [N, C, H, W] per number of steps, as the attack says; a budget of zero leaves every image as it is."""
+    """Images [N, C, H, W] per number of steps, as the attack says; a budget of zero leaves every image as it is.
+
+    :raises StageError: the attack has returned something else.
+    """
     method = settings.method
     if method.eps == 0:
         return dict.fromkeys(job.step_counts, job.clean)
-    return load_attack(method)(job, method)
+    found: object = load_attack(method)(job, method)
+    if not isinstance(found, dict) or not found.keys() >= set(job.step_counts):
+        wanted = f"images, or images for each of the step counts {', '.join(map(str, job.step_counts))}"
+        raise StageError(f"{method.name} returned {type(found).__name__}: {wanted}, are wanted")
+    return found
