@@ -120,7 +120,7 @@ class Settings(BaseModel):
     def describe_code(self) -> dict[str, dict[str, str]]:
         """`code`: file -> digest, of those parts that are a user's own: with other code they are other work."""
         found: dict[str, str] = {}
-        for name, registry in _list_registries(type(self)):
+        for name, registry in list_registries(type(self)):
             value = getattr(self, name)
             origin = registry.find_origin(value if isinstance(value, str) else getattr(value, "name", ""))
             found |= hash_code(origin) if origin else {}
@@ -132,21 +132,22 @@ CODE = "code"
 
 
 @lru_cache(maxsize=1024)
-def _list_registries(cls: type[Settings]) -> tuple[tuple[str, Registry[Any]], ...]:
+def list_registries(cls: type[Settings]) -> tuple[tuple[str, Registry[Any]], ...]:
     """The fields of a class that name a part, and the registry of each."""
     fields = cls.model_fields.items()
     return tuple(
         (name, part.registry)
         for name, field in fields
-        for part in _walk_annotation((field.annotation, *field.metadata))
+        for part in walk_annotation((field.annotation, *field.metadata))
         if isinstance(part, (NameOf, ByName))
     )
 
 
-def _walk_annotation(parts: tuple[Any, ...]) -> Iterator[Any]:
+def walk_annotation(parts: tuple[Any, ...]) -> Iterator[Any]:
+    """Every type and note of an annotation, however deep."""
     for part in parts:
         yield part
-        yield from _walk_annotation(get_args(part))
+        yield from walk_annotation(get_args(part))
 
 
 def _make_plain(value: Any, keyed_only: bool) -> Any:

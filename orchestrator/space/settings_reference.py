@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 
 from orchestrator.space.space import SECTIONS
 from tasks.registry import Registry
-from tasks.settings import FLATTENED, ByName, Count, NameOf, Number, Settings
+from tasks.settings import FLATTENED, ByName, Count, NameOf, Number, Settings, list_registries, walk_annotation
 
 NUMBER, COUNT = get_args(Number)[1], get_args(Count)[1]
 BOUNDS = {
@@ -174,22 +174,9 @@ def _list_nested(cls: type[Settings]) -> Iterator[type[Settings]]:
             yield from (part for part in parts if isinstance(part, type) and issubclass(part, Settings))
 
 
-def walk_annotation(parts: tuple[Any, ...]) -> Iterator[Any]:
-    """Every type and note of an annotation, however deep."""
-    for part in parts:
-        yield part
-        yield from walk_annotation(get_args(part))
-
-
 def find_registries() -> dict[str, Registry[Any]]:
     """Kind of part -> the registry of its parts, of all that a space can name."""
-    return {
-        part.registry.kind: part.registry
-        for cls in list_classes().values()
-        for field in cls.model_fields.values()
-        for part in walk_annotation((field.annotation, *field.metadata))
-        if isinstance(part, (NameOf, ByName))
-    }
+    return {registry.kind: registry for cls in list_classes().values() for _, registry in list_registries(cls)}
 
 
 def format_reference() -> str:

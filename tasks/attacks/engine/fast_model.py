@@ -202,7 +202,7 @@ def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32") -> A
     plain = AttackedModel(original, original, original)
     if not isinstance(itself, NormalizedModel):
         return plain
-    network = _fold_batch_norms(_freeze(itself.network))
+    network = _fold_batch_norms(itself.network)
     if network is not None:
         judge = _build_fast(itself, network, torch.float32)
         gradient = judge if precision == "fp32" else _build_fast(itself, network, torch.bfloat16)
