@@ -27,7 +27,7 @@ class Matcher:
         """The rows that have every value of `match`.
 
         A key is a column of the trials table, or a dotted path into the trial's configuration; null matches null,
-        and `*` whatever is not null.
+        `*` whatever is not null, and a list what any of its values matches.
         """
         wanted = match.items()
         return [
@@ -43,6 +43,12 @@ def find_match_problems(match: Mapping[str, Any], path: str) -> Iterator[Problem
             yield Problem(f"{path}.{key}", match[key], f"neither a column nor a setting; {list_choices(known, key)}")
 
 
+def find_values(rows: Sequence[Row], path: str) -> set[Any]:
+    """The values that rows have at a path, each once; sections and lists as texts."""
+    found = (_get_value(row, {} if path in row else json.loads(row["config"]), path) for row in rows)
+    return {json.dumps(value) if isinstance(value, (dict, list)) else value for value in found}
+
+
 def _get_value(row: Row, config: dict[str, Any], path: str) -> Any:
     """The value at a path: a column where there is one of that name, else a setting."""
     if path in row:
@@ -56,6 +62,8 @@ def _get_value(row: Row, config: dict[str, Any], path: str) -> Any:
 def _is_equal(value: Any, wanted: Any) -> bool:
     if wanted == ANY:
         return value is not None
+    if isinstance(wanted, list):
+        return any(_is_equal(value, one) for one in wanted)
     if value is None or wanted is None or isinstance(value, (str, bool)):
         return bool(value == wanted)
     try:
