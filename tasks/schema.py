@@ -34,11 +34,15 @@ TRIALS = _document_table(
     ("lambda", pa.float64()),
     ("eps_train", pa.float64()),
     ("train_steps", pa.int64()),
+    ("train_attack", pa.string()),
+    ("train_eps_reached", pa.float64()),
     ("attack", pa.string()),
     ("attack_norm", pa.string()),
     ("attack_eps", pa.float64()),
     ("attack_eps_space", pa.string()),
     ("attack_steps", pa.int64()),
+    ("bound", pa.string()),
+    ("eps_reached", pa.float64()),
     ("attack_targeted", pa.bool_()),
     ("attack_surrogate", pa.string()),
     ("stop_when_fooled", pa.bool_()),
@@ -61,6 +65,7 @@ TRIALS = _document_table(
     ("inference_seconds", pa.float64()),
     *((f"{kind}_seconds", pa.float64()) for kind in KINDS),
     ("device", pa.string()),
+    ("threads", pa.int64()),
     ("status", pa.string()),
     ("error", pa.string()),
     *((f"{kind}_key", pa.string()) for kind in KINDS),
@@ -70,12 +75,17 @@ TRIALS = _document_table(
     ("finished_at", pa.timestamp("us", tz="UTC")),
 )
 """One row per trial. `objective` is what training minimised: of the last stage where that was not plain cross-entropy,
-which is `standard`; null where nothing was trained. `attack_eps` is in the unit that `attack_eps_space` names;
-`attack_surrogate` is the model that examples were made against, null where it is the trial's own; `prepared` tells
-whether the attack saw a folded copy of it, which does the same, or the model as it is; `*_low` and
-`*_high` are 95 % Wilson intervals; `config`, `versions` and `verdicts` are JSON; `verdict` is the worst of the
-verdicts, set when the grid is finished; a failed trial has nulls where there is no result. `inference_seconds` is
-the measured time of one image in a batch of 64."""
+which is `standard`; null where nothing was trained. `train_attack` made the examples of that training, of `eps_train`
+and `train_steps`; `train_eps_reached` is the largest perturbation among them, `eps_reached` the largest of the
+evaluation, each in the norm and unit of its budget, so that a budget that the steps never reach is seen. `bound` tells
+what robust accuracy is: `upper`, by an attack (a stronger one may find more), or `lower`, by a certificate. `threads`
+are the threads of torch that trained the model, on which its weights depend; where nothing was trained, those of the
+attack. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that examples were
+made against, null where it is the trial's own; `prepared` tells whether the attack saw a folded copy of it, which does
+the same, or the model as it is; `*_low` and `*_high` are 95 % Wilson intervals; `config`, `versions` and `verdicts` are
+JSON; `verdict` is the worst of the verdicts, set when the grid is finished; a failed trial has nulls where there is no
+result. `inference_seconds` is the measured time of one image in a batch of 64. Columns that a version added are null in
+rows of earlier ones."""
 
 HISTORY = _document_table(
     ("stage_key", pa.string()),
@@ -87,10 +97,13 @@ HISTORY = _document_table(
     ("validation_accuracy", pa.float64()),
     ("robust_validation_accuracy", pa.float64()),
     ("learning_rate", pa.float64()),
+    ("eps_reached", pa.float64()),
     ("seconds", pa.float64()),
 )
-"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out,
-the robust one where there is no `validation_attack`."""
+"""One row per epoch of a stage that trains; validation columns are null where no validation part is held out, the
+robust one where there is no `validation_attack`. `eps_reached` is the largest perturbation among the examples that the
+epoch was trained on, in the norm of the attack that made them; null where no examples are made, and in stages that
+earlier versions ran."""
 
 EXAMPLES = _document_table(
     ("stage_key", pa.string()),

@@ -50,6 +50,9 @@ class MethodSettings(Settings):
     probe: ClassVar[Mapping[str, Any] | None] = None
     """Settings with which `--verify` adds this attack beside an iterative one of the same norm and budget: cheap, and
     enough to notice masked gradients, not to measure robustness. null: it is not added."""
+    bound: ClassVar[Literal["upper", "lower"]] = "upper"
+    """What robust accuracy is of the true one: an attack may miss examples, so `upper`; a certificate may miss robust
+    images, so `lower`."""
     revision: ClassVar[int] = 1
     """Raised when the same settings of this attack give other examples than before; part of the key from 2 on."""
 

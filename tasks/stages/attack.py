@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import nn
 
@@ -47,7 +48,30 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     looked_at = freeze_copy(model) if surrogate else attacked.gradient
     cost |= {"classes": description.classes, "prepared": attacked.is_prepared, **check_gradients(looked_at, images)}
     measured = {"inference_seconds": measure_inference(freeze_copy(model), images)}
-    return [(result, {"metrics": {**result.count_correct(), **cost, **measured}}) for result in found]
+    return [
+        (
+            result,
+            {
+                "metrics": {
+                    **result.count_correct(),
+                    **cost,
+                    **measured,
+                    "eps_reached": _measure_reached(result, stage, unit),
+                }
+            },
+        )
+        for stage, result in zip(stages, found, strict=True)
+    ]
+
+
+def _measure_reached(result: Evaluation, stage: Stage, std: float) -> float:
+    """The largest perturbation, in the norm and the unit of the budget.
+
+    :param std: pixels per unit of a budget in normalised units.
+    """
+    cell = cast(AttackSettings, stage.settings)
+    largest = pc.max(result.table[cell.method.norm]).as_py()
+    return float(largest or 0) / (std if cell.eps_space == "normalized" else 1.0)
 
 
 def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
+from tasks.attacks.engine.norms import measure_size
 from tasks.data.images import Images, convert_to_float
 
 BATCH = 256
@@ -47,6 +48,15 @@ def craft_own_examples(
     examples = craft_examples(AttackedModel(model, model, model), pixels, labels, method, draw_seed(draw))
     model.train()
     return examples
+
+
+def measure_reached(clean: Tensor, examples: Tensor, method: MethodSettings) -> Tensor | None:
+    """The largest perturbation in the norm of the attack, float []; null where there are no examples.
+
+    :param clean: float [N, C, H, W] in [0, 1].
+    :param examples: float [N, C, H, W] in [0, 1].
+    """
+    return measure_size((examples - clean).detach(), method.norm).max().float() if len(clean) else None
 
 
 def draw_seed(draw: torch.Generator) -> int:

@@ -68,4 +68,6 @@ def summarize_training(history: History, keep: Keep) -> dict[str, Any]:
     if not history:
         return {}
     kept = history[find_best_epoch(history, keep)]
-    return {**kept, "epochs": len(history), "catastrophic_overfitting_epoch": find_collapsed_epoch(history)}
+    reached = [entry["eps_reached"] for entry in history if entry.get("eps_reached") is not None]
+    whole = {"epochs": len(history), "eps_reached": max(reached, default=None)}
+    return {**kept, **whole, "catastrophic_overfitting_epoch": find_collapsed_epoch(history)}

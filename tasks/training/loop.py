@@ -62,7 +62,7 @@ def _run_epoch(
     model, device = progress.model.train(), images.pixels.device
     order = torch.randperm(len(images), generator=progress.draw)
     batches = [part for part in order.split(settings.batch_size) if len(part) > 1 or len(order) == 1]
-    totals = torch.zeros(2, device=device)
+    totals, reached = torch.zeros(2, device=device), None
     rate = 0.0
     for number, index in enumerate(batches):
         step = progress.epoch * len(batches) + number
@@ -77,10 +77,17 @@ def _run_epoch(
         progress.optimizer.step()
         after_step()
         totals += torch.stack([outcome.loss.detach().float(), outcome.accuracy]) * len(index)
+        reached = _find_larger(reached, outcome.eps_reached)
     loss, accuracy = (totals / sum(map(len, batches))).tolist()
     if not abs(loss) < float("inf"):
         raise StageError(f"the loss became NaN or infinite in epoch {progress.epoch}: lower the learning rate")
-    return {"epoch": progress.epoch, "train_loss": loss, "train_accuracy": accuracy, "learning_rate": rate}
+    entry = {"epoch": progress.epoch, "train_loss": loss, "train_accuracy": accuracy, "learning_rate": rate}
+    return entry | {"eps_reached": None if reached is None else float(reached)}
+
+
+def _find_larger(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    """The larger of two numbers, float []; the other where one is null."""
+    return torch.maximum(one, other) if one is not None and other is not None else one if other is None else other
 
 
 def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None]:

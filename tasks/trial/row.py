@@ -8,9 +8,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from pydantic import ValidationError
+
 from tasks.attacks.base import TargetedSettings
 from tasks.keys import format_canonical_json
-from tasks.kinds import TRAINING_KINDS
+from tasks.kinds import TRAINING_KINDS, Kind
 from tasks.metrics import compute_rate, compute_wilson
 from tasks.schema import RATES, TRIALS
 from tasks.training.objectives.standard.settings import STANDARD
@@ -18,7 +20,9 @@ from tasks.training.settings import TrainSettings
 from tasks.trial.chain import TRAINING_SETTINGS, Stage, list_own_stages
 from tasks.trial.trial import Trial
 
-OPTIONAL_METRICS = ("classes", "prepared", "gradient_images", "zero_gradients", "deterministic", "inference_seconds")
+OPTIONAL_METRICS = (
+    "classes", "prepared", "gradient_images", "zero_gradients", "deterministic", "inference_seconds", "eps_reached",
+)  # fmt: skip
 Row = dict[str, Any]
 """One row of `schema.TRIALS`, every column present."""
 
@@ -42,10 +46,23 @@ def make_finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str
         "started_at": min(datetime.fromisoformat(record["started_at"]) for _, record in known),
         "finished_at": max(datetime.fromisoformat(record["finished_at"]) for _, record in known),
     }
-    for stage in list_own_stages(chain):
-        record = records.get(stage.key, {"seconds": None})
-        row[f"{stage.kind}_seconds"] = record["seconds"]
-    return row
+    runs = {stage.kind: records[stage.key] for stage in list_own_stages(chain) if stage.key in records}
+    return row | {f"{kind}_seconds": record["seconds"] for kind, record in runs.items()} | _describe_runs(trial, runs)
+
+
+def _describe_runs(trial: Trial, runs: Mapping[Kind, Mapping[str, Any]]) -> Row:
+    """How the stages of a trial were run: threads, and what their training reached.
+
+    :param runs: kind -> record of each stage of the trial's own that has one, the attack last.
+    """
+    sections = {kind: getattr(trial, kind) for kind in TRAINING_KINDS}
+    trained = [kind for kind in runs if sections.get(kind) is not None]
+    attacked = _find_adversarial([sections[kind] for kind in TRAINING_KINDS])
+    reached = [runs[kind]["metrics"].get("eps_reached") for kind in trained if sections[kind] is attacked]
+    return {
+        "threads": runs[(trained or list(runs))[-1]].get("threads"),
+        "train_eps_reached": reached[-1] if reached else None,
+    }
 
 
 def make_failed_row(trial: Trial, chain: Sequence[Stage], error: str) -> Row:
@@ -69,6 +86,7 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "attack_eps": method.eps,
         "attack_eps_space": trial.attack.eps_space,
         "attack_steps": method.reported_steps,
+        "bound": method.bound,
         "attack_targeted": isinstance(method, TargetedSettings) and method.targeted,
         "attack_surrogate": trial.attack.surrogate.label if trial.attack.surrogate else None,
         "stop_when_fooled": trial.attack.stop_when_fooled,
@@ -84,37 +102,60 @@ def describe_training(sections: Sequence[TrainSettings | None]) -> Row:
 
     :param sections: of the stages that train, in the order of the trial; null where one is skipped.
     """
-    objectives = [section.chosen_objective for section in reversed(sections) if section]
-    objectives.sort(key=lambda objective: objective.label == STANDARD.label)  # what defends first, the last stage first
-    mixed = next((objective for objective in objectives if objective.adversarial_share is not None), None)
+    ranked = _rank_defences(sections)
+    adversarial = _find_adversarial(sections)
+    mixed = adversarial.chosen_objective if adversarial else None
     attack = mixed.training_attack if mixed else None
     return {
-        "objective": objectives[0].label if objectives else None,
+        "objective": ranked[0].chosen_objective.label if ranked else None,
         "lambda": mixed.adversarial_share if mixed else None,
         "eps_train": attack.eps if attack else None,
         "train_steps": attack.reported_steps if attack else None,
+        "train_attack": attack.name if attack else None,
     }
 
 
+def _rank_defences(sections: Sequence[TrainSettings | None]) -> list[TrainSettings]:
+    """The sections there are: what defends first, and of those the last stage first."""
+    found = [section for section in reversed(sections) if section is not None]
+    return sorted(found, key=lambda section: section.chosen_objective.label == STANDARD.label)
+
+
+def _find_adversarial(sections: Sequence[TrainSettings | None]) -> TrainSettings | None:
+    """The section whose attack and share of adversarial loss stand in the row; null where none has either."""
+    for section in _rank_defences(sections):
+        objective = section.chosen_objective
+        if objective.adversarial_share is not None or objective.training_attack is not None:
+            return section
+    return None
+
+
 def complete_row(row: Row) -> Row:
-    """A row with the column that those of earlier releases lack: `objective`, as its configuration says."""
-    if row["objective"] is not None:
+    """A row with the columns that those of earlier releases lack, as far as its configuration says them.
+
+    Where it names parts that are not known here, what training minimised stays null.
+    """
+    if row["bound"] is not None:
         return row
     config = json.loads(row["config"])
     sections = tuple(format_canonical_json(config.get(kind)) for kind in TRAINING_KINDS)
-    return row | {"objective": _find_objective(sections)}
+    found = _describe_written_training(sections)
+    known = {name: value for name, value in found.items() if row[name] is None}
+    return row | known | {"bound": "upper"}  # earlier releases had attacks alone
 
 
 @lru_cache(maxsize=1024)
-def _find_objective(sections: tuple[str, ...]) -> str | None:
-    """The column `objective` of a trial whose training sections are these, as JSON."""
+def _describe_written_training(sections: tuple[str, ...]) -> Row:
+    """`describe_training` of sections that are JSON; nothing where they are not settings of today."""
     contents = [json.loads(section) for section in sections]
-    settings = [
-        TRAINING_SETTINGS[kind].model_validate(content) if content else None
-        for kind, content in zip(TRAINING_KINDS, contents, strict=True)
-    ]
-    found: str | None = describe_training(settings)["objective"]
-    return found
+    try:
+        settings = [
+            TRAINING_SETTINGS[kind].model_validate(content) if content else None
+            for kind, content in zip(TRAINING_KINDS, contents, strict=True)
+        ]
+    except ValidationError:
+        return {}
+    return describe_training(settings)
 
 
 def _compute_rates(examples: int, clean: int, robust: int) -> Row:

@@ -147,8 +147,15 @@ def measure_sizes(delta: Tensor) -> dict[str, Tensor]:
 
     :param delta: float [N, C, H, W].
     """
-    sizes = {name: norm.size(delta) for name, norm in NORMS.items()}
-    return sizes | {"l0": (delta.flatten(1) != 0).sum(1)}
+    return {name: measure_size(delta, name) for name in (*NORMS, "l0")}
+
+
+def measure_size(delta: Tensor, norm: str) -> Tensor:
+    """The size of each perturbation in one norm: float [N], or int64 [N] for `l0`.
+
+    :param delta: float [N, C, H, W].
+    """
+    return NORMS[norm].size(delta) if norm in NORMS else (delta.flatten(1) != 0).sum(1)
 
 
 def _flatten_rows(values: Tensor) -> Tensor:

@@ -35,6 +35,9 @@ class StepOutcome:
     """float [], with a gradient."""
     accuracy: Tensor
     """float [] in [0, 1], without one."""
+    eps_reached: Tensor | None = None
+    """float []: the largest perturbation of the batch, in the norm of the training attack; null where no examples are
+    made. `measure_reached` computes it."""
 
 
 Objective = Callable[[nn.Module, Batch, torch.Generator], StepOutcome]
