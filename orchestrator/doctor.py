@@ -32,6 +32,7 @@ def examine_machine(storage: str, data_dir: Path | None, address: str | None = N
     findings += [_check_package(name) for name in PACKAGES]
     findings += [
         _check_processors(),
+        _check_gpus(),
         _check_torchvision(),
         _check_free_space(get_cache_folder()),
         _check_storage(storage),
@@ -57,6 +58,16 @@ def _check_processors() -> Finding:
     count = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(place) for place in range(count)) or "no GPU"
     return Finding("processors", True, f"{os.cpu_count()} CPUs, {names}")
+
+
+def _check_gpus() -> Finding:
+    """What each kind of stage would get of this machine's GPUs, were nothing said of it."""
+    from orchestrator.cluster.placement import NO_GPU, place_stages, survey_machine
+    from orchestrator.space.resources import ResourceTable
+    from tasks.kinds import KINDS
+
+    supply = survey_machine()
+    return Finding("GPUs", not supply.problem, place_stages(ResourceTable(), KINDS, "auto", supply).words or NO_GPU)
 
 
 def _check_torchvision() -> Finding:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Console
 
-from orchestrator.cluster.address import parse_address
+from orchestrator.cluster.address import AddressKind, parse_address
+from orchestrator.cluster.placement import place_stages, survey_machine
 from orchestrator.options import FINISHED, LaunchOptions
-from orchestrator.plan.plan import make_plan
+from orchestrator.plan.plan import list_kinds, make_plan
 from orchestrator.plan.prepare import prepare_sweep
 from orchestrator.plan.summary import collect_plan_facts, describe_work, format_plan
 from orchestrator.space.space import load
@@ -35,13 +38,20 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     plan = make_plan(space, options.data_dir)
     storage = open_storage(options.storage)
     if options.dry_run:
-        say(console, "\n".join(format_plan(collect_plan_facts(plan, storage))))
+        placement = (
+            None
+            if address.place is not AddressKind.private
+            else place_stages(plan.space.resources, list_kinds(plan), options.device, survey_machine())
+        )
+        say(console, "\n".join(format_plan(collect_plan_facts(plan, storage, placement=placement))))
         return FINISHED
     from orchestrator.run.request import check_request
 
-    check_request(plan, storage, options, address)
-    prepared = prepare_sweep(plan, storage, console, fresh=options.fresh)
+    placement = check_request(plan, storage, options, address)
+    prepared = replace(prepare_sweep(plan, storage, console, fresh=options.fresh), resources=placement.resources)
     say(console, describe_work(prepared))
+    if placement.words and not prepared.complete:
+        say(console, placement.words)
     if prepared.complete:
         from orchestrator.run.wandb_log import log_pending_rows
 

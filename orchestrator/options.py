@@ -17,6 +17,7 @@ from typer.models import OptionInfo
 FINISHED, SOME_FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; 2 is wrong usage."""
 
+DeviceChoice = Literal["auto", "cpu", "cuda"]
 WandbMode = Literal["offline", "online", "disabled"]
 
 DEFAULT_STORAGE = "results"
@@ -51,6 +52,12 @@ PluginOption = Annotated[
         help="A module of your own that brings models, data sets, attacks and the like; may be given often.",
     ),
 ]
+DeviceOption = Annotated[
+    DeviceChoice,
+    typer.Option(
+        help="auto: GPUs where there are any; cpu: none; cuda: refused where there is no GPU. Part of no key."
+    ),
+]
 VerifyOption = Annotated[
     bool, typer.Option("--verify", help="Add attacks that make more checks of the numbers possible.")
 ]
@@ -69,7 +76,10 @@ class LaunchOptions:
         typer.Option(envvar="ADVSWEEP_ADDRESS", help="local, auto, HEAD:6379, ray://HEAD:10001 or http://HEAD:8265."),
     ] = "local"
     cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running job; default 1.")] = None
-    gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a running job; default 0.")] = None
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="GPUs of a running job, a share of one; default: by kind, where there are any.")
+    ] = None
+    device: DeviceOption = "auto"
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Jobs that run at once.")] = None
     max_failures: Annotated[int, typer.Option(min=0, help="Retries of a job after errors of its own.")] = 1
     max_preemptions: Annotated[int, typer.Option(min=0, help="Retries of a job whose worker was lost.")] = 10
@@ -85,6 +95,8 @@ class LaunchOptions:
     plugins: PluginOption = ()
     cpus: int | None = None
     """CPUs of a private Ray; null: those that this process may use. No option of the command line."""
+    gpus: int | None = None
+    """GPUs of a private Ray; null: those that Ray finds. No option of the command line."""
 
 
 def list_parameters(options: type[Any]) -> list[inspect.Parameter]:

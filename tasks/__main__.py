@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tasks.data.source import inspect_dataset
+from tasks.devices import choose_device
 from tasks.errors import StageError, StorageError, UsageError, describe_system_error
 from tasks.local_paths import parse_local_path
 from tasks.storage.stage_store import StageStore
@@ -54,12 +55,13 @@ def run_trial(config: Path, storage_uri: str, data_dir: Path | None, device: str
     """
     trial = simplify_trial(read_trial(parse_local_path(config, "--config")))
     stages = build_chain(trial, inspect_dataset(trial.dataset, data_dir).fingerprint)
+    chosen = choose_device(device)
     storage = open_storage(storage_uri)
     establish_storage(storage)
     from tasks.stages.context import Context
     from tasks.stages.run import run_chain
 
-    context = Context(StageStore(storage), data_dir, device, threads)
+    context = Context(StageStore(storage), data_dir, chosen, threads)
     return make_finished_row(trial, stages, run_chain(stages, context))
 
 

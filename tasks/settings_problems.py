@@ -29,7 +29,7 @@ def _describe_problem(detail: ErrorDetails, root: type[Settings], prefix: str) -
         return Problem(f"{where}.name", value.get("name"), str(detail["ctx"]["text"]))
     if kind == "literal_error":
         return Problem(where, value, list_choices(_list_literals(detail), value))
-    return Problem(where, value, detail["msg"].replace("Input should", "should"))
+    return Problem(where, value, detail["msg"].removeprefix("Value error, ").replace("Input should", "should"))
 
 
 def _list_literals(detail: ErrorDetails) -> list[str]:

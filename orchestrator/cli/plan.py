@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import Printing
-from orchestrator.options import DEFAULT_STORAGE, DataDirOption, SetOption, SpaceOption, StorageOption, VerifyOption
+from orchestrator.options import (
+    DEFAULT_STORAGE,
+    DataDirOption,
+    DeviceOption,
+    SetOption,
+    SpaceOption,
+    StorageOption,
+    VerifyOption,
+)
 
 
 def plan(
@@ -15,6 +23,7 @@ def plan(
     storage: StorageOption = DEFAULT_STORAGE,
     data_dir: DataDirOption = None,
     verify: VerifyOption = False,
+    device: DeviceOption = "auto",
     slots: Annotated[int | None, typer.Option(min=1, help="Jobs that would run at once.")] = None,
     printing: Printing,
 ) -> None:
@@ -25,11 +34,14 @@ def plan(
       advsweep plan --space digits
       advsweep plan --space mine.yaml --set 'prune.ratio={grid_search: [0.2, 0.4]}' --slots 8
     """
-    from orchestrator.plan.plan import make_plan
+    from orchestrator.cluster.placement import place_stages, survey_machine
+    from orchestrator.plan.plan import list_kinds, make_plan
     from orchestrator.plan.summary import collect_plan_facts, format_plan
     from orchestrator.space.space import load
     from tasks.storage.storage import open_storage
 
-    facts = collect_plan_facts(make_plan(load(space, overrides, verify=verify), data_dir), open_storage(storage), slots)
+    made = make_plan(load(space, overrides, verify=verify), data_dir)
+    placement = place_stages(made.space.resources, list_kinds(made), device, survey_machine())
+    facts = collect_plan_facts(made, open_storage(storage), slots, placement)
     kinds = [{"stage": kind, **counts} for kind, counts in facts["stages"].items()]
     printing.show(facts, lambda: "\n".join(format_plan(facts)), kinds)

@@ -33,14 +33,15 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def connect_cluster(address: str, cpus: int | None = None) -> Iterator[Cluster]:
+def connect_cluster(address: str, cpus: int | None = None, gpus: int | None = None) -> Iterator[Cluster]:
     """Start a private Ray, or join the one at an address; on the way out it is shut down or left.
 
     :param address: `local`, `auto`, or `host:port`.
     :param cpus: CPUs of a private Ray; null: those that this process may use.
+    :param gpus: GPUs of a private Ray; null: those that Ray finds.
     :raises UsageError: no Ray answers at the address.
     """
-    with use_private_folder() as scratch, set_variables(ENVIRONMENT), _open_ray(address, cpus, scratch):
+    with use_private_folder() as scratch, set_variables(ENVIRONMENT), _open_ray(address, cpus, gpus, scratch):
         import ray
 
         logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -48,8 +49,10 @@ def connect_cluster(address: str, cpus: int | None = None) -> Iterator[Cluster]:
         yield Cluster(found.get("CPU", 0.0), found.get("GPU", 0.0), scratch)
 
 
-def _open_ray(address: str, cpus: int | None, scratch: Path) -> contextlib.AbstractContextManager[None]:
-    return start_private_ray(scratch, cpus or count_usable_cpus()) if address == LOCAL else _join_ray(address)
+def _open_ray(
+    address: str, cpus: int | None, gpus: int | None, scratch: Path
+) -> contextlib.AbstractContextManager[None]:
+    return start_private_ray(scratch, cpus or count_usable_cpus(), gpus) if address == LOCAL else _join_ray(address)
 
 
 @contextlib.contextmanager

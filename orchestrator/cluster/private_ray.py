@@ -23,7 +23,7 @@ from orchestrator.processes import with_safe_imports
 from tasks.temporary import remove_dead_folders, use_temporary_folder
 
 PRIVATE = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker that holds no GPU hides them itself, on every cluster
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # this, and no address given, keeps every socket on loopback
 }
 LOOPBACK = "127.0.0.1"
@@ -33,8 +33,11 @@ LONGEST_FOLDER = 20
 
 
 @contextlib.contextmanager
-def start_private_ray(scratch: Path, cpus: int) -> Iterator[None]:
-    """A Ray of our own: loopback only, no dashboard, its token in a folder that nobody else can read."""
+def start_private_ray(scratch: Path, cpus: int, gpus: int | None = None) -> Iterator[None]:
+    """A Ray of our own: loopback only, no dashboard, its token in a folder that nobody else can read.
+
+    :param gpus: null: those that Ray finds.
+    """
     import ray
 
     token = scratch / "token"
@@ -51,6 +54,7 @@ def start_private_ray(scratch: Path, cpus: int) -> Iterator[None]:
                 start_ray(
                     address=LOCAL,
                     num_cpus=cpus,
+                    num_gpus=gpus,
                     include_dashboard=False,
                     _node_ip_address=LOOPBACK,
                     job_config=make_job_config(list_code_folders()),

@@ -99,6 +99,21 @@ def list_shapes() -> list[Shape]:
     return [_read_shape(node) for node in ray.nodes() if node["Alive"]]
 
 
+def find_growth() -> Growth:
+    """What an autoscaler may add to the cluster; its head is asked.
+
+    :raises UsageError: it could not be asked.
+    """
+    import ray
+
+    head = next((node for node in ray.nodes() if node["Alive"] and HEAD in node["Resources"]), None)
+    if head is None:
+        return Growth(known=False)
+    ref = _ask(head, None, "", None)
+    ready, _ = ray.wait([ref], timeout=ANSWER)
+    return _await_report(ref, head).growth if ready else Growth(known=False)
+
+
 def _read_shape(node: Mapping[str, Any]) -> Shape:
     return Shape("node", node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
 

@@ -13,7 +13,7 @@ from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, count_training_images, inspect_dataset
 from tasks.errors import UsageError
 from tasks.keys import format_canonical_json, format_mapping, hash_json
-from tasks.kinds import Kind
+from tasks.kinds import KINDS, Kind
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage, build_chain, make_run_key
 from tasks.trial.trial import Trial
@@ -109,6 +109,12 @@ def make_plan(space: Space, data_dir: Path | None = None) -> Plan:
             stages.setdefault(stage.key, stage)
     _check_image_limits(stages.values(), data)
     return Plan(space, make_sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data)
+
+
+def list_kinds(plan: Plan) -> list[Kind]:
+    """The kinds of stages that a plan has, in the order in which trials walk them."""
+    present = {stage.kind for stage in plan.stages.values()}
+    return [kind for kind in KINDS if kind in present]
 
 
 def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) -> None:

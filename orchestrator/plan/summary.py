@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.cluster.capacity import count_usable_cpus
+from orchestrator.cluster.placement import NO_GPU, Placement
 from orchestrator.plan.estimates import Speeds
-from orchestrator.plan.plan import Plan
+from orchestrator.plan.plan import Plan, list_kinds
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.plan.schedule import estimate_job_seconds, list_schedule
 from orchestrator.store.stage_records import load_records
@@ -17,8 +18,13 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 
 
-def collect_plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -> dict[str, Any]:
-    """The figures of a plan: trials, distinct stages, what is stored, what sharing saves, how long it may take."""
+def collect_plan_facts(
+    plan: Plan, storage: Storage, slots: int | None = None, placement: Placement | None = None
+) -> dict[str, Any]:
+    """The figures of a plan: trials, distinct stages, what is stored, what sharing saves, how long it may take.
+
+    :param placement: what each kind of stage holds on this machine; null: it will run elsewhere.
+    """
     store = StageStore(storage)
     known = set(store.list_keys())
     records = load_records(store, [key for key in plan.stages if key in known])
@@ -43,6 +49,8 @@ def collect_plan_facts(plan: Plan, storage: Storage, slots: int | None = None) -
         },
         "shared": 1 - sum(distinct.values()) / max(1, sum(unshared.values())),
         "slots": slots,
+        "gpus": None if placement is None else {kind: placement.resources.of(kind).gpus for kind in list_kinds(plan)},
+        "devices": None if placement is None else placement.words or NO_GPU,
         "seconds": None,
         "critical_path_seconds": None,
         "unshared_seconds": None,
@@ -66,6 +74,8 @@ def format_plan(facts: Mapping[str, Any]) -> list[str]:
         format_table(columns, rows),
         f"sharing saves {100 * facts['shared']:.1f} % of all stages",
     ]
+    if facts["devices"]:
+        lines.append(facts["devices"])
     if facts["seconds"] is None:
         lines.append("no time estimate: nothing of this kind was ever timed in this storage")
     else:

@@ -6,16 +6,18 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
 
 from orchestrator.cluster.address import LOCAL
-from orchestrator.cluster.capacity import Growth, check_fits
+from orchestrator.cluster.capacity import check_fits
 from orchestrator.cluster.connect import Cluster, connect_cluster
 from orchestrator.cluster.head_watch import watch_head
 from orchestrator.cluster.machine import find_memory_shortage
-from orchestrator.cluster.survey import check_nodes, collect_versions, list_shapes, survey
+from orchestrator.cluster.placement import Supply, place_stages
+from orchestrator.cluster.survey import check_nodes, collect_versions, find_growth, list_shapes, survey
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run import progress
@@ -27,6 +29,7 @@ from orchestrator.run.sweep import RunningSweep, make_sweep
 from orchestrator.run.tune_grid import run_grid
 from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
+from orchestrator.text import say
 from tasks.plugins.bundle import pack_plugins
 from tasks.storage.storage import establish_storage
 
@@ -49,9 +52,10 @@ def run_sweep(
     executor: StageExecutor | None = None
     begun = interrupted = False
     try:
-        with _handle_interrupts(), connect_cluster(options.address, options.cpus) as cluster:
+        with _handle_interrupts(), connect_cluster(options.address, options.cpus, options.gpus) as cluster:
             if options.address != LOCAL:
-                _check_cluster(prepared, options)
+                prepared = place_on_cluster(prepared, options, console)
+                sweep = replace(sweep, prepared=prepared)
             prepared.write_plan()
             sweep.heartbeat.start()
             begun = True
@@ -88,15 +92,20 @@ def make_executor(
     return StageExecutor(graph, pool, prepared.resources, sweep, policy, eager=options.address == LOCAL)
 
 
-def _check_cluster(prepared: PreparedSweep, options: LaunchOptions) -> None:
-    """:raises UsageError: a request fits nowhere, or a node differs from this process or does not see the storage."""
-    wanted = {job.kind: prepared.resources.of(job.kind) for job in prepared.jobs}
-    shapes = list_shapes()
-    if not all(any(shape.holds(asked) for shape in shapes) for asked in wanted.values()):
-        growth = next((report.growth for report in survey() if report.head), Growth(known=False))
-        check_fits(wanted, shapes, growth)  # before anything is written, a file to look for included
-    establish_storage(prepared.storage)
+def place_on_cluster(prepared: PreparedSweep, options: LaunchOptions, console: Console) -> PreparedSweep:
+    """Choose what each kind of stage holds by what the cluster has, and say it.
+
+    :raises UsageError: a request fits nowhere, or a node differs from this process or does not see the storage.
+    """
+    kinds = list(dict.fromkeys(job.kind for job in prepared.jobs))
+    supply = Supply(list_shapes(), find_growth())
+    placement = place_stages(prepared.resources, kinds, options.device, supply)
+    check_fits({kind: placement.resources.of(kind) for kind in kinds}, supply.nodes, supply.growth)
+    establish_storage(prepared.storage)  # not before: nothing is written, a file to look for included
     check_nodes(survey(prepared.storage, options.data_dir), prepared.storage, options.data_dir)
+    if placement.words:
+        say(console, placement.words)
+    return replace(prepared, resources=placement.resources)
 
 
 def count_slots(prepared: PreparedSweep, options: LaunchOptions, cluster: Cluster) -> int:

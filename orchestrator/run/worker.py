@@ -17,6 +17,7 @@ import ray
 from orchestrator.cluster.node import WorkerPlace, count_oom_kills
 from orchestrator.cluster.survey import collect_versions, find_difference
 from tasks import paths
+from tasks.devices import check_device, claim_devices
 from tasks.errors import UsageError
 from tasks.plugins.bundle import Bundle, unpack_plugins
 from tasks.storage.stage_store import StageStore
@@ -32,7 +33,6 @@ class WorkerSettings:
     storage_uri: str
     sweep_id: str
     data_dir: Path | None
-    device: str = "auto"
     fresh: bool = False
     """Compute again and replace what is stored."""
     versions: Mapping[str, str] | None = None
@@ -45,10 +45,19 @@ class StageWorker:
     """Runs stages and keeps a log of its own, which says what ran, not what was planned."""
 
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
-        """:raises UsageError: this node has other versions than the driver, or cannot import a plugin."""
+        """The GPUs that Ray gave this process, and no others, are what torch will find.
+
+        :raises UsageError: this node has other versions than the driver, cannot import a plugin, or gave a GPU that
+            torch cannot use.
+        """
+        self._device = claim_devices(ray.get_runtime_context().get_accelerator_ids()["GPU"])
         if settings.versions and (other := find_difference(collect_versions(), settings.versions)):
             raise UsageError(f"node {platform.node()} {other}")
         unpack_plugins(settings.plugins)  # before a job comes: the settings of its stages may be a plugin's own
+        try:
+            check_device(self._device)
+        except UsageError as error:
+            raise UsageError(f"node {platform.node()} gave a GPU, and {error}") from error
         remove_dead_folders()
         self._settings = settings
         self._threads = threads
@@ -68,7 +77,7 @@ class StageWorker:
         from tasks.stages.run import run_stages
 
         settings = self._settings
-        context = Context(self._store, settings.data_dir, settings.device, self._threads, settings.sweep_id)
+        context = Context(self._store, settings.data_dir, self._device, self._threads, settings.sweep_id)
         self._log_event("start", stages)
         records = run_stages(stages, context)
         self._log_event("end", stages)

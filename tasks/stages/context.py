@@ -34,8 +34,8 @@ class Context:
 
     store: StageStore
     data_dir: Path | None = None
-    device: str = "auto"
-    """`cpu`, `cuda`, or `auto`: a GPU where there is one."""
+    device: str = "cpu"
+    """torch's name of what stages compute on: whoever starts them says it, and no stage looks for a GPU by itself."""
     threads: int = 1
     sweep_id: str = ""
     on_epoch: Callable[[Stage, int], None] | None = None
@@ -43,8 +43,6 @@ class Context:
 
     def get_device(self) -> torch.device:
         """The device that stages run on."""
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
 
     def load_data(self, stage: Stage) -> Splits:

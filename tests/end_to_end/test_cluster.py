@@ -264,8 +264,8 @@ def test_a_sweep_scales_a_cluster_from_nothing_and_back(space: Path, tmp_path: P
     with head(cpus=0, autoscaling=AUTOSCALED) as started:
         command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--address", started.address]
         command += ["--set", "prune.ratio={grid_search: [0.2, 0.5]}", "--set", "resources.attack.gpus=0.5"]
-        refused = run(*command, "--set", "resources.train.gpus=2", env=started.environment, code=2)
-        assert "train asks for 1 CPUs and 2 GPUs" in refused.stderr
+        refused = run(*command, "--set", "resources.train={cpus: 2, gpus: 1}", env=started.environment, code=2)
+        assert "train asks for 2 CPUs and 1 GPUs" in refused.stderr
         assert "may start type small of 1 CPUs and 1 GPUs" in refused.stderr
         assert workers(started) == 0
         sweep = begin(*command, env=started.environment, log=log)

@@ -19,6 +19,7 @@ EVERYTHING = LaunchOptions(
     address="auto",
     cpus_per_trial=2,
     gpus_per_trial=0.25,
+    device="cuda",
     max_concurrent=3,
     max_failures=4,
     max_preemptions=5,
@@ -34,7 +35,7 @@ EVERYTHING = LaunchOptions(
 
 
 def test_every_option_of_a_launch_reaches_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    defaults = {option.name: option.default for option in fields(LaunchOptions) if option.name != "cpus"}
+    defaults = {option.name: option.default for option in fields(LaunchOptions) if option.name not in ("cpus", "gpus")}
     assert all(getattr(EVERYTHING, name) != default for name, default in defaults.items())
     read: list[LaunchOptions] = []
     monkeypatch.setattr(story, "launch", lambda options, _: read.append(options))

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from tasks.devices import GPU_DEVICE
 from tests.support.harness import wait_until
 
 RAY = str(Path(sys.executable).parent / "ray")
@@ -55,6 +56,7 @@ def environment(token: Path) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the switch that keeps Ray on loopback
         "RAY_USAGE_STATS_ENABLED": "0",
+        GPU_DEVICE: "cpu",  # the GPUs of these nodes are only pretended
     }
 
 

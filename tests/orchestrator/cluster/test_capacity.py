@@ -19,9 +19,9 @@ GPU = Shape("node", 4, 1)
     [
         (Resources(cpus=1, gpus=0.25), [GPU], Growth(), True),
         (Resources(cpus=8), [GPU, GPU], Growth(), False),
-        (Resources(cpus=1, gpus=2), [GPU], Growth([Shape("type big", 8, 4)]), True),
-        (Resources(cpus=1, gpus=8), [GPU], Growth([Shape("type big", 8, 4)]), False),
-        (Resources(cpus=1, gpus=8), [GPU], Growth(known=False), True),
+        (Resources(cpus=8, gpus=1), [GPU], Growth([Shape("type big", 8, 4)]), True),
+        (Resources(cpus=16, gpus=1), [GPU], Growth([Shape("type big", 8, 4)]), False),
+        (Resources(cpus=16, gpus=1), [GPU], Growth(known=False), True),
         (Resources(), [Shape("node", 0, 0)], Growth(), False),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cluster import capacity, machine
+from orchestrator.cluster import capacity, machine, placement
 from orchestrator.cluster.address import parse_address
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import Plan, make_plan
@@ -46,7 +46,7 @@ def test_what_fits_is_let_through_and_nothing_is_written(tmp_path: Path) -> None
 def test_a_kind_that_asks_for_more_than_this_machine_has_is_named(
     resources: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request, "count_usable_gpus", lambda: 0)
+    monkeypatch.setattr(placement, "count_usable_gpus", lambda: 0)
     with pytest.raises(UsageError, match=message):
         check(make(resources), tmp_path)
 

@@ -17,11 +17,34 @@ def test_kinds_have_their_own_resources_and_the_rest_the_default() -> None:
     assert table.of("train").threads == 1
 
 
+def test_what_is_said_of_gpus_is_kept_and_the_rest_is_left_open() -> None:
+    table, found = ResourceTable.parse({"train": {"cpus": 2}, "attack": {"gpus": 0.5}, "prune": {"gpus": "auto"}})
+    assert not found
+    assert table.automatic == {"train", "prune", "finetune", "adversarial_finetune"}
+    placed = table.with_gpus({"train": 1.0, "prune": 0.0})
+    assert placed.of("train") == Resources(cpus=2, gpus=1)
+    assert placed.automatic == {"finetune", "adversarial_finetune"}
+    told = table.with_default(4, 1)
+    assert (told.of("train"), told.of("finetune")) == (Resources(cpus=2, gpus=1), Resources(cpus=4, gpus=1))
+    assert told.of("attack") == Resources(cpus=1, gpus=0.5)
+    assert not told.automatic
+
+
+def test_resources_that_what_there_is_decides() -> None:
+    assert ResourceTable.parse("auto") == ResourceTable.parse(None) == (ResourceTable(), [])
+    assert spaces.load("smoke", ["resources=auto"]).resources == ResourceTable()
+    assert ResourceTable.parse({"train": "auto"})[0].automatic == ResourceTable().automatic
+    (problem,) = ResourceTable.parse("all")[1]
+    assert "neither a mapping of stage kinds nor 'auto'" in str(problem)
+
+
 def test_mistakes_are_named() -> None:
     _, found = ResourceTable.parse({"atack": {}, "train": {"gpu": 1}, "prune": {"cpus": 0}})
     text = "\n".join(map(str, found))
     assert "did you mean 'attack'?" in text
     assert "did you mean 'gpus'?" in text
+    (several,) = ResourceTable.parse({"train": {"gpus": 2}})[1]
+    assert "resources.train.gpus = 2: should be at most 1: a stage computes on one GPU" in str(several)
     assert "resources.prune.cpus = 0: should be greater than or equal to 0.01" in text
     with pytest.raises(UsageError, match="cpus"):
         ResourceTable().with_default(-1, None)
