@@ -11,13 +11,17 @@ from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdTSettings
 from tasks.attacks.autoattack.settings import AutoAttackSettings
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.carlini_wagner.settings import CarliniWagnerSettings
+from tasks.attacks.ddn.settings import DdnSettings
 from tasks.attacks.deepfool.settings import DeepFoolSettings
 from tasks.attacks.ead.settings import EadSettings
 from tasks.attacks.fab.settings import FabTSettings
+from tasks.attacks.fmn.settings import FmnSettings
 from tasks.attacks.gradient.settings import FgsmSettings, IfgsmSettings, MifgsmSettings, PgdSettings, SparseL1Settings
 from tasks.attacks.jsma.settings import JsmaSettings
 from tasks.attacks.noise.settings import UniformSettings
+from tasks.attacks.pdpgd.settings import PdpgdSettings
 from tasks.attacks.rays.settings import RaysSettings
+from tasks.attacks.sigma_zero.settings import SigmaZeroSettings
 from tasks.attacks.square.settings import SquareSettings
 from tasks.registry import Registry
 from tasks.settings import ByName
@@ -34,6 +38,10 @@ ATTACKS: Registry[type[MethodSettings]] = Registry(
         "carlini_wagner": CarliniWagnerSettings,
         "deepfool": DeepFoolSettings,
         "ead": EadSettings,
+        "ddn": DdnSettings,
+        "fmn": FmnSettings,
+        "pdpgd": PdpgdSettings,
+        "sigma_zero": SigmaZeroSettings,
         "apgd_ce": ApgdCeSettings,
         "apgd_t": ApgdTSettings,
         "fab_t": FabTSettings,

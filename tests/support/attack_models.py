@@ -122,6 +122,10 @@ QUICK_SETTINGS: dict[str, dict[str, Any]] = {
     "apgd_t": {"steps": 20, "targets": 3},
     "apgd_ce": {"steps": 20},
     "uniform": {"draws": 3},
+    "ddn": {"steps": 40},
+    "fmn": {"steps": 40},
+    "pdpgd": {"steps": 40},
+    "sigma_zero": {"steps": 40},
 }
 """Settings with which an attack takes little time on the network."""
 EPS = {"linf": 0.1, "l2": 0.8, "l1": 3.0}

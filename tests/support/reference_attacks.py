@@ -117,7 +117,7 @@ class Plane:
 
 
 def measure(delta: Tensor, norm: str) -> float:
-    return float(torch.linalg.vector_norm(delta.flatten(), {"linf": torch.inf, "l2": 2, "l1": 1}[norm]))
+    return float(torch.linalg.vector_norm(delta.flatten(), {"linf": torch.inf, "l2": 2, "l1": 1, "l0": 0}[norm]))
 
 
 def run_fab(model: nn.Module, clean: Tensor, label: int, target: int, *, norm: str, steps: int) -> Tensor:

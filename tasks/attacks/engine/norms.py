@@ -21,10 +21,11 @@ class Norm(Protocol):
         :param gradient: float [N, C, H, W], as the result.
         """
 
-    def project(self, delta: Tensor, eps: float) -> Tensor:
+    def project(self, delta: Tensor, eps: float | Tensor) -> Tensor:
         """The nearest perturbations within the budget.
 
         :param delta: float [N, C, H, W], as the result.
+        :param eps: one budget for all, or one for each image, float [N].
         """
 
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
@@ -47,7 +48,10 @@ class Linf(Norm):
     def direction(self, gradient: Tensor) -> Tensor:
         return gradient.sign()
 
-    def project(self, delta: Tensor, eps: float) -> Tensor:
+    def project(self, delta: Tensor, eps: float | Tensor) -> Tensor:
+        if isinstance(eps, Tensor):
+            eps = shape_per_image(eps)
+            return torch.minimum(torch.maximum(delta, -eps), eps)
         return delta.clamp(-eps, eps)
 
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
@@ -64,7 +68,8 @@ class L2(Norm):
     def direction(self, gradient: Tensor) -> Tensor:
         return gradient / shape_per_image(self.size(gradient)).clamp_min(1e-12)
 
-    def project(self, delta: Tensor, eps: float) -> Tensor:
+    def project(self, delta: Tensor, eps: float | Tensor) -> Tensor:
+        eps = shape_per_image(eps) if isinstance(eps, Tensor) else eps
         return delta * (eps / shape_per_image(self.size(delta)).clamp_min(1e-12)).clamp_max(1)
 
     def random(self, shape: torch.Size, eps: float, generator: torch.Generator) -> Tensor:
@@ -87,18 +92,20 @@ class L1(Norm):
         best = flat.abs().argmax(1, keepdim=True)
         return torch.zeros_like(flat).scatter_(1, best, flat.gather(1, best).sign()).view_as(gradient)
 
-    def project(self, delta: Tensor, eps: float) -> Tensor:
+    def project(self, delta: Tensor, eps: float | Tensor) -> Tensor:
         """By sorting, as in Duchi et al. 2008, Efficient projections onto the l1-ball for learning in high dimensions,
         figure 1; perturbations inside the ball are left as they are.
 
         :param delta: float [N, C, H, W], as the result.
+        :param eps: one budget for all, or one for each image, float [N].
         """
         outside = (self.size(delta) > eps).nonzero(as_tuple=True)[0]
         if not len(outside):
             return delta
-        return delta.index_copy(0, outside, self._project(delta[outside], eps))
+        budget = eps[outside, None] if isinstance(eps, Tensor) else eps
+        return delta.index_copy(0, outside, self._project(delta[outside], budget))
 
-    def _project(self, delta: Tensor, eps: float) -> Tensor:
+    def _project(self, delta: Tensor, eps: float | Tensor) -> Tensor:
         flat = delta.flatten(1)
         magnitude = flat.abs()
         ordered = magnitude.sort(dim=1, descending=True).values

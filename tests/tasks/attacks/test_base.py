@@ -59,6 +59,9 @@ TOLERANCE: dict[str, tuple[float, dict[str, Any]]] = {
     "carlini_wagner": (0.02, {"steps": 200, "binary_search_steps": 6, "step_size": 0.002}),
     "ead": (0.1, {"steps": 200, "decision_rule": "L1"}),
     "rays": (0.05, {"steps": 40}),
+    "ddn": (0.005, {"steps": 200}),
+    "fmn": (0.005, {"steps": 200}),
+    "pdpgd": (0.1, {"steps": 1000}),
 }
 """How much larger than the smallest perturbation what an attack finds may be, and with which settings."""
 MINIMAL = [
@@ -114,6 +117,10 @@ PASSES = [
     ("carlini_wagner", {"steps": 20, "binary_search_steps": 4}),
     ("ead", {"steps": 20, "binary_search_steps": 4, "initial_const": 1.0}),
     ("rays", {"steps": 40}),
+    ("ddn", {"steps": 12}),
+    ("fmn", {"steps": 12}),
+    ("pdpgd", {"steps": 12}),
+    ("sigma_zero", {"steps": 12}),
     ("deepfool", {}),
     ("jsma", {}),
     ("jsma", {"targeted": True, "gamma": 1.0}),

@@ -1,0 +1,1 @@
+"""DDN: the direction by the gradient, the length by success."""

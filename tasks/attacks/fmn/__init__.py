@@ -1,0 +1,1 @@
+"""FMN: steps within a ball that shrinks onto the boundary."""

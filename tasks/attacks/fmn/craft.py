@@ -1,0 +1,85 @@
+"""FMN: gradient steps within a ball whose radius is led onto the boundary (Pintor et al. 2021, arXiv 2102.12827)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
+from tasks.attacks.engine.minimum_norm import (
+    Look,
+    anneal,
+    measure_largest,
+    measure_norm,
+    normalize_length,
+    walk_to_smallest,
+)
+from tasks.attacks.engine.norms import NORMS
+from tasks.attacks.fmn.settings import FmnSettings
+
+DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
+"""The norm of gradients by which a linear model's distance to the boundary is its margin divided."""
+LAST_STEP = 0.01
+"""The last step size as a share of the first."""
+
+
+def craft_fmn(job: AttackJob, settings: FmnSettings) -> ExamplesBySteps:
+    """The images of the smallest perturbations found, [N, C, H, W] in [0, 1] (algorithm 1 of the paper)."""
+
+    def attack(job: AttackJob) -> Tensor:
+        return walk_to_smallest(job, settings.norm, settings.steps, _compute_loss, _Walk(job, settings))
+
+    return {job.step_counts[0]: find_smallest(job, attack)}
+
+
+def _compute_loss(job: AttackJob, logits: Tensor, delta: Tensor) -> Tensor:  # noqa: ARG001
+    """The logit margin by which the attack fails, [N]."""
+    return -compute_margin(logits, job.labels, job.target_classes)
+
+
+class _Walk:
+    def __init__(self, job: AttackJob, settings: FmnSettings) -> None:
+        self._settings = settings
+        self._largest = measure_largest(job.clean, settings.norm)
+        self._eps = (
+            torch.ones_like(self._largest) if settings.norm == "l0" else torch.full_like(self._largest, torch.inf)
+        )
+
+    def move(self, look: Look) -> Tensor:
+        settings = self._settings
+        gamma = anneal(settings.gamma, settings.last_gamma, look.step, settings.steps)
+        choose = self._choose_count if settings.norm == "l0" else self._choose_radius
+        self._eps = torch.minimum(choose(look, gamma), self._largest)
+        step_size = anneal(settings.step_size, LAST_STEP * settings.step_size, look.step, settings.steps)
+        moved = look.delta - step_size * normalize_length(look.gradient)
+        return (
+            keep_largest(moved, self._eps) if settings.norm == "l0" else NORMS[settings.norm].project(moved, self._eps)
+        )
+
+    def _choose_radius(self, look: Look, gamma: float) -> Tensor:
+        """Until a success was found, a share beyond the linearised boundary; [N].
+
+        Without that share, which the paper does not have, the walk comes ever nearer to the boundary of a nearly linear
+        model and never crosses it.
+        """
+        steepness = measure_norm(look.gradient, DUAL[self._settings.norm]).clamp_min(1e-12)
+        reach = torch.where(look.best_sizes.isinf(), look.sizes + look.margin.abs() / steepness, self._eps)
+        shrunk = torch.minimum(self._eps * (1 - gamma), look.best_sizes)
+        return torch.where(look.is_adversarial, shrunk, reach * (1 + gamma))
+
+    def _choose_count(self, look: Look, gamma: float) -> Tensor:
+        """The same for numbers of changed values, which change by at least one; [N]."""
+        fewer = torch.minimum(self._eps - 1, (self._eps * (1 - gamma)).floor())
+        more = torch.maximum(self._eps + 1, (self._eps * (1 + gamma)).floor())
+        return torch.where(look.is_adversarial, torch.minimum(fewer, look.best_sizes), more).clamp_min(0)
+
+
+def keep_largest(delta: Tensor, counts: Tensor) -> Tensor:
+    """The perturbations with all but the `counts` [N] largest changes undone; of equal ones the first stay.
+
+    :param delta: float [N, C, H, W], as the result.
+    """
+    flat = delta.flatten(1)
+    rank = flat.abs().argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    return flat.masked_fill(rank >= counts[:, None], 0.0).view_as(delta)

@@ -1,0 +1,1 @@
+"""PDPGD: descent with a proximal step, and a weight that learns from success."""

@@ -1,0 +1,1 @@
+"""Sigma-zero: descent on a smooth count of changed values."""
