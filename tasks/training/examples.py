@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare_model
-from tasks.attacks.engine.job import AttackJob, load_attack
+from tasks.attacks.engine.job import AttackJob, draw_random_starts, load_attack
+from tasks.attacks.engine.loop import Loss, run_gradient_attack
 from tasks.attacks.engine.norms import measure_size
+from tasks.attacks.gradient.craft import make_rule
+from tasks.attacks.gradient.settings import IterativeSettings, RestartedSettings
 from tasks.data.images import Images, convert_to_float
 
 BATCH = 256
+NUDGE = 0.001
+"""Standard deviation of the noise from which a divergence is raised: it has no gradient at the image itself."""
 
 
 def craft_examples(
@@ -48,6 +54,48 @@ def craft_own_examples(
     examples = craft_examples(AttackedModel(model, model, model), pixels, labels, method, draw_seed(draw))
     model.train()
     return examples
+
+
+def craft_divergent_examples(
+    model: nn.Module, pixels: Tensor, method: IterativeSettings, draw: torch.Generator, loss: Loss
+) -> Tensor:
+    """Examples that raise another loss than cross-entropy, against a model in training; its mode is restored.
+
+    They start from a random point where the attack does, else from the image and a little noise (Zhang et al. 2019).
+
+    :param pixels: float [N, C, H, W] in [0, 1].
+    :param loss: of logits [N, classes], summed over the images, all of them in their order.
+    :returns: float [N, C, H, W] in [0, 1], without a gradient.
+    """
+    model.eval()
+    nobody = torch.zeros(len(pixels), dtype=torch.int64, device=pixels.device)
+    steps, index = method.reported_steps, torch.arange(len(pixels))
+    target = AttackedModel(model, model, model)
+    job = AttackJob(target, pixels, nobody, (steps,), index, draw_seed(draw), stop_when_fooled=False)
+    rule = make_rule(job, method)
+    if isinstance(method, RestartedSettings) and method.random_start:
+        start = draw_random_starts(job, rule.norm, rule.eps, 0)
+    else:
+        start = NUDGE * torch.randn(pixels.shape, generator=draw).to(pixels.device)
+    examples = run_gradient_attack(target, pixels, nobody, rule, (steps,), start=start, loss=loss)[steps].detach()
+    model.train()
+    return examples
+
+
+def compute_input_gradient(model: nn.Module, pixels: Tensor, labels: Tensor) -> Tensor:
+    """The gradient of the summed cross-entropy, with the model in the mode that it is in; float [N, C, H, W].
+
+    :param pixels: float [N, C, H, W].
+    :param labels: int64 [N].
+    """
+    pixels = pixels.detach().requires_grad_(True)
+    loss = F.cross_entropy(model(pixels), labels, reduction="sum")
+    return torch.autograd.grad(loss, pixels)[0]
+
+
+def draw_uniform(pixels: Tensor, eps: float, draw: torch.Generator) -> Tensor:
+    """Noise of the shape and on the device of the images, float [N, C, H, W] in [-eps, eps]."""
+    return torch.empty(pixels.shape).uniform_(-eps, eps, generator=draw).to(pixels.device)
 
 
 def measure_reached(clean: Tensor, examples: Tensor, method: MethodSettings) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""The chains that are run on the pretended GPU: every form of training and pruning, and every attack."""
+"""The chains that are run on the pretended GPU: every form of training and pruning, objective and attack."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from tasks.attacks.registry import ATTACKS
 from tasks.trial.trial import Trial
 from tests.support import small
+from tests.support.objectives import OBJECTIVE_CASES, name_objective
 
 IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 4}
 EPOCH = {"epochs": 2, "batch_size": 50, "optimizer": small.SGD}
@@ -17,7 +18,7 @@ IMAGES = 12
 
 
 def list_cases() -> Iterator[tuple[str, Trial]]:
-    """Name and trial of every case: the forms of training and pruning, and every attack of the registry."""
+    """Name and trial of every case: the forms of training and pruning, every objective and every attack there is."""
     tuned = {"lambda": 0.3, "attack": IFGSM, **EPOCH}
     pgd = {"name": "pgd", "eps": "8/255", "steps": 2}
     yield "chain", small.trial(prune={"ratio": 0.5}, finetune=EPOCH, adversarial_finetune=tuned)
@@ -44,6 +45,8 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
         "training against an ensemble",
         small.trial(train={**EPOCH, "ensemble": {"attack": IFGSM, "surrogates": [surrogate], "include_self": True}}),
     )
+    for name in OBJECTIVE_CASES:
+        yield f"objective {name}", small.trial(train={**EPOCH, "objective": name_objective(name)})
     yield "transfer attack", small.trial(attack={**IFGSM, "examples": IMAGES, "surrogate": surrogate})
     yield "attack in bf16", small.trial(attack={**IFGSM, "examples": IMAGES, "precision": "bf16"})
     for name in ATTACKS:

@@ -33,7 +33,7 @@ def craft_pgd(job: AttackJob, settings: IterativeSettings) -> ExamplesBySteps:
     A restart attacks the images that are robust at some step count yet; each keeps its first success. Images
     [N, C, H, W] in [0, 1] for each step count.
     """
-    rule = _make_rule(job, settings)
+    rule = make_rule(job, settings)
     random = isinstance(settings, RestartedSettings) and settings.random_start
     restarts = settings.restarts if isinstance(settings, RestartedSettings) and random else 1
 
@@ -55,7 +55,8 @@ def craft_pgd(job: AttackJob, settings: IterativeSettings) -> ExamplesBySteps:
     return best
 
 
-def _make_rule(job: AttackJob, settings: IterativeSettings) -> StepRule:
+def make_rule(job: AttackJob, settings: IterativeSettings) -> StepRule:
+    """How the loop moves with these settings."""
     eps = settings.eps * job.scale
     step_size = settings.step_size * job.scale if settings.step_size is not None else STEP_SHARE * eps
     momentum = settings.decay if isinstance(settings, MifgsmSettings) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tasks.attacks.base import MethodSettings
+from tasks.attacks.registry import Method
 from tasks.settings import Settings, keyed
 
 STEP_PASSES = 3.0
@@ -57,3 +58,14 @@ class ObjectiveSettings(Settings):
     def simplify(self) -> ObjectiveSettings:
         """The same objective without settings that cannot matter."""
         return self
+
+
+class ExampleSettings(ObjectiveSettings):
+    """Base of the objectives that make examples against the model in training by an attack."""
+
+    attack: Method = keyed()
+    """How the examples are made."""
+
+    @property
+    def training_attack(self) -> MethodSettings | None:
+        return self.attack

@@ -17,6 +17,13 @@ OBJECTIVES: Registry[type[ObjectiveSettings]] = Registry(
         "standard": "tasks.training.objectives.standard.settings:StandardSettings",
         "adversarial": "tasks.training.objectives.adversarial.settings:AdversarialSettings",
         "ensemble": "tasks.training.objectives.ensemble.settings:EnsembleSettings",
+        "trades": "tasks.training.objectives.trades.settings:TradesSettings",
+        "mart": "tasks.training.objectives.mart.settings:MartSettings",
+        "fgsm_rs": "tasks.training.objectives.fgsm_rs.settings:FgsmRsSettings",
+        "n_fgsm": "tasks.training.objectives.n_fgsm.settings:NFgsmSettings",
+        "input_gradient": "tasks.training.objectives.input_gradient.settings:InputGradientSettings",
+        "jacobian": "tasks.training.objectives.jacobian.settings:JacobianSettings",
+        "logit_pairing": "tasks.training.objectives.logit_pairing.settings:LogitPairingSettings",
     },
 )
 """Name in a search space -> settings."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tasks.attacks.base import MethodSettings
 from tasks.data.images import Images
 from tasks.registry import load_object
+from tasks.training.examples import craft_own_examples
 from tasks.training.objectives.base import ObjectiveSettings
 
 
@@ -25,6 +27,14 @@ class Batch:
     """int64 [N]."""
     index: Tensor
     """int64 [N]: their places in the training split."""
+    examples: Tensor | None = None
+    """float [N, C, H, W] in [0, 1]: what an `ExampleObjective` has made of the images; null before it has."""
+
+    @property
+    def crafted(self) -> Tensor:
+        """The examples, float [N, C, H, W]; there are some wherever a loss asks for them."""
+        assert self.examples is not None, "examples are made before a loss is taken on them"
+        return self.examples
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,32 @@ class StepOutcome:
 
 Objective = Callable[[nn.Module, Batch, torch.Generator], StepOutcome]
 """(model in training mode, batch, random numbers) -> what the step minimises."""
+
+Craft = Callable[[nn.Module, Batch, torch.Generator], Batch]
+"""(model in training mode, batch, random numbers) -> the batch with its `examples`."""
+
+
+@dataclass(frozen=True)
+class ExampleObjective:
+    """An objective in two steps: what examples are made with need not be what the loss is taken with."""
+
+    craft: Craft
+    """Makes the examples, against the model as it is."""
+    compute_loss: Objective
+    """What the step minimises on such a batch."""
+
+    def __call__(self, model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
+        """Both, one after the other."""
+        return self.compute_loss(model, self.craft(model, batch, draw), draw)
+
+
+def craft_by(method: MethodSettings) -> Craft:
+    """The first step of an `ExampleObjective` whose examples an attack makes against the model in evaluation mode."""
+
+    def craft(model: nn.Module, batch: Batch, draw: torch.Generator) -> Batch:
+        return replace(batch, examples=craft_own_examples(model, batch.pixels, batch.labels, method, draw))
+
+    return craft
 
 
 @dataclass(frozen=True)
@@ -66,6 +102,8 @@ def build_objective(settings: ObjectiveSettings, context: ObjectiveContext) -> O
     build = load_object(type(settings).build)
     takes_context = len(inspect.signature(build).parameters) > 1
     objective = build(settings, context) if takes_context else build(settings)
+    if isinstance(objective, ExampleObjective):
+        return objective
 
     def assess(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
         found = objective(model, batch, draw)

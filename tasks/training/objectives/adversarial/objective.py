@@ -9,10 +9,19 @@ from torch import Tensor, nn
 
 from tasks.data.images import convert_to_float
 from tasks.seeds import derive_seed
-from tasks.training.examples import craft_all_examples, craft_own_examples, measure_reached
+from tasks.training.examples import craft_all_examples, measure_reached
 from tasks.training.objectives.adversarial.settings import AdversarialSettings
 from tasks.training.objectives.standard.objective import compute_standard_loss
-from tasks.training.objectives.step import Batch, Objective, ObjectiveContext, StepOutcome, assess_logits
+from tasks.training.objectives.step import (
+    Batch,
+    Craft,
+    ExampleObjective,
+    Objective,
+    ObjectiveContext,
+    StepOutcome,
+    assess_logits,
+    craft_by,
+)
 
 
 def build_adversarial(settings: AdversarialSettings, context: ObjectiveContext) -> Objective:
@@ -38,13 +47,9 @@ def mix_losses(
     if weight == 0 or method is None:
         return compute_standard_loss
 
-    def compute_mixed_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
-        if fixed is None:
-            examples = craft_own_examples(model, batch.pixels, batch.labels, method, draw)
-            reached = measure_reached(batch.pixels, examples, method)
-        else:
-            examples, reached = fixed[batch.index], fixed_reached
-        adversarial = replace(assess_logits(model(examples), batch.labels), eps_reached=reached)
+    def compute_mixed_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:  # noqa: ARG001
+        reached = fixed_reached if fixed is not None else measure_reached(batch.pixels, batch.crafted, method)
+        adversarial = replace(assess_logits(model(batch.crafted), batch.labels), eps_reached=reached)
         if weight == 1:
             return adversarial
         clean = assess_logits(model(batch.pixels), batch.labels)
@@ -52,4 +57,11 @@ def mix_losses(
         accuracy = (1 - weight) * clean.accuracy + weight * adversarial.accuracy
         return StepOutcome(loss, accuracy, reached)
 
-    return compute_mixed_loss
+    return ExampleObjective(craft_by(method) if fixed is None else _look_up(fixed), compute_mixed_loss)
+
+
+def _look_up(fixed: Tensor) -> Craft:
+    def craft(model: nn.Module, batch: Batch, draw: torch.Generator) -> Batch:  # noqa: ARG001
+        return replace(batch, examples=fixed[batch.index])
+
+    return craft

@@ -1,0 +1,1 @@
+"""Fast adversarial training: a single step from a random start."""

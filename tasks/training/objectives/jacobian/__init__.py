@@ -1,0 +1,1 @@
+"""Jacobian regularisation: a penalty on the gradients of the logits by the pixels."""

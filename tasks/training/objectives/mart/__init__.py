@@ -1,0 +1,1 @@
+"""MART: adversarial training that weighs images by how wrongly they are classified."""

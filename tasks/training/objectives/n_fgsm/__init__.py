@@ -1,0 +1,1 @@
+"""N-FGSM: a single step from strong noise, which is not projected back."""

@@ -1,0 +1,72 @@
+"""Every objective of the registry: it trains, goes on where it was broken off, and spares what is pruned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tasks.kinds import TRAINING_KINDS
+from tasks.stages.context import Context
+from tasks.training.objectives.registry import OBJECTIVES
+from tasks.trial.chain import Stage
+from tasks.trial.trial import Trial
+from tests.support.objectives import OBJECTIVE_CASES, name_objective
+from tests.support.small import SGD, context, run, stages_of, trial, weights
+
+FEW = {"name": "digits", "train_examples": 100}
+
+
+def tune(objective: dict[str, Any], kind: str = "finetune") -> Trial:
+    """A trial that trains, prunes, and then trains two epochs with an objective."""
+    section = {"epochs": 2, "batch_size": 50, "optimizer": SGD, "objective": objective}
+    return trial(dataset=FEW, prune={"ratio": 0.5}, **{kind: section})
+
+
+class StopError(Exception):
+    """Stands for a kill."""
+
+
+def break_off(asked: Trial, at: Context) -> None:
+    """Run the chain up to the end of the first epoch of fine-tuning."""
+
+    def stop(stage: Stage, finished: int) -> None:
+        if (stage.kind, finished) == ("finetune", 1):
+            raise StopError
+
+    with pytest.raises(StopError):
+        run(asked, Context(at.store, None, "cpu", on_epoch=stop))
+
+
+def test_every_objective_of_the_registry_has_a_case() -> None:
+    assert OBJECTIVE_CASES.keys() == set(OBJECTIVES)
+
+
+@pytest.mark.parametrize("name", OBJECTIVE_CASES)
+def test_an_objective_goes_on_to_the_bit_and_leaves_what_is_pruned_at_zero(name: str, tmp_path: Path) -> None:
+    asked = tune(name_objective(name))
+    (*_, before, _), (*_, stage, _) = stages_of(trial(dataset=FEW, prune={"ratio": 0.5})), stages_of(asked)
+    whole, killed = context(tmp_path), context(tmp_path / "killed")
+    records = {record["key"]: record for record in run(asked, whole)}
+    break_off(asked, killed)
+    again = {record["key"]: record for record in run(asked, killed)}
+    assert again[stage.key]["resumed_from"] == 1
+    one, two = weights(records[stage.key], whole), weights(again[stage.key], killed)
+    assert all(torch.equal(one[part], two[part]) for part in one)
+
+    pruned = weights(records[before.key], whole)
+    assert any(not torch.equal(one[part], pruned[part]) for part in one), "it has learnt something"
+    for layer, filters in records[stage.key]["model"]["pruned"].items():
+        assert one[f"network.{layer}.weight"][filters].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("name", OBJECTIVE_CASES)
+def test_an_objective_stands_in_every_section_that_trains_and_what_is_written_is_read_back(name: str) -> None:
+    for kind in TRAINING_KINDS:
+        asked = tune(name_objective(name), kind)
+        section = getattr(asked, kind)
+        assert section.chosen_objective.label == name
+        assert section.chosen_objective.expected_passes >= 3
+        assert Trial.model_validate(asked.document()) == asked
