@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 
@@ -13,6 +14,7 @@ from orchestrator.plan.plan import list_kinds, make_plan
 from orchestrator.plan.prepare import prepare_sweep
 from orchestrator.plan.summary import collect_plan_facts, describe_work, format_plan
 from orchestrator.space.space import load
+from orchestrator.store.storage_lock import hold_to_begin
 from orchestrator.text import say
 from orchestrator.tracking.folder import check_project
 from tasks.plugins.load import load_plugins
@@ -48,16 +50,17 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     from orchestrator.run.request import check_request
 
     placement = check_request(plan, storage, options, address)
-    prepared = replace(prepare_sweep(plan, storage, console, fresh=options.fresh), resources=placement.resources)
-    say(console, describe_work(prepared))
-    if placement.words and not prepared.complete:
-        say(console, placement.words)
-    if prepared.complete:
-        from orchestrator.run.wandb_log import log_pending_rows
+    with hold_to_begin(storage, partial(say, console)) as release:
+        prepared = replace(prepare_sweep(plan, storage, console, fresh=options.fresh), resources=placement.resources)
+        say(console, describe_work(prepared))
+        if placement.words and not prepared.complete:
+            say(console, placement.words)
+        if prepared.complete:
+            from orchestrator.run.wandb_log import log_pending_rows
 
-        prepared.write_missing_verdicts()
-        log_pending_rows(prepared, options, console)
-        return FINISHED
-    from orchestrator.run.driver import run_sweep
+            prepared.write_missing_verdicts()
+            log_pending_rows(prepared, options, console)
+            return FINISHED
+        from orchestrator.run.driver import run_sweep
 
-    return run_sweep(prepared, options, console)
+        return run_sweep(prepared, options, console, release)

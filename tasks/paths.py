@@ -8,6 +8,8 @@ SWEEPS = "sweeps"
 """<storage>/sweeps/<sweep_id>/: what belongs to one sweep."""
 MARKER = ".advsweep"
 """<storage>/.advsweep: marks a storage; where it is missing later, the disk or the network share is away."""
+BUSY = "busy"
+"""<storage>/busy/: signs of life of launches that begin and of removals, where the file system has no locks."""
 CORRUPT = "corrupt"
 """<storage>/corrupt/<key>-<time>/: artifacts whose bytes are not those that were published, set aside."""
 

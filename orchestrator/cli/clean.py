@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -45,11 +46,11 @@ def clean(
     )
     if printing.choice != "table":
         if yes:
-            remove_again_unreferenced(opened, found, forgotten)
+            remove_again_unreferenced(opened, found, forgotten, partial(typer.echo, err=True))
         return
     total = f"{len(found)} entries, {format_bytes(sum(item.size for item in found))}"
     if found and (yes or typer.confirm(f"remove {total}?", default=False)):
-        removed = remove_again_unreferenced(opened, found, forgotten)
+        removed = remove_again_unreferenced(opened, found, forgotten, partial(typer.echo, err=True))
         kept = len(found) - len(removed)
         total = f"{len(removed)} entries, {format_bytes(sum(item.size for item in removed))}"
         typer.echo(f"removed {total}" + (f"; {kept} are in use since they were shown, and stay" if kept else ""))

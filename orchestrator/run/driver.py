@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -40,10 +40,15 @@ WARM_UP = 15.0
 
 
 def run_sweep(
-    prepared: PreparedSweep, options: LaunchOptions, console: Console, worker: type[StageWorker] = StageWorker
+    prepared: PreparedSweep,
+    options: LaunchOptions,
+    console: Console,
+    release: Callable[[], None],
+    worker: type[StageWorker] = StageWorker,
 ) -> int:
     """Run what is missing; returns the exit code.
 
+    :param release: called once the plan and the first sign of life are in the storage, where everybody sees them.
     :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
     """
     if options.address == LOCAL:
@@ -59,6 +64,7 @@ def run_sweep(
             prepared.write_plan()
             sweep.heartbeat.start()
             begun = True
+            release()
             with watch_head(partial(end_without_head, sweep, console)):
                 executor = make_executor(sweep, options, cluster, worker)
                 run_executor(sweep, executor, cluster, console)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.store.heartbeat import Pulse
+from orchestrator.store.storage_lock import hold_to_remove
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UnreadableError, UsageError
@@ -96,19 +97,25 @@ def measure_size(storage: Storage, name: str) -> int:
 
 
 def remove_again_unreferenced(
-    storage: Storage, shown: Sequence[Leftover], forgotten: Sequence[str] = ()
+    storage: Storage, shown: Sequence[Leftover], forgotten: Sequence[str], say: Callable[[str], None]
 ) -> list[Leftover]:
     """Remove what was shown and is still unreferenced: between the two looks a sweep may have begun or ended.
 
-    :raises UsageError: as `find_leftovers` does.
+    :param say: shows the user a line, where a launch has to be waited for that is about to begin.
+    :raises UsageError: as `find_leftovers` does; or a launch begins for as long as nobody waits.
     """
     names = {leftover.name for leftover in shown}
-    found = [leftover for leftover in find_leftovers(storage, forgotten) if leftover.name in names]
-    remove(storage, found)
+    with hold_to_remove(storage, say) as check:
+        found = [leftover for leftover in find_leftovers(storage, forgotten) if leftover.name in names]
+        remove(storage, found, check)
     return found
 
 
-def remove(storage: Storage, found: Sequence[Leftover]) -> None:
-    """Remove leftovers; what is gone already is no error."""
+def remove(storage: Storage, found: Sequence[Leftover], check: Callable[[], None]) -> None:
+    """Remove leftovers; what is gone already is no error.
+
+    :param check: called before each; raises where nothing more may go.
+    """
     for leftover in found:
+        check()
         storage.remove(leftover.name)

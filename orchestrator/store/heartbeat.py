@@ -73,7 +73,8 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Beat for the first time, and go on."""
+        """Beat for the first time, and go on in a thread: once this returns, others see that a driver lives."""
+        self._beat(RUNNING)
         self._thread.start()
 
     def end(self, outcome: str) -> None:
@@ -85,7 +86,6 @@ class Heartbeat:
 
     def _run(self) -> None:
         self._attempt(self._forget_dead_drivers)
-        self._beat(RUNNING)
         while not self._closing.wait(BEAT):
             self._beat(RUNNING)
 

@@ -88,7 +88,8 @@ def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str
         plan, storage, store, plan.space.resources, {}, {}, speeds, plan.jobs(()), timeouts=timeouts  # type: ignore[arg-type]
     )  # fmt: skip
     shown = io.StringIO()
-    code = run_sweep(prepared, LaunchOptions("x", wandb="disabled", cpus=2), Console(file=shown, width=200), worker)
+    options = LaunchOptions("x", wandb="disabled", cpus=2)
+    code = run_sweep(prepared, options, Console(file=shown, width=200), lambda: None, worker)
     return code, shown.getvalue()
 
 

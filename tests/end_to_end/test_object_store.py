@@ -19,6 +19,8 @@ import pytest
 from orchestrator.plan.plan import make_plan
 from orchestrator.space.space import load
 from orchestrator.store.clean import find_leftovers
+from orchestrator.store.presence import Presence
+from orchestrator.store.storage_lock import hold_to_begin, hold_to_remove
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import CorruptArtifactError, StorageRefusedError, UsageError
 from tasks.keys import hash_json
@@ -329,6 +331,17 @@ def test_the_first_artifact_of_a_key_stays(storage: Storage) -> None:
     store = finished_stage(storage, KEY, b"first")
     finished_stage(storage, KEY, b"other")
     assert store.read_model(KEY)[1] == b"first"
+
+
+def test_who_begins_and_who_removes_see_each_other(storage: Storage) -> None:
+    with hold_to_begin(storage, pytest.fail):
+        with Presence(storage, "clean") as cleaner:
+            assert len(cleaner.find_others("launch")) == 1
+        with Presence(storage, "launch") as launch:
+            assert not launch.find_others("clean")
+    with hold_to_remove(storage, pytest.fail), Presence(storage, "launch") as launch:
+        assert len(launch.find_others("clean")) == 1
+    assert not storage.list_names("busy")
 
 
 def test_lines_are_appended_by_several_processes_in_turn(storage: Storage) -> None:

@@ -291,14 +291,14 @@ def test_clean_removes_links_and_nothing_behind_them(storage: Storage, tmp_path:
         (root / folder / "link").symlink_to(outside)
     found = find_leftovers(storage)
     assert {item.name for item in found} == {"stages/link", "corrupt/link"}
-    remove(storage, found)
+    remove(storage, found, lambda: None)
     assert not list((root / "stages").iterdir())
     (root / "stages").rmdir()
     (root / "stages").symlink_to(outside)
     with pytest.raises(UnreadableError, match="leads out of the storage"):
         find_leftovers(storage)
     with pytest.raises(StorageRefusedError, match="leads out of the storage"):
-        remove(storage, [Leftover("stages/a", 1, "planted meanwhile")])
+        remove(storage, [Leftover("stages/a", 1, "planted meanwhile")], lambda: None)
     assert (outside / "a" / "file").read_text() == "precious"
 
 

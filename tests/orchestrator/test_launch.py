@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run import driver
 from tasks.errors import UsageError
+from tasks.storage.storage import establish_storage
 from tests.support.command_line import list_tree
 from tests.support.finished_sweep import finish
 
@@ -31,7 +33,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[PreparedSweep, LaunchOpti
     """What a driver was given; it runs nothing and says that some trials failed."""
     found: list[tuple[PreparedSweep, LaunchOptions]] = []
 
-    def run_sweep(prepared: PreparedSweep, options: LaunchOptions, _: Console) -> int:
+    def run_sweep(prepared: PreparedSweep, options: LaunchOptions, _: Console, release: Callable[[], None]) -> int:  # noqa: ARG001
         found.append((prepared, options))
         return 1
 
@@ -62,7 +64,8 @@ def test_the_driver_gets_the_plan_with_the_limits_of_the_command_line(
 def test_what_is_stored_is_reused_and_nothing_else_is_counted(
     ran: list[tuple[PreparedSweep, LaunchOptions]], space_file: Path, tmp_path: Path
 ) -> None:
-    plan, _ = finish(space_file, tmp_path / "storage", ONE)
+    plan, sweep = finish(space_file, tmp_path / "storage", ONE)
+    establish_storage(sweep.storage)
     complete = LaunchOptions(str(space_file), ONE, str(tmp_path / "storage"), wandb="disabled")
     before = list_tree(tmp_path / "storage")
     assert launched(complete) == (0, f"{plan.sweep_id}: 2 trials, 2 finished, nothing to do\n")

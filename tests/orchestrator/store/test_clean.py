@@ -39,7 +39,7 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
         "corrupt/x-1": "set aside as corrupt",
         "stages/.old.tmp": "half-written",
     }
-    remove(storage, find_leftovers(storage))
+    remove(storage, find_leftovers(storage), lambda: None)
     assert found(storage) == {}
     assert set(storage.list_names("stages")) == SweepStore(storage, sweep.sweep_id).plan()["stages"].keys()
     gone = found(storage, sweep.sweep_id)
@@ -49,6 +49,22 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
 
 
 FEW = ("adversarial_finetune=null", "prune=null")
+
+
+def test_nothing_more_is_removed_by_whoever_may_not(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    for name in ("a", "b"):
+        storage.write(f"corrupt/{name}/model.safetensors", b"")
+    asked: list[None] = []
+
+    def check() -> None:
+        asked.append(None)
+        if len(asked) == 2:
+            raise UsageError("stood still")
+
+    with pytest.raises(UsageError, match="stood still"):
+        remove(storage, find_leftovers(storage), check)
+    assert storage.list_names("corrupt") == ["b"]
 
 
 def test_a_sweep_that_runs_is_not_forgotten(space_file: Path, tmp_path: Path) -> None:
@@ -68,7 +84,7 @@ def test_what_a_sweep_refers_to_since_it_was_shown_stays(space_file: Path, tmp_p
     shown = find_leftovers(sweep.storage)
     assert len(shown) == 4
     sweep.storage.write(sweep.path("plan.json"), plan)  # while somebody is asked, a launch begins that reuses them
-    assert [item.name for item in remove_again_unreferenced(sweep.storage, shown)] == [f"stages/{STRAY}"]
+    assert [item.name for item in remove_again_unreferenced(sweep.storage, shown, (), print)] == [f"stages/{STRAY}"]
     assert set(sweep.storage.list_names("stages")) == sweep.plan()["stages"].keys()
 
 

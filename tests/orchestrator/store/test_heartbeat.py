@@ -24,3 +24,11 @@ def test_a_storage_that_cannot_be_written_is_said_once(sweep: SweepStore, tmp_pa
     driver._beat(heartbeat.RUNNING)
     driver.end("interrupted")
     assert len(said) == 1
+
+
+def test_once_it_has_begun_others_see_it(sweep: SweepStore) -> None:
+    driver = Heartbeat(sweep, published_facts, print)
+    driver.start()
+    ((_, content, _),) = heartbeat.read_beats(sweep)
+    driver.end("finished")
+    assert content["state"] == heartbeat.RUNNING
