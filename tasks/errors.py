@@ -30,6 +30,14 @@ class MisplacedError(UnreadableError):
     """Something else stands where a file or folder of ours is meant: a pipe, a link that leads out, other content."""
 
 
+class TooLargeError(MisplacedError):
+    """A file that is larger than what belongs there can be: it is not read."""
+
+    def __init__(self, place: str, size: int, most: int) -> None:
+        self.size = size
+        super().__init__(f"{place}: has {size:,} bytes; the most that is read is {most:,}")
+
+
 class StageError(Exception):
     """A stage that ran and cannot give an honest result, such as a model whose weights are NaN."""
 

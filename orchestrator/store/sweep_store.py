@@ -5,7 +5,7 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -19,7 +19,7 @@ from tasks.storage.stage_record import Key, StageIdentity
 from tasks.storage.storage import Storage
 from tasks.storage.uri import redact_uri
 from tasks.trial.row import Row, complete_row
-from tasks.yaml_files import parse_yaml
+from tasks.yaml_files import MOST_BYTES, parse_yaml
 
 TrialId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
@@ -34,6 +34,8 @@ class TrialDocument(Document):
 class PlanDocument(Document):
     """The content of `plan.json`."""
 
+    most_bytes: ClassVar[int] = 2_000_000_000
+    """About a kilobyte for each stage: two million of them."""
     space: str
     trials: list[TrialDocument]
     stages: dict[Key, StageIdentity]
@@ -82,7 +84,7 @@ class SweepStore:
         """
         name = self.path(paths.SPACE)
         try:
-            content = parse_yaml(self.storage.read(name).decode(), self.storage.describe_place(name))
+            content = parse_yaml(self.storage.read(name, MOST_BYTES).decode(), self.storage.describe_place(name))
         except FileNotFoundError:
             return {}
         except UnicodeDecodeError:

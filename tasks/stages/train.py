@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 
 from tasks.data.images import Images, Splits
-from tasks.errors import StageError
+from tasks.errors import MisplacedError, StageError
 from tasks.models.build import NormalizedModel
 from tasks.paths import HISTORY
 from tasks.pruning.filters import Mask
@@ -86,10 +86,10 @@ def _resume(progress: TrainingProgress, stage: Stage, context: Context) -> int:
     """Restore the checkpoint, if one stands and is whole; how many epochs it saves."""
     storage, name = context.store.storage, context.store.name_checkpoint(stage.key)
     try:
-        progress.restore(storage.read(name))
+        progress.restore(storage.read(name, progress.most_bytes))
     except FileNotFoundError:
         return 0
-    except ValueError:
+    except (ValueError, MisplacedError):
         storage.remove(name)  # cut short by a full disk, say: the stage starts anew
         return 0
     return progress.epoch

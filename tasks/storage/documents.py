@@ -6,7 +6,7 @@ import functools
 import json
 import logging
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,8 @@ class Document(BaseModel):
     """The shape of a document: fields that must be there, each of its exact type. Others may stand beside them."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, protected_namespaces=())
+    most_bytes: ClassVar[int] = 10_000_000
+    """What a document of this shape may have."""
 
 
 def parse_document(content: bytes, shape: type[Document], place: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from tasks.errors import MisplacedError
+from tasks.errors import MisplacedError, TooLargeError
 
 
 def check_no_link_leads_out(root: str, name: str) -> None:
@@ -37,10 +37,12 @@ def open_no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, most: int) -> bytes:
     """The content of a file; a pipe, a device or a folder in its place is not waited for.
 
+    :param most: the bytes that it may have.
     :raises MisplacedError: it is something else.
+    :raises TooLargeError: it has more bytes.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -49,8 +51,11 @@ def read_file(path: Path) -> bytes:
             raise MisplacedError(f"{path}: {error.strerror}") from None
         raise
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise MisplacedError(f"{path}: is no file")
+        if found.st_size > most:
+            raise TooLargeError(str(path), found.st_size, most)
         with open(descriptor, "rb", closefd=False) as stream:
             return stream.read()
     finally:

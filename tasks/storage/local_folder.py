@@ -44,15 +44,16 @@ class LocalFolder:
             os.close(open_no_link(str(self._folder / MARKER), os.O_CREAT | os.O_WRONLY))
             self._established = True
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int) -> bytes:
         """The content of a file.
 
-        :raises MisplacedError: it is no file, or behind a link that leads out of the storage or nowhere.
+        :param most: the bytes that it may have.
+        :raises MisplacedError: it is no file, too large, or behind a link that leads out of the storage or nowhere.
         """
         check_no_link_leads_out(self.root, name)
         with self._unless_away():
             try:
-                return read_file(self._folder / name)
+                return read_file(self._folder / name, most)
             except FileNotFoundError:
                 check_no_link_leads_nowhere(self.root, name)
                 raise
@@ -152,13 +153,13 @@ class LocalFolder:
             (self._folder / folder).rename(target)
 
     def remove(self, name: str) -> None:
-        """Remove a file, a link or a whole folder, if it is there; what a link leads to stays."""
+        """Remove whatever has this name: a file, a whole folder, a link but not what it leads to, a pipe."""
         path = self._folder / name
         self._check_inside(path.parent)
-        if path.is_symlink() or path.is_file():
-            path.unlink(missing_ok=True)
-        elif path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+        elif os.path.lexists(path):
+            path.unlink(missing_ok=True)
         else:
             self._check_present()
 

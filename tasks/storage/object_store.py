@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pyarrow import fs
 
+from tasks.errors import TooLargeError
+
 
 class ObjectStore:
     """Objects below a prefix of a bucket.
@@ -31,9 +33,15 @@ class ObjectStore:
     def establish(self) -> None:
         """Nothing: a prefix need not be made, and buckets are never made."""
 
-    def read(self, name: str) -> bytes:
-        """The content of an object."""
+    def read(self, name: str, most: int) -> bytes:
+        """The content of an object.
+
+        :param most: the bytes that it may have.
+        :raises TooLargeError: it has more.
+        """
         with self.filesystem.open_input_file(self._locate(name)) as file:  # one request; a stream takes one per 256 kB
+            if file.size() > most:
+                raise TooLargeError(self._locate(name), file.size(), most)
             content: bytes = file.read()
             return content
 
@@ -51,7 +59,7 @@ class ObjectStore:
             before = self._appended.get(name)
             size = self.get_size(name) or 0
             if before is None or size != len(before):
-                before = self.read(name) if size else b""
+                before = self.read(name, most=size) if size else b""
             content = before + line.encode() + b"\n"
             self.write(name, content)
             self._appended[name] = content

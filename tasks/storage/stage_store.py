@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import CorruptArtifactError, MisplacedError, UnreadableError
+from tasks.errors import CorruptArtifactError, MisplacedError, TooLargeError, UnreadableError
 from tasks.keys import hash_json
 from tasks.paths import CHECKPOINTS, MODEL, STAGE_RECORD, STAGES
 from tasks.storage.documents import note_passed_over, parse_document
@@ -47,7 +47,8 @@ class StageStore:
         """
         name = f"stage {key[:12]}: {STAGE_RECORD}"
         try:
-            record = parse_document(self.storage.read(f"{STAGES}/{key}/{STAGE_RECORD}"), StageRecord, name)
+            content = self.storage.read(f"{STAGES}/{key}/{STAGE_RECORD}", StageRecord.most_bytes)
+            record = parse_document(content, StageRecord, name)
         except MisplacedError as error:
             raise CorruptArtifactError(f"{name} cannot be read: {str(error).removeprefix(f'{name}: ')}") from error
         checksum = record.pop("checksum")
@@ -85,9 +86,11 @@ class StageStore:
         """
         key, expected = record["key"], record["files"][name]
         try:
-            content = self.storage.read(locate_file(record, name))
+            content = self.storage.read(locate_file(record, name), most=expected["bytes"])
         except FileNotFoundError:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} is missing") from None
+        except TooLargeError as error:
+            raise _name_size(key, name, error.size, expected["bytes"]) from None
         except MisplacedError as error:
             raise CorruptArtifactError(f"stage {key[:12]}: {name} cannot be read: {error}") from error
         _check_size(key, name, len(content), expected["bytes"])
@@ -184,4 +187,9 @@ def _check_size(key: str, name: str, found: int | None, expected: int) -> None:
     if found is None:
         raise CorruptArtifactError(f"stage {key[:12]}: {name} is missing")
     if found != expected:
-        raise CorruptArtifactError(f"stage {key[:12]}: {name} has {found} bytes instead of {expected}")
+        raise _name_size(key, name, found, expected)
+
+
+def _name_size(key: str, name: str, found: int, expected: int) -> CorruptArtifactError:
+    """The error of a file that is not as long as its record says."""
+    return CorruptArtifactError(f"stage {key[:12]}: {name} has {found} bytes instead of {expected}")

@@ -27,6 +27,9 @@ from tasks.storage.retrying import AT_THE_START, find_reason, get_storage_timeou
 from tasks.storage.uri import is_uri, open_uri, redact_uri
 from tasks.temporary import make_temporary_folder, remove_temporary_folder
 
+MOST_BYTES = 1_000_000_000
+"""Of a file of which nothing else is known: the rows of 10 million trials, the faults of a sweep."""
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -56,22 +59,23 @@ class Storage:
         """Where something is, for people: a path, or a URI without its options."""
         return self.path(name) if self.local else f"{redact_uri(self.uri).rstrip('/')}/{_check_inside(name)}"
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = MOST_BYTES) -> bytes:
         """The content of a file.
 
+        :param most: the bytes that it may have; a file of gigabytes may take no room on a disk, and all of a memory.
         :raises FileNotFoundError: it is not there.
-        :raises UnreadableError: it may not be read, or it is no file.
+        :raises UnreadableError: it may not be read, it is no file, or too large, which `TooLargeError` says.
         """
-        content: bytes = self._look(self.files.read, name)
+        content: bytes = self._look(partial(self.files.read, most=most), name)
         return content
 
     def read_document(self, name: str, shape: type[Document]) -> dict[str, Any]:
         """The content of a JSON document.
 
         :raises FileNotFoundError: it is not there.
-        :raises UnreadableError: it may not be read, it is no file, or its content has another shape.
+        :raises UnreadableError: it may not be read, it is no file, too large, or its content has another shape.
         """
-        return parse_document(self.read(name), shape, self.describe_place(name))
+        return parse_document(self.read(name, shape.most_bytes), shape, self.describe_place(name))
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole, replacing what had this name."""

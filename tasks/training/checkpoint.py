@@ -39,6 +39,12 @@ class TrainingProgress:
         """How many epochs are finished."""
         return len(self.history)
 
+    @property
+    def most_bytes(self) -> int:
+        """What a checkpoint of this model may have: an optimizer keeps up to two more tensors of each."""
+        model: int = sum(value.numel() * value.element_size() for value in self.model.state_dict().values())
+        return 8 * model + 100_000_000
+
     def save(self, storage: Storage, name: str) -> None:
         """Write the checkpoint whole, replacing the one before."""
         state = self.optimizer.state_dict()

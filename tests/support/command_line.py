@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,14 @@ def run_here(*arguments: str | Path) -> Ended:
     return Ended(code, out.getvalue(), err.getvalue())
 
 
-def list_tree(folder: Path) -> dict[str, int]:
-    """Everything below a folder, with the bytes of each file."""
-    found = (path for path in folder.rglob("*"))
-    return {str(path.relative_to(folder)): path.lstat().st_size for path in found if "cache" not in path.parts}
+def list_tree(folder: Path, apart_from: str = "") -> dict[str, tuple[int, int]]:
+    """Everything below a folder, with the bytes of each file and when it was written.
+
+    :param apart_from: a name in the folder that is not looked at.
+    """
+    found = {path.relative_to(folder): path.lstat() for path in folder.rglob("*") if "cache" not in path.parts}
+    return {
+        str(path): (0, 0) if stat.S_ISDIR(seen.st_mode) else (seen.st_size, seen.st_mtime_ns)
+        for path, seen in found.items()
+        if path.parts[0] != apart_from
+    }

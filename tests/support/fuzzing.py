@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from tasks.storage import documents
 from tests.support.command_line import Ended, list_tree, run_here
 
 MORE = int(os.environ.get("ADVSWEEP_FUZZ", "1"))
@@ -29,21 +31,37 @@ def drawn(count: int) -> settings:
     )
 
 
-def ends_well(folder: Path, *arguments: str, codes: tuple[int, ...] = (0, 2), written: bool = False) -> Ended:
+class SpokenLines(logging.Handler):
+    """What is logged to the user."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def ends_well(folder: Path, *arguments: str, codes: tuple[int, ...] = (0, 2), made: str = "") -> Ended:
     """Run a command below a folder: in time, with one of these exit codes, without a traceback or a trace on the disk.
 
-    :param written: whether the command is to write.
+    :param made: what the command is to write; nothing else may appear or change.
+    :returns: how it ended; `stderr` holds what was logged too.
     """
-    before, began, here = list_tree(folder), time.monotonic(), Path.cwd()
+    before, began, here = list_tree(folder, apart_from=made), time.monotonic(), Path.cwd()
+    documents.warn_once.cache_clear()
+    spoken = SpokenLines()
+    logging.getLogger("advsweep").addHandler(spoken)
     os.chdir(folder)
     try:
         ended = run_here(*arguments)
     finally:
         os.chdir(here)
+        logging.getLogger("advsweep").removeHandler(spoken)
     shown = ended.stdout + ended.stderr
     assert "Traceback" not in shown, shown
     assert ended.code in codes, ended
     assert ended.code != 2 or "rror: " in ended.stderr, ended
     assert time.monotonic() - began < LIMIT
-    assert written or list_tree(folder) == before
-    return ended
+    assert list_tree(folder, apart_from=made) == before
+    return Ended(ended.code, ended.stdout, "\n".join([*ended.stderr.splitlines(), *spoken.lines]))

@@ -1,4 +1,4 @@
-"""Names in a storage."""
+"""Names in a storage, and what is too large to be read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import UsageError
-from tasks.storage.storage import open_storage
+from tasks.errors import CorruptArtifactError, TooLargeError, UsageError
+from tasks.storage.documents import Document
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import Storage, open_storage
+from tests.support.damage import grow, make_pipe, make_socket
+from tests.support.finished_sweep import remote_storage
+from tests.support.stage_records import make_stage_record
 from tests.support.storages import publish
 
 
@@ -36,3 +41,47 @@ def test_no_name_leads_out_of_a_storage(name: str, folder: Path) -> None:
             writing()
     with pytest.raises(UsageError, match="not removed as a whole"):
         storage.remove("")
+
+
+def open_both_ways(folder: Path) -> list[Storage]:
+    """A folder as a local storage, and as an object store."""
+    return [open_storage(folder), remote_storage(folder)]
+
+
+def test_a_file_that_is_too_large_is_not_read(folder: Path) -> None:
+    grow(folder / "sweeps" / "a" / "plan.json")
+    for storage in open_both_ways(folder):
+        with pytest.raises(
+            TooLargeError, match=r"plan\.json: has 8,000,000,000 bytes; the most that is read is 1,000,000"
+        ):
+            storage.read("sweeps/a/plan.json")
+        with pytest.raises(TooLargeError, match=r"the most that is read is 10,000,000$"):
+            storage.read_document("sweeps/a/plan.json", Document)
+
+
+def test_a_file_of_as_many_bytes_as_it_may_have_is_read(folder: Path) -> None:
+    for storage in open_both_ways(folder):
+        assert storage.read("sweeps/a/plan.json", most=2) == b"{}"
+        with pytest.raises(TooLargeError, match=r"has 2 bytes; the most that is read is 1$"):
+            storage.read("sweeps/a/plan.json", most=1)
+
+
+def test_a_file_of_a_stage_is_not_read_where_it_is_longer_than_its_record_says(tmp_path: Path) -> None:
+    store = StageStore(open_storage(tmp_path))
+    draft = store.make_draft()
+    (draft / "model.safetensors").write_bytes(b"weights")
+    record = store.publish("a" * 64, draft, make_stage_record())
+    grow(tmp_path / "stages" / ("a" * 64) / "model.safetensors")
+    with pytest.raises(CorruptArtifactError, match=r"model\.safetensors has 8000000000 bytes instead of 7$"):
+        store.read_file(record, "model.safetensors")
+
+
+def test_whatever_stands_in_a_place_is_removed(folder: Path) -> None:
+    storage = open_storage(folder)
+    make_pipe(folder / "pipe")
+    make_socket(folder / "socket")
+    (folder / "link").symlink_to("nowhere")
+    (folder / "folder" / "inside").mkdir(parents=True)
+    for name in ("pipe", "socket", "link", "folder", "absent"):
+        storage.remove(name)
+    assert sorted(path.name for path in folder.iterdir()) == [".advsweep", "stages", "sweeps"]

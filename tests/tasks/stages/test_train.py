@@ -1,0 +1,43 @@
+"""A stage that trains begins anew where its checkpoint is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.damage import KINDS, WEIGHTS, replace_file
+from tests.support.small import SGD, context, run, trial
+from tests.support.training import interrupted
+
+SECTIONS = {"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
+OTHERS = ["a pipe", "a socket", "a folder", "a dangling link", "a link to itself", "a link out", "a link to zeros"]
+DAMAGES = [*OTHERS, "empty", "8 GB of holes", "flipped at 0.01", "document b'null'", *WEIGHTS]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage with the checkpoint of a stage that was interrupted after its first epoch."""
+    folder = tmp_path_factory.mktemp("stopped")
+    interrupted(SECTIONS, folder, "train", 1)
+    return folder
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_no_checkpoint_is_dropped(stopped: Path, tmp_path: Path, damage: str) -> None:
+    shutil.copytree(stopped, tmp_path / "storage")
+    (checkpoint,) = (tmp_path / "storage" / "checkpoints").iterdir()
+    KINDS[damage](checkpoint)
+    (record, *_) = run(trial(**SECTIONS), context(tmp_path / "storage"))
+    assert record["resumed_from"] == 0
+    assert not os.path.lexists(checkpoint)
+    assert Path("/etc/passwd").read_text().startswith("root:")
+
+
+def test_a_checkpoint_as_large_as_its_model_may_have_is_read(stopped: Path, tmp_path: Path) -> None:
+    shutil.copytree(stopped, tmp_path / "storage")
+    (checkpoint,) = (tmp_path / "storage" / "checkpoints").iterdir()
+    replace_file(checkpoint, checkpoint.read_bytes())
+    assert run(trial(**SECTIONS), context(tmp_path / "storage"))[0]["resumed_from"] == 1
