@@ -1,7 +1,9 @@
 """advsweep from Python. A name is loaded when it is used, so that `import advsweep` is quick.
 
-    plan = advsweep.make_plan(advsweep.load_space("digits", ["seed=0"]))
-    advsweep.launch(advsweep.LaunchOptions("digits", ["seed=0"], storage="results"))
+    plan = advsweep.plan("digits", overrides=["seed=0"])       # len(plan), plan.trials, plan.stages; nothing runs
+    sweep = advsweep.launch("digits", overrides=["seed=0"])    # progress, and a Sweep
+    sweep = advsweep.open("digits")                            # the same later, or while it runs
+    sweep.trials()                                             # a data frame
 
 What a user can mend is a `UsageError`; nothing here ends the process.
 """
@@ -22,27 +24,29 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 from tasks import __version__  # noqa: E402
 
 if TYPE_CHECKING:
+    from advsweep.actions import TrialsFailedError, launch, plan
+    from advsweep.actions import open_sweep as open  # noqa: A004
     from advsweep.parts import attack, dataset, importance, model, objective
-    from orchestrator.launch import launch
-    from orchestrator.options import LaunchOptions
-    from orchestrator.plan.plan import Plan, make_plan
-    from orchestrator.space.space import Space
-    from orchestrator.space.space import load as load_space
+    from advsweep.sweep import Sweep
+    from orchestrator.plan.plan import Plan
     from tasks.attacks.base import MethodSettings
-    from tasks.errors import UsageError
+    from tasks.errors import CorruptArtifactError, StageError, StorageError, UsageError
     from tasks.plugins.load import load_plugins
     from tasks.settings import Count, Number, Settings, keyed, unkeyed
     from tasks.training.objectives.base import ObjectiveSettings
 
 __all__ = [
+    "CorruptArtifactError",
     "Count",
-    "LaunchOptions",
     "MethodSettings",
     "Number",
     "ObjectiveSettings",
     "Plan",
     "Settings",
-    "Space",
+    "StageError",
+    "StorageError",
+    "Sweep",
+    "TrialsFailedError",
     "UsageError",
     "__version__",
     "attack",
@@ -51,33 +55,36 @@ __all__ = [
     "keyed",
     "launch",
     "load_plugins",
-    "load_space",
-    "make_plan",
     "model",
     "objective",
+    "open",
+    "plan",
     "unkeyed",
 ]
 
 _HOMES = {
+    "CorruptArtifactError": "tasks.errors",
     "Count": "tasks.settings",
-    "LaunchOptions": "orchestrator.options",
     "MethodSettings": "tasks.attacks.base",
     "Number": "tasks.settings",
     "ObjectiveSettings": "tasks.training.objectives.base",
     "Plan": "orchestrator.plan.plan",
     "Settings": "tasks.settings",
-    "Space": "orchestrator.space.space",
+    "StageError": "tasks.errors",
+    "StorageError": "tasks.errors",
+    "Sweep": "advsweep.sweep",
+    "TrialsFailedError": "advsweep.actions",
     "UsageError": "tasks.errors",
     "attack": "advsweep.parts",
     "dataset": "advsweep.parts",
     "importance": "advsweep.parts",
     "keyed": "tasks.settings",
-    "launch": "orchestrator.launch",
+    "launch": "advsweep.actions",
     "load_plugins": "tasks.plugins.load",
-    "load_space": "orchestrator.space.space:load",
-    "make_plan": "orchestrator.plan.plan",
     "model": "advsweep.parts",
     "objective": "advsweep.parts",
+    "open": "advsweep.actions:open_sweep",
+    "plan": "advsweep.actions",
     "unkeyed": "tasks.settings",
 }
 """Name -> the module that it comes from, and its name there where that is another."""

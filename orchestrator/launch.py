@@ -13,7 +13,7 @@ from orchestrator.options import FINISHED, LaunchOptions
 from orchestrator.plan.plan import list_kinds, make_plan
 from orchestrator.plan.prepare import prepare_sweep
 from orchestrator.plan.summary import collect_plan_facts, describe_work, format_plan
-from orchestrator.space.space import load
+from orchestrator.space.space import Space, load
 from orchestrator.store.storage_lock import hold_to_begin
 from orchestrator.text import say
 from orchestrator.tracking.folder import check_project
@@ -30,7 +30,14 @@ def launch(options: LaunchOptions, console: Console | None = None) -> int:
     check_project(options.project)
     for line in load_plugins(options.plugins):
         say(console, line)
-    space = load(options.space, options.overrides, verify=options.verify)
+    return launch_space(load(options.space, options.overrides, verify=options.verify), options, console)
+
+
+def launch_space(space: Space, options: LaunchOptions, console: Console) -> int:
+    """Run the sweep of a space that is loaded; returns the exit code.
+
+    :raises UsageError: something about the request, before anything is started or written.
+    """
     space = space.with_limits(options.timeouts, options.cpus_per_trial, options.gpus_per_trial)
     address = parse_address(options.address)
     if address.remote and not options.dry_run:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +61,14 @@ def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: i
     for row in rows:
         table.add_row(*map(Text, row))
     return _render_plain(table, room)
+
+
+def render_html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
+    """The rows as an HTML table, for a notebook."""
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    lines = ("".join(f"<td>{html.escape(format_value(value))}</td>" for value in row) for row in rows)
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"
 
 
 def _measure_line(widths: Sequence[int], gap: int) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.space.space import Space
+from orchestrator.text import render_html_table
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, count_training_images, inspect_dataset
 from tasks.errors import UsageError
@@ -54,6 +55,19 @@ class Plan:
     stages: Mapping[str, Stage]
     """Every distinct stage by its key."""
     data: Mapping[DatasetSettings, Inspection]
+
+    def __len__(self) -> int:
+        """Trials."""
+        return len(self.trials)
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.sweep_id}: {len(self.trials)} trials, {len(self.stages)} stages>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        unshared, distinct = self.unshared(), self.count()
+        lines = [[kind, unshared[kind], count] for kind, count in distinct.items()]
+        return render_html_table(["stage", "in trials", "distinct"], lines, repr(self).strip("<>"))
 
     def jobs(self, done: Collection[str]) -> list[Job]:
         """What has to run: jobs of the stages that are not done and that some unfinished stage needs."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -12,18 +10,16 @@ import pyarrow.dataset as ds
 
 from orchestrator.results import limits, verdicts
 from orchestrator.results.reference import COLUMNS, compare
-from orchestrator.results.stage_tables import is_readable
+from orchestrator.results.stage_tables import open_stage_files
 from orchestrator.results.tradeoff import render_tradeoff
 from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.store.trial_rows import READERS
 from orchestrator.text import format_table, render_table
 from tasks import paths
 from tasks.environment import read_number
 from tasks.errors import ProblemsError, UsageError
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
-from tasks.storage.stage_store import StageStore
 
 
 def render_results(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
@@ -78,28 +74,9 @@ def open_tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
     return {
         "trials": pa.Table.from_pylist(rows, schema=TRIALS),
         "stages": pa.Table.from_pylist(chains, schema=stages),
-        "history": _open_files(sweep, keys, paths.HISTORY, HISTORY),
-        "examples": _open_files(sweep, keys, paths.EXAMPLES, EXAMPLES),
+        "history": open_stage_files(sweep, keys, paths.HISTORY, HISTORY),
+        "examples": open_stage_files(sweep, keys, paths.EXAMPLES, EXAMPLES),
     }
-
-
-def _open_files(sweep: SweepStore, keys: list[str], name: str, schema: pa.Schema) -> pa.Table | ds.Dataset:
-    """All files of one name below the stages of a sweep, read when they are asked for."""
-    storage, store = sweep.storage, StageStore(sweep.storage)
-    known = set(store.list_keys())
-    with ThreadPoolExecutor(READERS) as pool:
-        found = pool.map(lambda key: store.find_file(key, name), [key for key in keys if key in known])
-        files = [file for file in found if file is not None]
-        kept = pool.map(functools.partial(is_readable, storage, schema), files)
-        present = [storage.path(file) for file, readable in zip(files, kept, strict=True) if readable]
-    if not present:
-        return schema.empty_table()
-    texts = {field.name for field in schema if field.type == pa.string()}
-    for column in texts:  # the same in millions of rows: read as numbers, seen as text
-        place = schema.get_field_index(column)
-        schema = schema.set(place, pa.field(column, pa.dictionary(pa.int32(), pa.string())))
-    form = ds.ParquetFileFormat(dictionary_columns=texts)
-    return ds.dataset(present, schema=schema, filesystem=storage.filesystem, format=form)
 
 
 def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from orchestrator.store.sweep_store import SweepStore
+from orchestrator.store.trial_rows import READERS
 from tasks import paths
 from tasks.errors import MisplacedError, UnreadableError
 from tasks.schema import HISTORY, TRIALS, check_table, read_table
@@ -43,6 +48,25 @@ def is_readable(storage: Storage, schema: pa.Schema, file: str) -> bool:
         note_passed_over(MisplacedError(f"{storage.describe_place(file)}: {error}"))
         return False
     return True
+
+
+def open_stage_files(sweep: SweepStore, keys: Iterable[str], name: str, schema: pa.Schema) -> pa.Table | ds.Dataset:
+    """The tables of one name of these stages, as far as they are there; read when they are asked for."""
+    storage, store = sweep.storage, StageStore(sweep.storage)
+    known = set(store.list_keys())
+    with ThreadPoolExecutor(READERS) as pool:
+        found = pool.map(lambda key: store.find_file(key, name), [key for key in keys if key in known])
+        files = [file for file in found if file is not None]
+        kept = pool.map(functools.partial(is_readable, storage, schema), files)
+        present = [storage.path(file) for file, readable in zip(files, kept, strict=True) if readable]
+    if not present:
+        return schema.empty_table()
+    texts = {field.name for field in schema if field.type == pa.string()}
+    for column in texts:  # the same in millions of rows: read as numbers, seen as text
+        place = schema.get_field_index(column)
+        schema = schema.set(place, pa.field(column, pa.dictionary(pa.int32(), pa.string())))
+    form = ds.ParquetFileFormat(dictionary_columns=texts)
+    return ds.dataset(present, schema=schema, filesystem=storage.filesystem, format=form)
 
 
 def list_stage_keys(sweep: SweepStore) -> list[str]:

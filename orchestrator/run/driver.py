@@ -171,7 +171,13 @@ def order_trials(prepared: PreparedSweep, slots: int) -> dict[str, list[str]]:
 
 @contextmanager
 def _handle_interrupts() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the sweep in order, once; a second Ctrl-C changes nothing."""
+    """Ctrl-C and SIGTERM end the sweep in order, once; a second Ctrl-C changes nothing.
+
+    Only the main thread hears signals: a sweep that another thread of a program has started goes on to its end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def interrupt(signum: int, frame: object) -> None:  # noqa: ARG001
         for name in (signal.SIGINT, signal.SIGTERM):

@@ -112,12 +112,22 @@ def load(name: str, overrides: Sequence[str] = (), *, verify: bool = False) -> S
     :raises UsageError: with every mistake of the file and the overrides.
     """
     path = find(name)
-    content = read_mapping(path)
+    return load_content(path.stem, str(path), read_mapping(path), overrides, verify=verify)
+
+
+def load_content(
+    name: str, source: str, content: dict[str, Any], overrides: Sequence[str] = (), *, verify: bool = False
+) -> Space:
+    """The same for what stands in no file.
+
+    :param source: what messages call it.
+    :param content: plain data, which the overrides change.
+    """
     for text in overrides:
         apply_override(content, text)
     if verify:
         content = with_verification(content)
-    return build(path.stem, str(path), content)
+    return build(name, source, content)
 
 
 def apply_override(content: dict[str, Any], text: str) -> None:

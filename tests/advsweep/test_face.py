@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 import advsweep
 from tests.support.checkout import ROOT
@@ -55,19 +53,6 @@ def test_mypy_and_editors_see_the_names_that_are_there() -> None:
 def test_another_name_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="'advsweep' has no attribute 'lunch'"):
         _ = advsweep.lunch  # type: ignore[attr-defined]
-
-
-def test_a_sweep_is_planned_and_launched_from_python(space_file: Path, tmp_path: Path) -> None:
-    plan = advsweep.make_plan(advsweep.load_space(str(space_file), ["prune.ratio=0.3"]))
-    assert len(plan.trials) == 4
-    shown = io.StringIO()
-    options = advsweep.LaunchOptions(
-        str(space_file), overrides=["prune.ratio=0.3"], storage=str(tmp_path / "s"), dry_run=True
-    )
-    assert advsweep.launch(options, Console(file=shown)) == 0
-    assert f"{plan.sweep_id}: 4 trials" in shown.getvalue()
-    with pytest.raises(advsweep.UsageError, match="did you mean 'digits'"):
-        advsweep.launch(advsweep.LaunchOptions("digist"))
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 always looks into the folder it is started in")
