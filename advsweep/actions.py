@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 
 from advsweep.sweep import Sweep
 from orchestrator.launch import launch_space
-from orchestrator.options import DEFAULT_STORAGE, INTERRUPTED, SOME_FAILED, LaunchOptions, WandbMode
+from orchestrator.options import DEFAULT_STORAGE, INTERRUPTED, SOME_FAILED, DeviceChoice, LaunchOptions, WandbMode
 from orchestrator.plan.plan import Plan, make_plan, make_sweep_id
 from orchestrator.space.space import Space, load, load_content
 from orchestrator.store.sweep_store import SweepStore, find_sweep
@@ -74,6 +74,7 @@ class LaunchKeywords(TypedDict, total=False):
 
     cpus_per_trial: float | None
     gpus_per_trial: float | None
+    device: DeviceChoice
     max_concurrent: int | None
     max_failures: int
     max_preemptions: int
@@ -84,6 +85,7 @@ class LaunchKeywords(TypedDict, total=False):
     verify: bool
     plugins: Sequence[str]
     cpus: int | None
+    gpus: int | None
 
 
 def launch(
@@ -106,7 +108,7 @@ def launch(
     :param name: of a space that is given by its content.
     :param progress: print lines while it runs.
     :param check: raise where trials have failed.
-    :param options: of `advsweep launch`, by their names with `_`; `cpus`: those of a private Ray.
+    :param options: of `advsweep launch`, by their names with `_`; `cpus` and `gpus`: those of a private Ray.
     :raises UsageError: something about the request, before anything is started or written.
     :raises TrialsFailedError: trials failed; its `sweep` has the others.
     :raises KeyboardInterrupt: it was interrupted.

@@ -14,11 +14,12 @@ import pytest
 import advsweep
 from advsweep import actions
 from advsweep import sweep as sweeps
-from orchestrator import launch as launching
 from orchestrator.options import FINISHED, INTERRUPTED, SOME_FAILED, LaunchOptions
-from orchestrator.plan.prepare import PreparedSweep
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.prepare import prepare_sweep
 from orchestrator.space.space import Space
 from orchestrator.store.sweep_store import SweepStore
+from tasks.storage.storage import open_storage
 from tasks.trial.row import make_failed_row
 from tests.support.finished_sweep import finish
 from tests.support.harness import list_imported_modules
@@ -131,11 +132,9 @@ class Launched:
 
     def __call__(self, space: Space, options: LaunchOptions, console: Any) -> int:
         self.calls.append((space, options))
-        plan = launching.make_plan(space, None)
-        sweep = SweepStore(launching.open_storage(options.storage), plan.sweep_id)
-        prepared = launching.prepare_sweep(plan, sweep.storage, console)
-        assert isinstance(prepared, PreparedSweep)
-        prepared.write_plan()
+        plan = make_plan(space, None)
+        sweep = SweepStore(open_storage(options.storage), plan.sweep_id)
+        prepare_sweep(plan, sweep.storage, console).write_plan()
         if self.code == SOME_FAILED:
             sweep.write_rows([make_failed_row(plan.trials[0].trial, plan.trials[0].chain, "it burst") | {"space": "x"}])
         return self.code
