@@ -27,6 +27,8 @@ def _describe_problem(detail: ErrorDetails, root: type[Settings], prefix: str) -
         return Problem(where, None, "is missing")
     if kind == "unknown_name":
         return Problem(f"{where}.name", value.get("name"), str(detail["ctx"]["text"]))
+    if kind == "budget":
+        return Problem(f"{detail['ctx']['path'] or where}.eps", detail["ctx"]["eps"], detail["msg"])
     if kind == "literal_error":
         return Problem(where, value, list_choices(_list_literals(detail), value))
     return Problem(where, value, detail["msg"].removeprefix("Value error, ").replace("Input should", "should"))

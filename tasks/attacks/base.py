@@ -5,9 +5,11 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
+from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.settings import Count, Number, Settings, added, keyed
@@ -19,6 +21,9 @@ left out; random: any class but the label, drawn from the seed and the place of 
 Access = Literal["gradient", "logits", "label", "none"]
 """What an attack asks of the model, from the most to the least: its gradients, its logits alone, the predicted class
 alone, or nothing that would lead it anywhere, as noise does."""
+
+MOST_VALUES = 3 * 1024 * 1024
+"""Of the largest images that a data set may have."""
 
 ERASING_EPS = {"linf": 0.5}
 """Norm -> a budget at which any image can become any other shade of grey: no classifier can stand it."""
@@ -82,6 +87,19 @@ class MethodSettings(Settings):
         return int(getattr(self, "steps", 1)) if self.eps != 0 else 0
 
     @property
+    def longest_path(self) -> float | None:
+        """How far the steps can go in all, in the unit of eps; null where they reach the budget by themselves."""
+        return None
+
+    def resolve_for_evaluation(self) -> Self:
+        """The settings with what they leave open written out as an evaluation has it."""
+        return self
+
+    def resolve_for_training(self) -> Self:
+        """The settings with what they leave open written out as adversarial training has it."""
+        return self
+
+    @property
     def expected_passes(self) -> float:
         """Image passes of a first estimate of time, a backward pass counted as two; who leaves early is not known."""
         return 3.0 * self.reported_steps
@@ -106,6 +124,30 @@ class MethodSettings(Settings):
         if not self.bounded and self.eps != 0:
             content.pop("eps")
         return content
+
+
+def find_budget_problem(method: MethodSettings, values: int = MOST_VALUES, unit: float = 1.0) -> str | None:
+    """Why no image of [0, 1] can need so large a budget; null where one may.
+
+    :param values: of an image, each colour alone.
+    :param unit: pixels per unit of eps.
+    """
+    largest = {"linf": 1.0, "l2": math.sqrt(values)}.get(method.norm)
+    if method.eps is None or largest is None or method.eps * unit <= largest * (1 + 1e-9):
+        return None
+    problem = f"no image of [0, 1] needs a budget above {largest / unit:.4g} in {method.norm}"
+    return f"{problem}; did you mean {method.eps:g}/255?" if method.norm == "linf" and method.eps <= 255 else problem
+
+
+def check_budget(method: MethodSettings, values: int = MOST_VALUES, unit: float = 1.0, path: str | None = None) -> None:
+    """Refuse a budget that no image can need; the parameters as for `find_budget_problem`.
+
+    :param path: of the attack in the file, where the place of the error does not say it.
+    :raises PydanticCustomError: of the type `budget`.
+    """
+    problem = find_budget_problem(method, values, unit)
+    if problem:
+        raise PydanticCustomError("budget", "{text}", {"text": problem, "eps": method.eps, "path": path})
 
 
 class TargetedSettings(MethodSettings):

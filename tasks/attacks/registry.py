@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import AfterValidator
+
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdTSettings
 from tasks.attacks.autoattack.settings import AutoAttackSettings
-from tasks.attacks.base import MethodSettings
+from tasks.attacks.base import MethodSettings, check_budget
 from tasks.attacks.carlini_wagner.settings import CarliniWagnerSettings
 from tasks.attacks.ddn.settings import DdnSettings
 from tasks.attacks.deepfool.settings import DeepFoolSettings
@@ -53,7 +55,17 @@ ATTACKS: Registry[type[MethodSettings]] = Registry(
 )
 """Name in a search space -> settings. To add an attack: a folder with `settings.py` and `craft.py`, and a line here."""
 
-Method = Annotated[MethodSettings, ByName(ATTACKS)]
+AnyMethod = Annotated[MethodSettings, ByName(ATTACKS)]
+"""An attack whose budget is in a unit that is not known here."""
+
+
+def _check_pixel_budget(method: MethodSettings) -> MethodSettings:
+    check_budget(method)
+    return method
+
+
+Method = Annotated[MethodSettings, ByName(ATTACKS), AfterValidator(_check_pixel_budget)]
+"""An attack whose budget is in pixels of [0, 1]."""
 
 
 def find_attack(name: object) -> type[MethodSettings] | None:

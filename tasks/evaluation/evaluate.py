@@ -69,6 +69,7 @@ def evaluate(
     :param attacked: what `prepare_attacked` has made of that model; null: it is made now.
     :raises StageError: the audit found a violation, or the split is smaller than `examples`.
     """
+    assert len({cell.shared_text for cell in cells}) == 1, "cells of one run differ in steps or in the verdict alone"
     judge = freeze_copy(model)
     if attacked is None:
         attacked = prepare_attacked(model if surrogate is None else surrogate, images, cells[0])

@@ -8,9 +8,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Literal
 
+from pydantic import model_validator
 from typing_extensions import Self
 
-from tasks.attacks.registry import Method
+from tasks.attacks.base import check_budget
+from tasks.attacks.registry import AnyMethod
 from tasks.keys import format_canonical_json
 from tasks.settings import Count, Settings, keyed, unkeyed
 from tasks.training.surrogate import SurrogateSettings
@@ -19,7 +21,7 @@ from tasks.training.surrogate import SurrogateSettings
 class AttackSettings(Settings):
     """The evaluation of a trial: an attack, the images it is run on, and what counts as success."""
 
-    method: Method = keyed()
+    method: AnyMethod = keyed()
     examples: Count | None = keyed(None, ge=1)
     """Test images that are attacked, chosen by the seed of the trial; null: all of the test split."""
     only_correct: bool = keyed(False)
@@ -37,6 +39,12 @@ class AttackSettings(Settings):
     whether the model is fooled."""
     batch_size: Count = unkeyed(256, ge=1, le=1_000_000)
 
+    @model_validator(mode="after")
+    def _budget_is_one_that_an_image_can_need(self) -> Self:
+        if self.eps_space == "pixel":  # what a unit of the other space is, the trial knows
+            check_budget(self.method)
+        return self
+
     @property
     def surrogates(self) -> tuple[SurrogateSettings, ...]:
         """The other models that this evaluation needs."""
@@ -44,7 +52,7 @@ class AttackSettings(Settings):
 
     def simplify(self) -> Self:
         """Drop what cannot matter to this attack."""
-        changes: dict[str, Any] = {"method": self.method.simplify()}
+        changes: dict[str, Any] = {"method": self.method.simplify().resolve_for_evaluation()}
         if not self.method.in_gradient_loop or self.method.eps == 0:
             changes |= {"stop_when_fooled": True, "precision": "fp32"}
         if not self.method.eps or self.method.norm == "l0":

@@ -51,7 +51,8 @@ def craft_own_examples(
     :returns: float [N, C, H, W] in [0, 1], without a gradient.
     """
     model.eval()
-    examples = craft_examples(AttackedModel(model, model, model), pixels, labels, method, draw_seed(draw))
+    attacked, method = AttackedModel(model, model, model), method.resolve_for_training()
+    examples = craft_examples(attacked, pixels, labels, method, draw_seed(draw))
     model.train()
     return examples
 
@@ -72,7 +73,7 @@ def craft_divergent_examples(
     steps, index = method.reported_steps, torch.arange(len(pixels))
     target = AttackedModel(model, model, model)
     job = AttackJob(target, pixels, nobody, (steps,), index, draw_seed(draw), stop_when_fooled=False)
-    rule = make_rule(job, method)
+    rule = make_rule(job, method.resolve_for_training())
     if isinstance(method, RestartedSettings) and method.random_start:
         start = draw_random_starts(job, rule.norm, rule.eps, 0)
     else:
@@ -114,6 +115,7 @@ def draw_seed(draw: torch.Generator) -> int:
 
 def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
+    method = method.resolve_for_training()
     target = prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]))
     parts = [
         craft_examples(target, convert_to_float(images.pixels[index]), images.labels[index], method, seed, index)

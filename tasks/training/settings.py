@@ -13,7 +13,7 @@ from tasks.attacks.registry import Method
 from tasks.settings import Settings, added, keyed
 from tasks.training.basic import BasicSettings
 from tasks.training.objectives.adversarial.settings import AdversarialSettings, MixedLossSettings
-from tasks.training.objectives.base import ObjectiveSettings
+from tasks.training.objectives.base import ObjectiveSettings, resolve_attacks
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
 from tasks.training.objectives.registry import NamedObjective
 from tasks.training.objectives.standard.settings import STANDARD
@@ -61,7 +61,11 @@ class TrainSettings(BasicSettings):
 
     def simplify(self) -> Self | None:
         """Null where nothing would be trained; an objective stands where it has always been written, if it has been."""
-        return self.model_copy(update=self._write_objective(self.chosen_objective.simplify())) if self.epochs else None
+        if not self.epochs:
+            return None
+        fields = self._write_objective(resolve_attacks(self.chosen_objective.simplify()))
+        attack = self.validation_attack and self.validation_attack.resolve_for_evaluation()
+        return self.model_copy(update=fields | {"validation_attack": attack})
 
     def _write_objective(self, objective: ObjectiveSettings) -> dict[str, Any]:
         """The fields that say an objective."""

@@ -14,6 +14,7 @@ from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, added, keyed
 from tasks.training.basic import BasicSettings
 from tasks.training.objectives.adversarial.settings import MixedLossSettings
+from tasks.training.objectives.base import resolve_attacks
 
 
 class HardeningSettings(MixedLossSettings, BasicSettings):
@@ -40,7 +41,7 @@ class SurrogateSettings(Settings):
             "train": self.train if self.train and self.train.epochs else None,
             "prune": self.prune.simplify() if self.prune else None,
             "finetune": self.finetune if self.finetune and self.finetune.epochs else None,
-            "adversarial_finetune": tuned.without_empty_attack() if tuned and tuned.epochs else None,
+            "adversarial_finetune": resolve_attacks(tuned.without_empty_attack()) if tuned and tuned.epochs else None,
         }
         return self.model_copy(update=changes)
 

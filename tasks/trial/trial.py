@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
+from tasks.attacks.base import MOST_VALUES, check_budget
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json, format_mapping, hash_text
@@ -15,6 +16,7 @@ from tasks.kinds import TRAINING_KINDS
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, keyed
+from tasks.training.objectives.base import list_attacks_of
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 
 
@@ -37,6 +39,21 @@ class Trial(Settings):
             problem = section.find_validation_problem(self.dataset.split.validation) if section else None
             if problem:
                 raise PydanticCustomError("validation", "{text}", {"text": f"{kind}.{problem}"})
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_are_ones_that_an_image_can_need(self) -> Self:
+        """Those of training too, where the size of the images is written; budgets of the normalised input in pixels."""
+        size, deviation = self.dataset.image_size, self.model.resolve_normalisation()[1]
+        values = size * size * (self.dataset.channels or 3) if size else MOST_VALUES
+        if self.attack.eps_space == "pixel":
+            check_budget(self.attack.method, values, path="attack")
+        elif not isinstance(deviation, tuple):
+            check_budget(self.attack.method, values, deviation, path="attack")
+        for kind in TRAINING_KINDS:
+            section: TrainSettings | None = getattr(self, kind)
+            for method in list_attacks_of(section.chosen_objective) if section else ():
+                check_budget(method, values, path=f"{kind}.attack")
         return self
 
     @property

@@ -8,15 +8,13 @@ from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_sta
 from tasks.attacks.engine.loop import StepRule, run_gradient_attack
 from tasks.attacks.engine.norms import NORMS, Norm, SparseL1
 from tasks.attacks.gradient.settings import (
+    STEP_SHARE,
     FgsmSettings,
     IterativeSettings,
     MifgsmSettings,
     RestartedSettings,
     SparseL1Settings,
 )
-
-STEP_SHARE = 0.25
-"""Default step size as a share of the budget; the same for every number of steps, so that runs can be shared."""
 
 
 def craft_fgsm(job: AttackJob, settings: FgsmSettings) -> ExamplesBySteps:
@@ -57,6 +55,7 @@ def craft_pgd(job: AttackJob, settings: IterativeSettings) -> ExamplesBySteps:
 
 def make_rule(job: AttackJob, settings: IterativeSettings) -> StepRule:
     """How the loop moves with these settings."""
+    settings = settings.resolve_for_evaluation()
     eps = settings.eps * job.scale
     step_size = settings.step_size * job.scale if settings.step_size is not None else STEP_SHARE * eps
     momentum = settings.decay if isinstance(settings, MifgsmSettings) else None

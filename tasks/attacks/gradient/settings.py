@@ -10,6 +10,11 @@ from typing_extensions import Self
 from tasks.attacks.base import TargetedSettings
 from tasks.settings import Count, Number, keyed
 
+STEP_SHARE = 0.25
+"""Default step size as a share of the budget, from four steps on; the same for all, so that runs can be shared."""
+TRAINING_PATH = 2.5
+"""How far the steps of a training attack go in all, in budgets (Madry et al. 2018, arXiv 1706.06083)."""
+
 
 class FgsmSettings(TargetedSettings):
     """One step of the size of the budget."""
@@ -33,7 +38,31 @@ class IterativeSettings(TargetedSettings):
     eps: Number = keyed(ge=0)
     steps: Count = keyed(10, ge=1, le=10_000)
     step_size: Number | None = keyed(None, gt=0)
-    """In the unit of eps; null: a quarter of the budget, whatever the number of steps."""
+    """In the unit of eps; null: in evaluation eps / steps, at least eps / 4; in training 2.5 eps / steps, at most eps:
+    the budget that is written can be reached."""
+
+    @property
+    def longest_path(self) -> float | None:
+        return None if self.step_size is None else self.steps * self.step_size
+
+    def resolve_for_evaluation(self) -> Self:
+        return self._write_step_size(max(STEP_SHARE, 1 / self.steps))
+
+    def resolve_for_training(self) -> Self:
+        return self._write_step_size(min(1.0, TRAINING_PATH / self.steps))
+
+    def _write_step_size(self, share: float) -> Self:
+        """The settings with a step of this share of eps where they name none; null stands for a quarter."""
+        if self.step_size is not None or not self.eps or share == STEP_SHARE:
+            return self
+        return self.model_copy(update={"step_size": share * self.eps})
+
+    def shared(self) -> dict[str, Any]:
+        """Cells whose steps are of one size share a run, however the size is written."""
+        content, resolved = super().shared(), self.resolve_for_evaluation()
+        if self.eps:
+            content["step_size"] = STEP_SHARE * self.eps if resolved.step_size is None else resolved.step_size
+        return content
 
 
 class IfgsmSettings(IterativeSettings):

@@ -5,7 +5,7 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Method
@@ -69,3 +69,28 @@ class ExampleSettings(ObjectiveSettings):
     @property
     def training_attack(self) -> MethodSettings | None:
         return self.attack
+
+
+def list_attacks_of(objective: ObjectiveSettings) -> list[MethodSettings]:
+    """The attacks that an objective makes examples with, those of an objective inside of it among them."""
+    found: list[MethodSettings] = []
+    for name in type(objective).model_fields:
+        value = getattr(objective, name)
+        found += [value] if isinstance(value, MethodSettings) else []
+        found += list_attacks_of(value) if isinstance(value, ObjectiveSettings) else []
+    return found
+
+
+ManySettings = TypeVar("ManySettings", bound=Settings)
+
+
+def resolve_attacks(settings: ManySettings) -> ManySettings:
+    """Settings whose attacks have written out what they leave open, as training has it."""
+    changes: dict[str, Settings] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, MethodSettings):
+            changes[name] = value.resolve_for_training()
+        elif isinstance(value, ObjectiveSettings):
+            changes[name] = resolve_attacks(value)
+    return settings.model_copy(update=changes) if changes else settings

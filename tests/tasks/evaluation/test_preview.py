@@ -12,7 +12,7 @@ from tasks.evaluation.preview import MOST_IMAGES, MOST_VALUES, Preview, spread_e
 from tests.support.attack_models import network, network_images, settings
 
 
-@pytest.mark.parametrize(("eps", "steps"), [(0.1, (1, 3)), (0.0, (1, 3))])
+@pytest.mark.parametrize(("eps", "steps"), [(0.1, (4, 6)), (0.0, (4, 6))])
 def test_the_preview_shows_what_the_table_says(eps: float, steps: tuple[int, ...]) -> None:
     model = network()
     images = network_images(model, 20)

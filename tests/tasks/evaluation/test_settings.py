@@ -21,6 +21,13 @@ WRONG = [
     ({"name": "square", "eps": 0.1, "steps": 2.5}, "attack.steps", "not a whole number"),
     ({"name": "pdg", "eps": 0.1}, "attack.name", "did you mean 'pgd'"),
     ({"name": "pgd", "eps": 0.1, "restart": 3}, "attack.restart", "did you mean 'restarts'"),
+    (
+        {"name": "ifgsm", "eps": 8},
+        "attack.eps",
+        "no image of [0, 1] needs a budget above 1 in linf; did you mean 8/255?",
+    ),
+    ({"name": "fab_t", "eps": 300}, "attack.eps", "needs a budget above 1 in linf"),
+    ({"name": "pgd", "norm": "l2", "eps": 2000}, "attack.eps", "needs a budget above 1774 in l2"),
     ({"name": "jsma", "theta": 0}, "attack.theta", "must not be 0"),
     ({"name": "fgsm", "eps": 0.1, "target_rule": "nxt"}, "attack.target_rule", "did you mean 'next'"),
 ]

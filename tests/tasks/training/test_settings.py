@@ -25,3 +25,15 @@ from tests.support.training import (
 def test_a_choice_without_a_validation_part_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         trial(train={**TRAIN, **fields})
+
+
+def test_the_steps_of_training_and_of_validation_are_written_out() -> None:
+    three = {"name": "ifgsm", "eps": 0.06, "steps": 3}
+    held_out = {"name": "digits", "train_examples": 100, "split": {"validation": 0.5}}
+    ensemble = {"attack": three, "surrogates": [{"model": {"name": "resnet8"}}]}
+    mixed = {"lambda": 1, "attack": three, "validation_attack": three, "ensemble": ensemble}
+    found = trial(dataset=held_out, adversarial_finetune={**TRAIN, **mixed}).document()["adversarial_finetune"]
+    assert found["attack"]["step_size"] == found["ensemble"]["attack"]["step_size"] == pytest.approx(0.05)
+    assert found["validation_attack"]["step_size"] == pytest.approx(0.02)
+    named = trial(train={**TRAIN, "objective": {"name": "adversarial", "lambda": 1, "attack": three}})
+    assert named.document()["train"]["objective"]["attack"]["step_size"] == pytest.approx(0.05)

@@ -59,12 +59,16 @@ def test_a_skipped_stage_is_no_part_of_the_chain() -> None:
 
 
 def test_attacks_that_differ_only_in_steps_share_one_run() -> None:
-    def run(path: str, value: Any) -> str:
-        trial = simplify_trial(Trial.model_validate(changed(path, value)))
+    def run(**fields: Any) -> str:
+        attack = {"name": "ifgsm", "eps": "8/255", **fields}
+        trial = simplify_trial(Trial.model_validate(CONFIG | {"attack": attack}))
         return make_run_key(build_chain(trial, DATA)[-1])
 
-    assert run("attack.steps", 3) == run("attack.steps", 20)
-    assert run("attack.steps", 3) != run("attack.eps", "4/255")
+    assert run(steps=4) == run(steps=20)
+    assert run(steps=4) != run(steps=4, eps="4/255")
+    assert run(steps=4) != run(steps=2), "two steps are longer, so that they reach the budget"
+    assert run(steps=1, step_size="2/255") == run(steps=20), "one size of step, however it is written"
+    assert run(steps=2) == run(steps=20, step_size="4/255")
     assert compute_keys(changed("attack.steps", 20))["attack"] != compute_keys(CONFIG)["attack"]
 
 

@@ -32,14 +32,16 @@ def replace_share(inner: Objective, settings: StaticExamplesSettings, attacked: 
     :param attacked: models that do not change, on the device of the images.
     """
 
+    method = settings.attack.resolve_for_training()
+
     def compute_ensemble_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
         count = round(settings.share * len(batch.labels))
         chosen = int(torch.randint(0, len(attacked) + settings.include_self, (), generator=draw))
         pixels, labels = batch.pixels[:count], batch.labels[:count]
         if count and chosen == len(attacked):
-            pixels = craft_own_examples(model, pixels, labels, settings.attack, draw)
+            pixels = craft_own_examples(model, pixels, labels, method, draw)
         elif count:
-            pixels = craft_examples(attacked[chosen], pixels, labels, settings.attack, draw_seed(draw))
+            pixels = craft_examples(attacked[chosen], pixels, labels, method, draw_seed(draw))
         return inner(model, replace(batch, pixels=torch.cat([pixels, batch.pixels[count:]])), draw)
 
     return compute_ensemble_loss
