@@ -1,5 +1,6 @@
 """`results`: the numbers of a sweep."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,25 +13,38 @@ def results(
     sweep: SweepArgument,
     *,
     storage: StorageOption = DEFAULT_STORAGE,
+    where: Annotated[
+        Sequence[str],
+        typer.Option(metavar="K=V", help="Only trials with this column or setting (= > >= < <=); may be given often."),
+    ] = (),
+    sort: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Order of the lines; -COLUMN: the other way round.")
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="So many lines.")] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="A line for each cell with its trials; as CSV and JSON every trial whole.")
+    ] = False,
     sql: Annotated[str | None, typer.Option(help="A query over trials, history, examples and stages.")] = None,
     reference: Annotated[bool, typer.Option("--reference", help="The paper's numbers beside the measured.")] = False,
     worst_case: Annotated[bool, typer.Option("--worst-case", help="Robust per image against every attack.")] = False,
     printing: Printing,
 ) -> None:
-    """Show the trade-off table of a sweep and its verdicts, its rows as CSV or JSON, or ask DuckDB.
+    """Show clean and robust accuracy of each way to make a model, a column for each budget, with what the checks say.
 
     \b
     Examples:
-      advsweep results digits
+      advsweep results digits --sort 16/255 --top 5
+      advsweep results digits --where lambda=0.9 --where 'attack_eps>8/255' --long
       advsweep results digits --worst-case --format csv
       advsweep results digits --sql "SELECT attack, avg(robust_accuracy) FROM trials GROUP BY attack"
     """
-    from orchestrator.results.query import render_results
+    from orchestrator.results.presentation import Selection, render_results
     from orchestrator.store.sweep_store import find_sweep
-    from tasks.errors import UsageError
     from tasks.storage.storage import open_storage
 
-    if sum([sql is not None, reference, worst_case]) > 1:
-        raise UsageError("--sql, --reference and --worst-case are three questions: ask one at a time")
     found = find_sweep(open_storage(storage), sweep)
-    typer.echo(render_results(found, printing.choice, sql=sql, reference=reference, worst_case=worst_case))
+    selection = Selection(tuple(where), sort, top, long)
+    text = render_results(
+        found, printing.choice, sql=sql, reference=reference, worst_case=worst_case, selection=selection
+    )
+    typer.echo(text)

@@ -8,50 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from orchestrator.results import limits, verdicts
-from orchestrator.results.reference import COLUMNS, compare
+from orchestrator.results import limits
 from orchestrator.results.stage_tables import open_stage_files
-from orchestrator.results.tradeoff import render_tradeoff
-from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
-from orchestrator.space.paper import Paper, read_paper
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.text import format_table, render_table
 from tasks import paths
 from tasks.environment import read_number
-from tasks.errors import ProblemsError, UsageError
+from tasks.errors import UsageError
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
-
-
-def render_results(sweep: SweepStore, form: str, *, sql: str | None, reference: bool, worst_case: bool) -> str:
-    """What `advsweep results` prints.
-
-    :raises UsageError: the query is wrong, or the space has no reference.
-    """
-    if sql is not None:
-        return render_table(*ask(sweep, sql), form)
-    if worst_case:
-        return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
-    if reference:
-        compared = compare(load_paper(sweep), sweep.rows())
-        return render_table(COLUMNS, [entry.cells() for entry in compared], form)
-    if form != "table":
-        return render_table(TRIALS.names, load_sorted_rows(sweep), form)
-    rows = sweep.rows()
-    checks = format_table(verdicts.COLUMNS, verdicts.summarize_verdicts(verdicts.check_rows(rows)))
-    return f"{render_tradeoff(rows)}\n\n{checks}"
-
-
-def load_paper(sweep: SweepStore) -> Paper:
-    """What the paper of a sweep's space reports.
-
-    :raises UsageError: it reports nothing, or what stands there cannot be read.
-    """
-    paper, found = read_paper(sweep.space())
-    if found:
-        raise ProblemsError(f"{sweep.sweep_id}/{paths.SPACE}", found)
-    if not paper:
-        raise UsageError(f"the space of {sweep.sweep_id} has no reference: no numbers of a paper to compare with")
-    return paper
 
 
 def load_sorted_rows(sweep: SweepStore) -> list[list[Any]]:

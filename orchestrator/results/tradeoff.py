@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
-from orchestrator.text import format_percent, format_table, make_sort_key
+from orchestrator.results.listing import Column, Listing
+from orchestrator.store.identifiers import shorten_ids
+from orchestrator.text import format_percent, make_sort_key
 from tasks.trial.row import Row
 
 AXES = (
-    "dataset", "model", "pruning_ratio", "lambda", "eps_train", "train_steps", "objective",
+    "dataset", "model", "pruning_ratio", "lambda", "train_attack", "eps_train", "train_steps", "objective",
     "attack", "attack_surrogate", "attack_norm", "attack_eps", "attack_steps",
 )  # fmt: skip
-MEASURED = ("seeds", "examples", "clean accuracy", "robust accuracy", "verdict")
+FOLLOWS = {"objective": "lambda", "attack_norm": "attack"}
+"""Columns that say nothing new where each value of the other has one of theirs."""
+NOTHING_YET = "no finished trials yet"
 HEADINGS = {"pruning_ratio": "pruned", "eps_train": "eps_train", "attack_eps": "eps", "attack_steps": "steps"}
 
 
@@ -31,6 +35,8 @@ class Cell:
     clean: tuple[float, ...]
     robust: tuple[float, ...]
     examples: int
+    trials: tuple[str, ...]
+    """Their ids."""
 
     @property
     def mean(self) -> tuple[float, float]:
@@ -47,26 +53,42 @@ def group_cells(rows: Sequence[Row]) -> list[Cell]:
     found = [
         Cell(
             group[0],
-            _find_worst([row["verdict"] for row in group]),
+            find_worst([row["verdict"] for row in group]),
             tuple(row["clean_accuracy"] for row in group),
             tuple(row["robust_accuracy"] for row in group),
             sum(row["examples"] for row in group),
+            tuple(row["trial_id"] for row in group),
         )
         for group in groups.values()
     ]
     return sorted(found, key=lambda cell: [make_sort_key(cell.row[axis]) for axis in AXES])
 
 
-def _find_worst(found: Sequence[str | None]) -> str:
+def find_worst(found: Sequence[str | None]) -> str:
+    """The worst of some verdicts; `-` before the checks have run."""
     return next((verdict for verdict in (SUSPICIOUS, OK, NOT_TESTED) if verdict in found), "-")
 
 
-def find_varying_axes(found: Sequence[Cell]) -> list[str]:
-    """The columns along which the configurations differ; without the objective where lambda tells it already."""
-    axes = [axis for axis in AXES if len({cell.row[axis] for cell in found}) > 1]
-    told = {(cell.row["lambda"], cell.row["objective"]) for cell in found}
-    follows = "lambda" in axes and len(told) == len({share for share, _ in told})
-    return [axis for axis in axes if axis != "objective" or not follows]
+def find_varying_axes(rows: Sequence[Row]) -> list[str]:
+    """The columns along which configurations differ, without those that another one tells already.
+
+    Those are the objective where it follows from lambda, the norm where it follows from the attack, and a column that
+    is either null or one value, where an earlier one is null in the same rows: that lambda is null says as much.
+    """
+    axes = [axis for axis in AXES if len({row[axis] for row in rows}) > 1]
+    kept: list[str] = []
+    present: list[tuple[bool, ...]] = []
+    for axis in axes:
+        where, told = tuple(row[axis] is not None for row in rows), FOLLOWS.get(axis)
+        single = len({row[axis] for row in rows} - {None}) == 1
+        if not (single and where in present) and not (told in axes and _is_determined(axis, str(told), rows)):
+            kept.append(axis)
+            present.append(where)
+    return kept
+
+
+def _is_determined(axis: str, by: str, rows: Sequence[Row]) -> bool:
+    return len({(row[by], row[axis]) for row in rows}) == len({row[by] for row in rows})
 
 
 def find_distinguishing_settings(found: Sequence[Cell]) -> list[str]:
@@ -102,23 +124,36 @@ def render_tradeoff(rows: Sequence[Row], most: int | None = None) -> str:
 
     :param most: lines to show; what is left out is counted below them.
     """
-    found = group_cells(rows)
-    if not found:
-        return "no finished trials yet"
-    axes, more = find_varying_axes(found), find_distinguishing_settings(found)
-    first = found[0].row
+    if not any(row["status"] == "finished" for row in rows):
+        return NOTHING_YET
+    return f"{describe_fixed_axes(rows)}\n{list_cells(rows).cut(most).render('table')}"
+
+
+def describe_fixed_axes(rows: Sequence[Row]) -> str:
+    """What stands above a table of cells: the settings that never change, and what its numbers are."""
+    found = [row for row in rows if row["status"] == "finished"]
+    first = found[0]
     fixed = [
         f"{axis} {format_setting(axis, first[axis])}"
         for axis in AXES
-        if first[axis] is not None and len({cell.row[axis] for cell in found}) == 1
+        if first[axis] is not None and len({row[axis] for row in found}) == 1
     ]
-    columns = [*(HEADINGS.get(axis, axis) for axis in axes), *more, *MEASURED]
+    return f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds"
+
+
+def list_cells(rows: Sequence[Row]) -> Listing:
+    """A line for each configuration under one attack, with the trials that it is the mean of."""
+    found = group_cells(rows)
+    axes = find_varying_axes([cell.row for cell in found])
+    more = find_distinguishing_settings(found)
     if more:
         found = sorted(found, key=lambda cell: [make_sort_key(value) for value in _list_values(cell, axes, more)])
-    lines = [_format_line(cell, axes, more) for cell in found[:most]]
-    left_out = f"\n... and {len(found) - len(lines)} more cells" if len(lines) < len(found) else ""
-    heading = f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds"
-    return f"{heading}\n{format_table(columns, lines)}{left_out}"
+    columns = [Column(axis, HEADINGS.get(axis, axis)) for axis in (*axes, *more)]
+    columns += [Column("seeds", "seeds"), Column("examples", "examples")]
+    columns += [Column(name, name.replace("_", " "), measured=True) for name in ("clean_accuracy", "robust_accuracy")]
+    columns += [Column("verdict", "verdict"), Column("trials", "trials")]
+    short = shorten_ids(row["trial_id"] for row in rows)
+    return Listing(columns, [_list_cell(cell, axes, more, short) for cell in found], unit="cells")
 
 
 def _list_values(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[Any]:
@@ -126,17 +161,17 @@ def _list_values(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[A
     return [*(cell.row[axis] for axis in axes), *(leaves.get(path) for path in more)]
 
 
-def _format_line(cell: Cell, axes: Sequence[str], more: Sequence[str]) -> list[str]:
-    names = [*axes, *more]
-    settings = [format_setting(name, value) for name, value in zip(names, _list_values(cell, axes, more), strict=True)]
-    return [
-        *settings,
-        str(len(cell.clean)),
-        str(cell.examples),
-        format_spread(cell.clean),
-        format_spread(cell.robust),
-        cell.verdict,
-    ]
+def _list_cell(
+    cell: Cell, axes: Sequence[str], more: Sequence[str], short: Mapping[str, str]
+) -> tuple[list[Any], list[str]]:
+    values = _list_values(cell, axes, more)
+    settings = [format_setting(name, value) for name, value in zip((*axes, *more), values, strict=True)]
+    count, trials = len(cell.clean), " ".join(short[trial_id] for trial_id in cell.trials)
+    texts = [str(count), str(cell.examples), format_spread(cell.clean), format_spread(cell.robust)]
+    return (
+        [*values, count, cell.examples, *cell.mean, cell.verdict, trials],
+        [*settings, *texts, cell.verdict, trials],
+    )
 
 
 def format_spread(values: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.options import FINISHED, INTERRUPTED, SOME_FAILED
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.results.tradeoff import render_tradeoff
+from orchestrator.results.presentation import Selection, render_rows
 from orchestrator.run.executor import StageExecutor
 from orchestrator.run.sweep import RunningSweep
 from orchestrator.text import say
@@ -55,11 +55,11 @@ def report_ending(sweep: RunningSweep, executor: StageExecutor | None, console: 
 
 
 MOST_LINES = 150
-"""Configurations shown at the end of a sweep; `advsweep results` shows all."""
+"""Ways to make a model that are shown at the end of a sweep; `advsweep results` shows all."""
 
 
 def show_summary(prepared: PreparedSweep, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, and where everything is."""
-    say(console, render_tradeoff(rows, MOST_LINES))
+    say(console, render_rows(rows, rows, "table", Selection(top=MOST_LINES)))
     root = prepared.storage.describe_place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  advsweep results {prepared.plan.sweep_id}")

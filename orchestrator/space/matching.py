@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import Problem, list_choices
@@ -15,6 +17,25 @@ from tasks.trial.row import Row
 SECTIONS = ("seed", "dataset", "model", *KINDS)
 
 ANY = "*"
+ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Limits that a number must keep, all of them."""
+
+    limits: tuple[tuple[str, float], ...]
+    """Sign and number each; a sign is one of `ORDERS`."""
+
+    def hold(self, value: Any) -> bool:
+        """Whether a value is a number within the limits."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and all(ORDERS[sign](value, limit) for sign, limit in self.limits)
+
+    def __str__(self) -> str:
+        return " and ".join(f"{sign} {limit:g}" for sign, limit in self.limits)
 
 
 class Matcher:
@@ -27,7 +48,7 @@ class Matcher:
         """The rows that have every value of `match`.
 
         A key is a column of the trials table, or a dotted path into the trial's configuration; null matches null,
-        `*` whatever is not null, and a list what any of its values matches.
+        `*` whatever is not null, a list what any of its values matches, and `Bounds` the numbers within them.
         """
         wanted = match.items()
         return [
@@ -62,6 +83,8 @@ def _get_value(row: Row, config: dict[str, Any], path: str) -> Any:
 def _is_equal(value: Any, wanted: Any) -> bool:
     if wanted == ANY:
         return value is not None
+    if isinstance(wanted, Bounds):
+        return wanted.hold(value)
     if isinstance(wanted, list):
         return any(_is_equal(value, one) for one in wanted)
     if value is None or wanted is None or isinstance(value, (str, bool)):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from tasks.errors import UsageError, list_choices
 
 MOST_SHOWN = 5
 """Ids that a message lists."""
+SHORTEST = 7
+"""Characters of a shortened id."""
 
 
 def resolve_id(name: str, known: Iterable[str], kind: str, place: str, *, none: str = "", whole: bool = False) -> str:
@@ -35,6 +38,21 @@ def resolve_id(name: str, known: Iterable[str], kind: str, place: str, *, none: 
     beginning = "; a whole id is wanted here" if whole and any(each.startswith(name) for each in ids) else ""
     choices = list_choices(ids, name) if len(ids) <= MOST_SHOWN or kind == "sweep" else f"it has {len(ids)} others"
     raise UsageError(f"there is no {kind} {name!r} {place}{beginning}; {choices}")
+
+
+def shorten_ids(ids: Iterable[str]) -> dict[str, str]:
+    """Each id by the shortest beginning that none of the others has, as commands take it."""
+    ordered = sorted(set(ids))
+    found = {}
+    for place, each in enumerate(ordered):
+        beside = [*ordered[max(0, place - 1) : place], *ordered[place + 1 : place + 2]]
+        shared = max((_count_common_start(each, other) for other in beside), default=0)
+        found[each] = each[: max(SHORTEST, shared + 1)]
+    return found
+
+
+def _count_common_start(one: str, other: str) -> int:
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _list_some(ids: list[str]) -> str:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from orchestrator.results.tradeoff import AXES, find_varying_axes, group_cells, render_tradeoff
+from orchestrator.results.tradeoff import AXES, find_varying_axes, render_tradeoff
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, TRIAL
 from orchestrator.tracking.folder import WandbFolder
@@ -88,7 +88,7 @@ def _build_report(wr: Any, sweep: SweepStore, rows: Sequence[Row], project: str,
 
 def _build_trial_panels(wr: Any, rows: Sequence[Row]) -> list[Any]:
     clean, robust = wr.SummaryMetric("clean_accuracy"), wr.SummaryMetric("robust_accuracy")
-    varying = [axis for axis in find_varying_axes(group_cells(rows)) if axis in AXES and axis in NUMERIC]
+    varying = [axis for axis in find_varying_axes(rows) if axis in AXES and axis in NUMERIC]
     columns = [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(axis), display_name=axis) for axis in varying]
     columns += [
         wr.ParallelCoordinatesPlotColumn(clean, display_name="clean accuracy"),

@@ -56,7 +56,7 @@ def test_its_state_is_shown(storage: Path) -> None:
 
 
 def test_its_results_are_shown(storage: Path) -> None:
-    shown = advsweep("results", SWEEP, "--storage", storage).stdout
+    shown = advsweep("results", SWEEP, "--storage", storage, "--long").stdout
     assert [line.split()[3:7] for line in shown.splitlines() if " % " in line] == [
         ["81.11", "%", "60.56", "%"],
         ["81.11", "%", "29.44", "%"],

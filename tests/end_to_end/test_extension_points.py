@@ -11,7 +11,8 @@ import yaml
 
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.report.analysis.report_data import load_report_data
-from orchestrator.results.query import ask, render_results
+from orchestrator.results.presentation import Selection, render_results
+from orchestrator.results.query import ask
 from orchestrator.results.verdicts import check_rows
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
@@ -80,9 +81,9 @@ def test_the_attack_runs_and_its_numbers_are_checked(finished: tuple[Plan, Sweep
 
 def test_results_and_reports_show_the_attack(finished: tuple[Plan, SweepStore]) -> None:
     _, sweep = finished
-    table = render_results(sweep, "table", sql=None, reference=False, worst_case=False)
+    table = render_results(sweep, "table", selection=Selection(long=True))
     assert any("brighten" in line and "16/255" not in line for line in table.splitlines())
-    columns, line = render_results(sweep, "csv", sql=None, reference=False, worst_case=True).splitlines()
+    columns, line = render_results(sweep, "csv", worst_case=True).splitlines()
     worst = dict(zip(columns.split(","), line.split(","), strict=True))
     assert (worst["attack_norm"], worst["attacks"]) == ("linf", "2")
     data = load_report_data([sweep])
@@ -98,5 +99,5 @@ def test_rows_of_an_attack_that_is_not_registered_any_more_are_read_and_said_to_
     (unknown,) = (verdict for verdict in check_rows(sweep.rows()) if verdict.check == "attack known")
     assert unknown.verdict == "not tested"
     assert "brighten" in unknown.figures
-    assert "brighten" in render_results(sweep, "table", sql=None, reference=False, worst_case=False)
+    assert "brighten" in render_results(sweep, "table", selection=Selection(long=True))
     assert load_report_data([sweep]).sweeps[0].finished == 2

@@ -11,7 +11,8 @@ import pytest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.report.analysis.report_data import load_report_data
 from orchestrator.report.page.payload import build_payload
-from orchestrator.results.query import ask, render_results
+from orchestrator.results.presentation import Selection, render_results
+from orchestrator.results.query import ask
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
@@ -105,7 +106,7 @@ def test_rows_results_and_reports_tell_the_objectives_apart(sweep: SweepStore) -
     adversarial = next(row for row in rows if row["objective"] == "adversarial")
     assert (adversarial["lambda"], adversarial["eps_train"], adversarial["train_steps"]) == (1.0, 8 / 255, 1)
     assert ask(sweep, "select count(*) from trials where objective = 'agreeing'")[1] == [[3]]
-    table = render_results(sweep, "table", sql=None, reference=False, worst_case=False)
+    table = render_results(sweep, "table", selection=Selection(long=True))
     for word in ("objective", "agreeing", "adversarial", "halves", "tiny"):
         assert word in table
     data = load_report_data([sweep])

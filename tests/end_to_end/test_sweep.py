@@ -93,7 +93,9 @@ def test_results_answer_sql_csv_and_json(finished: tuple[Path, Path, str]) -> No
         path.parent.name for path in storage.glob("stages/*/examples*")
     )
     table = list(
-        csv.DictReader(io.StringIO(advsweep("results", "small", "--storage", storage, "--format", "csv").stdout))
+        csv.DictReader(
+            io.StringIO(advsweep("results", "small", "--storage", storage, "--long", "--format", "csv").stdout)
+        )
     )
     assert len(table) == 8
     epochs = advsweep("results", "small", "--storage", storage, "--sql", "select count(*) n from history").stdout

@@ -12,7 +12,6 @@ from orchestrator.results.tradeoff import (
     find_distinguishing_paths,
     find_varying_axes,
     format_setting,
-    group_cells,
     list_leaf_settings,
 )
 from orchestrator.text import make_sort_key
@@ -61,7 +60,7 @@ def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
 
 def _find_axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
     """Columns along which trials differ, and the settings that it takes to tell all models and all attacks apart."""
-    axes = find_varying_axes(group_cells(rows))
+    axes = find_varying_axes(rows)
     for part in (_extract_model_part, _attack_part):
         of_attack = part is _attack_part
         distinct = {hash_json(part(configs[row["trial_id"]])): row for row in rows}.values()

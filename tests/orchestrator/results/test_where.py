@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.results.where import parse_where, select_rows
+from orchestrator.space.matching import Bounds
 from tasks.errors import UsageError
 from tests.support.rows import ifgsm
 
@@ -22,6 +23,10 @@ ROWS = [ifgsm("8/255", 10, 200), ifgsm("4/255", 5, 300), ifgsm("8/255", 5, 250) 
         (["attack_steps=[5, 20]"], {"attack_steps": [5, 20]}, [1]),
         (["attack_surrogate=null"], {"attack_surrogate": None}, [0, 1]),
         (["attack=*"], {"attack": "*"}, [0, 1]),
+        (["attack_steps>5"], {"attack_steps": Bounds(((">", 5.0),))}, [0]),
+        (["attack_steps >= 5", "attack_steps<10"], {"attack_steps": Bounds(((">=", 5.0), ("<", 10.0)))}, [1]),
+        (["attack_eps<=4/255"], {"attack_eps": Bounds((("<=", 4 / 255),))}, [1]),
+        (["train.epochs>1", "lambda_=0.5"], {"train.epochs": Bounds(((">", 1.0),)), "lambda": 0.5}, [0, 1]),
         (["train.epochs=2", "attack_steps=5"], {"train.epochs": 2, "attack_steps": 5}, [1]),
     ],
 )
@@ -38,11 +43,19 @@ def test_texts_become_a_selection_of_finished_rows(texts: list[str], where: dict
         ("atack=fgsm", "--where atack: neither a column nor a setting.*did you mean 'attack'"),
         ("train={epochs: 2}", "a section is no value"),
         ("attack=[", "--where attack="),
+        ("attack_eps>many", "--where attack_eps>many: 'many' is not a number"),
     ],
 )
 def test_a_mistake_is_told(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_where([text])
+
+
+def test_a_column_has_values_or_limits() -> None:
+    with pytest.raises(UsageError, match="--where attack_steps=5: a column has either values or limits"):
+        parse_where(["attack_steps>2", "attack_steps=5"])
+    with pytest.raises(UsageError, match=r"^--where attack_steps > 5 and < 7: no trial has it; there are 5, 10$"):
+        select_rows(ROWS, parse_where(["attack_steps>5", "attack_steps<7"]))
 
 
 def test_a_selection_of_nothing_says_what_there_is() -> None:

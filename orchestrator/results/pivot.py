@@ -1,0 +1,141 @@
+"""The table of results at a glance: a line for each way to make a model, a column for each budget of each attack."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.results.tradeoff import (
+    AXES,
+    find_distinguishing_paths,
+    find_varying_axes,
+    format_setting,
+    list_leaf_settings,
+)
+from orchestrator.text import make_sort_key
+from tasks.trial.row import Row
+
+TRAINING_AXES = tuple(axis for axis in AXES if not axis.startswith("attack"))
+THREAT_AXES = ("attack", "attack_surrogate", "attack_norm", "attack_eps_space", "attack_eps")
+LADDER = ("attack.steps", "attack.step_size", "attack.batch_size", "attack.examples")
+"""Settings along which a column takes the last: the most steps, on the most images."""
+Settings = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Threat:
+    """A column: one attack at one budget."""
+
+    label: str
+    """What tells it from the other columns."""
+    name: str
+    """In full."""
+
+
+@dataclass(frozen=True)
+class PivotLine:
+    """One way to make a model."""
+
+    settings: Sequence[Any]
+    """Its values along the axes."""
+    clean: Sequence[Row]
+    """The rows that its clean accuracy is taken from, one for each seed."""
+    cells: Mapping[Settings, Sequence[Row]]
+    """Column -> the rows of its robust accuracy."""
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """What was measured, by what makes a model and by what attacks it."""
+
+    axes: Sequence[str]
+    """Columns and settings along which ways to make a model differ."""
+    threats: Mapping[Settings, Threat]
+    lines: Sequence[PivotLine]
+    rows: Sequence[Row]
+    """All of them."""
+
+
+def build_pivot(rows: Sequence[Row]) -> Pivot:
+    """Arrange finished rows. Of an attack that was run with several numbers of steps or images, the most count."""
+    finished = [row for row in rows if row["status"] == "finished"]
+    configs = {row["trial_id"]: list_leaf_settings(json.loads(row["config"])) for row in finished}
+    models: dict[Settings, list[Row]] = defaultdict(list)
+    for row in finished:
+        models[_identify(configs[row["trial_id"]], attack=False)].append(row)
+    columns: dict[Settings, list[Row]] = defaultdict(list)
+    for row in finished:
+        columns[_identify(configs[row["trial_id"]], attack=True)].append(row)
+    bounded = {key: group for key, group in columns.items() if group[0]["attack_eps"] != 0} or columns
+    threats = _name_threats(bounded, configs)
+    firsts = [group[0] for group in models.values()]
+    axes = [axis for axis in find_varying_axes(firsts) if axis in TRAINING_AXES]
+    leaves = [_select_leaves(configs[row["trial_id"]], attack=False) for row in firsts]
+    more = find_distinguishing_paths([tuple(row[axis] for axis in TRAINING_AXES) for row in firsts], leaves)
+    lines = []
+    for group, leaf in zip(models.values(), leaves, strict=True):
+        values = [*(group[0][axis] for axis in axes), *(leaf.get(path) for path in more)]
+        cells: dict[Settings, list[Row]] = defaultdict(list)
+        for row in group:
+            cells[_identify(configs[row["trial_id"]], attack=True)].append(row)
+        clean = [row for row in group if not row["only_correct"]]
+        found = {key: _select_last(cells[key]) for key in threats.keys() & cells.keys()}
+        lines.append(PivotLine(values, _select_last(clean or group), found))
+    lines.sort(key=lambda line: [make_sort_key(value) for value in line.settings])
+    return Pivot([*axes, *more], threats, lines, finished)
+
+
+def _identify(leaves: Mapping[str, Any], *, attack: bool) -> Settings:
+    """The same for rows of one column, or of one way to make a model."""
+    chosen = _select_leaves(leaves, attack=attack)
+    return tuple(f"{path}={chosen[path]}" for path in sorted(chosen) if path not in LADDER)
+
+
+def _select_leaves(leaves: Mapping[str, Any], *, attack: bool) -> dict[str, Any]:
+    return {path: value for path, value in leaves.items() if path.startswith("attack.") is attack and path != "seed"}
+
+
+def _select_last(rows: Sequence[Row]) -> list[Row]:
+    """Those of the most images and the most steps: one for each seed."""
+    last = max((_rank(row) for row in rows), default=None)
+    return list({row["seed"]: row for row in rows if _rank(row) == last}.values())
+
+
+def _rank(row: Row) -> tuple[int, int]:
+    return row["examples"], row["attack_steps"] or 0
+
+
+def _name_threats(
+    columns: Mapping[Settings, Sequence[Row]], configs: Mapping[str, Mapping[str, Any]]
+) -> dict[Settings, Threat]:
+    """The columns in order, each named by what varies among them."""
+    firsts = {key: group[0] for key, group in columns.items()}
+    varying = [axis for axis in find_varying_axes(list(firsts.values())) if axis in THREAT_AXES]
+    several = varying and varying != ["attack_eps"]
+    shown = [axis for axis in THREAT_AXES if axis in varying or axis == "attack_eps" or (several and axis == "attack")]
+    leaves = {key: _select_leaves(configs[row["trial_id"]], attack=True) for key, row in firsts.items()}
+    leaves = {key: {path: leaf[path] for path in leaf if path not in LADDER} for key, leaf in leaves.items()}
+    keys = sorted(firsts, key=lambda key: [make_sort_key(firsts[key][axis]) for axis in THREAT_AXES])
+    labels = [tuple(firsts[key][axis] for axis in THREAT_AXES) for key in keys]
+    more = find_distinguishing_paths(labels, [leaves[key] for key in keys])
+    return {
+        key: Threat(
+            _join_values(firsts[key], shown, leaves[key], more) or str(firsts[key]["attack"]),
+            _join_values(firsts[key], THREAT_AXES, leaves[key], more),
+        )
+        for key in keys
+    }
+
+
+def _join_values(row: Row, axes: Sequence[str], leaves: Mapping[str, Any], more: Sequence[str]) -> str:
+    values = [format_setting(axis, row[axis]) for axis in axes if row[axis] is not None and row[axis] != "pixel"]
+    return " ".join([*values, *(_format_setting(path, leaves.get(path)) for path in more if leaves.get(path))])
+
+
+def _format_setting(path: str, value: Any) -> str:
+    """`momentum 0.9`; of what is switched on, its name alone."""
+    name = path.removeprefix("attack.")
+    return name if value is True else f"{name} {value}"

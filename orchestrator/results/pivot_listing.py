@@ -1,0 +1,79 @@
+"""The pivot as a table: headings, numbers with their marks, and what stands above it."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchestrator.results.listing import Column, Listing
+from orchestrator.results.pivot import TRAINING_AXES, Pivot, PivotLine
+from orchestrator.results.tradeoff import HEADINGS, find_worst, format_setting
+from orchestrator.results.verdict_notes import VerdictNotes
+from tasks.trial.row import Row
+
+
+def list_pivot(pivot: Pivot, notes: VerdictNotes) -> Listing:
+    """The pivot as lines.
+
+    :param notes: makes the mark that stands beside a number.
+    """
+    columns = [Column(axis, HEADINGS.get(axis, axis)) for axis in pivot.axes]
+    columns += [Column("seeds", "seeds"), Column("images", "images")]
+    columns += [Column("clean_accuracy", "clean", measured=True), Column("clean_accuracy_deviation", None)]
+    for threat in pivot.threats.values():
+        columns += [
+            Column(f"robust_accuracy {threat.name}", threat.label, measured=True),
+            Column(f"robust_accuracy_deviation {threat.name}", None),
+            Column(f"verdict {threat.name}", None),
+        ]
+    return Listing(columns, [_list_line(pivot, line, notes) for line in pivot.lines], unit="lines")
+
+
+def _list_line(pivot: Pivot, line: PivotLine, notes: VerdictNotes) -> tuple[list[Any], list[str]]:
+    seeds = len({row["seed"] for group in (line.clean, *line.cells.values()) for row in group})
+    images = max(row["examples"] for row in line.clean)
+    values = [*line.settings, seeds, images, *_summarize(line.clean, "clean_accuracy")]
+    texts = [format_setting(axis, value) for axis, value in zip(pivot.axes, line.settings, strict=True)]
+    texts += [str(seeds), str(images), format_number(line.clean, "clean_accuracy")]
+    for key in pivot.threats:
+        group = line.cells.get(key, ())
+        verdict = find_worst([row["verdict"] for row in group]) if group else None
+        values += [*_summarize(group, "robust_accuracy"), verdict]
+        texts.append(" ".join(filter(None, [format_number(group, "robust_accuracy"), notes.mark(group)])))
+    return values, texts
+
+
+def _summarize(rows: Sequence[Row], measure: str) -> tuple[float | None, float | None]:
+    """Mean and standard deviation over seeds."""
+    values = [row[measure] for row in rows]
+    return statistics.fmean(values) if values else None, statistics.stdev(values) if len(values) > 1 else None
+
+
+def format_number(rows: Sequence[Row], measure: str) -> str:
+    """`97.40 ± 0.21` in per cent; without the spread where there is one seed, a dash where there is none."""
+    mean, deviation = _summarize(rows, measure)
+    if mean is None:
+        return "-"
+    return f"{100 * mean:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
+
+
+def describe_pivot(pivot: Pivot) -> Iterator[str]:
+    """What stands above the table: what never changes, and what its numbers are."""
+    fixed = [axis for axis in TRAINING_AXES if len({row[axis] for row in pivot.rows}) == 1]
+    settings = [f"{axis} {format_setting(axis, value)}" for axis in fixed if (value := pivot.rows[0][axis]) is not None]
+    if settings:
+        yield ", ".join(settings)
+    steps: dict[str, set[int]] = defaultdict(set)
+    for line in pivot.lines:
+        for row in (row for group in line.cells.values() for row in group):
+            steps[" ".join(filter(None, [row["attack"], row["attack_norm"]]))].add(row["attack_steps"] or 0)
+    attacks = [f"{name} ({_format_steps(found)})" if any(found) else name for name, found in sorted(steps.items())]
+    spread = ", mean ± standard deviation over seeds" if len({row["seed"] for row in pivot.rows}) > 1 else ""
+    yield f"% of the test images: clean, and robust under {', '.join(attacks)}{spread}"
+
+
+def _format_steps(found: set[int]) -> str:
+    least, most = min(found), max(found)
+    return f"{most} step{'s' if most > 1 else ''}" if least == most else f"{least} to {most} steps"

@@ -1,0 +1,129 @@
+"""What `advsweep results` prints: the table that was asked for, as text, CSV or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.results import verdicts
+from orchestrator.results.checks.verdict import Verdict
+from orchestrator.results.listing import Column, Listing
+from orchestrator.results.pivot import build_pivot
+from orchestrator.results.pivot_listing import describe_pivot, list_pivot
+from orchestrator.results.query import ask
+from orchestrator.results.reference import COLUMNS, compare
+from orchestrator.results.tradeoff import NOTHING_YET, describe_fixed_axes, list_cells
+from orchestrator.results.verdict_notes import VerdictNotes, count_checks
+from orchestrator.results.where import parse_where, select_rows
+from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
+from orchestrator.space.paper import Paper, read_paper
+from orchestrator.store.sweep_store import SweepStore
+from orchestrator.text import format_table, render_table
+from tasks import paths
+from tasks.errors import ProblemsError, UsageError
+from tasks.schema import TRIALS
+from tasks.trial.row import Row
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which trials a table is about, in which order, and how many of its lines are shown."""
+
+    where: Sequence[str] = ()
+    """`K=V` each."""
+    sort: str | None = None
+    top: int | None = None
+    long: bool = False
+    """A line for each cell, and as CSV or JSON a row for each trial with every column."""
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing was asked for."""
+        return self == Selection()
+
+
+def render_results(
+    sweep: SweepStore,
+    form: str,
+    *,
+    sql: str | None = None,
+    reference: bool = False,
+    worst_case: bool = False,
+    selection: Selection | None = None,
+) -> str:
+    """What `advsweep results` prints.
+
+    :raises UsageError: the query is wrong, the space has no reference, or the selection names what is not there.
+    """
+    selection = selection or Selection()
+    if sum([sql is not None, reference, worst_case]) > 1:
+        raise UsageError("--sql, --reference and --worst-case are three questions: ask one at a time")
+    if sql is not None or reference or worst_case:
+        if not selection.is_default:
+            raise UsageError(
+                "--where, --sort, --top and --long are about the table of trials: not with other questions"
+            )
+        return _answer_question(sweep, form, sql, reference)
+    where, rows = parse_where(selection.where), sweep.rows()
+    chosen = select_rows(rows, where) if where else rows
+    return render_rows(rows, chosen, form, selection)
+
+
+def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool) -> str:
+    if sql is not None:
+        return render_table(*ask(sweep, sql), form)
+    if reference:
+        compared = compare(load_paper(sweep), sweep.rows())
+        return render_table(COLUMNS, [entry.cells() for entry in compared], form)
+    return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
+
+
+def render_rows(rows: Sequence[Row], chosen: Sequence[Row], form: str, selection: Selection) -> str:
+    """The table of some trials of a sweep.
+
+    :param rows: all of the sweep: what the checks say of a trial depends on others.
+    """
+    if form != "table" and selection.long:
+        return _arrange(_list_rows(chosen), selection).render(form)
+    found = verdicts.check_rows(rows)
+    pivot, notes = build_pivot(chosen), VerdictNotes(found)
+    if form == "table" and not pivot.rows:
+        return NOTHING_YET
+    if form != "table":
+        return _arrange(list_pivot(pivot, notes), selection).render(form)
+    if selection.long:
+        checks = format_table(verdicts.COLUMNS, verdicts.summarize_verdicts(found))
+        return f"{describe_fixed_axes(chosen)}\n{_arrange(list_cells(chosen), selection).render(form)}\n\n{checks}"
+    table = _arrange(list_pivot(pivot, notes), selection).render(form)
+    return "\n".join([*describe_pivot(pivot), table, *_list_notes(notes, found, pivot.rows)])
+
+
+def _arrange(listing: Listing, selection: Selection) -> Listing:
+    return (listing.sort(selection.sort) if selection.sort is not None else listing).cut(selection.top)
+
+
+def _list_notes(notes: VerdictNotes, found: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
+    """What stands below a pivot."""
+    return ["", *notes.explain(), count_checks(found, rows)]
+
+
+def _list_rows(rows: Sequence[Row]) -> Listing:
+    """Every column of every trial, sorted by trial id."""
+    columns = [Column(name, None, measured=name.endswith("_accuracy")) for name in TRIALS.names]
+    ordered = sorted(rows, key=lambda row: str(row["trial_id"]))
+    lines: list[tuple[list[Any], list[str]]] = [([row[name] for name in TRIALS.names], []) for row in ordered]
+    return Listing(columns, lines, unit="trials")
+
+
+def load_paper(sweep: SweepStore) -> Paper:
+    """What the paper of a sweep's space reports.
+
+    :raises UsageError: it reports nothing, or what stands there cannot be read.
+    """
+    paper, found = read_paper(sweep.space())
+    if found:
+        raise ProblemsError(f"{sweep.sweep_id}/{paths.SPACE}", found)
+    if not paper:
+        raise UsageError(f"the space of {sweep.sweep_id} has no reference: no numbers of a paper to compare with")
+    return paper
