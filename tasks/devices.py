@@ -16,6 +16,9 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 EXACT = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """What cuBLAS needs to give the same sums in every run; read when CUDA starts."""
 
+USABLE = 0.95
+"""Of a GPU's memory, what its shares divide: each process holds a part for CUDA itself."""
+
 
 def get_gpu_device() -> str:
     """What torch calls a GPU here."""
@@ -32,6 +35,17 @@ def claim_devices(gpus: Sequence[str | int]) -> str:
     for name, value in EXACT.items():
         os.environ.setdefault(name, value)
     return get_gpu_device() if gpus else "cpu"
+
+
+def limit_memory(device: str, share: float) -> None:
+    """Let this process have no more of a GPU's memory than its share, so that it cannot take a neighbour's.
+
+    :param share: of one GPU, in (0, 1].
+    """
+    if share < 1 and device.partition(":")[0] == "cuda":
+        import torch
+
+        torch.cuda.set_per_process_memory_fraction(share * USABLE)
 
 
 def check_device(device: str) -> None:

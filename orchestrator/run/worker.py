@@ -17,7 +17,7 @@ import ray
 from orchestrator.cluster.node import WorkerPlace, count_oom_kills
 from orchestrator.cluster.survey import collect_versions, find_difference
 from tasks import paths
-from tasks.devices import check_device, claim_devices
+from tasks.devices import check_device, claim_devices, limit_memory
 from tasks.errors import UsageError
 from tasks.plugins.bundle import Bundle, unpack_plugins
 from tasks.storage.stage_store import StageStore
@@ -50,7 +50,9 @@ class StageWorker:
         :raises UsageError: this node has other versions than the driver, cannot import a plugin, or gave a GPU that
             torch cannot use.
         """
-        self._device = claim_devices(ray.get_runtime_context().get_accelerator_ids()["GPU"])
+        given = ray.get_runtime_context()
+        self._device = claim_devices(given.get_accelerator_ids()["GPU"])
+        self._share = float(given.get_assigned_resources().get("GPU", 1.0))
         if settings.versions and (other := find_difference(collect_versions(), settings.versions)):
             raise UsageError(f"node {platform.node()} {other}")
         unpack_plugins(settings.plugins)  # before a job comes: the settings of its stages may be a plugin's own
@@ -77,6 +79,7 @@ class StageWorker:
         from tasks.stages.run import run_stages
 
         settings = self._settings
+        limit_memory(self._device, self._share)
         context = Context(self._store, settings.data_dir, self._device, self._threads, settings.sweep_id)
         self._log_event("start", stages)
         records = run_stages(stages, context)

@@ -24,7 +24,7 @@ class Resources(Settings):
 
     cpus: Number = unkeyed(1.0, ge=SMALLEST)
     gpus: Number = unkeyed(0.0, ge=0)
-    """A share below 1 packs several stages on one GPU; memory is not limited by it."""
+    """A share below 1 packs several stages on one GPU, each with as large a share of its memory."""
 
     @field_validator("gpus")
     @classmethod

@@ -15,6 +15,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from tasks.arithmetic import is_out_of_memory, use_tf32
 from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
@@ -50,6 +51,7 @@ def prepare_attacked(model: nn.Module, images: Images, cell: AttackSettings) -> 
     return prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]), cell.precision)
 
 
+@use_tf32(False)
 def evaluate(
     model: nn.Module,
     images: Images,
@@ -165,7 +167,7 @@ def _attack_in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Eva
         try:
             cells = run.evaluate_batch(chosen[start : start + size])
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             cells = []
         if cells:
@@ -177,10 +179,6 @@ def _attack_in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Eva
             size = min(size, len(chosen) - start) // 2 or 1
             LOG.warning("out of memory: attacking %d images at a time from now on", size)
             torch.cuda.empty_cache()
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def craft(job: AttackJob, settings: AttackSettings) -> ExamplesBySteps:

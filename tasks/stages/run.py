@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from tasks.arithmetic import release_memory, use_tf32
 from tasks.stages import prune, train
 from tasks.stages.attack import run_attack, save_examples
 from tasks.stages.context import Context, collect_versions
@@ -28,6 +29,15 @@ def run_stages(stages: Sequence[Stage], context: Context) -> list[Record]:
     """
     torch.set_num_threads(context.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    try:
+        with use_tf32(False):
+            return _run_exactly(stages, context)
+    finally:
+        release_memory(context.get_device())
+
+
+def _run_exactly(stages: Sequence[Stage], context: Context) -> list[Record]:
     clock = _Clock()
     if stages[0].kind == "attack":
         results = run_attack(stages, context)

@@ -60,5 +60,6 @@ class BasicSettings(Settings):
     batch_size: Count = keyed(64, ge=1, le=1_000_000)
     optimizer: Optimizer = keyed()
     schedule: Schedule = keyed(ConstantSettings())
-    precision: Literal["fp32", "bf16"] = keyed("fp32")
-    """bf16: autocast of the forward pass; weights stay in fp32."""
+    precision: Literal["fp32", "tf32", "bf16"] = keyed("fp32")
+    """Of the steps. tf32: sums of products keep 10 bits on GPUs that have it; on a CPU it is fp32. bf16: autocast of
+    the forward pass; weights stay in fp32. What is validated, and every verdict, is in fp32."""

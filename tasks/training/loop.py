@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tasks.arithmetic import is_out_of_memory, use_tf32
 from tasks.data.augment import augment_images
 from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.settings import AugmentSettings
 from tasks.errors import StageError
 from tasks.training.checkpoint import TrainingProgress
 from tasks.training.guards import note_best, validate_robustness
-from tasks.training.objectives.step import Batch, Objective
+from tasks.training.objectives.step import Batch, Objective, StepOutcome
 from tasks.training.settings import TrainSettings
 
 EVALUATION_BATCH = 512
@@ -59,7 +60,8 @@ def _run_epoch(
     augment: AugmentSettings,
     after_step: Callable[[], None],
 ) -> dict[str, Any]:
-    model, device = progress.model.train(), images.pixels.device
+    progress.model.train()
+    device = images.pixels.device
     order = torch.randperm(len(images), generator=progress.draw)
     batches = [part for part in order.split(settings.batch_size) if len(part) > 1 or len(order) == 1]
     totals, reached = torch.zeros(2, device=device), None
@@ -70,11 +72,7 @@ def _run_epoch(
         for group in progress.optimizer.param_groups:
             group["lr"] = rate
         pixels = convert_to_float(augment_images(images.pixels[index], augment, progress.draw))
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            outcome = objective(model, Batch(pixels, images.labels[index], index), progress.draw)
-        progress.optimizer.zero_grad(set_to_none=True)
-        outcome.loss.backward()
-        progress.optimizer.step()
+        outcome = _take_step(progress, Batch(pixels, images.labels[index], index), objective, settings.precision)
         after_step()
         totals += torch.stack([outcome.loss.detach().float(), outcome.accuracy]) * len(index)
         reached = _find_larger(reached, outcome.eps_reached)
@@ -83,6 +81,26 @@ def _run_epoch(
         raise StageError(f"the loss became NaN or infinite in epoch {progress.epoch}: lower the learning rate")
     entry = {"epoch": progress.epoch, "train_loss": loss, "train_accuracy": accuracy, "learning_rate": rate}
     return entry | {"eps_reached": None if reached is None else float(reached)}
+
+
+def _take_step(progress: TrainingProgress, batch: Batch, objective: Objective, precision: str) -> StepOutcome:
+    """:raises MemoryError: the batch does not fit."""
+    device = batch.pixels.device.type
+    try:
+        with use_tf32(precision == "tf32"):
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+                outcome = objective(progress.model, batch, progress.draw)
+            progress.optimizer.zero_grad(set_to_none=True)
+            outcome.loss.backward()
+            progress.optimizer.step()
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryError(
+            f"a training batch of {len(batch.labels)} images does not fit on {device}; it is not halved: batch norm "
+            "and random starts would then compute something else: give a smaller batch_size, or a larger share of a GPU"
+        ) from error
+    return outcome
 
 
 def _find_larger(one: Tensor | None, other: Tensor | None) -> Tensor | None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tasks import devices
-from tasks.devices import EXACT, GPU_DEVICE, VISIBLE, check_device, choose_device, claim_devices
+from tasks.devices import EXACT, GPU_DEVICE, USABLE, VISIBLE, check_device, choose_device, claim_devices, limit_memory
 from tasks.errors import UsageError
 
 
@@ -50,6 +50,16 @@ def test_cuda_is_not_taken_for_granted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     check_device("cuda")
     assert choose_device("auto") == "cuda"
+
+
+def test_a_share_of_a_gpu_is_a_share_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", asked.append)
+    limit_memory("cuda", 1.0)
+    limit_memory("cpu", 0.25)
+    assert asked == [], "who has a whole GPU, or none, is not limited"
+    limit_memory("cuda", 0.25)
+    assert asked == [0.25 * USABLE]
 
 
 def test_nothing_heavy_stands_before_what_is_claimed() -> None:

@@ -128,3 +128,12 @@ def test_each_step_has_the_rate_of_its_schedule() -> None:
     rising = {"name": "one_cycle", "peak": 0.5}
     _, _, rates = fit_brightness(settings_of(epochs=2, schedule=rising), *range(8))
     assert rates == pytest.approx([0.125, 0.375, 0.375, 0.125])
+
+
+def test_a_batch_that_does_not_fit_says_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(torch.optim.SGD, "step", refuse)
+    with pytest.raises(MemoryError, match=r"a training batch of 4 images does not fit on cpu.*smaller batch_size"):
+        fit_brightness(settings_of(), *range(8))
