@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -166,3 +167,58 @@ def run_rays(model: nn.Module, clean: Tensor, label: int, directions: int) -> Te
         if high < radius or not found:
             best, radius, found = signs, high, True
     return move(best, radius) if found else clean
+
+
+def into_ball_and_box(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
+    """The nearest perturbation of L1 size eps at most whose image lies in [0, 1], by bisection of the threshold."""
+
+    def shrink(threshold: float) -> Tensor:
+        moved = delta.sign() * (delta.abs() - threshold).clamp_min(0)
+        return (clean + moved).clamp(0, 1) - clean
+
+    if measure(shrink(0.0), "l1") <= eps:
+        return shrink(0.0)
+    low, high = 0.0, float(delta.abs().max())
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if measure(shrink(middle), "l1") > eps else (low, middle)
+    return shrink(high)
+
+
+def run_sparse_apgd(
+    model: nn.Module, clean: Tensor, label: int, loss: Loss, noise: Tensor, *, eps: float, steps: int
+) -> Tensor:
+    """Croce and Hein 2021 (arXiv 2103.01208), algorithm 1 in three shrinking balls; the first adversarial iterate in
+    the last of them, or the one of the highest loss."""
+    values = clean.numel()
+    counts = [math.ceil(0.3 * steps), math.ceil(0.3 * steps)]
+    counts.append(steps - sum(counts))
+    best = clean + into_ball_and_box(clean, noise, 3 * eps)
+    for factor, count in zip((3, 2, 1), counts, strict=True):
+        radius = factor * eps
+        x = best = clean + into_ball_and_box(clean, best - clean, radius)
+        logits, best_value, gradient = look(model, x, loss)
+        if factor == 1 and int(logits.argmax()) != label:
+            return x
+        best_gradient, before, step_size = gradient, measure(x - clean, "l0"), radius
+        share = before / values / 1.5
+        for step in range(1, count + 1):
+            place = min(max(int((1 - share) * values), 0), values - 1)
+            least = float(gradient.abs().flatten().sort().values[place])
+            signs = torch.where(gradient.abs() >= least, gradient.sign(), torch.zeros_like(gradient))
+            moved = x + step_size * signs / signs.abs().sum() - clean
+            x = (clean + into_ball_and_box(clean, moved, radius)).clamp(0, 1)
+            logits, value, gradient = look(model, x, loss)
+            if factor == 1 and int(logits.argmax()) != label:
+                return x
+            if value > best_value:
+                best, best_value, best_gradient = x, value, gradient
+            if step % max(int(0.04 * count), 1) == 0:
+                now = measure(best - clean, "l0")
+                share = now / values / 1.5
+                if now < 0.95 * before:
+                    step_size, x, gradient = radius, best, best_gradient
+                else:
+                    step_size = max(step_size / 1.5, radius / 10)
+                before = now
+    return best

@@ -3,7 +3,6 @@ left to choose (Croce and Hein 2020, arXiv 2003.01690)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 
@@ -11,12 +10,10 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdSettings, ApgdTSettings
+from tasks.attacks.apgd.sparse_ascent import Loss, run_sparse_ascent
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_starts, run_worst_case
 from tasks.attacks.engine.losses import compute_cross_entropy, compute_targeted_dlr, rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits [N, classes], labels [N], target classes [N]) -> what to raise, [N]."""
 
 MOMENTUM = 0.75
 """alpha of the paper: the share of the new step; the rest is the last step again."""
@@ -86,6 +83,8 @@ class _State:
 def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, target_classes: Tensor, purpose: object) -> Tensor:
     """One run: the first iterate that fools the model, or the one of the highest loss; [N, C, H, W]."""
     norm, eps = NORMS[settings.norm], settings.eps * job.scale
+    if settings.norm == "l1":
+        return run_sparse_ascent(job, eps, settings.steps, loss, target_classes, purpose)
     out = job.clean.clone(memory_format=torch.preserve_format)
     shares = (FIRST, SHORTER, SHORTEST)
     interval, shorter, shortest = (max(int(share * settings.steps), 1) for share in shares)

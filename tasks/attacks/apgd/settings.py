@@ -11,8 +11,8 @@ from tasks.settings import Count, Number, keyed
 class ApgdSettings(MethodSettings):
     """Base of the two forms of Auto-PGD."""
 
-    paper = "Croce and Hein 2020, arXiv 2003.01690"
-    norm: Literal["linf", "l2"] = keyed("linf")
+    paper = "Croce and Hein 2020, arXiv 2003.01690; in L1 Croce and Hein 2021, arXiv 2103.01208"
+    norm: Literal["linf", "l2", "l1"] = keyed("linf")
     eps: Number = keyed(ge=0)
     steps: Count = keyed(100, ge=1, le=10_000)
     restarts: Count = keyed(1, ge=1, le=1000)

@@ -31,8 +31,9 @@ def craft_autoattack(job: AttackJob, settings: AutoAttackSettings) -> ExamplesBy
 def _list_attempts(job: AttackJob, settings: AutoAttackSettings) -> Iterator[Callable[[AttackJob], Tensor]]:
     shared = {"norm": settings.norm, "eps": settings.eps}
     count = job.step_counts[0]
-    yield lambda job: apgd.craft_apgd_ce(job, ApgdCeSettings(**shared))[count]
-    yield lambda job: apgd.craft_apgd_t(job, ApgdTSettings(**shared))[count]
+    restarts, targets = (5, 5) if settings.norm == "l1" else (1, 9)  # as the authors' code has them
+    yield lambda job: apgd.craft_apgd_ce(job, ApgdCeSettings(**shared, restarts=restarts))[count]
+    yield lambda job: apgd.craft_apgd_t(job, ApgdTSettings(**shared, targets=targets))[count]
     boundary = FabTSettings(**shared)
     for rank in range(rank_likeliest_others(job, boundary.targets).shape[1]):
         yield partial(fab.run_toward_target, settings=boundary, eps=settings.eps * job.scale, rank=rank)

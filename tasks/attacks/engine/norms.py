@@ -145,6 +145,30 @@ class SparseL1(L1):
         return (chosen / chosen.abs().sum(1, keepdim=True).clamp_min(1)).view_as(gradient)
 
 
+def project_l1_into_box(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
+    """The nearest perturbations within an L1 budget whose images lie in [0, 1]; float [N, C, H, W].
+
+    The nearest point of ball and box together (Croce and Hein 2021, arXiv 2103.01208, proposition 2.1): all changes
+    shrink by one threshold and end at the box. What is left falls piecewise linearly with the threshold; the pieces are
+    sorted.
+
+    :param clean: float [N, C, H, W] in [0, 1], as `delta` and the result.
+    :param eps: the budget in pixels of [0, 1].
+    """
+    flat, base = delta.flatten(1), clean.flatten(1)
+    magnitude, room = flat.abs(), torch.where(flat > 0, 1 - base, base)
+    inside = torch.minimum(magnitude, room)
+    size = inside.sum(1, keepdim=True)
+    # a change begins to shrink where the threshold has eaten what lies beyond the box, and ends at its magnitude
+    points, order = torch.cat([(magnitude - room).clamp_min(0), magnitude], 1).sort(dim=1)
+    shrinking = torch.where(order < flat.shape[1], 1.0, -1.0).cumsum(1)
+    left = size - torch.cat([torch.zeros_like(size), (points.diff(dim=1) * shrinking[:, :-1]).cumsum(1)], 1)
+    place = ((left > eps).sum(1, keepdim=True) - 1).clamp_min(0)
+    threshold = points.gather(1, place) + (left.gather(1, place) - eps) / shrinking.gather(1, place).clamp_min(1)
+    shrunk = torch.minimum((magnitude - threshold).clamp_min(0), room)
+    return (flat.sign() * torch.where(size > eps, shrunk, inside)).view_as(delta)
+
+
 NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2(), "l1": L1()}
 """The norms in which the loop walks, by the name that a search space gives them; l0 has no ball to project onto."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from tasks.attacks.engine.fast_model import compute_margin
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, run_worst_case
 from tasks.attacks.engine.norms import shape_per_image
-from tasks.attacks.square.proposals import Draws, propose_l2, propose_linf, start_l2, start_linf
+from tasks.attacks.square.proposals import Draws, propose_bump, propose_linf, start_bumps, start_linf
 from tasks.attacks.square.settings import SquareSettings
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -38,8 +39,9 @@ def compute_square_side(query: int, settings: SquareSettings, image: torch.Size)
 def _search_squares(job: AttackJob, settings: SquareSettings) -> Tensor:
     """Random search (algorithm 1): a proposal is kept where the margin grows; adversarial images leave the batch."""
     eps, image = settings.eps * job.scale, job.clean.shape[1:]
-    linf = settings.norm == "linf"
-    start, propose = (start_linf, propose_linf) if linf else (start_l2, propose_l2)
+    start, propose = start_linf, propose_linf
+    if settings.norm != "linf":
+        start, propose = partial(start_bumps, norm=settings.norm), partial(propose_bump, norm=settings.norm)
     draws = Draws(job)
     out = job.clean.clone()
     positions = torch.arange(len(out), device=out.device)

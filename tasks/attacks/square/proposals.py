@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from tasks.attacks.engine.job import AttackJob
-from tasks.attacks.engine.norms import NORMS
+from tasks.attacks.engine.norms import NORMS, project_l1_into_box
 from tasks.seeds import make_generator
+
+BumpNorm = Literal["l2", "l1"]
+"""The norms in which squares hold bumps instead of one shade."""
 
 CHUNK = 250
 """Proposals whose random numbers are drawn at once."""
@@ -64,8 +69,8 @@ def propose_linf(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Dr
     return (clean + (moved - clean).clamp(-eps, eps)).clamp_(0, 1)
 
 
-def start_l2(clean: Tensor, eps: float, draws: Draws) -> Tensor:
-    """A tiling of five by five bumps, each colour up or down, of length eps together; [N, C, H, W] in [0, 1].
+def start_bumps(clean: Tensor, eps: float, draws: Draws, norm: BumpNorm) -> Tensor:
+    """A tiling of five by five bumps, each colour up or down, of size eps together; [N, C, H, W] in [0, 1].
 
     :param clean: float [N, C, H, W] in [0, 1].
     :param eps: the budget in pixels of [0, 1].
@@ -74,16 +79,16 @@ def start_l2(clean: Tensor, eps: float, draws: Draws) -> Tensor:
     side = max(min(height, width) // 5, 1)
     rows, columns = height // side, width // side
     signs = _draw_signs(draws.draw_once(channels * rows * columns)).view(images, channels, rows, 1, columns, 1)
-    tiles = (signs * _make_bump(side).to(clean)[None, None, None, :, None, :]).reshape(
+    tiles = (signs * _make_bump(side, norm).to(clean)[None, None, None, :, None, :]).reshape(
         images, channels, rows * side, columns * side
     )
     delta = torch.zeros_like(clean)
     top, left = (height - rows * side) // 2, (width - columns * side) // 2
     delta[:, :, top : top + rows * side, left : left + columns * side] = tiles
-    return _scale_to_sphere(clean, delta, eps)
+    return _spend_budget(clean, delta, eps, norm)
 
 
-def propose_l2(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draws) -> Tensor:
+def propose_bump(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draws, norm: BumpNorm) -> Tensor:
     """Empty one square and spend what it held, and what is left of the budget, on a bump in another (algorithm 3).
 
     :param clean: float [N, C, H, W] in [0, 1], as the pixels and the result.
@@ -95,20 +100,39 @@ def propose_l2(clean: Tensor, pixels: Tensor, eps: float, side: int, draws: Draw
     row, column = _place_corner(numbers[:, 0], numbers[:, 1], side, clean)
     inside = _mark_inside(row, column, side, clean)
     emptied = _mark_inside(*_place_corner(numbers[:, 2], numbers[:, 3], side, clean), side, clean)
-    held = (delta * (inside | emptied)).square().sum((1, 2, 3), keepdim=True)
-    spare = (eps - delta.square().sum((1, 2, 3), keepdim=True).sqrt()).clamp_min(0)
+    held = _raise(delta * (inside | emptied), norm).sum((1, 2, 3), keepdim=True)
+    spare = (eps - _measure(delta, (1, 2, 3), norm)).clamp_min(0)
     before = delta * inside
-    before = before / before.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-    bump = _place_bump(_make_bump(side).to(clean), row, column, numbers[:, 4] > 0.5, clean) * inside
+    before = before / _measure(before, (2, 3), norm).clamp_min(1e-12)
+    bump = _place_bump(_make_bump(side, norm).to(clean), row, column, numbers[:, 4] > 0.5, clean) * inside
     fresh = _draw_signs(numbers[:, 5:])[:, :, None, None] * bump + before
-    fresh = fresh / fresh.square().sum((2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-    fresh = fresh * (spare.square() / channels + held).sqrt()
-    return _scale_to_sphere(clean, torch.where(inside, fresh, torch.where(emptied, 0.0, delta)), eps)
+    fresh = fresh / _measure(fresh, (2, 3), norm).clamp_min(1e-12)
+    fresh = fresh * _take_root(_raise(spare, norm) / channels + held, norm)
+    return _spend_budget(clean, torch.where(inside, fresh, torch.where(emptied, 0.0, delta)), eps, norm)
 
 
-def _scale_to_sphere(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
-    length = delta.square().sum((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-    return (clean + NORMS["l2"].project(delta * (eps / length), eps)).clamp_(0, 1)
+def _raise(values: Tensor, norm: BumpNorm) -> Tensor:
+    """What adds up over the values of a perturbation."""
+    return values.square() if norm == "l2" else values.abs()
+
+
+def _take_root(total: Tensor, norm: BumpNorm) -> Tensor:
+    """The size of which that is the sum."""
+    return total.sqrt() if norm == "l2" else total
+
+
+def _measure(delta: Tensor, dimensions: tuple[int, ...], norm: BumpNorm) -> Tensor:
+    """The size over some dimensions, which stay as ones."""
+    return _take_root(_raise(delta, norm).sum(dimensions, keepdim=True), norm)
+
+
+def _spend_budget(clean: Tensor, delta: Tensor, eps: float, norm: BumpNorm) -> Tensor:
+    """The images whose perturbations spend the whole budget: on the sphere in L2, in ball and box together in L1."""
+    length = _measure(delta, (1, 2, 3), norm).clamp_min(1e-12)
+    scaled = delta * (eps / length)
+    if norm == "l1":  # the budget of values that the box cuts goes to others
+        return (clean + project_l1_into_box(clean, torch.where(length > eps, delta, scaled), eps)).clamp_(0, 1)
+    return (clean + NORMS["l2"].project(scaled, eps)).clamp_(0, 1)
 
 
 def _draw_signs(uniform: Tensor) -> Tensor:
@@ -138,22 +162,20 @@ def _place_bump(bump: Tensor, row: Tensor, column: Tensor, turned: Tensor, clean
     return torch.where(turned[:, None, None], lying, upright)[:, None]
 
 
-def _make_bump(side: int) -> Tensor:
-    """float [side, side] of length 1: nested rectangles that rise toward their centre, the lower half negative."""
+def _make_bump(side: int, norm: BumpNorm) -> Tensor:
+    """float [side, side] of size 1: nested rectangles that rise toward their centre, the lower half negative."""
     half = side // 2
     bump = torch.zeros(side, side)
-    bump[:half] = _make_rectangles(half, side)
-    bump[half:] = -_make_rectangles(side - half, side)
-    scaled: Tensor = bump / torch.linalg.vector_norm(bump).clamp_min(1e-12)
-    return scaled
+    bump[:half] = _make_rectangles(half, side, norm)
+    bump[half:] = -_make_rectangles(side - half, side, norm)
+    return bump / _measure(bump, (0, 1), norm).clamp_min(1e-12)
 
 
-def _make_rectangles(height: int, width: int) -> Tensor:
-    """float [height, width] of length 1: ring r around the centre adds 1 / (r + 1)^2."""
+def _make_rectangles(height: int, width: int, norm: BumpNorm) -> Tensor:
+    """float [height, width] of size 1: ring r around the centre adds 1 / (r + 1)^2."""
     bump = torch.zeros(height, width)
     middle_row, middle_column = height // 2, width // 2
     for ring in range(max(height // 2 + 1, width // 2 + 1)):
         top, left = max(middle_row - ring, 0), max(middle_column - ring, 0)
         bump[top : middle_row + ring + 1, left : middle_column + ring + 1] += 1 / (ring + 1) ** 2
-    scaled: Tensor = bump / torch.linalg.vector_norm(bump).clamp_min(1e-12)
-    return scaled
+    return bump / _measure(bump, (0, 1), norm).clamp_min(1e-12)

@@ -17,7 +17,7 @@ class SquareSettings(MethodSettings):
     access = "logits"
     probe: ClassVar[Mapping[str, Any] | None] = {"steps": 500}
     name: Literal["square"] = keyed("square")
-    norm: Literal["linf", "l2"] = keyed("linf")
+    norm: Literal["linf", "l2", "l1"] = keyed("linf")
     eps: Number = keyed(ge=0)
     steps: Count = keyed(5000, ge=1, le=1_000_000)
     """Queries of the model per image."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -18,7 +18,8 @@ from tasks.attacks.square import craft as square
 from tests.support.attack_models import job_of, network, network_images
 
 
-def test_the_standard_attacks_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+def test_the_standard_attacks_in_their_order(norm: Literal["l2", "l1"], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is replaced by one that fools the model on the first image it is given."""
     model = network()
     job = job_of(model, network_images(model, 14), (7,))
@@ -46,11 +47,14 @@ def test_the_standard_attacks_in_their_order(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(apgd, "craft_apgd_t", replaced("apgd_t"))
     monkeypatch.setattr(fab, "run_toward_target", toward)
     monkeypatch.setattr(square, "craft_square", replaced("square"))
-    found = craft_autoattack(job, AutoAttackSettings(name="autoattack", norm="l2", eps=0.25))[7]
+    found = craft_autoattack(job, AutoAttackSettings(name="autoattack", norm=norm, eps=0.25))[7]
     names = ["apgd_ce", "apgd_t", *(f"fab_t {rank} 0.25" for rank in range(9)), "square"]
     assert [(name, count) for name, count, _ in asked] == list(zip(names, range(14, 2, -1), strict=True))
-    assert all((document["norm"], document["eps"]) == ("l2", 0.25) for _, _, document in asked)
+    assert all((document["norm"], document["eps"]) == (norm, 0.25) for _, _, document in asked)
     steps = {name.split()[0]: document["steps"] for name, _, document in asked}
     assert steps == {"apgd_ce": 100, "apgd_t": 100, "fab_t": 100, "square": 5000}
+    runs = {name: (document.get("restarts"), document.get("targets")) for name, _, document in asked}
+    assert runs["apgd_ce"] == ((5 if norm == "l1" else 1), None)
+    assert runs["apgd_t"] == (1, 5 if norm == "l1" else 9)
     assert torch.equal(found[12:], job.clean[12:])
     assert job.is_adversarial(found).tolist() == [True] * 12 + [False] * 2

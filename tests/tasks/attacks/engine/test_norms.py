@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tasks.attacks.engine.norms import NORMS, SparseL1, measure_sizes
+from tasks.attacks.engine.norms import NORMS, SparseL1, measure_sizes, project_l1_into_box
+from tests.support.reference_attacks import into_ball_and_box
 
 ORDER = {"linf": torch.inf, "l2": 2.0, "l1": 1.0}
 DUAL = {"linf": 1.0, "l2": 2.0, "l1": torch.inf}
@@ -82,3 +83,24 @@ def test_sparse_steps_share_the_size_among_the_steepest_values() -> None:
     torch.testing.assert_close(SparseL1(quantile=0.99).direction(gradient), 2 * expected.clamp(max=0))
     ties = torch.tensor([1.0, -1.0, 1.0, 0.5]).view(1, 1, 2, 2)
     torch.testing.assert_close(SparseL1(quantile=0.75).direction(ties).flatten(), torch.tensor([1, -1, 1, 0]) / 3)
+
+
+@pytest.mark.parametrize("eps", [0.1, 1.0, 3.0, 30.0])
+def test_l1_is_projected_onto_ball_and_box_at_once(eps: float) -> None:
+    drawn = torch.Generator().manual_seed(2)
+    clean = torch.rand(12, 1, 4, 4, generator=drawn)
+    delta = torch.randn(clean.shape, generator=drawn)
+    found = project_l1_into_box(clean, delta, eps)
+    for place in range(len(clean)):
+        expected = into_ball_and_box(clean[place], delta[place], eps)
+        torch.testing.assert_close(found[place], expected, rtol=0, atol=1e-5)
+    assert (NORMS["l1"].size(found) <= eps * (1 + 1e-5)).all()
+
+
+@pytest.mark.parametrize("norm", sorted(NORMS))
+def test_every_image_may_have_a_budget_of_its_own(norm: str) -> None:
+    delta = torch.randn(6, 1, 4, 4, generator=torch.Generator().manual_seed(4))
+    budgets = torch.tensor([0.01, 0.3, 1.0, 2.0, 5.0, 100.0])
+    together = NORMS[norm].project(delta, budgets)
+    for place, eps in enumerate(budgets.tolist()):
+        torch.testing.assert_close(together[place : place + 1], NORMS[norm].project(delta[place : place + 1], eps))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import pytest
 import torch
+from torch import Tensor
 
 from tasks.attacks.engine.fast_model import compute_margin
 from tasks.attacks.square.craft import compute_square_side
-from tasks.attacks.square.proposals import Draws, propose_l2, propose_linf, start_l2, start_linf
+from tasks.attacks.square.proposals import BumpNorm, Draws, propose_bump, propose_linf, start_bumps, start_linf
 from tasks.attacks.square.settings import SquareSettings
 from tests.support.attack_models import Linear, craft, job_of, linear_images, network, network_images, settings
 
-BUDGET = {"linf": 0.2, "l2": 0.5}
+BUDGET = {"linf": 0.2, "l2": 0.5, "l1": 1.5}
 COUNT, QUERIES = 10, 80
 
 
@@ -43,13 +46,15 @@ def test_the_share_of_the_first_squares_is_a_setting() -> None:
     )
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_the_first_success_or_the_largest_margin_is_kept(norm: str) -> None:
     """The search for one image at a time, with the same proposals."""
     model = network()
     job, eps = job_of(model, network_images(model, COUNT), (1,)), BUDGET[norm]
     method = square(norm=norm, eps=eps, steps=QUERIES)
-    start, propose = (start_linf, propose_linf) if norm == "linf" else (start_l2, propose_l2)
+    bumps: BumpNorm = "l1" if norm == "l1" else "l2"
+    start: Callable[..., Tensor] = start_linf if norm == "linf" else partial(start_bumps, norm=bumps)
+    propose: Callable[..., Tensor] = propose_linf if norm == "linf" else partial(propose_bump, norm=bumps)
     found = craft(job, settings(name="square", norm=norm, eps=eps, steps=QUERIES))
     for place in range(COUNT):
         one = job.select(torch.tensor([place]))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.norms import measure_sizes
-from tasks.attacks.square.proposals import Draws, propose_l2, propose_linf, start_l2, start_linf
+from tasks.attacks.square.proposals import Draws, propose_bump, propose_linf, start_bumps, start_linf
 from tests.support.attack_models import job_of, network, network_images
 
 EPS, SIDE = 0.1, 3
@@ -58,10 +58,10 @@ def test_linf_moves_one_square_each_colour_to_one_side_of_the_ball() -> None:
 def test_l2_spends_the_whole_budget_and_moves_it_between_two_squares() -> None:
     job, eps = colour_job(), 0.3
     draws = Draws(job)
-    before = start_l2(job.clean, eps, draws)
+    before = start_bumps(job.clean, eps, draws, "l2")
     torch.testing.assert_close(measure_sizes(before - job.clean)["l2"], torch.full((20,), eps))
     for _ in range(10):
-        after = propose_l2(job.clean, before, eps, SIDE, draws)
+        after = propose_bump(job.clean, before, eps, SIDE, draws, "l2")
         torch.testing.assert_close(measure_sizes(after - job.clean)["l2"], torch.full((20,), eps))
         moved = []
         for one in range(20):
@@ -82,3 +82,14 @@ def test_an_image_draws_the_same_numbers_alone_and_after_others_have_left() -> N
     assert torch.equal(first[0][4], first[1][0])
     assert torch.equal(second[0][1], second[1][0])
     assert not torch.equal(first[1], second[1])
+
+
+def test_l1_spends_the_budget_that_the_box_cuts_elsewhere() -> None:
+    job, eps = colour_job(), 6.0
+    draws = Draws(job)
+    pixels = start_bumps(job.clean, eps, draws, "l1")
+    for _ in range(10):
+        torch.testing.assert_close(measure_sizes(pixels - job.clean)["l1"], torch.full((20,), eps), rtol=1e-4, atol=0)
+        assert pixels.min() >= 0
+        assert pixels.max() <= 1
+        pixels = propose_bump(job.clean, pixels, eps, SIDE, draws, "l1")
