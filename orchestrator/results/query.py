@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -23,8 +24,19 @@ def load_sorted_rows(sweep: SweepStore) -> list[list[Any]]:
     return [[row[name] for name in TRIALS.names] for row in rows]
 
 
-def open_tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
-    """`trials`, `history`, `examples`, and `stages`, which joins them: trial_id, stage, stage_key."""
+STAGE_TABLES = {"history": (paths.HISTORY, HISTORY), "examples": (paths.EXAMPLES, EXAMPLES)}
+"""Tables of the files of many stages. Each file is looked at whole before DuckDB may open it: one of a few kB can stand
+for gigabytes, which only the headers in front of its pages tell."""
+KEYWORD, ALIAS = "lambda", "lambda_"
+"""A column whose name DuckDB takes for its own unless it is quoted, and its other name in a query."""
+UNQUOTED = re.compile(rf'(?<!["\w]){KEYWORD}(?!["\w])', re.IGNORECASE)
+
+
+def open_tables(sweep: SweepStore, sql: str) -> dict[str, pa.Table | ds.Dataset]:
+    """`trials`, `history`, `examples`, and `stages`, which joins them: trial_id, stage, stage_key.
+
+    :param sql: the query: a table that it does not name is left empty, so that no file of its stages is read.
+    """
     rows = sweep.rows()
     chains = [
         {"trial_id": row["trial_id"], "stage": name.removesuffix("_key"), "stage_key": row[name]}
@@ -37,9 +49,16 @@ def open_tables(sweep: SweepStore) -> dict[str, pa.Table | ds.Dataset]:
     return {
         "trials": pa.Table.from_pylist(rows, schema=TRIALS),
         "stages": pa.Table.from_pylist(chains, schema=stages),
-        "history": open_stage_files(sweep, keys, paths.HISTORY, HISTORY),
-        "examples": open_stage_files(sweep, keys, paths.EXAMPLES, EXAMPLES),
+        **{
+            table: open_stage_files(sweep, keys, *kept) if _is_named(table, sql) else kept[1].empty_table()
+            for table, kept in STAGE_TABLES.items()
+        },
     }
+
+
+def _is_named(table: str, sql: str) -> bool:
+    """Whether a query can be about a table: its name stands there, or it may be put together, as for `query_table`."""
+    return table in sql.lower() or "query" in sql.lower()
 
 
 def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
@@ -58,7 +77,7 @@ def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
     memory = read_number(limits.MEMORY, limits.DEFAULT_MEMORY, "gigabytes", positive=True)
     connection = duckdb.connect(config={**CLOSED, "memory_limit": f"{int(memory * 1e6)}KB"})
     try:
-        found = open_tables(sweep)
+        found = open_tables(sweep, sql)
         with limits.limit_memory(memory * 1e9), limits.limit_time(seconds, connection.interrupt) as over:
             try:
                 _register(connection, found)
@@ -75,7 +94,7 @@ def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
                     raise UsageError(
                         f"--sql: the query took more than {seconds:g} s, {limits.TIMEOUT} says otherwise"
                     ) from error
-                raise UsageError(f"--sql: {_join_lines(str(error))}") from error
+                raise UsageError(f"--sql: {_join_lines(str(error))}{_suggest(error, sql)}") from error
     finally:
         connection.close()
 
@@ -97,10 +116,20 @@ def _register(connection: Any, found: dict[str, pa.Table | ds.Dataset]) -> None:
     for name, table in found.items():
         keys = [column for column in table.schema.names if column.endswith("_key")]
         numbered = ", ".join(f"{key}::stage_key AS {key}" for key in keys)
-        connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({numbered}) FROM stored_{name}")
+        also = f', "{KEYWORD}" AS {ALIAS}' if KEYWORD in table.schema.names else ""
+        connection.execute(f"CREATE VIEW {name} AS SELECT * REPLACE ({numbered}){also} FROM stored_{name}")
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET enable_progress_bar = false")  # it would stand in the output of a long query
     connection.execute("SET lock_configuration = true")
+
+
+def _suggest(error: Exception, sql: str) -> str:
+    """What to write in place of a keyword that the parser stumbles over."""
+    import duckdb
+
+    if not isinstance(error, duckdb.ParserException) or not UNQUOTED.search(sql):
+        return ""
+    return f"; {KEYWORD} is a keyword of DuckDB: write {ALIAS}"
 
 
 def _join_lines(message: str) -> str:

@@ -12,6 +12,7 @@ from orchestrator.status.display import list_running
 from orchestrator.store.fault_log import FAILURE, PREEMPTION, read_faults
 from orchestrator.store.heartbeat import RUNNING as BEATING
 from orchestrator.store.heartbeat import Driver, Pulse
+from orchestrator.store.identifiers import shorten_ids
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.text import format_duration, format_table
 from tasks.kinds import KINDS
@@ -20,6 +21,8 @@ from tasks.storage.storage import Storage
 from tasks.trial.row import Row
 
 RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "some failed"
+MOST_ERRORS, MOST_TRIALS = 5, 3
+"""Errors that are shown, and trials of each."""
 COUNTED = ("jobs", "jobs_done")
 """What the drivers that run now count since they began; several add up."""
 
@@ -38,7 +41,7 @@ def collect_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -
     stored = set(StageStore(storage).list_keys()) & plan["stages"].keys()
     best, drivers = tradeoff.find_best(current), (pulse or Pulse()).drivers(sweep)
     living = [driver for driver in drivers if driver.alive]
-    missing = len(planned) - finished - failed
+    missing, short = len(planned) - finished - failed, shorten_ids(planned)
     return {
         "sweep_id": sweep_id,
         "space": plan["space"],
@@ -55,6 +58,10 @@ def collect_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -
         "preemptions": sum(fault["what"] == PREEMPTION for fault in gone_wrong),
         "best": tradeoff.describe_cell(best) if best else None,
         "errors": sorted({row["error"] for row in current if row["status"] == "failed"}),
+        "failed_trials": [
+            {"trial": short[row["trial_id"]], "error": row["error"]} for row in current if row["status"] == "failed"
+        ],
+        "best_trials": [short[trial_id] for trial_id in best.trials] if best else [],
         "silent": bool(drivers) and not living and drivers[-1].facts["state"] == BEATING,
         **_merge_drivers(drivers, living),
         "work_left_seconds": _estimate_work_left(plan["stages"], stored, current),
@@ -136,7 +143,19 @@ def format_sweep_details(fact: Mapping[str, Any]) -> list[str]:
         if cells:
             table = format_table(["stage", "model", "key", "where", "for"], cells)
             lines += [f"  {line}" for line in table.splitlines()]
-    return [*lines, *(f"  {fact['sweep_id']}: {error}" for error in fact["errors"][:5])]
+    if fact["best_trials"]:
+        lines.append(f"  {fact['sweep_id']}: best in trial {' '.join(fact['best_trials'])}")
+    return [*lines, *(f"  {fact['sweep_id']}: {line}" for line in _list_failures(fact))]
+
+
+def _list_failures(fact: Mapping[str, Any]) -> list[str]:
+    """A line for each error: the trials that it ended, by ids as other commands take them."""
+    lines = []
+    for error in fact["errors"][:MOST_ERRORS]:
+        trials = sorted(entry["trial"] for entry in fact["failed_trials"] if entry["error"] == error)
+        more = f" and {len(trials) - MOST_TRIALS} more" if len(trials) > MOST_TRIALS else ""
+        lines.append(f"trial {' '.join(trials[:MOST_TRIALS])}{more}: {error}")
+    return lines
 
 
 def _list_troubles(fact: Mapping[str, Any]) -> list[str]:

@@ -158,12 +158,23 @@ Identity = Mapping[str, Any]
 def find_trial(storage: Storage, name: str) -> tuple[SweepStore, list[str], Mapping[str, Identity]]:
     """The sweep of a trial, the keys of its stages, and the identities of all stages of that sweep.
 
+    Of several sweeps that have it, one in which it is finished comes first, and of those the last by name.
+
     :param name: a trial id, or the beginning of one.
     :raises UsageError: the name is blank, no trial begins so, or several do.
     """
-    owners = {
-        trial["trial_id"]: (sweep, trial, plan) for sweep, plan in iterate_plans(storage) for trial in plan["trials"]
-    }
+    owners: dict[str, list[tuple[SweepStore, dict[str, Any], dict[str, Any]]]] = {}
+    for sweep, plan in iterate_plans(storage):
+        for trial in plan["trials"]:
+            owners.setdefault(trial["trial_id"], []).append((sweep, trial, plan))
     none = ": there is no sweep in it; `advsweep launch` makes one, --storage names another"
-    sweep, trial, plan = owners[resolve_id(name, owners, "trial", f"in {redact_uri(storage.uri)}", none=none)]
+    found = owners[resolve_id(name, owners, "trial", f"in {redact_uri(storage.uri)}", none=none)]
+    whole = [entry for entry in found if _is_finished(entry[0], entry[1])] if len(found) > 1 else found
+    sweep, trial, plan = (whole or found)[-1]
     return sweep, trial["stages"], plan["stages"]
+
+
+def _is_finished(sweep: SweepStore, trial: Mapping[str, Any]) -> bool:
+    """Whether a sweep has a finished row of a trial with the stages that its plan gives it."""
+    last = trial["stages"][-1]
+    return any(row["status"] == "finished" and row["attack_key"] == last for row in sweep.rows())

@@ -20,6 +20,7 @@ from tasks import paths
 from tests.support.driver_signs import aged, beating
 from tests.support.finished_sweep import finish
 from tests.support.harness import advsweep
+from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
 def seen(sweep: SweepStore, pulse: Pulse | None = None) -> dict[str, Any]:
@@ -104,3 +105,15 @@ def test_a_finished_sweep_is_told_apart_and_has_no_work_left(space_file: Path, t
     sweep.storage.remove(f"{paths.STAGES}/{attack}")
     left = seen(sweep)["work_left_seconds"]
     assert left == pytest.approx(sum(row["attack_seconds"] for row in sweep.rows()) / 2)
+
+
+def test_failed_trials_and_the_best_are_named_as_commands_take_them(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, failed=lambda place: place < 5)
+    found = seen(sweep)
+    short = [planned["trial_id"][:7] for planned in sweep.plan()["trials"]]
+    assert sorted(entry["trial"] for entry in found["failed_trials"]) == sorted(short[:5])
+    assert set(found["best_trials"]) <= set(short[5:])
+    shown = format_status([found])
+    named = " ".join(sorted(short[:5])[:3])
+    assert f"  {sweep.sweep_id}: trial {named} and 2 more: out of <b>memory</b>" in shown
+    assert f"  {sweep.sweep_id}: best in trial {' '.join(found['best_trials'])}" in shown

@@ -10,7 +10,7 @@ from orchestrator.cluster.address import parse_address
 from orchestrator.plan.plan import make_plan, plan_text
 from orchestrator.remote.ray_jobs import RayJobs, SweepJob
 from orchestrator.space.space import build
-from orchestrator.store.identifiers import resolve_id
+from orchestrator.store.identifiers import resolve_id, shorten_ids
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
@@ -123,3 +123,11 @@ def test_a_blank_folder_is_not_the_working_directory(folder: Path, option: str) 
     assert ended.code == 2
     assert "is empty" in ended.stderr
     assert list_files(folder) == before
+
+
+def test_ids_are_shortened_as_far_as_they_stay_apart() -> None:
+    ids = ["0123456789abcdef", "0123456799abcdef", "0123456799abcdff", "fedcba9876543210"]
+    short = shorten_ids(ids)
+    assert short == {ids[0]: "012345678", ids[1]: "0123456799abcde", ids[2]: "0123456799abcdf", ids[3]: "fedcba9"}
+    assert [resolve_id(name, ids, "trial", "in x") for name in short.values()] == ids
+    assert shorten_ids([]) == {}

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.store.sweep_store import SweepStore
+from orchestrator.store.sweep_store import SweepStore, find_trial
 from orchestrator.store.trial_rows import select_newest_rows
 from tasks import paths
 from tasks.errors import UsageError
 from tasks.schema import TRIALS
 from tasks.storage.storage import open_storage
+from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.rows import ifgsm
 
 
@@ -74,3 +75,24 @@ def test_a_plan_that_no_launch_has_written_is_refused(empty: SweepStore, content
     empty.storage.write(empty.path(paths.PLAN), content)
     with pytest.raises(UsageError, match=r"plan.json: .*is no plan"):
         empty.plan()
+
+
+def test_a_trial_is_found_where_it_is_finished(tmp_path: Path) -> None:
+    """The same trials are in three sweeps: begun, finished, and begun again later."""
+
+    def unfinished(_: int) -> bool:
+        return False
+
+    sweeps = [
+        made_up(tmp_path, WITHOUT_TUNING, "a", finished=unfinished),
+        made_up(tmp_path, WITHOUT_TUNING, "b", images=False),
+        made_up(tmp_path, WITHOUT_TUNING, "c", finished=unfinished),
+    ]
+    trial_id = sweeps[1].rows()[0]["trial_id"]
+    assert all(trial_id in {trial["trial_id"] for trial in sweep.plan()["trials"]} for sweep in sweeps)
+    sweep, keys, stages = find_trial(sweeps[0].storage, trial_id[:7])
+    assert sweep.sweep_id == sweeps[1].sweep_id
+    assert set(keys) <= stages.keys()
+    for name in sweep.storage.list_names(sweep.path(paths.TRIALS)):
+        sweep.storage.remove(sweep.path(paths.TRIALS, name))
+    assert find_trial(sweeps[0].storage, trial_id)[0].sweep_id == sweeps[2].sweep_id, "finished nowhere: the last"
