@@ -71,5 +71,5 @@ adversarial_finetune:
   batch_size: 32
   optimizer: {name: sgd, lr: 0.02, momentum: 0.9}
   attack: {name: fgsm, eps: 16/255}
-attack: {name: ifgsm, eps: 16/255, steps: {grid_search: [2, 5]}}
+attack: {name: ifgsm, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """

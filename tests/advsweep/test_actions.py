@@ -50,7 +50,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> advsweep.Sweep:
     space.write_text(
         "{dataset: {name: digits, image_size: 16, train_examples: 200}, model: {name: resnet8},"
         " train: {epochs: 1, batch_size: 50, optimizer: {name: sgd, lr: 0.05}}, prune: {ratio: 0.5},"
-        " attack: {name: ifgsm, eps: 8/255, steps: {grid_search: [2, 5]}, examples: 50}}"
+        " attack: {name: ifgsm, eps: 8/255, steps: {grid_search: [2, 5]}, step_size: 2/255, examples: 50}}"
     )
     finish(space, folder / "s")
     return advsweep.open("small", storage=folder / "s")

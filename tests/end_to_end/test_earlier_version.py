@@ -19,6 +19,15 @@ from pathlib import Path
 
 import pytest
 
+from tasks.data.settings import DatasetSettings
+from tasks.keys import hash_text
+from tasks.models.settings import ModelSettings
+from tasks.stages.context import Context
+from tasks.stages.run import run_stages
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
+from tasks.training.settings import AdversarialFinetuneSettings
+from tasks.trial.chain import Stage
 from tests.support.harness import advsweep, ended, executions, nothing_ran_after_it_was_finished, rows
 
 ARCHIVE = Path(__file__).parent / "data" / "storage_0_1_0.zip"
@@ -81,23 +90,33 @@ def test_its_trials_are_explained(storage: Path) -> None:
     assert "settings.lambda: 0.0 -> 0.5" in shown
 
 
+def test_the_stage_that_it_was_training_is_continued(storage: Path) -> None:
+    """Its key is that of the settings as they were written then: four steps of a quarter of the budget each."""
+    identity = json.loads((storage / "sweeps" / SWEEP / "plan.json").read_text())["stages"][HALF_TRAINED]
+    settings = AdversarialFinetuneSettings.model_validate(identity["settings"])
+    upstream, dataset = identity["upstream"], DatasetSettings.model_validate(identity["dataset"])
+    model = ModelSettings(name="resnet8")
+    stage = Stage(
+        "adversarial_finetune", HALF_TRAINED, identity["seed"], dataset, identity["data"], model, settings, upstream
+    )
+    assert hash_text(stage.identity_text) == HALF_TRAINED
+    (record,) = run_stages([stage], Context(StageStore(open_storage(str(storage))), None, "cpu"))
+    assert record["resumed_from"] == 20
+
+
 @pytest.mark.cluster
 @pytest.mark.slow
-def test_it_is_continued_and_reported(storage: Path, tmp_path: Path) -> None:
+def test_what_it_computed_is_reused_and_reported(storage: Path, tmp_path: Path) -> None:
+    """All but two steps of evaluation and four of training, whose size is another since."""
     space = tmp_path / "half_finished.yaml"
     space.write_text(SPACE)
     before = ended(storage)
     assert before.keys() == {folder.name for folder in (storage / "stages").iterdir()}
     shown = advsweep("launch", "--space", space, "--storage", storage).stdout
-    assert f"{SWEEP}: 4 trials, 2 finished, 2 to do" in shown
+    assert "4 trials, 0 finished, 4 to do: 4 stages in 4 jobs, 4 stages reused" in shown
     nothing_ran_after_it_was_finished(storage)
-    started = {entry["key"] for entry in executions(storage)[-6:] if entry["event"] == "start"}
-    assert HALF_TRAINED in started
-    assert len(ended(storage)) == 8
-    assert set(ended(storage).values()) == {1}
-    record = json.loads((storage / "stages" / HALF_TRAINED / "stage.json").read_text())
-    assert record["resumed_from"] == 20
-    assert [row["status"] for row in rows(storage)] == ["finished"] * 4
-    advsweep("report", SWEEP, "--storage", storage)
-    page = (storage / "sweeps" / SWEEP / "report" / "report.html").read_text()
-    assert "half_finished" in page
+    started = {entry["key"] for entry in executions(storage)[-8:] if entry["event"] == "start"}
+    assert not started & before.keys()
+    (sweep,) = {row["sweep_id"] for row in rows(storage)} - {SWEEP}
+    assert [row["status"] for row in rows(storage) if row["sweep_id"] == sweep] == ["finished"] * 4
+    advsweep("report", SWEEP, sweep, "--storage", storage)

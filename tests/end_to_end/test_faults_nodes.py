@@ -38,7 +38,7 @@ model: {name: resnet8}
 train: {epochs: 8, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
 prune: {ratio: {grid_search: [0.2, 0.5]}}
 finetune: {epochs: 4, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
-attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
+attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 AWAY = 20.0
 """Seconds for which the storage is gone."""

@@ -42,7 +42,7 @@ dataset: {name: digits, image_size: 16, train_examples: 600, split: {test: 0.1}}
 model: {name: resnet8}
 train: {epochs: 9, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
 prune: {ratio: {grid_search: [0.0, 0.5]}}
-attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
+attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 URI = "s3://bucket/team/results"
 WANDB_KEY = "wandbkey0123456789012345678901234567890123"

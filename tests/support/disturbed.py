@@ -23,7 +23,7 @@ adversarial_finetune:
   batch_size: 16
   optimizer: {name: sgd, lr: 0.02, momentum: 0.9}
   attack: {name: pgd, eps: 16/255, steps: 2}
-attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}}
+attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 
 

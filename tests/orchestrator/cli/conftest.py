@@ -21,7 +21,7 @@ dataset: {name: digits, image_size: 16, train_examples: 200, split: {test: 0.1}}
 model: {name: resnet8}
 train: {epochs: 2, batch_size: 32, optimizer: {name: sgd, lr: 0.1, momentum: 0.9}}
 prune: {ratio: {grid_search: [0.0, 0.5]}}
-attack: {name: ifgsm, eps: 16/255, steps: {grid_search: [2, 5]}}
+attack: {name: ifgsm, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 reference:
 - {match: {pruning_ratio: 0.5, attack_steps: 5}, robust_accuracy: 0.25, source: Table 1}
 """

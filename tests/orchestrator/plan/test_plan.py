@@ -12,7 +12,7 @@ from orchestrator.space import space as spaces
 from tasks.errors import UsageError
 from tests.conftest import CONFIG
 
-ATTACK = {"name": "ifgsm", "eps": "8/255", "steps": {"grid_search": [2, 5]}}
+ATTACK = {"name": "ifgsm", "eps": "8/255", "steps": {"grid_search": [2, 5]}, "step_size": "2/255"}
 
 
 def planned(**changes: Any) -> Plan:

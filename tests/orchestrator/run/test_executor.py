@@ -106,7 +106,7 @@ def plan(**changes: Any) -> Plan:
         **CONFIG,
         "seed": {"grid_search": [0, 1]},
         "prune": {"ratio": {"grid_search": [0.2, 0.5]}},
-        "attack": {"name": "ifgsm", "eps": {"grid_search": ["4/255", "8/255"]}, "steps": {"grid_search": [1, 3]}},
+        "attack": {"name": "ifgsm", "eps": {"grid_search": ["4/255", "8/255"]}, "steps": {"grid_search": [4, 6]}},
         **changes,
     }
     return make_plan(spaces.build("test", "test", content), None)
