@@ -36,6 +36,8 @@ TRIALS = _document_table(
     ("train_steps", pa.int64()),
     ("train_attack", pa.string()),
     ("train_eps_reached", pa.float64()),
+    ("robust_train_accuracy", pa.float64()),
+    ("catastrophic_overfitting_epoch", pa.int64()),
     ("attack", pa.string()),
     ("attack_norm", pa.string()),
     ("attack_eps", pa.float64()),
@@ -77,7 +79,9 @@ TRIALS = _document_table(
 """One row per trial. `objective` is what training minimised: of the last stage where that was not plain cross-entropy,
 which is `standard`; null where nothing was trained. `train_attack` made the examples of that training, of `eps_train`
 and `train_steps`; `train_eps_reached` is the largest perturbation among them, `eps_reached` the largest of the
-evaluation, each in the norm and unit of its budget, so that a budget that the steps never reach is seen. `bound` tells
+evaluation, each in the norm and unit of its budget, so that a budget that the steps never reach is seen.
+`robust_train_accuracy` is what the published model has on some training images under the PGD probe of a training attack
+of a single step, and `catastrophic_overfitting_epoch` the epoch in which that fell. `bound` tells
 what robust accuracy is: `upper`, by an attack (a stronger one may find more), or `lower`, by a certificate. `threads`
 are the threads of torch that trained the model, on which its weights depend; where nothing was trained, those of the
 attack. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that examples were
@@ -96,12 +100,14 @@ HISTORY = _document_table(
     ("validation_loss", pa.float64()),
     ("validation_accuracy", pa.float64()),
     ("robust_validation_accuracy", pa.float64()),
+    ("robust_train_accuracy", pa.float64()),
     ("learning_rate", pa.float64()),
     ("eps_reached", pa.float64()),
     ("seconds", pa.float64()),
 )
 """One row per epoch of a stage that trains; validation columns are null where no validation part is held out, the
-robust one where there is no `validation_attack`. `eps_reached` is the largest perturbation among the examples that the
+robust one where there is no `validation_attack`. `robust_train_accuracy` is that of some training images under PGD,
+where the training attack takes a single step. `eps_reached` is the largest perturbation among the examples that the
 epoch was trained on, in the norm of the attack that made them; null where no examples are made, and in stages that
 earlier versions ran."""
 

@@ -34,7 +34,7 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
         objective = settings.chosen_objective
         limits = (data.train_images, stage.dataset.train_examples, objective.image_limit)
         images = min(limit for limit in limits if limit is not None)
-        return max(LEAST_WORK, settings.epochs * objective.expected_passes * images / 1000)
+        return max(LEAST_WORK, settings.epochs * objective.total_passes * images / 1000)
     return LEAST_WORK
 
 

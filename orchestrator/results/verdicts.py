@@ -10,7 +10,11 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 
-from orchestrator.results.checks.model import check_answers_repeat, check_gradients_are_present
+from orchestrator.results.checks.model import (
+    check_answers_repeat,
+    check_gradients_are_present,
+    check_training_did_not_collapse,
+)
 from orchestrator.results.checks.strength import (
     check_attacks_are_registered,
     check_budget_helps,
@@ -36,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     check_gradients_are_present,
     check_doubling_steps_changes_nothing,
     check_answers_repeat,
+    check_training_did_not_collapse,
 )
 
 COLUMNS = ("check", "verdict", OK, SUSPICIOUS, NOT_TESTED, "figures", "paper")

@@ -17,9 +17,11 @@ from tasks.pruning.filters import Mask
 from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.seeds import derive_seed, make_generator
 from tasks.stages.context import Context, StageOutcome, load_initial_model, save_model, save_table
+from tasks.training.averaging import WeightAverage
 from tasks.training.checkpoint import TrainingProgress
 from tasks.training.guards import summarize_training
 from tasks.training.loop import fit
+from tasks.training.objectives.awp.objective import perturb_weights
 from tasks.training.objectives.step import Objective, ObjectiveContext, build_objective
 from tasks.training.optimizers import build_optimizer
 from tasks.training.settings import TrainSettings
@@ -35,7 +37,14 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     torch.manual_seed(derive_seed(stage.seed, stage.kind, "torch"))
     draw = make_generator(stage.seed, stage.kind, "draw")
     progress = TrainingProgress(model, build_optimizer(model.parameters(), settings.optimizer), draw, [])
+    averaging = settings.chosen_objective.weight_averaging
+    progress.average = WeightAverage(model, averaging) if averaging else None
     resumed = _resume(progress, stage, context)
+
+    def after_step() -> None:
+        mask.apply()
+        if progress.average:
+            progress.average.note_step(model)
 
     def after_epoch() -> None:
         progress.save(context.store.storage, context.store.name_checkpoint(stage.key))
@@ -44,9 +53,11 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
 
     seed = derive_seed(stage.seed, stage.kind, "validation")
     augment = stage.dataset.augment
-    fit(progress, data, settings, objective, augment, seed=seed, after_step=mask.apply, after_epoch=after_epoch)
+    fit(progress, data, settings, objective, augment, seed=seed, after_step=after_step, after_epoch=after_epoch)
     if progress.best is not None:
         model.load_state_dict(progress.best)
+    elif progress.average:
+        progress.average.write_to(model)
     save_model(draft, model, description)
     save_table(draft, HISTORY, _build_history(stage, progress.history))
     return {
@@ -68,7 +79,8 @@ def _build_objective(stage: Stage, context: Context, model: NormalizedModel) -> 
         data = replace(data, train=_choose_images(data.train, objective.image_limit, stage))
     roles = [f"surrogate_{number}" for number in range(len(settings.surrogates))]
     surrogates = [context.load_upstream_model(stage, role)[1] for role in roles]
-    return data, build_objective(objective, ObjectiveContext(model, data.train, surrogates, stage.seed))
+    built = build_objective(objective, ObjectiveContext(model, data.train, surrogates, stage.seed))
+    return data, perturb_weights(built, objective.awp) if objective.awp else built
 
 
 def _choose_images(images: Images, count: int, stage: Stage) -> Images:

@@ -19,6 +19,10 @@ from torch import Tensor, nn
 
 from tasks.schema import HISTORY
 from tasks.storage.storage import Storage
+from tasks.training.averaging import WeightAverage
+
+AVERAGED = "average/count"
+"""Where a checkpoint has the number of states that the average is of."""
 
 
 @dataclass
@@ -33,6 +37,8 @@ class TrainingProgress:
     """One entry per finished epoch."""
     best: dict[str, Tensor] | None = None
     """The weights of the best epoch so far, where these are to be kept."""
+    average: WeightAverage | None = None
+    """The average of the weights, where one is asked for."""
 
     @property
     def epoch(self) -> int:
@@ -55,6 +61,9 @@ class TrainingProgress:
                 (tensors if isinstance(value, Tensor) else plain)[f"optimizer/{place}/{key}"] = value
         tensors |= {f"best/{key}": value for key, value in (self.best or {}).items()}
         tensors |= {f"random/{key}": value for key, value in _collect_random_states(self.draw).items()}
+        if self.average:
+            tensors |= {f"average/{key}": value for key, value in self.average.tensors.items()}
+            plain[AVERAGED] = self.average.count
         header = {"history": self.history, "groups": state["param_groups"], "plain": plain}
         packed = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         storage.write(name, safetensors.torch.save(packed, {"progress": json.dumps(header)}))
@@ -90,6 +99,10 @@ class TrainingProgress:
         _set_random_states(_select_below(tensors, "random/"), self.draw)
         self.history[:] = header["history"]
         self.best = _select_below(tensors, "best/") or None
+        if self.average:
+            device, averaged = next(self.model.parameters()).device, _select_below(tensors, "average/")
+            self.average.count = header["plain"][AVERAGED]
+            self.average.tensors = {key: value.to(device) for key, value in averaged.items()}
 
 
 def _unpack(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.settings import AugmentSettings
 from tasks.errors import StageError
 from tasks.training.checkpoint import TrainingProgress
-from tasks.training.guards import note_best, validate_robustness
+from tasks.training.guards import note_best, watch_robustness
 from tasks.training.objectives.step import Batch, Objective, StepOutcome
 from tasks.training.settings import TrainSettings
 
@@ -37,18 +38,21 @@ def fit(
     """Run the epochs that are still missing; `progress.history` gains one entry for each.
 
     :param seed: of the validation attack, the same in every epoch.
-    :param after_step: keeps pruned filters pruned.
+    :param after_step: keeps pruned filters pruned, and averages weights.
     :param after_epoch: writes the checkpoint.
     :raises StageError: the loss is NaN or infinite.
     """
     while progress.epoch < settings.epochs:
         started = time.perf_counter()
         entry = _run_epoch(progress, data.train, settings, objective, augment, after_step)
-        loss, accuracy = assess(progress.model, data.validation)
-        robust = validate_robustness(progress.model, data.validation, settings, seed)
-        entry |= {"validation_loss": loss, "validation_accuracy": accuracy, "robust_validation_accuracy": robust}
-        progress.history.append(entry | {"seconds": time.perf_counter() - started})
-        note_best(progress, settings.keep)
+        if progress.average:
+            progress.average.note_epoch(progress.model, data.train, progress.epoch, settings.epochs)
+        with progress.average.shown_in(progress.model) if progress.average else nullcontext():
+            loss, accuracy = assess(progress.model, data.validation)
+            entry |= {"validation_loss": loss, "validation_accuracy": accuracy}
+            entry |= watch_robustness(progress.model, data, settings, seed)
+            progress.history.append(entry | {"seconds": time.perf_counter() - started})
+            note_best(progress, settings.keep)
         after_epoch()
 
 

@@ -70,6 +70,8 @@ class TrainSettings(BasicSettings):
     def _write_objective(self, objective: ObjectiveSettings) -> dict[str, Any]:
         """The fields that say an objective."""
         fields: dict[str, Any] = {"objective": None, "ensemble": None, **(self._write_inner_objective(STANDARD) or {})}
+        if objective.has_extras:
+            return fields | {"objective": objective}
         ensemble = objective if isinstance(objective, EnsembleSettings) else None
         inner = self._write_inner_objective(ensemble.inner if ensemble else objective)
         if inner is None:

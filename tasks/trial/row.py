@@ -58,10 +58,13 @@ def _describe_runs(trial: Trial, runs: Mapping[Kind, Mapping[str, Any]]) -> Row:
     sections = {kind: getattr(trial, kind) for kind in TRAINING_KINDS}
     trained = [kind for kind in runs if sections.get(kind) is not None]
     attacked = _find_adversarial([sections[kind] for kind in TRAINING_KINDS])
-    reached = [runs[kind]["metrics"].get("eps_reached") for kind in trained if sections[kind] is attacked]
+    found = [runs[kind]["metrics"] for kind in trained if sections[kind] is attacked]
+    metrics = found[-1] if found else {}
     return {
         "threads": runs[(trained or list(runs))[-1]].get("threads"),
-        "train_eps_reached": reached[-1] if reached else None,
+        "train_eps_reached": metrics.get("eps_reached"),
+        "robust_train_accuracy": metrics.get("robust_train_accuracy"),
+        "catastrophic_overfitting_epoch": metrics.get("catastrophic_overfitting_epoch"),
     }
 
 

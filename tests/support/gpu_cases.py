@@ -8,7 +8,7 @@ from typing import Any
 from tasks.attacks.registry import ATTACKS
 from tasks.trial.trial import Trial
 from tests.support import small
-from tests.support.objectives import OBJECTIVE_CASES, name_objective
+from tests.support.objectives import NAMED_OBJECTIVES
 
 IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 4}
 EPOCH = {"epochs": 2, "batch_size": 50, "optimizer": small.SGD}
@@ -45,8 +45,8 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
         "training against an ensemble",
         small.trial(train={**EPOCH, "ensemble": {"attack": IFGSM, "surrogates": [surrogate], "include_self": True}}),
     )
-    for name in OBJECTIVE_CASES:
-        yield f"objective {name}", small.trial(train={**EPOCH, "objective": name_objective(name)})
+    for name, objective in NAMED_OBJECTIVES.items():
+        yield f"objective {name}", small.trial(train={**EPOCH, "objective": objective})
     yield "transfer attack", small.trial(attack={**IFGSM, "examples": IMAGES, "surrogate": surrogate})
     yield "attack in bf16", small.trial(attack={**IFGSM, "examples": IMAGES, "precision": "bf16"})
     for name in ATTACKS:

@@ -25,8 +25,17 @@ OBJECTIVE_CASES: dict[str, dict[str, Any]] = {
     "logit_pairing": {"attack": FGSM},
 }
 """Name -> what stands beside it."""
-
-
-def name_objective(name: str, **more: Any) -> dict[str, Any]:
-    """The mapping that a section names an objective by."""
-    return {"name": name, **OBJECTIVE_CASES[name], **more}
+EXTRAS: dict[str, dict[str, Any]] = {
+    "awp": {"awp": {"gamma": 0.01}},
+    "ema": {"weight_averaging": {"name": "ema", "decay": 0.9}},
+    "swa": {"weight_averaging": {"name": "swa", "start": 0}},
+}
+"""Label -> settings that may stand beside those of any objective."""
+NAMED_OBJECTIVES: dict[str, dict[str, Any]] = {
+    **{name: {"name": name, **settings} for name, settings in OBJECTIVE_CASES.items()},
+    "trades+awp+ema": {"name": "trades", **OBJECTIVE_CASES["trades"], **EXTRAS["awp"], **EXTRAS["ema"]},
+    "jacobian+awp": {"name": "jacobian", **OBJECTIVE_CASES["jacobian"], **EXTRAS["awp"]},
+    "ensemble+awp+swa": {"name": "ensemble", **OBJECTIVE_CASES["ensemble"], **EXTRAS["awp"], **EXTRAS["swa"]},
+    "adversarial+awp": {"name": "adversarial", **OBJECTIVE_CASES["adversarial"], **EXTRAS["awp"]},
+}
+"""Label -> how a section names it: every objective, and some with what may be asked for on top."""

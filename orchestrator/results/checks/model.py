@@ -9,6 +9,7 @@ from orchestrator.results.checks.verdict import (
     CROCE,
     OK,
     SUSPICIOUS,
+    WONG,
     Group,
     Verdict,
     list_ids,
@@ -38,3 +39,18 @@ def check_answers_repeat(group: Group) -> Iterator[Verdict]:
         return
     figures = "two passes agree" if value else "two passes over the same images differ"
     yield Verdict("deterministic", OK if value else SUSPICIOUS, figures, CROCE, list_ids(*group))
+
+
+def check_training_did_not_collapse(group: Group) -> Iterator[Verdict]:
+    """A single step in training may be learnt by heart: accuracy on its examples rises, that under PGD is gone.
+
+    Nothing is said where nobody has looked: training on attacks of many steps, and stages of earlier versions.
+    """
+    row = group[0]
+    epoch, probed = row["catastrophic_overfitting_epoch"], row["robust_train_accuracy"]
+    if epoch is not None:
+        figures = f"robust accuracy fell in epoch {epoch} of training"
+        yield Verdict("no catastrophic overfitting", SUSPICIOUS, figures, WONG, list_ids(*group))
+    elif probed is not None:
+        figures = f"{probed:.1%} of probed training images withstand PGD"
+        yield Verdict("no catastrophic overfitting", OK, figures, WONG, list_ids(*group))

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, TypeVar
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Method
-from tasks.settings import Settings, keyed
+from tasks.settings import Settings, added, keyed
+from tasks.training.averages import Averaging
+from tasks.training.objectives.awp.settings import AwpSettings
 
 STEP_PASSES = 3.0
 """Image passes of a step on one batch: forward, and backward counted as two."""
@@ -23,11 +25,21 @@ class ObjectiveSettings(Settings):
     imported when the stage runs."""
 
     name: str = keyed()
+    awp: AwpSettings | None = added(None)
+    """Adversarial weight perturbation on top of it; null: none."""
+    weight_averaging: Averaging | None = added(None)
+    """Which average of the weights is validated and published; null: the weights themselves."""
+
+    @property
+    def has_extras(self) -> bool:
+        """Whether anything is asked for on top of the objective."""
+        return self.awp is not None or self.weight_averaging is not None
 
     @property
     def label(self) -> str:
-        """What the column `objective` shows."""
-        return self.name
+        """What the column `objective` shows, such as `trades` or `trades+awp+ema`."""
+        averaging = self.weight_averaging.name if self.weight_averaging else ""
+        return "+".join(part for part in (self.name, "awp" if self.awp else "", averaging) if part)
 
     @property
     def adversarial_share(self) -> float | None:
@@ -54,6 +66,12 @@ class ObjectiveSettings(Settings):
     def expected_passes(self) -> float:
         """Image passes per training image and epoch, a backward pass counted as two: a first estimate of the time."""
         return STEP_PASSES
+
+    @property
+    def total_passes(self) -> float:
+        """`expected_passes` with what is asked for on top: a second pass over what the loss is taken on."""
+        attack = self.training_attack.expected_passes if self.training_attack else 0.0
+        return self.expected_passes + (max(self.expected_passes - attack, 0.0) if self.awp else 0.0)
 
     def simplify(self) -> ObjectiveSettings:
         """The same objective without settings that cannot matter."""

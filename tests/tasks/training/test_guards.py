@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from tasks.training.guards import find_best_epoch, find_collapsed_epoch, summarize_training
-from tests.support.small import context, run, trial, weights
+from tasks.training.guards import choose_probe, find_best_epoch, find_collapsed_epoch, summarize_training
+from tasks.training.settings import TrainSettings
+from tasks.trial.row import make_finished_row
+from tests.support.small import context, run, stages_of, trial, weights
 from tests.support.training import (
     HELD_OUT,
     TRAIN,
@@ -46,6 +48,55 @@ def history(*robust: float | None) -> list[dict[str, Any]]:
 )
 def test_catastrophic_overfitting_is_a_sudden_fall(robust: tuple[float | None, ...], expected: int | None) -> None:
     assert find_collapsed_epoch(history(*robust)) == expected
+
+
+@pytest.mark.parametrize(
+    ("probed", "trained", "expected"),
+    [
+        ((0.3, 0.4, 0.02), (0.35, 0.45, 0.9), 2),
+        ((0.3, 0.4, 0.02), (0.35, 0.45, 0.1), None),
+        ((0.3, 0.4, 0.35), (0.35, 0.45, 0.9), None),
+    ],
+)
+def test_a_fall_on_training_images_counts_where_accuracy_on_their_examples_has_not_fallen(
+    probed: tuple[float, ...], trained: tuple[float, ...], expected: int | None
+) -> None:
+    """Where both fall, it is the learning rate, not an attack that was learnt by heart."""
+    entries = [
+        {"epoch": epoch, "robust_train_accuracy": one, "train_accuracy": other}
+        for epoch, (one, other) in enumerate(zip(probed, trained, strict=True))
+    ]
+    assert find_collapsed_epoch(entries) == expected
+
+
+@pytest.mark.parametrize(
+    ("objective", "probed"),
+    [
+        ({"name": "n_fgsm", "eps": "8/255"}, {"norm": "linf", "eps": 8 / 255}),
+        ({"name": "adversarial", "lambda": 1, "attack": {"name": "fgsm", "eps": 0.5, "norm": "l2"}}, {"norm": "l2"}),
+        ({"name": "adversarial", "lambda": 1, "attack": {"name": "pgd", "eps": 0.1}}, None),
+        ({"name": "standard"}, None),
+    ],
+)
+def test_training_on_a_single_step_is_probed_by_many(objective: dict[str, Any], probed: dict[str, Any] | None) -> None:
+    probe = choose_probe(TrainSettings.model_validate({**TRAIN, "objective": objective}))
+    assert (probe is None) == (probed is None)
+    if probe and probed:
+        assert (probe.name, probe.reported_steps) == ("pgd", 10)
+        assert {name: getattr(probe, name) for name in probed} == probed
+
+
+def test_the_probe_stands_in_the_history_and_in_the_row(tmp_path: Path) -> None:
+    asked = trial(train={**TRAIN, "epochs": 2, "objective": {"name": "fgsm_rs", "eps": "8/255"}})
+    (record, _) = run(asked, context(tmp_path))
+    rows = pq.read_table(tmp_path / "stages" / record["key"] / "history.parquet").to_pylist()
+    assert all(0 <= row["robust_train_accuracy"] <= 1 for row in rows)
+    chain = stages_of(asked)
+    records = run(asked, context(tmp_path))
+    row = make_finished_row(asked, chain, {found["key"]: found for found in records})
+    assert row["robust_train_accuracy"] == rows[-1]["robust_train_accuracy"]
+    assert row["catastrophic_overfitting_epoch"] is None
+    assert row["train_attack"] == "fgsm"
 
 
 def test_the_best_epoch_follows_the_policy() -> None:

@@ -13,7 +13,7 @@ from tasks.stages.context import Context
 from tasks.training.objectives.registry import OBJECTIVES
 from tasks.trial.chain import Stage
 from tasks.trial.trial import Trial
-from tests.support.objectives import OBJECTIVE_CASES, name_objective
+from tests.support.objectives import NAMED_OBJECTIVES, OBJECTIVE_CASES
 from tests.support.small import SGD, context, run, stages_of, trial, weights
 
 FEW = {"name": "digits", "train_examples": 100}
@@ -44,9 +44,9 @@ def test_every_objective_of_the_registry_has_a_case() -> None:
     assert OBJECTIVE_CASES.keys() == set(OBJECTIVES)
 
 
-@pytest.mark.parametrize("name", OBJECTIVE_CASES)
+@pytest.mark.parametrize("name", NAMED_OBJECTIVES)
 def test_an_objective_goes_on_to_the_bit_and_leaves_what_is_pruned_at_zero(name: str, tmp_path: Path) -> None:
-    asked = tune(name_objective(name))
+    asked = tune(NAMED_OBJECTIVES[name])
     (*_, before, _), (*_, stage, _) = stages_of(trial(dataset=FEW, prune={"ratio": 0.5})), stages_of(asked)
     whole, killed = context(tmp_path), context(tmp_path / "killed")
     records = {record["key"]: record for record in run(asked, whole)}
@@ -62,10 +62,10 @@ def test_an_objective_goes_on_to_the_bit_and_leaves_what_is_pruned_at_zero(name:
         assert one[f"network.{layer}.weight"][filters].count_nonzero() == 0
 
 
-@pytest.mark.parametrize("name", OBJECTIVE_CASES)
+@pytest.mark.parametrize("name", NAMED_OBJECTIVES)
 def test_an_objective_stands_in_every_section_that_trains_and_what_is_written_is_read_back(name: str) -> None:
     for kind in TRAINING_KINDS:
-        asked = tune(name_objective(name), kind)
+        asked = tune(NAMED_OBJECTIVES[name], kind)
         section = getattr(asked, kind)
         assert section.chosen_objective.label == name
         assert section.chosen_objective.expected_passes >= 3

@@ -12,7 +12,7 @@ from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Method
 from tasks.settings import Count, Number, Settings, keyed
 from tasks.training.objectives.base import STEP_PASSES, ObjectiveSettings
-from tasks.training.objectives.standard.settings import STANDARD
+from tasks.training.objectives.standard.settings import make_standard
 
 
 class MixedLossSettings(Settings):
@@ -58,7 +58,7 @@ class AdversarialSettings(MixedLossSettings, ObjectiveSettings):
 
     @property
     def label(self) -> str:
-        return self.name if self.weight else STANDARD.label
+        return super().label if self.weight else make_standard(self).label
 
     @property
     def adversarial_share(self) -> float:
@@ -81,4 +81,4 @@ class AdversarialSettings(MixedLossSettings, ObjectiveSettings):
     def simplify(self) -> ObjectiveSettings:
         """Standard training where no examples are made and no images are chosen."""
         found = self.without_empty_attack()
-        return found if found.weight or found.fixed_examples else STANDARD
+        return found if found.weight or found.fixed_examples else make_standard(self)

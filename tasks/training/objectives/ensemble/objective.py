@@ -12,7 +12,14 @@ from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare
 from tasks.data.images import convert_to_float
 from tasks.training.examples import craft_examples, craft_own_examples, draw_seed
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
-from tasks.training.objectives.step import Batch, Objective, ObjectiveContext, StepOutcome, build_objective
+from tasks.training.objectives.step import (
+    Batch,
+    ExampleObjective,
+    Objective,
+    ObjectiveContext,
+    build_objective,
+    split_objective,
+)
 
 
 def build_ensemble(settings: EnsembleSettings, context: ObjectiveContext) -> Objective:
@@ -32,9 +39,9 @@ def replace_share(inner: Objective, settings: StaticExamplesSettings, attacked: 
     :param attacked: models that do not change, on the device of the images.
     """
 
-    method = settings.attack.resolve_for_training()
+    method, steps = settings.attack.resolve_for_training(), split_objective(inner)
 
-    def compute_ensemble_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
+    def craft(model: nn.Module, batch: Batch, draw: torch.Generator) -> Batch:
         count = round(settings.share * len(batch.labels))
         chosen = int(torch.randint(0, len(attacked) + settings.include_self, (), generator=draw))
         pixels, labels = batch.pixels[:count], batch.labels[:count]
@@ -42,6 +49,6 @@ def replace_share(inner: Objective, settings: StaticExamplesSettings, attacked: 
             pixels = craft_own_examples(model, pixels, labels, method, draw)
         elif count:
             pixels = craft_examples(attacked[chosen], pixels, labels, method, draw_seed(draw))
-        return inner(model, replace(batch, pixels=torch.cat([pixels, batch.pixels[count:]])), draw)
+        return steps.craft(model, replace(batch, pixels=torch.cat([pixels, batch.pixels[count:]])), draw)
 
-    return compute_ensemble_loss
+    return ExampleObjective(craft, steps.compute_loss)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Method
 from tasks.settings import Number, Settings, keyed
@@ -39,6 +43,12 @@ class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
         fields = {name: getattr(static, name) for name in StaticExamplesSettings.model_fields}
         return cls.model_construct(name="ensemble", inner=inner, **fields)
 
+    @model_validator(mode="after")
+    def _extras_stand_outside(self) -> Self:
+        if self.inner.has_extras:
+            raise PydanticCustomError("extras", "`awp` and `weight_averaging` stand beside `inner`, not in it")
+        return self
+
     @property
     def adversarial_share(self) -> float | None:
         return self.inner.adversarial_share
@@ -63,6 +73,6 @@ class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
         """The inner objective where the examples have no budget: they are images as they are."""
         inner = self.inner.simplify()
         if self.attack.eps == 0:
-            return inner
+            return inner.model_copy(update={"awp": self.awp, "weight_averaging": self.weight_averaging})
         surrogates = tuple(surrogate.simplify() for surrogate in self.surrogates)
         return self.model_copy(update={"surrogates": surrogates, "inner": inner})

@@ -19,6 +19,6 @@ class StandardSettings(ObjectiveSettings):
 STANDARD = StandardSettings()
 
 
-def make_standard(objective: ObjectiveSettings) -> StandardSettings:  # noqa: ARG001
-    """Standard training in the place of an objective whose settings leave nothing else."""
-    return STANDARD
+def make_standard(objective: ObjectiveSettings) -> StandardSettings:
+    """Standard training in the place of an objective whose settings leave nothing else but what is on top of it."""
+    return StandardSettings(awp=objective.awp, weight_averaging=objective.weight_averaging)

@@ -1,0 +1,1 @@
+"""Adversarial weight perturbation: on top of any objective, the loss is taken with weights that are worse."""

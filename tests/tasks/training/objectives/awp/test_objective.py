@@ -1,0 +1,95 @@
+"""Adversarial weight perturbation, step by step on a linear model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tasks.training.objectives.awp.objective import perturb_weights
+from tasks.training.objectives.awp.settings import AwpSettings
+from tasks.training.objectives.n_fgsm.objective import build_n_fgsm
+from tasks.training.objectives.n_fgsm.settings import NFgsmSettings
+from tasks.training.objectives.standard.objective import compute_standard_loss
+from tasks.training.objectives.step import Batch, ExampleObjective, StepOutcome
+from tests.support.formulas import Softmax, flatten, make_images, make_softmax
+from tests.support.training import make_draw
+
+GAMMA = 0.3
+AWP = AwpSettings(gamma=GAMMA)
+
+
+def test_the_step_is_that_at_the_worse_weights_taken_from_the_weights_themselves() -> None:
+    (model, formula), batch = make_softmax(), make_images()
+    x, truth = flatten(batch.pixels), np.eye(3)[batch.labels.numpy()]
+    weight, bias, rate = formula.weight.copy(), formula.bias.copy(), 0.5
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    objective = perturb_weights(compute_standard_loss, AWP)
+    for _ in range(3):
+        optimizer.zero_grad()
+        found = objective(model, batch, make_draw()).loss
+        found.backward()
+        optimizer.step()
+
+        slope = (Softmax(weight, bias).answers(x) - truth).T @ x / len(x)
+        worse = Softmax(weight + GAMMA * np.linalg.norm(weight) / np.linalg.norm(slope) * slope, bias)
+        assert found.item() == pytest.approx(worse.losses(x, batch.labels.numpy()).mean())
+        error = worse.answers(x) - truth
+        weight, bias = weight - rate * error.T @ x / len(x), bias - rate * error.mean(0)
+    layer = next(part for part in model.modules() if isinstance(part, nn.Linear))
+    np.testing.assert_allclose(layer.weight.detach().numpy(), weight, rtol=1e-6)
+    np.testing.assert_allclose(layer.bias.detach().numpy(), bias, rtol=1e-6)
+
+
+def test_examples_are_made_with_the_weights_as_they_are() -> None:
+    seen: list[Tensor] = []
+
+    def craft(model: nn.Module, batch: Batch, draw: torch.Generator) -> Batch:  # noqa: ARG001
+        seen.append(model(batch.pixels).detach())
+        return replace(batch, examples=batch.pixels)
+
+    def look(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
+        seen.append(model(batch.crafted).detach())
+        return compute_standard_loss(model, batch, draw)
+
+    (model, _), batch = make_softmax(), make_images()
+    perturb_weights(ExampleObjective(craft, look), AWP)(model, batch, make_draw())
+    crafted, first, second = seen
+    assert torch.equal(crafted, first)
+    assert not torch.allclose(first, second)
+
+
+def test_both_losses_see_the_same_random_numbers() -> None:
+    drawn: list[float] = []
+
+    def draw_once(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:
+        drawn.append(torch.rand((), generator=draw).item())
+        return compute_standard_loss(model, batch, draw)
+
+    (model, _), batch = make_softmax(), make_images()
+    numbers = make_draw()
+    perturb_weights(draw_once, AWP)(model, batch, numbers)
+    assert drawn[0] == drawn[1]
+    assert torch.rand((), generator=numbers).item() != drawn[0]
+
+
+def test_statistics_of_batch_norm_are_noted_once_and_what_is_zero_stays_zero() -> None:
+    """A step of N-FGSM shows the model three batches: one for the examples, one for each loss, which does not count."""
+    layer = nn.Linear(6, 3)
+    layer.weight.data[1] = 0
+    norm = nn.BatchNorm1d(6)
+    model = nn.Sequential(nn.Flatten(), norm, layer).train()
+    batch = make_images()
+    single = replace(batch, pixels=batch.pixels.float())
+    objective = perturb_weights(build_n_fgsm(NFgsmSettings(eps=0.1)), AWP)
+    seen: list[Tensor] = []
+    model.register_forward_hook(lambda *_: seen.append(layer.weight.detach().clone()))
+    objective(model, single, make_draw())
+    assert norm.num_batches_tracked is not None
+    assert norm.num_batches_tracked.item() == 2
+    assert len(seen) == 3
+    assert seen[2][1].count_nonzero() == 0
+    assert not torch.equal(seen[2], seen[0])
