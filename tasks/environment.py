@@ -1,9 +1,11 @@
-"""Numbers from environment variables, checked as settings of a file are."""
+"""Environment variables: numbers from them, checked as settings of a file are, and others for a while."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from collections.abc import Iterator, Mapping
 
 from tasks.errors import UsageError
 
@@ -26,3 +28,18 @@ def read_number(name: str, default: float, unit: str, *, positive: bool = False,
         limit = "" if largest is None else f" up to {largest:g}"
         raise UsageError(f"{name} = {text!r}: is not a number of {unit}{limit}, such as {default:g}")
     return value
+
+
+@contextlib.contextmanager
+def set_variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -13,7 +13,8 @@ from typing import Any
 from orchestrator.cluster.address import LOCAL, check_answers, parse_address
 from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.cluster.packages import build_runtime_environment, make_job_config
-from orchestrator.cluster.private_ray import QUIET, set_variables, start_private_ray, start_ray, use_private_folder
+from orchestrator.cluster.private_ray import QUIET, start_private_ray, start_ray, use_private_folder
+from tasks.environment import set_variables
 from tasks.errors import UsageError
 
 ENVIRONMENT = {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"}

@@ -11,7 +11,7 @@ import secrets
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from orchestrator.cluster.guard import MARK, bury, guard
 from orchestrator.cluster.packages import list_code_folders, make_job_config
 from orchestrator.cluster.start_watch import watch_start
 from orchestrator.processes import with_safe_imports
+from tasks.environment import set_variables
 from tasks.temporary import remove_dead_folders, use_temporary_folder
 
 PRIVATE = {
@@ -120,18 +121,3 @@ def _read_variables() -> None:
     raylet: Any = importlib.import_module("ray._raylet")
     raylet.Config.initialize("")
     raylet.AuthenticationTokenLoader.instance().reset_cache()
-
-
-@contextlib.contextmanager
-def set_variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for a while."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from orchestrator.results.tradeoff import AXES, find_varying_axes, render_tradeoff
 from orchestrator.store.sweep_store import SweepStore
+from orchestrator.tracking.client import import_wandb
 from orchestrator.tracking.content import SWEEP, TRIAL
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.overview import build_curves
@@ -56,6 +57,7 @@ def report(sweep: SweepStore, project: str | None, entity: str | None, say: Call
 
 def _import_library() -> Any:
     try:
+        import_wandb()
         import wandb_workspaces.reports.v2 as wr
     except ImportError as error:
         raise UsageError(f"W&B reports need an extra: pip install 'advsweep[reports]' ({error})") from error

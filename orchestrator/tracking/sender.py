@@ -95,7 +95,7 @@ class Sender:
                 "wandb",
                 ["sync", "--yes", "--include-synced", *map(str, folders)],
                 folder=Path(elsewhere),  # in the storage there may be modules and settings of a stranger
-                environment=_build_environment(self._folder),
+                environment=_build_environment(self._folder) | {"TMPDIR": str(elsewhere)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrator.tracking.client import import_wandb
+
 PATIENCE = 5.0
 """Seconds that the server has to answer the first question."""
 MOST_BYTES = 1 << 20
@@ -23,9 +25,7 @@ class UnreachableError(Exception):
 
 def find_base_url() -> str:
     """Where the server is: `$WANDB_BASE_URL`, what `wandb login --host` has kept, or the public one."""
-    import wandb
-
-    return str(os.environ.get("WANDB_BASE_URL") or wandb.setup().settings.base_url).rstrip("/")
+    return str(os.environ.get("WANDB_BASE_URL") or import_wandb().setup().settings.base_url).rstrip("/")
 
 
 def redact_url() -> str:

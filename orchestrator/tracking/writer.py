@@ -7,6 +7,7 @@ import io
 import shutil
 from typing import Any
 
+from orchestrator.tracking.client import import_wandb, keep_temporary_files
 from orchestrator.tracking.content import RunContent, Table
 from orchestrator.tracking.folder import WandbFolder, keep_inside, run_id
 
@@ -19,14 +20,17 @@ class Writer:
 
     def __init__(self, folder: WandbFolder, project: str) -> None:
         keep_inside(folder)
-        import wandb
-
-        self._wandb: Any = wandb
+        self._wandb: Any = import_wandb()
         self._folder, self._project = folder, project
 
     def write(self, content: RunContent) -> None:
         """Write a whole run and note that it is whole."""
         self.discard(content.key)
+        with keep_temporary_files():
+            self._write(content)
+        self._folder.add_written(content.key)
+
+    def _write(self, content: RunContent) -> None:
         run = self._wandb.init(
             project=self._project,
             group=content.group,
@@ -46,7 +50,6 @@ class Writer:
                 run.finish(exit_code=1)
             raise
         run.finish()
-        self._folder.add_written(content.key)
 
     def discard(self, key: str) -> None:
         """Remove what is there of a run: written twice, its rows would stand twice."""
