@@ -11,7 +11,7 @@ import yaml
 from tasks.errors import UsageError
 from tasks.yaml_events import FLOAT, Builder
 
-NOT_SETTINGS = ("description", "reference", "claims", "resources", "timeouts")
+NOT_SETTINGS = ("description", "reference", "claims", "figures", "resources", "timeouts")
 """Sections of a search space that are not part of a trial."""
 
 MOST_BYTES = 5_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -34,6 +35,10 @@ def found(trial: Trial, key: str) -> object:
 def fits(value: object, wanted: object) -> bool:
     if wanted == "*":
         return value not in (None, MISSING)
+    if isinstance(wanted, list):
+        return any(fits(value, one) for one in wanted)
+    if wanted is None:
+        return value in (None, MISSING)
     return value == (parse_number(wanted) if "/" in str(wanted) else wanted)
 
 
@@ -45,9 +50,28 @@ def test_every_reference_of_a_study_is_met_by_a_trial(name: str) -> None:
     for claim in space.paper.claims:
         matches |= {f"{claim.says}: higher": claim.higher, f"{claim.says}: lower": claim.lower}
     assert matches or name == "animals10_ifgsm"
+    matches |= {name: request.where for name, request in space.figures.items()}
     for source, match in matches.items():
         assert source
         assert any(all(fits(found(trial, key), v) for key, v in match.items()) for trial in space.trials), source
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("animals10_ifgsm", {"training_curves": 2, "heat_map": 2}),
+        ("pruning_grid", {"training_table": 1, "training_curves": 2}),
+        ("mnist_fgsm", {"budget_bars": 2, "security_curves": 2, "images": 1, "training_curves": 1,
+                        "confusion_matrices": 1, "confidence": 1}),
+        ("cifar10_aft", {"confusion_matrices": 3, "images": 1, "budget_bars": 1}),
+        ("cifar10_ensemble", {"images": 3, "budget_bars": 1, "training_curves": 1}),
+    ],
+)  # fmt: skip
+def test_a_study_names_every_figure_of_its_paper(name: str, kinds: dict[str, int]) -> None:
+    space = spaces.load(name)
+    assert Counter(request.kind for request in space.figures.values()) == kinds
+    curves = kinds.get("training_curves", 0) and name != "mnist_fgsm"
+    assert bool(curves) == all(trial.dataset.split.validation > 0 for trial in space.trials), "validation curves"
 
 
 @pytest.mark.parametrize("name", sorted(spaces.list_shipped()))

@@ -29,6 +29,18 @@ def report(
     formats: Annotated[
         str, typer.Option(help="Formats of the figures, with commas between: svg, pdf, png.")
     ] = "svg,pdf,png",
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--figure",
+            metavar="NAME",
+            help="Only this figure, as files: one that the space names, a kind, or the beginning of one. Repeatable.",
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="With --figure: only trials that have it. Repeatable."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write one page that answers in words and in figures, and each figure for a paper; several sweeps compare.
@@ -37,9 +49,11 @@ def report(
     Examples:
       advsweep report digits
       advsweep report digits digits_long --out page --formats svg,pdf
+      advsweep report digits --figure heat_map --where pruning_ratio=0.4 --where lambda=null
     """
     from orchestrator.report.figures.files import FORMATS
-    from orchestrator.report.write import write_report
+    from orchestrator.report.write import write_figure_files, write_report
+    from orchestrator.results.where import parse_where
     from orchestrator.store.sweep_store import find_sweep
     from tasks.errors import UsageError, list_choices
     from tasks.storage.storage import open_storage
@@ -48,8 +62,19 @@ def report(
     for form in wanted:
         if form not in FORMATS:
             raise UsageError(f"--formats {form}: {list_choices(FORMATS, form)}")
+    selection = parse_where(where or ())
+    if selection and not figures:
+        raise UsageError("--where goes with --figure: the page shows every trial, and has filters")
+    if figures and not wanted:
+        raise UsageError("--formats: name at least one, since --figure writes nothing else")
     opened = open_storage(storage)
     found = {sweep.sweep_id: sweep for sweep in (find_sweep(opened, name) for name in sweeps)}
+    if figures:
+        drawn = write_figure_files(list(found.values()), figures, selection, out, wanted, data_dir)
+        for note in drawn.notes:
+            typer.echo(note, err=True)
+        typer.echo(json.dumps({"files": drawn.files}, indent=1) if as_json else "\n".join(drawn.files))
+        return
     written = write_report(list(found.values()), out, wanted, data_dir)
     if as_json:
         typer.echo(json.dumps({"page": written.page, "files": written.files}, indent=1))

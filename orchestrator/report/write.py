@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.report.analysis.findings import analyse_studies
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
 from orchestrator.report.figures.collection import draw_study, make_suffix
 from orchestrator.report.figures.files import write_figures
+from orchestrator.report.figures.requests import ask_for_figure, draw_asked, draw_named
 from orchestrator.report.page.render import render_page
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
@@ -31,6 +33,16 @@ class WrittenReport:
     """Names of everything beside it, the page included."""
 
 
+@dataclass(frozen=True)
+class WrittenFigures:
+    """Figures that were asked for by themselves."""
+
+    files: tuple[str, ...]
+    """Paths or URIs."""
+    notes: tuple[str, ...]
+    """What a reader should know of them."""
+
+
 def write_report(
     sweeps: Sequence[SweepStore], out: Path | None, formats: Sequence[str], data_dir: Path | None
 ) -> WrittenReport:
@@ -46,23 +58,55 @@ def write_report(
     data = load_report_data(sweeps)
     with use_temporary_folder() as folder:
         make_report(data, folder, formats, data_dir)
-        return _write_to_storage(sweeps[0], folder) if out is None else _write_to_folder(folder, out)
+        names = _list_names(folder)
+        places = _copy_to_storage(sweeps[0], folder) if out is None else _copy_to_folder(folder, out)
+    return WrittenReport(places[-1], names)
+
+
+def write_figure_files(
+    sweeps: Sequence[SweepStore],
+    asked: Sequence[str],
+    where: Mapping[str, Any],
+    out: Path | None,
+    formats: Sequence[str],
+    data_dir: Path | None,
+) -> WrittenFigures:
+    """Write some figures alone.
+
+    :param asked: names of figures of the spaces, or kinds, or beginnings of either.
+    :param where: narrows what each of them draws; a key replaces that of the figure.
+    :raises UsageError: a name is unknown, nothing is selected or drawn, or the folder cannot be written.
+    """
+    if out is not None:
+        out = parse_local_path(out, "--out")
+        _check_folder(out)
+    data = load_report_data(sweeps)
+    records = ImageRecords(data.store)
+    wanted = dict(ask_for_figure(data, name, where) for name in asked)
+    drawn = [draw_asked(name, request, data, records, data_dir) for name, request in wanted.items()]
+    with use_temporary_folder() as folder:
+        write_figures([figure for one in drawn for figure in one.figures], folder, formats)
+        places = _copy_to_storage(sweeps[0], folder) if out is None else _copy_to_folder(folder, out)
+    return WrittenFigures(tuple(places), (*records.notes, *(note for one in drawn for note in one.notes)))
 
 
 def make_report(data: ReportData, folder: Path, formats: Sequence[str], data_dir: Path | None) -> None:
     """Write everything into a local folder."""
     records = ImageRecords(data.store)
     drawn = [(found, draw_study(found)) for found in analyse_studies(data, records, data_dir)]
+    named = [(facts, draw_named(facts, data, records, data_dir)) for facts in data.sweeps if facts.figures]
     for found, figures in drawn:
         write_figures(figures, folder, formats, make_suffix(found.study, len(drawn)))
-    (folder / PAGE).write_text(render_page(data, drawn, formats, records.notes), encoding="utf-8")
+    write_figures([figure for _, asked in named for one in asked for figure in one.figures], folder, formats)
+    (folder / PAGE).write_text(render_page(data, drawn, named, formats, records.notes), encoding="utf-8")
 
 
-def _write_to_storage(sweep: SweepStore, folder: Path) -> WrittenReport:
+def _copy_to_storage(sweep: SweepStore, folder: Path) -> list[str]:
+    """:returns: where each file is now."""
     names = _list_names(folder)
     for name in names:
         sweep.storage.write(sweep.path(paths.REPORT, name), (folder / name).read_bytes())
-    return WrittenReport(sweep.storage.describe_place(sweep.path(paths.REPORT, PAGE)), names)
+    return [sweep.storage.describe_place(sweep.path(paths.REPORT, name)) for name in names]
 
 
 def _check_folder(out: Path) -> None:
@@ -76,13 +120,14 @@ def _check_folder(out: Path) -> None:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror or error}") from error
 
 
-def _write_to_folder(folder: Path, out: Path) -> WrittenReport:
+def _copy_to_folder(folder: Path, out: Path) -> list[str]:
+    """:returns: where each file is now."""
     names = _list_names(folder)
     for name in names:
         draft = out / paths.make_temporary_name(name, "report")
         draft.write_bytes((folder / name).read_bytes())
         draft.replace(out / name)
-    return WrittenReport(str(out / PAGE), names)
+    return [str(out / name) for name in names]
 
 
 def _list_names(folder: Path) -> tuple[str, ...]:

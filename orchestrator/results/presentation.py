@@ -13,6 +13,7 @@ from orchestrator.results.pivot import build_pivot
 from orchestrator.results.pivot_listing import describe_pivot, list_pivot
 from orchestrator.results.query import ask
 from orchestrator.results.reference import COLUMNS, compare
+from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.results.tradeoff import NOTHING_YET, describe_fixed_axes, list_cells
 from orchestrator.results.verdict_notes import VerdictNotes, count_checks
 from orchestrator.results.where import parse_where, select_rows
@@ -23,6 +24,7 @@ from orchestrator.text import format_table, render_table
 from tasks import paths
 from tasks.errors import ProblemsError, UsageError
 from tasks.schema import TRIALS
+from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 
 
@@ -74,7 +76,7 @@ def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: b
     if sql is not None:
         return render_table(*ask(sweep, sql), form)
     if reference:
-        compared = compare(load_paper(sweep), sweep.rows())
+        compared = compare(load_paper(sweep), sweep.rows(), StageNumbers(StageStore(sweep.storage)))
         return render_table(COLUMNS, [entry.cells() for entry in compared], form)
     return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
 

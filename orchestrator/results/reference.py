@@ -7,11 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import cast, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.space.matching import Matcher
-from orchestrator.space.paper import Claim, Measure, Paper
+from orchestrator.space.paper import EPOCH_MEASURES, IMAGE_MEASURES, Claim, Measure, Paper, ReportedNumber
 from orchestrator.text import format_percent
-from tasks.metrics import compute_difference_interval, compute_wilson
+from tasks.metrics import Z, compute_difference_interval, compute_wilson
 from tasks.trial.row import Row
 
 COLUMNS = ("what", "of", "paper", "measured", "95 % interval", "seeds", "images", "agree")
@@ -23,12 +28,15 @@ class Comparison:
     """One line: what a paper says, what came out, and whether they agree."""
 
     what: str
-    measure: Measure
+    measure: str
+    """A rate of the trials, a mean over images, or a column of the history with its stage and epoch."""
     paper: str
     measured: float | None
-    """A rate over all images of all seeds, or for a claim the difference of two; null where no trial matches."""
+    """Over all images of all seeds, of an epoch the mean over stages, for a claim the difference of two rates; null
+    where no trial matches.
+    """
     interval: tuple[float | None, float | None]
-    """95 % interval from the number of images (Wilson; Newcombe for a difference)."""
+    """95 % interval from the number of images (Wilson; Newcombe for a difference; normal for a mean)."""
     seeds: str
     images: int
     agreement: str
@@ -37,32 +45,70 @@ class Comparison:
         """A line of the table."""
         low, high = self.interval
         shown = "-" if low is None or high is None else f"{format_percent(low)} .. {format_percent(high)}"
-        what = self.measure.replace("_", " ")
         return [
             self.what,
-            what,
+            self.measure.replace("_", " "),
             self.paper,
-            format_percent(self.measured),
+            _format_number(self.measure, self.measured),
             shown,
             self.seeds,
-            str(self.images),
+            str(self.images) if self.images else "-",
             self.agreement,
         ]
 
 
-def compare(paper: Paper, rows: Sequence[Row]) -> list[Comparison]:
-    """Every number, then every claim of a paper, against the finished rows, pooled over seeds."""
+def _format_number(measure: str, value: float | None) -> str:
+    return f"{value:.3f}" if "loss" in measure and value is not None else format_percent(value)
+
+
+def compare(paper: Paper, rows: Sequence[Row], stages: StageNumbers) -> list[Comparison]:
+    """Every number, then every claim of a paper, against the finished rows, pooled over seeds.
+
+    :param stages: what the stages of these rows keep; read only for numbers that no row has.
+    """
     matcher = Matcher(rows)
-    return [*_compare_numbers(paper, matcher), *(_judge_claim(claim, matcher) for claim in paper.claims)]
+    numbers = (
+        entry for number in paper.numbers for entry in _compare_entry(number, matcher.matching(number.match), stages)
+    )
+    return [*numbers, *(_judge_claim(claim, matcher) for claim in paper.claims)]
 
 
-def _compare_numbers(paper: Paper, matcher: Matcher) -> Iterator[Comparison]:
-    for number in paper.numbers:
-        found = matcher.matching(number.match)
-        if number.clean_accuracy is not None:
-            yield _compare_number(number.source, "clean_accuracy", number.clean_accuracy, found)
-        if number.robust_accuracy is not None:
-            yield _compare_number(number.source, "robust_accuracy", number.robust_accuracy, found)
+def _compare_entry(number: ReportedNumber, rows: Sequence[Row], stages: StageNumbers) -> Iterator[Comparison]:
+    for measure, value in number.list_numbers(get_args(Measure)):
+        yield _compare_number(number.source, cast("Measure", measure), value, rows)
+    for measure, value in number.list_numbers(IMAGE_MEASURES):
+        yield _compare_images(number.source, measure, value, stages.read_images(rows, measure))
+    for measure, value in number.list_numbers(EPOCH_MEASURES):
+        assert number.stage, "the settings say so"
+        assert number.epoch, "the settings say so"
+        found = stages.read_epoch(rows, number.stage, number.epoch, measure)
+        name = f"{number.stage} epoch {number.epoch}: {measure}"
+        yield _compare_epochs(number.source, name, value, found)
+
+
+def _compare_images(source: str, measure: str, paper: float, values: Sequence[NDArray[np.float64]]) -> Comparison:
+    """A mean over the images of all seeds."""
+    images = np.concatenate([*values, np.zeros(0)])
+    mean: float | None = None
+    interval: tuple[float | None, float | None] = (None, None)
+    if len(images) > 1:
+        mean = float(images.mean())
+        half = Z * float(images.std(ddof=1)) / sqrt(len(images))
+        interval = (mean - half, mean + half)
+    spread = compute_prediction_interval([float(seed.mean()) for seed in values])
+    agreement = _describe_agreement(paper, interval, spread)
+    return Comparison(source, measure, format_percent(paper), mean, interval, str(len(values)), len(images), agreement)
+
+
+def _compare_epochs(source: str, measure: str, paper: float, values: Sequence[float]) -> Comparison:
+    """A number of one epoch, which has no interval from images: what seeds change decides."""
+    mean = statistics.fmean(values) if values else None
+    spread = compute_prediction_interval(values)
+    agreement = "not measured" if mean is None else "cannot tell" if spread is None else "no"
+    if spread and spread[0] <= paper <= spread[1]:
+        agreement = "within seeds"
+    shown = _format_number(measure, paper)
+    return Comparison(source, measure, shown, mean, (None, None), str(len(values)), 0, agreement)
 
 
 def _compare_number(source: str, measure: Measure, paper: float, rows: Sequence[Row]) -> Comparison:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.space.figures import FigureRequest
 from orchestrator.space.settings_reference import list_classes, list_settings
 from orchestrator.space.space import SECTIONS
 from tasks.settings import Settings
@@ -14,6 +15,7 @@ def build_schema() -> dict[str, Any]:
     sections = {name: _allow_grid({"$ref": f"#/$defs/{cls.__name__}"}) for name, cls in SECTIONS.items()}
     nullable = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in sections.items()}
     other: dict[str, Any] = {name: {} for name in ("resources", "timeouts", "reference", "claims")}
+    other["figures"] = {"type": "object", "additionalProperties": _build_plain(FigureRequest)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "advsweep search space",
@@ -28,6 +30,14 @@ def build_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": {cls.__name__: _build_object(cls) for cls in list_classes().values()},
     }
+
+
+def _build_plain(cls: type[Settings]) -> dict[str, Any]:
+    """A mapping in which no grid may stand."""
+    settings = list_settings(cls)
+    own = {setting.name: {**setting.schema, "description": setting.meaning} for setting in settings}
+    required = [setting.name for setting in settings if setting.default == "required"]
+    return {"type": "object", "properties": own, "required": required, "additionalProperties": False}
 
 
 def _build_object(cls: type[Settings]) -> dict[str, Any]:

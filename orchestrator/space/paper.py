@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from orchestrator.space.matching import find_match_problems
 from tasks.errors import Problem, limit_problems
-from tasks.settings import Number, Settings, unkeyed
+from tasks.settings import Count, Number, Settings, unkeyed
 from tasks.settings_problems import describe_problems
 
 Measure = Literal["clean_accuracy", "robust_accuracy"]
+IMAGE_MEASURES = ("clean_confidence", "adversarial_confidence")
+"""Means over the attacked images; columns of `schema.EXAMPLES`."""
+EPOCH_MEASURES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+"""Of one epoch of one stage; columns of `schema.HISTORY`."""
 
 
 class ReportedNumber(Settings):
@@ -22,14 +27,35 @@ class ReportedNumber(Settings):
     match: dict[str, Any] = unkeyed()
     clean_accuracy: Number | None = unkeyed(None, ge=0, le=1)
     robust_accuracy: Number | None = unkeyed(None, ge=0, le=1)
+    clean_confidence: Number | None = unkeyed(None, ge=0, le=1)
+    """Mean softmax of the predicted class, of the clean images."""
+    adversarial_confidence: Number | None = unkeyed(None, ge=0, le=1)
+    stage: Literal["train", "finetune", "adversarial_finetune"] | None = unkeyed(None)
+    """The stage whose epoch the losses and accuracies below are of."""
+    epoch: Count | None = unkeyed(None, ge=1)
+    """From 1."""
+    train_loss: Number | None = unkeyed(None, ge=0)
+    train_accuracy: Number | None = unkeyed(None, ge=0, le=1)
+    validation_loss: Number | None = unkeyed(None, ge=0)
+    validation_accuracy: Number | None = unkeyed(None, ge=0, le=1)
     source: str = unkeyed("")
     """Where in the paper."""
 
     @model_validator(mode="after")
     def _says_something(self) -> ReportedNumber:
-        if self.clean_accuracy is None and self.robust_accuracy is None:
-            raise PydanticCustomError("empty", "has neither clean_accuracy nor robust_accuracy")
+        measures = (*get_args(Measure), *IMAGE_MEASURES, *EPOCH_MEASURES)
+        if not list(self.list_numbers(measures)):
+            raise PydanticCustomError("empty", "has no number: " + ", ".join(measures))
+        of_epoch = bool(list(self.list_numbers(EPOCH_MEASURES)))
+        if of_epoch != (self.stage is not None) or of_epoch != (self.epoch is not None):
+            raise PydanticCustomError("epoch", f"stage, epoch and one of {', '.join(EPOCH_MEASURES)} go together")
         return self
+
+    def list_numbers(self, measures: Iterable[str]) -> Iterator[tuple[str, float]]:
+        """Those of the measures that the paper has, with their numbers."""
+        for measure in measures:
+            if (value := getattr(self, measure)) is not None:
+                yield measure, value
 
 
 class Claim(Settings):

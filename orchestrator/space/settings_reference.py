@@ -90,6 +90,8 @@ def _describe_type(annotation: Any) -> tuple[str, dict[str, Any]]:
     if get_origin(annotation) is tuple:
         kind, schema = _describe_type(get_args(annotation)[0])
         return f"list of {kind}", {"type": "array", "items": schema}
+    if get_origin(annotation) is dict:
+        return "mapping", {"type": "object"}
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})", {"$ref": f"#/$defs/{annotation.__name__}"}
     simple: dict[Any, tuple[str, dict[str, Any]]] = {

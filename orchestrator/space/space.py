@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.space.figures import FigureRequest, read_figures
 from orchestrator.space.grid import count, expand_variants, find_grid_problems, set_value
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
@@ -43,8 +44,8 @@ SECTIONS: dict[str, type[Settings]] = {
     "adversarial_finetune": AdversarialFinetuneSettings,
     "attack": AttackSettings,
 }
-PAPER = ("reference", "claims")
-"""Sections about a paper: no grid stands in them."""
+WITHOUT_GRIDS = ("reference", "claims", "figures")
+"""Sections about a paper and about the report: no grid stands in them."""
 REQUIRED = ("dataset", "model", "attack")
 PATH = re.compile(r"[A-Za-z_]\w{0,99}(\.\w{1,100}){0,19}", re.ASCII)
 """Of a setting, as `--set` has it."""
@@ -64,6 +65,8 @@ class Space:
     """The file with its overrides, as plain data."""
     paper: Paper
     """What a paper reports about these trials."""
+    figures: dict[str, FigureRequest]
+    """Name -> what the report draws beside its own figures."""
     resources: ResourceTable
     timeouts: Timeouts
     """Seconds that a run of a kind of stage may take."""
@@ -148,7 +151,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
 
     :raises ProblemsError: with every mistake, each with its path, its value and what is allowed.
     """
-    found = limit_problems(find_grid_problems({key: content[key] for key in content if key not in PAPER}, ""))
+    found = limit_problems(find_grid_problems({key: content[key] for key in content if key not in WITHOUT_GRIDS}, ""))
     if found:
         raise ProblemsError(source, found)
     _refuse_explosion(source, content)
@@ -158,7 +161,9 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     resources, resource_problems = ResourceTable.parse(content.get("resources"))
     timeouts, timeout_problems = parse_timeouts(content.get("timeouts"))
     paper, paper_problems = read_paper(content)
-    found += [*seed_problems, *resource_problems, *timeout_problems, *paper_problems, *_check_texts(content)]
+    figures, figure_problems = read_figures(content)
+    found += [*seed_problems, *resource_problems, *timeout_problems, *paper_problems, *figure_problems]
+    found += _check_texts(content)
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
         found = list(_find_unvalidated(sections))
@@ -169,7 +174,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
         Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
         for values in itertools.product(*grids)
     )
-    return Space(name, str(content.get("description") or ""), content, paper, resources, timeouts, trials)
+    return Space(name, str(content.get("description") or ""), content, paper, figures, resources, timeouts, trials)
 
 
 def _refuse_explosion(source: str, content: dict[str, Any]) -> None:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.report.analysis.image_results import Columns, ImageRecords
-from orchestrator.report.analysis.selected_configurations import select_configurations
-from orchestrator.report.analysis.study import Configuration, Measured, Study
+from orchestrator.report.analysis.study import Configuration, Measured
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.results.compare_trials import split_of
 from tasks.evaluation.preview import Preview, load_preview
@@ -36,11 +35,18 @@ class AttackedImages:
     """Predicted classes of the adversarial images, [N]."""
     confidence: NDArray[np.float64]
     """Softmax of the predicted class, [N]."""
+    attack: str
+    """What the attack is called where there are several; else empty."""
+
+    @property
+    def title(self) -> str:
+        """The model, and the attack where there are several."""
+        return ", ".join(filter(None, [self.configuration.label, self.attack]))
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """What the storage keeps of the selected configurations."""
+    """What the storage keeps of some configurations under some attacks."""
 
     index: tuple[int, ...]
     """Places in the test split, ascending."""
@@ -55,13 +61,11 @@ class Gallery:
         return max(1, int(0.5 / largest)) if largest else 1
 
 
-def collect_gallery(study: Study, records: ImageRecords) -> Gallery:
-    """The images that the first seeds of all selected configurations keep, as the headline attack left them."""
-    entries = [study.measured[configuration.key, study.headline.key] for configuration in select_configurations(study)]
+def collect_gallery(entries: Sequence[Measured], records: ImageRecords) -> Gallery:
+    """The images that the first seeds of all entries keep, as the attacks left them."""
     alike = [entry for entry in entries if split_of(entry.rows[0]) == split_of(entries[0].rows[0])]
-    kept = [
-        (entry.configuration, *found) for entry in alike if (found := _load_stored(_pick_first_seed(entry), records))
-    ]
+    kept = [(entry, *found) for entry in alike if (found := _load_stored(_pick_first_seed(entry), records))]
+    several = len({entry.threat.key for entry, _, _ in kept}) > 1
     if not kept:
         return Gallery(
             (), (), "No images: the storage keeps none of these trials. Attacks of older versions have none."
@@ -70,7 +74,8 @@ def collect_gallery(study: Study, records: ImageRecords) -> Gallery:
     if not len(index):
         return Gallery((), (), "No images: those that the storage keeps of these trials have none in common.")
     attacked = tuple(
-        _collect_attacked(configuration, preview, columns, index) for configuration, preview, columns in kept
+        _collect_attacked(entry, preview, columns, index, entry.threat.label if several else "")
+        for entry, preview, columns in kept
     )
     return Gallery(tuple(index.tolist()), attacked, _explain_missing(entries, alike, kept))
 
@@ -86,17 +91,18 @@ def _load_stored(row: Row, records: ImageRecords) -> tuple[Preview, Columns] | N
 
 
 def _collect_attacked(
-    configuration: Configuration, preview: Preview, columns: Columns, index: NDArray[np.int64]
+    entry: Measured, preview: Preview, columns: Columns, index: NDArray[np.int64], attack: str
 ) -> AttackedImages:
     """:param index: places in the split, ascending, all of which the preview has."""
     at = np.intersect1d(preview.index, index, return_indices=True)[1]
     rows = np.intersect1d(columns["index"], index, return_indices=True)[1]
     return AttackedImages(
-        configuration,
+        entry.configuration,
         Preview(preview.index[at], preview.original[at], preview.perturbation[at]),
         columns["label"][rows].astype(np.int64),
         columns["adversarial_prediction"][rows].astype(np.int64),
         columns["adversarial_confidence"][rows].astype(np.float64),
+        attack,
     )
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.report.analysis.selected_configurations import select_configurations
-from orchestrator.report.analysis.study import Configuration, Study
+from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.results.compare_trials import split_of
 from orchestrator.results.stage_tables import load_stage_table
@@ -33,7 +32,7 @@ BINS = 20
 
 @dataclass(frozen=True)
 class ImageResults:
-    """One configuration under the headline attack, the images of all seeds together."""
+    """One configuration under one attack, the images of all seeds together."""
 
     configuration: Configuration
     label: NDArray[np.int64]
@@ -45,6 +44,13 @@ class ImageResults:
     clean_confidence: NDArray[np.float64]
     """Softmax of the predicted class, [N]."""
     adversarial_confidence: NDArray[np.float64]
+    attack: str = ""
+    """What the attack is called where there are several; else empty."""
+
+    @property
+    def title(self) -> str:
+        """The model, and the attack where there are several."""
+        return ", ".join(filter(None, [self.configuration.label, self.attack]))
 
     def count_confusions(self, when: str, classes: int) -> NDArray[np.int64]:
         """Images by true class (rows) and predicted class (columns), [classes, classes].
@@ -95,26 +101,27 @@ class ImageRecords:
         }
 
 
-def collect_image_results(study: Study, records: ImageRecords) -> list[ImageResults]:
-    """The selected configurations whose images are stored."""
+def collect_image_results(entries: Sequence[Measured], records: ImageRecords) -> list[ImageResults]:
+    """Those of the entries whose images are stored."""
     found = []
-    for configuration in select_configurations(study):
-        entry = study.measured[configuration.key, study.headline.key]
+    several = len({entry.threat.key for entry in entries}) > 1
+    for entry in entries:
         parts = [columns for row in entry.rows if (columns := records.columns(row["attack_key"]))]
         if parts:
             whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            found.append(_name_columns(configuration, whole))
+            found.append(_name_columns(entry, whole, entry.threat.label if several else ""))
     return found
 
 
-def _name_columns(configuration: Configuration, columns: Columns) -> ImageResults:
+def _name_columns(entry: Measured, columns: Columns, attack: str) -> ImageResults:
     return ImageResults(
-        configuration,
+        entry.configuration,
         columns["label"].astype(np.int64),
         columns["clean_prediction"].astype(np.int64),
         columns["adversarial_prediction"].astype(np.int64),
         columns["clean_confidence"].astype(np.float64),
         columns["adversarial_confidence"].astype(np.float64),
+        attack,
     )
 
 

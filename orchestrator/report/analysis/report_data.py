@@ -13,8 +13,10 @@ from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from orchestrator.results import verdicts
 from orchestrator.results.reference import compare
+from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.results.stage_tables import load_history
-from orchestrator.space.paper import read_paper
+from orchestrator.space.figures import FigureRequest, read_figures
+from orchestrator.space.paper import Paper, ReportedNumber, read_paper
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
 from tasks.storage.documents import note_passed_over
@@ -41,6 +43,9 @@ class SweepFacts:
     provenance: Provenance
     verdicts: tuple[list[str], ...]
     """A line per check, by `verdicts.COLUMNS`."""
+    paper: Paper
+    figures: Mapping[str, FigureRequest]
+    """Name -> what the space wants to be drawn."""
     reference: tuple[list[str], ...]
     """A line per number of a paper, by `reference.COLUMNS`."""
 
@@ -55,6 +60,8 @@ class ReportData:
     """All sweeps of a report."""
 
     sweeps: tuple[SweepFacts, ...]
+    rows: tuple[Row, ...]
+    """The distinct finished trials."""
     studies: tuple[Study, ...]
     sweeps_of: Mapping[str, tuple[str, ...]]
     """Key of an attack stage -> labels of the sweeps that have this trial."""
@@ -62,6 +69,11 @@ class ReportData:
     """Key of an attack stage -> fingerprint of its data set."""
     history: tuple[dict[str, Any], ...]
     """Rows of `schema.HISTORY`."""
+
+    @property
+    def numbers(self) -> list[ReportedNumber]:
+        """What the papers of the spaces measured."""
+        return [number for facts in self.sweeps for number in facts.paper.numbers]
 
     @property
     def store(self) -> StageStore:
@@ -91,7 +103,7 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
             history[entry["stage_key"], entry["epoch"]] = entry
     rows = _distinguish_data_sets(list(distinct.values()), data)
     owned = {key: tuple(found) for key, found in owners.items()}
-    return ReportData(tuple(facts), tuple(group_studies(rows)), owned, data, tuple(history.values()))
+    return ReportData(tuple(facts), tuple(rows), tuple(group_studies(rows)), owned, data, tuple(history.values()))
 
 
 def _label_sweeps(sweeps: Sequence[SweepStore]) -> list[str]:
@@ -128,6 +140,7 @@ def _collect_facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Se
     finished = [row for row in rows if row["status"] == "finished"]
     failed = [row for row in rows if row["status"] == "failed"]
     paper, _ = read_paper(space)
+    figures, _ = read_figures(space)
     return SweepFacts(
         sweep,
         label,
@@ -140,5 +153,7 @@ def _collect_facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Se
         tuple(sum_costs(sweep, plan)),
         provenance,
         tuple(verdicts.summarize_verdicts(verdicts.check_rows(finished))),
-        tuple(entry.cells() for entry in compare(paper, finished)),
+        paper,
+        figures,
+        tuple(entry.cells() for entry in compare(paper, finished, StageNumbers(StageStore(sweep.storage)))),
     )

@@ -11,6 +11,8 @@ from orchestrator.report.analysis.study import Configuration, Measured, Study, i
 LADDER = (0.99, 0.98, 0.97, 0.96, 0.95, 0.93, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 """Minimum clean accuracies that people ask for."""
 MOST = 4
+MOST_SHOWN = 12
+"""Models under attacks that a figure which somebody asked for shows one by one."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,22 @@ def find_baseline(study: Study) -> Measured:
 def find_compromise(study: Study) -> Measured:
     """The configuration whose mean of clean and robust accuracy under the headline attack is highest."""
     return max(study.under(study.headline), key=lambda entry: (statistics.fmean(entry.mean), entry.mean[0]))
+
+
+def choose_entries(study: Study) -> list[Measured]:
+    """The selected configurations under the headline attack."""
+    return [study.measured[configuration.key, study.headline.key] for configuration in select_configurations(study)]
+
+
+def list_entries(study: Study) -> list[Measured]:
+    """Every configuration under every attack, configuration by configuration.
+
+    Where these are more than can be looked at one by one: under the headline attack; then the selected ones alone.
+    """
+    found = sorted(study.measured.values(), key=lambda entry: study.configurations.index(entry.configuration))
+    if len(found) > MOST_SHOWN:
+        found = study.under(study.headline)
+    return found if len(found) <= MOST_SHOWN else choose_entries(study)
 
 
 def select_configurations(study: Study) -> list[Configuration]:

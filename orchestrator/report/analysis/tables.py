@@ -27,6 +27,14 @@ VERDICTS = (SUSPICIOUS, OK, NOT_TESTED)
 """The one that counts for a cell comes first."""
 
 
+RATES = {
+    "clean_accuracy": ("clean", "clean accuracy"),
+    "robust_accuracy": ("robust", "robust accuracy"),
+    "attack_success_rate": ("success", "attack success rate"),
+}
+"""Rate -> its column in these tables, and what people call it."""
+
+
 @dataclass(frozen=True)
 class StudyTables:
     """The numbers of a study, row by row."""
@@ -55,6 +63,7 @@ def _read_trial(row: Row) -> dict[str, Any]:
         "images": row["examples"],
         "clean": row["clean_accuracy"],
         "robust": row["robust_accuracy"],
+        "success": row["attack_success_rate"],
         "robustCorrect": row["robust_correct"],
         "low": round(row["robust_accuracy_low"], 4),
         "high": round(row["robust_accuracy_high"], 4),
@@ -100,13 +109,15 @@ def format_budget(threat: Threat) -> str:
 def _measure_cell(entry: Measured) -> dict[str, Any]:
     """Mean over seeds, and one standard deviation to both sides; no range for a single seed."""
     cell: dict[str, Any] = {"seeds": len(entry.rows), "trials": ", ".join(row["trial_id"] for row in entry.rows)}
-    for name, values, mean in (("clean", entry.clean, entry.mean[0]), ("robust", entry.robust, entry.mean[1])):
+    for rate, (name, _) in RATES.items():
+        values = [row[rate] for row in entry.rows if row[rate] is not None]  # no success where nothing was correct
+        mean = statistics.fmean(values) if values else None
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         cell |= {
             name: mean,
-            f"{name}Low": max(0.0, mean - spread),
-            f"{name}High": min(1.0, mean + spread),
-            f"{name}Text": format_spread(values),
+            f"{name}Low": None if mean is None else max(0.0, mean - spread),
+            f"{name}High": None if mean is None else min(1.0, mean + spread),
+            f"{name}Text": format_spread(values) if values else "-",
         }
     return cell | {"verdict": find_worst_verdict(entry)}
 

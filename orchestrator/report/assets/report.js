@@ -7,6 +7,7 @@
   const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)} %`;
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const errors = [];
+  const named = payload.named.map(({ tables, panels }) => ({ panels, tables: decodeAll(tables) }));
 
   /** The rows of a table that was stored by columns, each text once. */
   function decode(columns) {
@@ -14,6 +15,10 @@
     const read = ({ values, levels, at }) => values ?? at.map((place) => levels[place]);
     const all = names.map((name) => read(columns[name]));
     return (all[0] ?? []).map((_, row) => Object.fromEntries(names.map((name, place) => [name, all[place][row]])));
+  }
+
+  function decodeAll(tables) {
+    return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, decode(table)]));
   }
 
   function element(name, attributes = {}, ...children) {
@@ -79,12 +84,36 @@
     drawAll();
   }
 
+  /** A copy of a panel's description with its parameters and the colours of the page, at a width that suits the screen. */
+  function fitPanel(spec, params) {
+    const made = structuredClone(spec);
+    const shades = { ink: style("--ink"), paper: style("--card"), good: style("--good"), bad: style("--bad") };
+    made.params = Object.entries({ ...params, ...shades }).map(([name, value]) => ({ name, value }));
+    if ("width" in made) return made;
+    Object.assign(made, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
+    if (document.body.clientWidth < 600) made.height = Math.min(made.height, 270);
+    return made;
+  }
+
+  /** The rows that a description draws. */
+  function attach(made, tables) {
+    return { ...made, datasets: Object.fromEntries([...tablesOf(made)].map((name) => [name, tables[name]])) };
+  }
+
+  /** Figures that a space names: they show what they select, whatever the reader chose. */
+  function drawNamed() {
+    for (const host of document.querySelectorAll("[data-named]")) {
+      const { tables, panels } = named[Number(host.dataset.named)], { spec, params } = panels[Number(host.dataset.panel)];
+      draw(host, { ...attach(fitPanel(spec, params), tables), config: theme(host.clientWidth) }, null);
+    }
+  }
+
   class Study {
     constructor(content, root, number) {
       Object.assign(this, content);
       this.root = root;
       this.prefix = payload.studies.length > 1 ? `${number}.` : "";
-      this.tables = Object.fromEntries(Object.entries(content.tables).map(([name, table]) => [name, decode(table)]));
+      this.tables = decodeAll(content.tables);
       for (const rows of [this.tables.trials, this.tables.cells]) for (const row of rows) row.group = row.g;
       this.hosts = [...root.querySelectorAll("[data-figure]")];
       this.all = false;
@@ -218,26 +247,20 @@
         const spec = this.fit(this.panel(host), colour), model = modelParam(this.panel(host));
         const tables = model ? this.tables : filtered; // a model that was chosen is always shown
         if (model) host.parentElement.querySelector("[data-title]").textContent = this.configs[this.params[model]].label;
-        spec.datasets = Object.fromEntries([...tablesOf(spec)].map((name) => [name, tables[name]]));
-        draw(host, { ...spec, config: theme(host.clientWidth) }, host.dataset.figure === "tradeoff" ? (datum) => this.detail(datum) : null);
+        draw(host, { ...attach(spec, tables), config: theme(host.clientWidth) }, host.dataset.figure === "tradeoff" ? (datum) => this.detail(datum) : null);
       }
       this.table(filtered.cells.filter((row) => row.threat === this.params.attack));
     }
 
     /** A copy of a panel with what was chosen, at a width that suits the screen. */
     fit({ spec, params }, colour) {
-      const made = structuredClone(spec);
-      const chosen = Object.keys(params).map((name) => [name, this.params[name]]);
-      const shades = [["ink", style("--ink")], ["paper", style("--card")], ["good", style("--good")], ["bad", style("--bad")]];
-      made.params = [...chosen, ...shades].map(([name, value]) => ({ name, value }));
-      if (!("width" in made)) Object.assign(made, { width: "container", autosize: { type: "fit-x", contains: "padding" } });
+      const made = fitPanel(spec, Object.fromEntries(Object.keys(params).map((name) => [name, this.params[name]])));
       for (const layer of this.by === -1 ? [] : made.layer) {
         const channel = layer.encoding.color;
         if (channel?.field !== "g" || made.data?.name === "training") continue;
         channel.scale = { domain: colour.levels, range: colour.levels.map((_, place) => payload.palette[place % payload.palette.length]) };
         channel.legend = colour.levels.length > 1 ? { title: colour.title } : null;
       }
-      if (this.root.clientWidth < 560 && made.width === "container") made.height = Math.min(made.height, 270);
       return made;
     }
 
@@ -293,6 +316,7 @@
   function refresh() {
     document.documentElement.dataset.shade = shade();
     for (const study of studies) study.update();
+    drawNamed();
   }
   function readAddress() {
     const address = new URLSearchParams(location.hash.slice(1));

@@ -14,8 +14,9 @@ def draw_confidence(study: Study, results: Sequence[ImageResults]) -> Figure | N
     """A panel of two histograms for each model."""
     if not results:
         return None
-    panels = [Panel(result.configuration.label, _draw_histograms(model), 220) for model, result in enumerate(results)]
-    title = f"Confidence: {study.dataset}, {study.headline.label}"
+    panels = [Panel(result.title, _draw_histograms(model), 220) for model, result in enumerate(results)]
+    attack = "" if results[0].attack else f", {study.headline.label}"
+    title = f"Confidence: {study.dataset}{attack}"
     return Figure("confidence", title, tuple(panels), {"confidence": bin_confidence(results)}, 2)
 
 

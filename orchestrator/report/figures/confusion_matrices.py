@@ -16,17 +16,28 @@ SIDE = 150
 
 
 def draw_confusion_matrices(study: Study, results: Sequence[ImageResults], classes: Sequence[str]) -> Figure | None:
-    """Two panels for each model, clean beside adversarial images: true class down, predicted class across."""
+    """A panel for the clean images of each model, and one for the adversarial images of each attack on it: true class
+    down, predicted class across.
+    """
     if not results:
         return None
     panels = [
-        Panel(f"{when} images: {result.configuration.label}", _draw_matrix(model, when, classes))
+        Panel(_name_panel(result, when), _draw_matrix(model, when, classes))
         for model, result in enumerate(results)
         for when in WHEN
+        if when != "clean" or not model or results[model - 1].configuration is not result.configuration
     ]
     rows = list_confusions(results, classes)
-    title = f"{study.dataset}, {study.headline.label}: images by true and predicted class"
-    return Figure("confusion_matrices", title, tuple(panels), {"confusions": rows}, 4, ())
+    attack = study.headline.label if not results[0].attack else "every attack"
+    title = f"{study.dataset}, {attack}: images by true and predicted class"
+    models = len({result.configuration.key for result in results})
+    columns = 4 if len(panels) == 2 * models else max(2, len(panels) // models)
+    return Figure("confusion_matrices", title, tuple(panels), {"confusions": rows}, columns, ())
+
+
+def _name_panel(result: ImageResults, when: str) -> str:
+    images = result.attack if result.attack and when != "clean" else f"{when} images"
+    return f"{images}: {result.configuration.label}"
 
 
 def _draw_matrix(model: int, when: str, classes: Sequence[str]) -> Spec:

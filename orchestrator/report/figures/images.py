@@ -20,10 +20,10 @@ def draw_images(study: Study, gallery: Gallery, classes: Sequence[str]) -> Figur
     rows = list_images(gallery, classes)
     columns = list(dict.fromkeys(row["column"] for row in rows))
     panels = [
-        Panel(found.configuration.label, _draw_model(model, columns, len(gallery.index)))
+        Panel(found.title, _draw_model(model, columns, len(gallery.index)))
         for model, found in enumerate(gallery.attacked)
     ]
-    title = f"{study.dataset}, {study.headline.label}"
+    title = study.dataset if gallery.attacked[0].attack else f"{study.dataset}, {study.headline.label}"
     return Figure("images", title, tuple(panels), {"images": rows}, 4, ())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.report.analysis.groups import choose_groups
 from orchestrator.report.analysis.study import STAGE_NAMES, Study
 from orchestrator.report.analysis.training_curves import MEASURES, SHARED
@@ -13,12 +15,13 @@ GREY = "#6b7280"
 MOST_TICKS = 6
 
 
-def draw_training_curves(study: Study, curves: Rows) -> Figure | None:
+def draw_training_curves(study: Study, curves: Rows, stages: Sequence[str] = MODEL_KINDS) -> Figure | None:
     """A panel for each kind of stage, accuracy above loss: the mean over the stages of a group, and their range.
 
     :param curves: rows of `list_training_curves`.
+    :param stages: kinds of stages that are drawn.
     """
-    kinds = [kind for kind in MODEL_KINDS if any(row["stage"] == kind for row in curves)]
+    kinds = [kind for kind in stages if any(row["stage"] == kind for row in curves)]
     panels = []
     for measure in MEASURES:
         for kind in kinds:

@@ -15,12 +15,18 @@ from orchestrator.report.figures.encodings import PALETTE
 from orchestrator.report.figures.figure import Figure
 
 
-def build_payload(data: ReportData, studies: Sequence[tuple[Study, Sequence[Figure]]]) -> dict[str, Any]:
-    """Everything that the script needs, as plain JSON."""
+def build_payload(
+    data: ReportData, studies: Sequence[tuple[Study, Sequence[Figure]]], named: Sequence[Figure] = ()
+) -> dict[str, Any]:
+    """Everything that the script needs, as plain JSON.
+
+    :param named: figures that spaces name; they show what they select, whatever a reader filters.
+    """
     return {
         "palette": list(PALETTE),
         "sweeps": [facts.label for facts in data.sweeps],
         "studies": [_encode_study(study, figures, data) for study, figures in studies],
+        "named": [{"tables": _encode_tables([figure]), "panels": _encode_panels(figure)} for figure in named],
     }
 
 
@@ -49,12 +55,17 @@ def _encode_study(study: Study, figures: Sequence[Figure], data: ReportData) -> 
         "colour": {"title": colour.title, "levels": list(colour.levels)},
         "attacks": [threat.label for threat in study.threats],
         "headline": study.threats.index(study.headline),
-        "tables": {name: encode_table(rows) for figure in figures for name, rows in figure.tables.items()},
-        "figures": {
-            figure.name: [{"spec": panel.spec, "params": dict(panel.params)} for panel in figure.panels]
-            for figure in figures
-        },
+        "tables": _encode_tables(figures),
+        "figures": {figure.name: _encode_panels(figure) for figure in figures},
     }
+
+
+def _encode_tables(figures: Sequence[Figure]) -> dict[str, Any]:
+    return {name: encode_table(rows) for figure in figures for name, rows in figure.tables.items()}
+
+
+def _encode_panels(figure: Figure) -> list[dict[str, Any]]:
+    return [{"spec": panel.spec, "params": dict(panel.params)} for panel in figure.panels]
 
 
 def encode_table(rows: Rows) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from orchestrator.report.analysis.selected_configurations import find_compromise
 from orchestrator.report.analysis.study import STAGE_NAMES
 from orchestrator.report.analysis.tables import find_worst_verdict
 from orchestrator.report.figures.figure import Figure
+from orchestrator.report.figures.requests import Requested
 from orchestrator.report.page.html_parts import draw_effect_bar, format_interval, group_effects
 from orchestrator.report.page.payload import build_payload, encode_script
 from orchestrator.report.page.vega_library import load_vega
@@ -24,7 +25,11 @@ Drawn = Sequence[tuple[StudyFindings, Sequence[Figure]]]
 """The studies of a report with their figures."""
 
 
-def render_page(data: ReportData, drawn: Drawn, formats: Sequence[str], notes: Sequence[str]) -> str:
+Named = Sequence[tuple[SweepFacts, Sequence[Requested]]]
+"""Sweeps with the figures that their spaces name."""
+
+
+def render_page(data: ReportData, drawn: Drawn, named: Named, formats: Sequence[str], notes: Sequence[str]) -> str:
     """The HTML of a report.
 
     :param formats: of the files that lie beside the page.
@@ -50,7 +55,10 @@ def render_page(data: ReportData, drawn: Drawn, formats: Sequence[str], notes: S
         css=_read_asset("report.css"),
         script=_read_asset("report.js"),
         library=load_vega(),
-        payload=encode_script(build_payload(data, [(found.study, figures) for found, figures in drawn])),
+        named=[(facts.label, asked) for facts, asked in named],
+        payload=encode_script(
+            build_payload(data, [(found.study, figures) for found, figures in drawn], _list_figures(named))
+        ),
         rate=format_rate,
         signed=format_signed,
         p_value=format_p_value,
@@ -62,6 +70,10 @@ def render_page(data: ReportData, drawn: Drawn, formats: Sequence[str], notes: S
         worst=find_worst_verdict,
     )
     return text
+
+
+def _list_figures(named: Named) -> list[Figure]:
+    return [figure for _, asked in named for one in asked for figure in one.figures]
 
 
 def _build_view(found: StudyFindings, figures: Sequence[Figure]) -> Mapping[str, Any]:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.results.reference import compare, compute_prediction_interval
+from orchestrator.results.reference import Comparison, compute_prediction_interval
+from orchestrator.results.reference import compare as compare_with
+from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.space.paper import Paper, read_paper
+from tasks import paths
+from tasks.schema import EXAMPLES, HISTORY
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
+from tasks.trial.row import Row
 from tests.support.rows import ifgsm
+from tests.support.stage_records import make_stage_record
 
 
 def paper(**content: Any) -> Paper:
     found, mistakes = read_paper(content)
     assert not mistakes
     return found
+
+
+def compare(about: Paper, rows: Sequence[Row]) -> list[Comparison]:
+    """Where no number is asked for that stages keep."""
+    return compare_with(about, rows, StageNumbers(StageStore(open_storage("memory-is-not-read"))))
 
 
 def test_a_papers_number_agrees_when_it_lies_in_the_interval() -> None:
@@ -65,3 +82,41 @@ def test_a_star_matches_whatever_is_not_null() -> None:
     reference = [{"match": {"attack_surrogate": "*"}, "robust_accuracy": 0.3}]
     (found,) = compare(paper(reference=reference), rows)
     assert (found.seeds, found.measured) == ("1", 0.3)
+
+
+def keep(folder: Path, key: str, name: str, table: pa.Table) -> None:
+    store = StageStore(open_storage(folder))
+    draft = store.make_draft()
+    pq.write_table(table, draft / name)
+    store.publish(key, draft, make_stage_record())
+
+
+def test_numbers_that_stages_keep_are_compared_too(tmp_path: Path) -> None:
+    """Two seeds on two trainings: losses of the second epoch 0.05 and 0.07, confidence 0.4 to 0.6 in four images."""
+    rows = [ifgsm("8/255", 10, 200) | {"train_key": f"{seed}" * 64, "attack_key": f"a{seed}" * 32, "seed": seed}
+            for seed in (1, 2)]  # fmt: skip
+    for seed in (1, 2):
+        history = [{"stage_key": f"{seed}" * 64, "stage": "train", "epoch": epoch, "train_loss": loss}
+                   for epoch, loss in ((0, 0.5), (1, 0.03 + 0.02 * seed))]  # fmt: skip
+        keep(tmp_path, f"{seed}" * 64, paths.HISTORY, pa.Table.from_pylist(history, schema=HISTORY))
+        images = [{"stage_key": f"a{seed}" * 32, "index": place, "adversarial_confidence": value}
+                  for place, value in enumerate((0.4, 0.6))]  # fmt: skip
+        keep(tmp_path, f"a{seed}" * 32, paths.EXAMPLES, pa.Table.from_pylist(images, schema=EXAMPLES))
+    reference = [
+        {"match": {}, "stage": "train", "epoch": 2, "train_loss": 0.051},
+        {"match": {}, "stage": "train", "epoch": 2, "train_loss": 0.9},
+        {"match": {}, "stage": "train", "epoch": 3, "train_loss": 0.9},
+        {"match": {"seed": 1}, "stage": "train", "epoch": 1, "train_loss": 0.5},
+        {"match": {}, "adversarial_confidence": 0.55},
+        {"match": {}, "adversarial_confidence": 0.8201},
+    ]
+    found = compare_with(paper(reference=reference), rows, StageNumbers(StageStore(open_storage(tmp_path))))
+    assert [entry.agreement for entry in found] == [
+        "within seeds", "no", "not measured", "cannot tell", "yes", "no"
+    ]  # fmt: skip
+    assert found[0].cells() == ["", "train epoch 2: train loss", "0.051", "0.060", "-", "2", "-", "within seeds"]
+    assert found[2].cells()[3] == "-"
+    assert found[4].cells()[1:4] == ["adversarial confidence", "55.00 %", "50.00 %"]
+    low, high = found[4].interval
+    assert (low, high) == pytest.approx((0.5 - 1.96 * 0.1 / 3**0.5, 0.5 + 1.96 * 0.1 / 3**0.5), abs=1e-4)
+    assert found[4].images == 4

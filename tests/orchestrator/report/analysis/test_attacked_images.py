@@ -15,6 +15,7 @@ from PIL import Image
 from orchestrator.report.analysis.attacked_images import collect_gallery, encode_picture, list_images
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import load_report_data
+from orchestrator.report.analysis.selected_configurations import choose_entries
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
 CONTENT = {**WITHOUT_TUNING, "seed": 0, "attack": {"name": "ifgsm", "eps": "8/255", "steps": 1, "examples": 120}}
@@ -42,7 +43,7 @@ def test_images_are_those_that_the_trials_keep(
     sweep = made_up(tmp_path, CONTENT, rule=defended, shown=lambda row: kept[row["pruning_ratio"] > 0])
     found = load_report_data([sweep])
     (study,) = found.studies
-    images = collect_gallery(study, ImageRecords(found.store))
+    images = collect_gallery(choose_entries(study), ImageRecords(found.store))
     assert (images.index, len(images.attacked)) == (common, models)
     assert says in images.note
     assert bool(says) == bool(images.note)
@@ -59,7 +60,7 @@ def test_images_are_those_that_the_trials_keep(
 def test_a_row_for_each_picture_and_the_largest_perturbation_just_reaches_white(tmp_path: Path) -> None:
     sweep = made_up(tmp_path, CONTENT, rule=defended, shown=lambda _: range(35, 37))
     found = load_report_data([sweep])
-    gallery = collect_gallery(found.studies[0], ImageRecords(found.store))
+    gallery = collect_gallery(choose_entries(found.studies[0]), ImageRecords(found.store))
     assert gallery.amplification == 1, "72/255, and twice that is more than a half"
     rows = list_images(gallery, [f"class {number}" for number in range(10)])
     assert [row["column"] for row in rows[:3]] == ["original", "adversarial", "perturbation x 1"]
@@ -73,7 +74,7 @@ def test_a_row_for_each_picture_and_the_largest_perturbation_just_reaches_white(
 def test_a_small_perturbation_is_amplified(tmp_path: Path) -> None:
     sweep = made_up(tmp_path, CONTENT, rule=lambda row: (0.9, (3 if row["pruning_ratio"] else 2) / 120))
     found = load_report_data([sweep])
-    gallery = collect_gallery(found.studies[0], ImageRecords(found.store))
+    gallery = collect_gallery(choose_entries(found.studies[0]), ImageRecords(found.store))
     largest = max(float(np.abs(attacked.preview.perturbation).max()) for attacked in gallery.attacked)
     assert gallery.amplification == int(0.5 / largest) > 20
 

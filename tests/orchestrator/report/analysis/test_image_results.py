@@ -17,6 +17,7 @@ from orchestrator.report.analysis.image_results import (
     load_class_names,
 )
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.analysis.selected_configurations import choose_entries
 from orchestrator.report.analysis.study import Study
 from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.small import write_images
@@ -62,7 +63,7 @@ def test_mean_confidence_before_and_after(uneven: ImageResults) -> None:
 
 
 def test_the_images_of_all_seeds_are_together(made_study: Study, made_data: ReportData) -> None:
-    for result in collect_image_results(made_study, ImageRecords(made_data.store)):
+    for result in collect_image_results(choose_entries(made_study), ImageRecords(made_data.store)):
         entry = made_study.measured[result.configuration.key, made_study.headline.key]
         assert len(result.label) == 3 * 120
         assert (result.clean == result.label).sum() == sum(row["clean_correct"] for row in entry.rows)

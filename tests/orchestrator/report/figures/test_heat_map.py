@@ -14,7 +14,7 @@ from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
 def test_each_panel_shows_one_model_cell_by_cell(made_study: Study, made_tables: StudyTables) -> None:
-    figure = draw_heat_map(made_study, made_tables)
+    figure = draw_heat_map(made_study, made_tables, select_configurations(made_study))
     assert figure is not None
     chosen = select_configurations(made_study)
     assert [panel.title for panel in figure.panels] == [configuration.label for configuration in chosen]
@@ -33,7 +33,7 @@ def test_each_panel_shows_one_model_cell_by_cell(made_study: Study, made_tables:
 def test_the_number_stands_in_each_cell_and_more_budget_stands_higher(
     made_study: Study, made_tables: StudyTables
 ) -> None:
-    figure = draw_heat_map(made_study, made_tables)
+    figure = draw_heat_map(made_study, made_tables, select_configurations(made_study))
     assert figure is not None
     known = {
         (entry.threat.eps, entry.threat.steps): f"{round(100 * entry.mean[1])}%"
@@ -50,4 +50,4 @@ def test_no_iterations_no_map(tmp_path: Path) -> None:
     (study,) = group_studies(
         made_up(tmp_path, {**WITHOUT_TUNING, "attack": {"name": "fgsm", "eps": "8/255"}}, images=False).rows()
     )
-    assert draw_heat_map(study, build_study_tables(study)) is None
+    assert draw_heat_map(study, build_study_tables(study), study.configurations) is None

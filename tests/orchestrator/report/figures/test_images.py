@@ -7,6 +7,7 @@ from pathlib import Path
 from orchestrator.report.analysis.attacked_images import collect_gallery
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import load_report_data
+from orchestrator.report.analysis.selected_configurations import choose_entries
 from orchestrator.report.figures.images import draw_images
 from tests.support.drawn_marks import read_marks, read_numbers
 from tests.support.report_data import WITHOUT_TUNING, made_up
@@ -19,7 +20,7 @@ def test_original_adversarial_image_and_perturbation_stand_beside_each_other(tmp
     )  # fmt: skip
     data = load_report_data([sweep])
     (study,) = data.studies
-    gallery = collect_gallery(study, ImageRecords(data.store))
+    gallery = collect_gallery(choose_entries(study), ImageRecords(data.store))
     figure = draw_images(study, gallery, [f"c{number}" for number in range(10)])
     assert figure is not None
     assert [panel.title for panel in figure.panels] == ["pruning ratio 0", "pruning ratio 0.4"]
@@ -37,5 +38,5 @@ def test_original_adversarial_image_and_perturbation_stand_beside_each_other(tmp
 
 def test_no_images_no_figure(tmp_path: Path) -> None:
     data = load_report_data([made_up(tmp_path, WITHOUT_TUNING, images=False)])
-    gallery = collect_gallery(data.studies[0], ImageRecords(data.store))
+    gallery = collect_gallery(choose_entries(data.studies[0]), ImageRecords(data.store))
     assert draw_images(data.studies[0], gallery, ["a"]) is None

@@ -78,3 +78,25 @@ def test_one_budget_makes_no_curve(tmp_path: Path) -> None:
     content = {**WITHOUT_TUNING, "attack": {"name": "fgsm", "eps": "8/255"}}
     (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
     assert draw_security_curves(study, build_study_tables(study)) is None
+
+
+def test_success_starts_at_nothing_and_clean_accuracy_stays(made_study: Study, made_tables: StudyTables) -> None:
+    rates = ("clean_accuracy", "attack_success_rate")
+    figure = draw_security_curves(made_study, made_tables, rates)
+    assert figure is not None
+    found = {
+        (mark.says["models"], mark.says["rate"], read_budget(mark)): mark.says for mark in read_marks(figure, "points")
+    }
+    assert len(found) == 10 * 2 * 4
+    for entry in made_study.measured.values():
+        if entry.threat.steps == 10:
+            label, budget = entry.configuration.label, round(255 * (entry.threat.eps or 0))
+            clean, success = (float(found[label, name, budget]["share of images"].rstrip("%"))
+                              for name in ("clean accuracy", "attack success rate"))  # fmt: skip
+            assert clean == pytest.approx(100 * entry.mean[0], abs=0.01)
+            assert success == pytest.approx(100 * sum(row["attack_success_rate"] for row in entry.rows) / 3, abs=0.01)
+            assert float(found[label, "attack success rate", 0]["share of images"].rstrip("%")) == 0
+            assert (
+                found[label, "clean accuracy", 0]["share of images"]
+                == found[label, "clean accuracy", 32]["share of images"]
+            )
