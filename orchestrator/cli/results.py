@@ -27,6 +27,9 @@ def results(
     sql: Annotated[str | None, typer.Option(help="A query over trials, history, examples and stages.")] = None,
     reference: Annotated[bool, typer.Option("--reference", help="The paper's numbers beside the measured.")] = False,
     worst_case: Annotated[bool, typer.Option("--worst-case", help="Robust per image against every attack.")] = False,
+    optimality: Annotated[
+        bool, typer.Option("--optimality", help="How near each attack comes to the smallest perturbations known.")
+    ] = False,
     printing: Printing,
 ) -> None:
     """Show clean and robust accuracy of each way to make a model, a column for each budget, with what the checks say.
@@ -36,6 +39,7 @@ def results(
       advsweep results digits --sort 16/255 --top 5
       advsweep results digits --where lambda=0.9 --where 'attack_eps>8/255' --long
       advsweep results digits --worst-case --format csv
+      advsweep results digits --optimality
       advsweep results digits --sql "SELECT attack, avg(robust_accuracy) FROM trials GROUP BY attack"
     """
     from orchestrator.results.presentation import Selection, render_results
@@ -45,6 +49,12 @@ def results(
     found = find_sweep(open_storage(storage), sweep)
     selection = Selection(tuple(where), sort, top, long)
     text = render_results(
-        found, printing.choice, sql=sql, reference=reference, worst_case=worst_case, selection=selection
+        found,
+        printing.choice,
+        sql=sql,
+        reference=reference,
+        worst_case=worst_case,
+        optimality=optimality,
+        selection=selection,
     )
     typer.echo(text)

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.results import verdicts
 from orchestrator.results.checks.verdict import Verdict
 from orchestrator.results.listing import Column, Listing
+from orchestrator.results.optimality import list_optimality
 from orchestrator.results.pivot import build_pivot
 from orchestrator.results.pivot_listing import describe_pivot, list_pivot
 from orchestrator.results.query import ask
@@ -52,6 +53,7 @@ def render_results(
     sql: str | None = None,
     reference: bool = False,
     worst_case: bool = False,
+    optimality: bool = False,
     selection: Selection | None = None,
 ) -> str:
     """What `advsweep results` prints.
@@ -59,25 +61,28 @@ def render_results(
     :raises UsageError: the query is wrong, the space has no reference, or the selection names what is not there.
     """
     selection = selection or Selection()
-    if sum([sql is not None, reference, worst_case]) > 1:
-        raise UsageError("--sql, --reference and --worst-case are three questions: ask one at a time")
-    if sql is not None or reference or worst_case:
+    questions = sum([sql is not None, reference, worst_case, optimality])
+    if questions > 1:
+        raise UsageError("--sql, --reference, --worst-case and --optimality are four questions: ask one at a time")
+    if questions:
         if not selection.is_default:
             raise UsageError(
                 "--where, --sort, --top and --long are about the table of trials: not with other questions"
             )
-        return _answer_question(sweep, form, sql, reference)
+        return _answer_question(sweep, form, sql, reference, optimality)
     where, rows = parse_where(selection.where), sweep.rows()
     chosen = select_rows(rows, where) if where else rows
     return render_rows(rows, chosen, form, selection)
 
 
-def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool) -> str:
+def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool, optimality: bool) -> str:
     if sql is not None:
         return render_table(*ask(sweep, sql), form)
     if reference:
         compared = compare(load_paper(sweep), sweep.rows(), StageNumbers(StageStore(sweep.storage)))
         return render_table(COLUMNS, [entry.cells() for entry in compared], form)
+    if optimality:
+        return render_table(*list_optimality(sweep), form)
     return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
 
 
