@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from orchestrator.results.statistics import bootstrap, compute_mcnemar
+from orchestrator.results.tradeoff import format_setting, list_leaf_settings
 from orchestrator.store.sweep_store import find_trial
 from orchestrator.text import format_percent, format_table
 from tasks import paths
@@ -23,6 +24,13 @@ from tasks.trial.row import Row
 
 MEASURES = ("clean accuracy", "robust accuracy")
 NOISE = 0.05
+SHOWN = (
+    "trial_id", "seed", "dataset", "model", "pruning_ratio", "objective", "lambda", "train_attack", "eps_train",
+    "train_steps", "attack", "attack_norm", "attack_eps", "attack_steps", "attack_surrogate",
+)  # fmt: skip
+"""Columns that say which trial it is."""
+MOST_DIFFERENCES = 12
+"""Settings that are listed for people."""
 
 
 def compare_trials(storage: Storage, first: str, second: str) -> dict[str, Any]:
@@ -38,10 +46,22 @@ def compare_trials(storage: Storage, first: str, second: str) -> dict[str, Any]:
     if not common:
         raise UsageError(f"trials {first} and {second} attacked no image in common")
     found = [_measure(measure, place, tables, common) for place, measure in enumerate(MEASURES)]
-    trials = [{name: row[name] for name in ("trial_id", "seed", "attack", "attack_eps", "attack_steps")} | {
-        "pruning_ratio": row["pruning_ratio"], "lambda": row["lambda"], "eps_train": row["eps_train"]
-    } for row, _ in sides]  # fmt: skip
-    return {"trials": trials, "images": len(common), "measures": found}
+    rows = [row for row, _ in sides]
+    trials = [{name: row[name] for name in SHOWN} for row in rows]
+    return {"trials": trials, "images": len(common), "differences": _list_differences(*rows), "measures": found}
+
+
+def _list_differences(first: Row, second: Row) -> dict[str, list[Any]]:
+    """Column, or dotted path of a setting that no column shows -> its value in both trials, where they differ."""
+    columns = {name: [first[name], second[name]] for name in SHOWN[1:] if first[name] != second[name]}
+    leaves = [list_leaf_settings(json.loads(row["config"])) for row in (first, second)]
+    settings = {path: [leaf.get(path) for leaf in leaves] for path in sorted(leaves[0].keys() | leaves[1].keys())}
+    told = {str(values) for values in columns.values()}
+    return columns | {
+        path: values
+        for path, values in settings.items()
+        if values[0] != values[1] and path not in columns and str(values) not in told
+    }
 
 
 TRAINING_ONLY = ("root", "train_examples", "augment")
@@ -75,7 +95,13 @@ def describe_comparison(found: dict[str, Any]) -> list[str]:
         for entry in found["measures"]
     ]
     note = "paired bootstrap over images, McNemar's exact test: they speak of these two models, not of their settings"
-    return [f"{found['images']} images that both attacked", format_table(columns, rows), note]
+    lines = [f"{found['images']} images that both attacked", format_table(columns, rows), note]
+    settings = [[name, *(format_setting(name, v) for v in values)] for name, values in found["differences"].items()]
+    if settings:
+        lines += ["", format_table(["they differ in", *names], settings[:MOST_DIFFERENCES])]
+    if len(settings) > MOST_DIFFERENCES:
+        lines.append(f"... and {len(settings) - MOST_DIFFERENCES} more settings")
+    return lines
 
 
 def _find_finished(storage: Storage, name: str) -> tuple[Row, str]:

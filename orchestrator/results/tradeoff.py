@@ -194,8 +194,12 @@ def find_best(rows: Sequence[Row]) -> Cell | None:
 def describe_cell(cell: Cell) -> str:
     """One line: what it is and what it reaches."""
     clean, robust = cell.mean
-    named = (("pruned", "pruning_ratio"), ("lambda", "lambda"), ("eps_train", "eps_train"), ("eps", "attack_eps"))
-    settings = ", ".join(f"{name} {format_setting(axis, cell.row[axis])}" for name, axis in named)
+    named = ("pruning_ratio", "lambda", "train_attack", "eps_train", "attack", "attack_eps")
+    settings = ", ".join(
+        f"{HEADINGS.get(axis, axis)} {format_setting(axis, cell.row[axis])}"
+        for axis in named
+        if cell.row[axis] is not None
+    )
     return (
         f"clean {format_percent(clean)}, robust {format_percent(robust)} ({settings}, {cell.row['attack_steps']} steps)"
     )

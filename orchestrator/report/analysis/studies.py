@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat
+from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat, is_defended
 from orchestrator.results.tradeoff import (
     find_distinguishing_paths,
     find_varying_axes,
@@ -47,7 +47,7 @@ def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
         model, threat = hash_json(_extract_model_part(config))[:16], hash_json(_attack_part(config))[:16]
         if model not in models:
             made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
-            models[model] = Configuration(model, _label(known, made) or row["model"], made, row)
+            models[model] = Configuration(model, _label(known, made, row) or row["model"], made, row)
         if threat not in threats:
             threats[threat] = Threat(threat, _label_threat(row, known, value), row)
         together[model, threat].append(row)
@@ -89,16 +89,14 @@ def _is_implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, An
     return len({str(value[name]) for value in values if value["lambda"] is not None}) == 1
 
 
-def _label(axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
-    """The values by name; settings of a stage that is skipped are left out but for the first."""
-    skipped = {"eps_train", "train_steps"} if values.get("lambda") is None else set()
-    named = [axis for axis in axes if axis.name in values and axis.name not in skipped]
-    parts = []
-    for axis in named:
+def _label(axes: Sequence[Axis], values: Mapping[str, Any], row: Row) -> str:
+    """The values by name. What a model lacks is left out; one that lacks every defence is said to be without."""
+    parts, undefended = [], values.get("lambda", 0) is None and not is_defended(row)
+    for axis in (axis for axis in axes if axis.name in values):
         value = values[axis.name]
-        if value is None and axis.name == "lambda":
+        if axis.name == "lambda" and undefended:
             parts.append("no adversarial fine-tuning")
-        elif value is not None:
+        elif value is not None and not (axis.name == "objective" and undefended):
             parts.append(f"{axis.label} {axis.format_value(value)}")
     return ", ".join(parts)
 

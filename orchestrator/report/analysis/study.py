@@ -17,6 +17,7 @@ from tasks.trial.row import Row
 LABELS = {
     "pruning_ratio": "pruning ratio",
     "eps_train": "eps_train",
+    "train_attack": "training attack",
     "train_steps": "training attack steps",
     "attack_eps": "eps",
     "attack_steps": "iterations",
@@ -32,7 +33,7 @@ STAGE_NAMES = {
     "attack": "attack",
 }
 """Kinds of stages in words."""
-TUNING = ("lambda", "eps_train", "train_steps")
+TUNING = ("lambda", "train_attack", "eps_train", "train_steps")
 """Columns that are null where a trial has no adversarial fine-tuning."""
 
 

@@ -24,6 +24,8 @@ def test_two_trials_compare_image_by_image(tmp_path: Path) -> None:
     assert robust["difference"] == pytest.approx(lead / 120)
     assert robust["low"] < robust["difference"] < robust["high"]
     assert robust["p"] < 0.001
+    budgets = [strong["attack_eps"], weak["attack_eps"]]
+    assert shown["differences"] == {"attack_eps": budgets}
     lines = advsweep("compare", strong["trial_id"], strong["trial_id"], "--storage", tmp_path).stdout
     assert "noise" in lines
     assert "there is no trial 'ffff'" in advsweep("compare", "ffff", "0000", "--storage", tmp_path, code=2).stderr

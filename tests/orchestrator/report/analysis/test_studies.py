@@ -21,3 +21,30 @@ def test_other_test_images_make_another_model_in_the_table(tmp_path: Path) -> No
     labels = [c.label for study in load_report_data(sweeps).studies for c in study.configurations]
     assert len(labels) == len(set(labels)) == 12
     assert sum("dataset.split.test 0.3" in label for label in labels) == 2
+
+
+def test_models_are_named_by_the_attack_of_their_training_and_by_their_defence(tmp_path: Path) -> None:
+    """Study C: fine-tuning on examples of FGSM and of JSMA; and a training objective is no lack of a defence."""
+    tuning = {"lambda": 1, "fixed_examples": 50, "epochs": 1, "optimizer": {"name": "sgd", "lr": 0.1}}
+    attacks = {"grid_search": [{"name": "fgsm", "eps": 0.01}, {"name": "jsma"}]}
+    plain = {"epochs": 2, "optimizer": {"name": "sgd", "lr": 0.1}}
+    trades = {**plain, "objective": {"name": "trades", "attack": {"name": "pgd", "eps": "8/255", "steps": 2}}}
+    content = {
+        **WITHOUT_TUNING,
+        "seed": 0,
+        "prune": None,
+        "train": {"grid_search": [plain, trades]},
+        "adversarial_finetune": {"grid_search": [None, {**tuning, "attack": attacks}]},
+        "attack": {"name": "fgsm", "eps": 0.01},
+    }
+    (study,) = load_report_data([made_up(tmp_path, content, images=False)]).studies
+    labels = [configuration.label for configuration in study.configurations]
+    assert len(set(labels)) == 6
+    assert sum("training attack jsma" in label for label in labels) == 2
+    plain_label, defended = (
+        next(c.label for c in study.configurations if c.row["objective"] == objective and c.row["lambda"] is None)
+        for objective in ("standard", "trades")
+    )
+    assert plain_label == "no adversarial fine-tuning"
+    assert "objective trades" in defended
+    assert "no adversarial" not in defended
