@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.check_plugin import check_plugin
 from orchestrator.cli.clean import clean
 from orchestrator.cli.compare import compare
 from orchestrator.cli.data import data
@@ -58,8 +59,8 @@ def _group(
 
 
 for command in (
-    launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, plugins, show, schema, init,
-    doctor, clean,
+    launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, plugins, check_plugin, show,
+    schema, init, doctor, clean,
 ):  # fmt: skip
     app.command()(adapt_command(command))
 app.add_typer(data, name="data")

@@ -92,7 +92,7 @@ USES = {
 
 EDITS = [
     (r"\d+", "17"), (r"\d+", "2"), (r"\*", "+"), (r" - ", " + "), (r"(?<==)True", "False"), (r"nn\.ReLU", "nn.SiLU"),
-    (r"nn\.\w+", "nn.Identity"), (r"std\(1\)", "amax(1)"), (r"eq\(", "ne("), (r"\.mean\(\)", ".sum()"),
+    (r"nn\.\w+", "nn.Identity"), (r"std\(1, \w+=0\)", "amax(1)"), (r"eq\(", "ne("), (r"\.mean\(\)", ".sum()"),
     (r"multi_margin_loss", "cross_entropy"), (r"clamp\(0, 1\)", "clamp(0, 2)"), (r"\n", "\n# a word\n"),
     (r"flatten", "mul"),
 ]  # fmt: skip

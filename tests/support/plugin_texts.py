@@ -59,7 +59,7 @@ import advsweep
 
 @advsweep.importance("spread")
 def spread(weight, generator):
-    return weight.flatten(1).std(1)
+    return weight.flatten(1).std(1, correction=0)
 """
 LAYERS = "WIDTH = 8\n"
 PARTS = {"model": MODEL, "dataset": DATASET, "attack": ATTACK, "objective": OBJECTIVE, "importance": IMPORTANCE}

@@ -16,7 +16,8 @@ from tests.support.harness import COMMAND, LIMIT, list_imported_modules
 
 COMMANDS = [
     "launch", "spaces", "plan", "status", "logs", "stop", "results", "report", "compare", "explain", "export",
-    "plugins", "show", "schema", "init", "doctor", "clean", "data prepare", "wandb sync", "wandb report",
+    "plugins", "check-plugin", "show", "schema", "init", "doctor", "clean", "data prepare", "wandb sync",
+    "wandb report",
 ]  # fmt: skip
 
 
@@ -35,7 +36,8 @@ def test_help_and_plans_import_nothing_heavy() -> None:
 
 def test_help_names_every_command() -> None:
     shown = run_here("--help").stdout
-    listed = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    names = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    listed = [name.replace("_", "-") for name in names]
     groups = [group.name for group in app.registered_groups]
     assert [*listed, *groups] == list(dict.fromkeys(name.split()[0] for name in COMMANDS))
     for name in listed + groups:

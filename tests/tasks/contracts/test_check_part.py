@@ -1,0 +1,330 @@
+"""Our own parts keep what is asked of a user's, and a part that breaks a promise is caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.registry import ATTACKS
+from tasks.contracts.check_part import CONTRACTS, check_part
+from tasks.contracts.contract import Finding
+from tasks.data.function import FunctionSource
+from tasks.data.registry import SOURCES
+from tasks.models.registry import ARCHITECTURES, Architecture
+from tasks.pruning.registry import IMPORTANCES
+from tasks.registry import Registry
+from tasks.settings import keyed, unkeyed
+from tasks.training.objectives.base import ObjectiveSettings
+from tasks.training.objectives.registry import OBJECTIVES
+from tests.support.small import write_images, write_mnist
+
+REGISTRIES: Mapping[str, Registry[Any]] = {
+    "model": ARCHITECTURES,
+    "data set": SOURCES,
+    "attack": ATTACKS,
+    "objective": OBJECTIVES,
+    "importance": IMPORTANCES,
+}
+SURROGATE = {"model": {"name": "resnet8"}}
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "carlini_wagner": {"steps": 5, "binary_search_steps": 2},
+    "ead": {"steps": 5, "binary_search_steps": 2},
+    "ensemble": {"attack": {"name": "fgsm", "eps": 0.1}, "surrogates": [SURROGATE]},
+    "image_folder": {"image_size": 16},
+    "adversarial": {"lambda": 0.5, "attack": {"name": "fgsm", "eps": 0.1}},
+}
+"""Settings that a part needs, or with which it is quick."""
+LARGE = {"vgg16", "vgg16_bn", "wide_resnet28_10", "wide_resnet50_2", "alexnet", "resnet50", "autoattack"}
+
+
+PUBLISHED = {"animals10", "cifar10", "cifar100", "svhn"}
+"""Data sets whose counts are those of the published files, which are too large to be made here."""
+
+
+def write_files(folder: Path, name: str) -> None:
+    """Small files of a data set that lives on disk."""
+    if name in ("mnist", "fashion_mnist"):
+        write_mnist(folder, "MNIST" if name == "mnist" else "FashionMNIST")
+    elif name == "image_folder":
+        for split in ("train", "test"):
+            write_images(folder / split, ("cat", "dog"), 3)
+
+
+SOURCES_HERE = [name for name in SOURCES if name not in PUBLISHED]
+
+
+def list_parts() -> Iterator[Any]:
+    for kind, registry in REGISTRIES.items():
+        for name in registry if registry is not SOURCES else SOURCES_HERE:
+            yield pytest.param(kind, name, id=name, marks=[pytest.mark.slow] if name in LARGE else [])
+
+
+@pytest.mark.parametrize(("kind", "name"), list_parts())
+def test_our_own_parts_keep_their_promises(kind: str, name: str, tmp_path: Path) -> None:
+    write_files(tmp_path, name)
+    found = check_part(kind, name, SETTINGS.get(name, {}), tmp_path)
+    assert [(each.check, each.problem) for each in found if each.problem] == []
+    assert len(found) > 3
+
+
+def test_every_kind_has_a_contract() -> None:
+    assert CONTRACTS.keys() == REGISTRIES.keys()
+
+
+class Strange(nn.Module):
+    """A network that is right but for what `how` says."""
+
+    def __init__(self, channels: int, classes: int, how: str) -> None:
+        super().__init__()
+        self.how, self.drawn = how, torch.Generator().manual_seed(torch.seed() if how == "seed" else 0)
+        self.layer = nn.Linear(channels, classes)
+        self.hidden = torch.randn(classes) if how == "hidden" else None
+        with torch.no_grad():
+            if how == "seed":
+                self.layer.weight += torch.randn(self.layer.weight.shape, generator=self.drawn)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.layer(x.mean((2, 3)))
+        changes: dict[str, Callable[[], Tensor]] = {
+            "shape": lambda: logits[:, :2],
+            "nan": lambda: logits * torch.nan,
+            "noise": lambda: logits + torch.randn_like(logits),
+            "batch": lambda: logits - logits.mean(0),
+            "detached": lambda: F.linear(x.detach().mean((2, 3)), self.layer.weight, self.layer.bias),
+            "frozen": lambda: F.linear(x.mean((2, 3)), self.layer.weight.detach(), self.layer.bias.detach()),
+            "hidden": lambda: logits if self.hidden is None else logits + self.hidden,
+            "in place": lambda: F.linear(x.clamp_(-0.5, 0.5).mean((2, 3)), self.layer.weight, self.layer.bias),
+        }
+        return changes.get(self.how, lambda: logits)()
+
+
+MODELS = {
+    "shape": "returns [4, 2] for 4 images, not [4, 10]",
+    "nan": "NaN or infinite logits",
+    "noise": "answers differently each time",
+    "batch": "with the images beside it",
+    "detached": "no gradient reaches the pixels",
+    "frozen": "no gradient reaches network.layer.weight, network.layer.bias",
+    "hidden": "is a tensor neither a parameter nor a buffer?",
+    "in place": "it changes the images",
+    "seed": "draw them from torch's global generator",
+}
+
+
+def list_problems(kind: str, name: str, part: Any, given: Mapping[str, Any] | None = None) -> str:
+    """What is found wrong with a part that is registered for this."""
+    REGISTRIES[kind].add(name, part)
+    try:
+        found: list[Finding] = check_part(kind, name, given or {}, None)
+    finally:
+        REGISTRIES[kind].remove(name)
+    return "\n".join(each.problem for each in found if each.problem)
+
+
+@pytest.mark.parametrize("how", ["", *MODELS])
+def test_a_broken_model_is_caught(how: str) -> None:
+    def build(channels: int, classes: int, stem: str) -> nn.Module:  # noqa: ARG001
+        return Strange(channels, classes, how)
+
+    found = list_problems("model", "strange", Architecture(build, has_one_stem=True))
+    assert MODELS[how] in found if how else not found, found
+
+
+def test_a_model_that_cannot_be_built_is_one_line() -> None:
+    found = list_problems("model", "strange", Architecture(lambda: nn.Linear(1, 1)))  # type: ignore[arg-type,misc]
+    assert "TypeError" in found
+    assert "\n" not in found
+
+
+def make_pixels(how: str, draws: list[int]) -> tuple[Tensor, Tensor]:
+    draws.append(0)
+    draw = torch.Generator().manual_seed(len(draws) if how == "other each time" else 0)
+    pixels, labels = torch.randint(0, 256, (20, 1, 9, 9), generator=draw), torch.arange(20) % 2
+    if how == "fractions":
+        pixels = pixels // 255
+    if how == "one class":
+        labels = labels * 0
+    return pixels.byte(), labels
+
+
+DATASETS = {
+    "fractions": "bytes are 0 to 255, not fractions",
+    "one class": "no training image is of class",
+    "other each time": "the fingerprint of the same images differs each time",
+    "floats": "pixels are uint8",
+    "labels": "there are labels up to 1 and 1 classes",
+    "count": "it counts (20, 19) training and test images and loads (20, 20)",
+    "size": "images of [1, 12, 12] are asked for, and [1, 9, 9] come",
+}
+
+
+@pytest.mark.parametrize("how", ["", *DATASETS])
+def test_a_broken_data_set_is_caught(how: str) -> None:
+    draws: list[int] = []
+
+    def read(settings: object, folder: object) -> Any:  # noqa: ARG001
+        part: Any = make_pixels(how, draws)
+        if how == "floats":
+            part = part[0].float(), part[1]
+        return part, part, ("a",) if how == "labels" else ("a", "b")
+
+    class Wrong(FunctionSource):
+        """It miscounts, or resizes nothing."""
+
+        def inspect(self, settings: Any, folder: Any) -> Any:
+            found = super().inspect(settings, folder)
+            return replace(found, test_images=19) if how == "count" else found
+
+        def load(self, settings: Any, folder: Any) -> Any:
+            size = {"image_size": None, "channels": None} if how == "size" else {}
+            return super().load(settings.model_copy(update=size), folder)
+
+    found = list_problems(
+        "data set", "strange", (Wrong if how in ("count", "size") else FunctionSource)("strange", read)
+    )
+    assert DATASETS[how] in found if how else not found, found
+
+
+class StrangeSettings(MethodSettings):
+    """An attack that is right but for what `how` says."""
+
+    craft = f"{__name__}:craft_strangely"
+    shares_steps = True
+    name: Literal["strange"] = keyed("strange")
+    norm: Literal["linf"] = keyed("linf")
+    eps: float = keyed(ge=0)
+    steps: int = keyed(4, ge=1)
+    how: str = keyed("")
+
+
+class NamelessSettings(StrangeSettings):
+    """One whose name is in no key."""
+
+    name: Literal["strange"] = unkeyed("strange")
+
+
+def craft_strangely(job: Any, settings: StrangeSettings) -> Any:
+    def walk(steps: int) -> Tensor:
+        far = settings.eps * (steps / max(job.step_counts) if settings.how != "way" else 1 / len(job.step_counts))
+        if settings.how == "ball":
+            far *= 3
+        moved: Tensor = job.clean + far
+        if settings.how == "seed":
+            moved = job.clean + (torch.rand_like(job.clean) - 0.5) * settings.eps
+        if settings.how == "batch":
+            moved = job.clean + (job.clean - job.clean.mean()).clamp(-far, far)
+        if settings.how == "model":
+            next(iter(job.model.gradient.parameters())).data.add_(0.1)
+        return moved if settings.how == "pixels" else moved.clamp(0, 1)
+
+    if settings.how == "type":
+        return [job.clean]
+    return {steps: walk(steps) for steps in job.step_counts}
+
+
+ATTACKING = {
+    "ball": "left the linf ball",
+    "pixels": "left the pixel range",
+    "seed": "other examples come each time",
+    "batch": "images differ by up to",
+    "model": "it changes the model",
+    "type": "returned list",
+    "way": "from a run of 2",
+}
+
+
+@pytest.mark.parametrize("how", ["", *ATTACKING])
+def test_a_broken_attack_is_caught(how: str) -> None:
+    eps = {"eps": 0.9} if how == "pixels" else {}
+    found = list_problems("attack", "strange", StrangeSettings, {"how": how, **eps})
+    # a run of two steps ends as far out as one of four: what is on the way of a longer run is less
+    assert ATTACKING[how] in found if how else "after 2 of 4 steps" in found, found
+
+
+def test_settings_that_are_no_part_of_a_key_are_caught() -> None:
+    assert "the name is not `keyed`" in list_problems("attack", "strange", NamelessSettings)
+
+
+class AddedSettings(ObjectiveSettings):
+    """An objective that is right but for what `how` says."""
+
+    build = f"{__name__}:build_strangely"
+    name: Literal["strange"] = keyed("strange")
+    how: str = keyed("")
+
+
+class RequiringSettings(AddedSettings):
+    """One with a setting that nobody can guess."""
+
+    temperature: float = keyed()
+
+
+def build_strangely(settings: AddedSettings) -> Any:
+    def assess(model: nn.Module, batch: Any, _: torch.Generator) -> tuple[Tensor, Tensor]:
+        if settings.how == "batch":
+            batch.pixels.mul_(0.5)
+        logits = model(batch.pixels)
+        loss, right = F.cross_entropy(logits, batch.labels), logits.argmax(1).eq(batch.labels).float().mean()
+        if settings.how == "weights":
+            next(model.parameters()).data.mul_(1.5)
+        changes: dict[str, Callable[[], Tensor]] = {
+            "vector": lambda: F.cross_entropy(logits, batch.labels, reduction="none"),
+            "nan": lambda: loss * torch.nan,
+            "detached": loss.detach,
+            "random": lambda: loss * torch.rand(()),
+            "burst": lambda: -loss * 1e30,
+        }
+        loss = changes.get(settings.how, lambda: loss)()
+        return loss, right * (5 if settings.how == "accuracy" else 1)
+
+    return assess
+
+
+OBJECTIVE = {
+    "vector": "the loss is a tensor of no dimensions",
+    "nan": "the loss is nan",
+    "detached": "the loss has no gradient",
+    "random": "another loss comes each time",
+    "batch": "it changes the images",
+    "weights": "it changes weights of the model: network.0.weight",
+    "accuracy": "not in [0, 1]",
+    "burst": "after 1 steps the loss is",
+}
+
+
+@pytest.mark.parametrize("how", ["", *OBJECTIVE])
+def test_a_broken_objective_is_caught(how: str) -> None:
+    found = list_problems("objective", "strange", AddedSettings, {"how": how})
+    assert OBJECTIVE[how] in found if how else not found, found
+
+
+def test_a_setting_that_nobody_can_guess_is_asked_for() -> None:
+    assert list_problems("objective", "strange", RequiringSettings) == (
+        "setting 'temperature' has no default: give --set strange.temperature=VALUE"
+    )
+    assert not list_problems("objective", "strange", RequiringSettings, {"temperature": 2.0})
+
+
+IMPORTANCE: Mapping[str, tuple[Callable[[Tensor, torch.Generator], Any], str]] = {
+    "shape": (lambda weight, draw: weight.flatten(1).mean(), "returns [] for [8, 4, 3, 3], not [8]"),  # noqa: ARG005
+    "nan": (lambda weight, draw: weight.flatten(1).std(1), "NaN or infinite scores for [6, 1, 1, 1]"),  # noqa: ARG005
+    "same": (lambda weight, draw: weight.flatten(1).sum(1) * 0, "all filters get the same score"),  # noqa: ARG005
+    "random": (lambda weight, draw: torch.rand(len(weight)), "other scores come each time"),  # noqa: ARG005
+    "in place": (lambda weight, draw: weight.abs_().flatten(1).sum(1), "it changes the weight"),  # noqa: ARG005
+    "list": (lambda weight, draw: [1.0] * len(weight), "returns list, not scores"),  # noqa: ARG005
+    "raises": (lambda weight, draw: weight.nothing, "AttributeError"),  # type: ignore[attr-defined] # noqa: ARG005
+}
+
+
+@pytest.mark.parametrize("how", IMPORTANCE)
+def test_a_broken_importance_is_caught(how: str) -> None:
+    score, problem = IMPORTANCE[how]
+    assert problem in list_problems("importance", "strange", score)
