@@ -261,6 +261,17 @@ class ByName:
         return TypeAdapter(union)
 
 
+class OneOrMore(ByName):
+    """The same for a field that may also hold a list of at least one such value."""
+
+    def _validate(self, value: object) -> object:
+        if not isinstance(value, (list, tuple)):
+            return super()._validate(value)
+        if not value:
+            raise PydanticCustomError("empty", "should be a mapping with a `name`, or a list of such")
+        return TypeAdapter(tuple[Annotated[Settings, ByName(self.registry)], ...]).validate_python(value)
+
+
 def _name_of(value: object) -> str | None:
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
     return name if isinstance(name, str) else None

@@ -21,7 +21,17 @@ from pydantic_core import PydanticUndefined
 
 from orchestrator.space.space import SECTIONS
 from tasks.registry import Registry
-from tasks.settings import FLATTENED, ByName, Count, NameOf, Number, Settings, list_registries, walk_annotation
+from tasks.settings import (
+    FLATTENED,
+    ByName,
+    Count,
+    NameOf,
+    Number,
+    OneOrMore,
+    Settings,
+    list_registries,
+    walk_annotation,
+)
 
 NUMBER, COUNT = get_args(Number)[1], get_args(Count)[1]
 BOUNDS = {
@@ -110,7 +120,10 @@ def _describe_annotated(base: Any, extras: Sequence[Any]) -> tuple[str, dict[str
         if isinstance(extra, NameOf):
             return f"name of {_add_article(extra.registry.kind)}", {"enum": list(extra.registry)}
         if isinstance(extra, ByName):
-            return f"mapping with the `name` of {_add_article(extra.registry.kind)}", _choose_by_name(extra)
+            kind, schema = f"mapping with the `name` of {_add_article(extra.registry.kind)}", _choose_by_name(extra)
+            if isinstance(extra, OneOrMore):
+                return f"{kind}, or a list of such", {"anyOf": [schema, {"type": "array", "items": schema}]}
+            return kind, schema
     kind, schema = _describe_type(base)
     if NUMBER in extras:
         kind, schema = "number or fraction", {"anyOf": [{"type": "number"}, {"type": "string", "pattern": FRACTION}]}

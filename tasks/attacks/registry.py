@@ -26,7 +26,7 @@ from tasks.attacks.rays.settings import RaysSettings
 from tasks.attacks.sigma_zero.settings import SigmaZeroSettings
 from tasks.attacks.square.settings import SquareSettings
 from tasks.registry import Registry
-from tasks.settings import ByName
+from tasks.settings import ByName, OneOrMore
 
 ATTACKS: Registry[type[MethodSettings]] = Registry(
     "attack",
@@ -56,6 +56,8 @@ ATTACKS: Registry[type[MethodSettings]] = Registry(
 """Name in a search space -> settings. To add an attack: a folder with `settings.py` and `craft.py`, and a line here."""
 
 AnyMethod = Annotated[MethodSettings, ByName(ATTACKS)]
+Methods = Annotated[MethodSettings | tuple[MethodSettings, ...], OneOrMore(ATTACKS)]
+"""An attack, or a list of attacks."""
 """An attack whose budget is in a unit that is not known here."""
 
 

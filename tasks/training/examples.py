@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare_model
 from tasks.attacks.engine.job import AttackJob, draw_random_starts, load_attack
-from tasks.attacks.engine.loop import Loss, run_gradient_attack
+from tasks.attacks.engine.loop import run_gradient_attack
 from tasks.attacks.engine.norms import measure_size
 from tasks.attacks.gradient.craft import make_rule
 from tasks.attacks.gradient.settings import IterativeSettings, RestartedSettings
@@ -58,16 +58,20 @@ def craft_own_examples(
 
 
 def craft_divergent_examples(
-    model: nn.Module, pixels: Tensor, method: IterativeSettings, draw: torch.Generator, loss: Loss
+    model: nn.Module, pixels: Tensor, method: IterativeSettings, draw: torch.Generator, answers: Tensor
 ) -> Tensor:
-    """Examples that raise another loss than cross-entropy, against a model in training; its mode is restored.
+    """Examples on which a model in training diverges from given answers; its mode is restored.
 
     They start from a random point where the attack does, else from the image and a little noise (Zhang et al. 2019).
 
     :param pixels: float [N, C, H, W] in [0, 1].
-    :param loss: of logits [N, classes], summed over the images, all of them in their order.
+    :param answers: logits float [N, classes], without a gradient.
     :returns: float [N, C, H, W] in [0, 1], without a gradient.
     """
+
+    def raise_divergence(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:  # noqa: ARG001
+        return compute_divergence(answers, logits).sum()
+
     model.eval()
     nobody = torch.zeros(len(pixels), dtype=torch.int64, device=pixels.device)
     steps, index = method.reported_steps, torch.arange(len(pixels))
@@ -78,9 +82,21 @@ def craft_divergent_examples(
         start = draw_random_starts(job, rule.norm, rule.eps, 0)
     else:
         start = NUDGE * torch.randn(pixels.shape, generator=draw).to(pixels.device)
-    examples = run_gradient_attack(target, pixels, nobody, rule, (steps,), start=start, loss=loss)[steps].detach()
+    examples = run_gradient_attack(target, pixels, nobody, rule, (steps,), start=start, loss=raise_divergence)[
+        steps
+    ].detach()
     model.train()
     return examples
+
+
+def compute_divergence(logits: Tensor, others: Tensor) -> Tensor:
+    """KL(softmax(logits) || softmax(others)) of each image, float [N].
+
+    :param logits: float [N, classes].
+    :param others: float [N, classes].
+    """
+    divergence = F.kl_div(others.log_softmax(1), logits.log_softmax(1), reduction="none", log_target=True)
+    return divergence.sum(1)
 
 
 def compute_input_gradient(model: nn.Module, pixels: Tensor, labels: Tensor) -> Tensor:

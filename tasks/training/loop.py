@@ -69,18 +69,20 @@ def _run_epoch(
     order = torch.randperm(len(images), generator=progress.draw)
     batches = [part for part in order.split(settings.batch_size) if len(part) > 1 or len(order) == 1]
     totals, reached = torch.zeros(2, device=device), None
-    rate = 0.0
+    rate, replays = 0.0, settings.chosen_objective.steps_per_batch
     for number, index in enumerate(batches):
         step = progress.epoch * len(batches) + number
         rate = settings.optimizer.lr * settings.schedule.compute_factor(step, len(batches), settings.epochs)
         for group in progress.optimizer.param_groups:
             group["lr"] = rate
         pixels = convert_to_float(augment_images(images.pixels[index], augment, progress.draw))
-        outcome = _take_step(progress, Batch(pixels, images.labels[index], index), objective, settings.precision)
-        after_step()
-        totals += torch.stack([outcome.loss.detach().float(), outcome.accuracy]) * len(index)
-        reached = _find_larger(reached, outcome.eps_reached)
-    loss, accuracy = (totals / sum(map(len, batches))).tolist()
+        for replay in range(replays):
+            batch = Batch(pixels, images.labels[index], index, is_first=number == replay == 0)
+            outcome = _take_step(progress, batch, objective, settings.precision)
+            after_step()
+            totals += torch.stack([outcome.loss.detach().float(), outcome.accuracy]) * len(index)
+            reached = _find_larger(reached, outcome.eps_reached)
+    loss, accuracy = (totals / (replays * sum(map(len, batches)))).tolist()
     if not abs(loss) < float("inf"):
         raise StageError(f"the loss became NaN or infinite in epoch {progress.epoch}: lower the learning rate")
     entry = {"epoch": progress.epoch, "train_loss": loss, "train_accuracy": accuracy, "learning_rate": rate}

@@ -168,7 +168,8 @@ TRAINING_SETTINGS: dict[Kind, type[TrainSettings]] = {
 
 @lru_cache(maxsize=4096)
 def _build_surrogate(common: _Common, asked: SurrogateSettings) -> tuple[Stage, ...]:
-    """The stages that make a surrogate: those of a trial that makes this model so, which then shares them."""
+    """The stages that make a surrogate, and the surrogates of its own: those of a trial that makes this model so, which
+    then shares them."""
     sections: list[tuple[Kind, Settings]] = []
     for kind in MODEL_KINDS:
         section = getattr(asked, kind)
@@ -178,7 +179,8 @@ def _build_surrogate(common: _Common, asked: SurrogateSettings) -> tuple[Stage, 
             sections.append((kind, section))
     seed = common.seed if asked.seed is None else asked.seed
     its_own = common._replace(seed=seed, model=asked.model)
-    return _build_model_stages(its_own, tuple(sections) or (("train", UNTRAINED),)).own
+    made = _build_model_stages(its_own, tuple(sections) or (("train", UNTRAINED),))
+    return (*made.surrogates, *made.own)
 
 
 def list_own_stages(chain: Sequence[Stage]) -> list[Stage]:

@@ -15,7 +15,9 @@ TEACHER = {
 OBJECTIVE_CASES: dict[str, dict[str, Any]] = {
     "standard": {},
     "adversarial": {"lambda": 0.5, "attack": IFGSM},
-    "ensemble": {"attack": IFGSM, "surrogates": [TEACHER], "include_self": True},
+    "ensemble": {"attack": [IFGSM, FGSM], "surrogates": [TEACHER], "include_self": True},
+    "free": {"eps": "8/255", "replays": 2},
+    "distillation": {"teacher": TEACHER, "temperature": 5},
     "trades": {"attack": IFGSM},
     "mart": {"attack": FGSM},
     "fgsm_rs": {"eps": "8/255"},
@@ -33,6 +35,9 @@ EXTRAS: dict[str, dict[str, Any]] = {
 """Label -> settings that may stand beside those of any objective."""
 NAMED_OBJECTIVES: dict[str, dict[str, Any]] = {
     **{name: {"name": name, **settings} for name, settings in OBJECTIVE_CASES.items()},
+    "distillation (ard)": {"name": "distillation", "form": "ard", "teacher": TEACHER, "attack": FGSM},
+    "distillation (rslad)": {"name": "distillation", "form": "rslad", "teacher": TEACHER, "attack": IFGSM},
+    "free+ema": {"name": "free", **OBJECTIVE_CASES["free"], **EXTRAS["ema"]},
     "trades+awp+ema": {"name": "trades", **OBJECTIVE_CASES["trades"], **EXTRAS["awp"], **EXTRAS["ema"]},
     "jacobian+awp": {"name": "jacobian", **OBJECTIVE_CASES["jacobian"], **EXTRAS["awp"]},
     "ensemble+awp+swa": {"name": "ensemble", **OBJECTIVE_CASES["ensemble"], **EXTRAS["awp"], **EXTRAS["swa"]},

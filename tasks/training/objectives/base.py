@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, TypeVar
 
+from pydantic_core import PydanticCustomError
+
 from tasks.attacks.base import MethodSettings
+from tasks.attacks.gradient.settings import IfgsmSettings, MifgsmSettings, PgdSettings
 from tasks.attacks.registry import Method
 from tasks.settings import Settings, added, keyed
 from tasks.training.averages import Averaging
@@ -63,6 +66,11 @@ class ObjectiveSettings(Settings):
         return None
 
     @property
+    def steps_per_batch(self) -> int:
+        """Steps of the optimizer on each batch."""
+        return 1
+
+    @property
     def expected_passes(self) -> float:
         """Image passes per training image and epoch, a backward pass counted as two: a first estimate of the time."""
         return STEP_PASSES
@@ -89,13 +97,27 @@ class ExampleSettings(ObjectiveSettings):
         return self.attack
 
 
+DIVERGING = (IfgsmSettings, MifgsmSettings, PgdSettings)
+"""Attacks that walk the one loop, which can raise a divergence in the place of cross-entropy."""
+
+
+def check_divergent(attack: MethodSettings, name: str) -> None:
+    """:raises PydanticCustomError: the attack cannot raise a divergence, as the examples of `name` must."""
+    if not isinstance(attack, DIVERGING):
+        raise PydanticCustomError("diverging", "{name} makes its examples by ifgsm, mifgsm or pgd", {"name": name})
+    if attack.targeted:
+        text = "{name} knows no targets: its examples move away from an answer"
+        raise PydanticCustomError("diverging", text, {"name": name})
+
+
 def list_attacks_of(objective: ObjectiveSettings) -> list[MethodSettings]:
     """The attacks that an objective makes examples with, those of an objective inside of it among them."""
     found: list[MethodSettings] = []
     for name in type(objective).model_fields:
         value = getattr(objective, name)
-        found += [value] if isinstance(value, MethodSettings) else []
-        found += list_attacks_of(value) if isinstance(value, ObjectiveSettings) else []
+        for part in value if isinstance(value, tuple) else (value,):
+            found += [part] if isinstance(part, MethodSettings) else []
+            found += list_attacks_of(part) if isinstance(part, ObjectiveSettings) else []
     return found
 
 
@@ -104,11 +126,13 @@ ManySettings = TypeVar("ManySettings", bound=Settings)
 
 def resolve_attacks(settings: ManySettings) -> ManySettings:
     """Settings whose attacks have written out what they leave open, as training has it."""
-    changes: dict[str, Settings] = {}
+    changes: dict[str, Any] = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, MethodSettings):
             changes[name] = value.resolve_for_training()
         elif isinstance(value, ObjectiveSettings):
             changes[name] = resolve_attacks(value)
+        elif isinstance(value, tuple) and any(isinstance(part, MethodSettings) for part in value):
+            changes[name] = tuple(part.resolve_for_training() for part in value)
     return settings.model_copy(update=changes) if changes else settings

@@ -17,6 +17,8 @@ OBJECTIVES: Registry[type[ObjectiveSettings]] = Registry(
         "standard": "tasks.training.objectives.standard.settings:StandardSettings",
         "adversarial": "tasks.training.objectives.adversarial.settings:AdversarialSettings",
         "ensemble": "tasks.training.objectives.ensemble.settings:EnsembleSettings",
+        "free": "tasks.training.objectives.free.settings:FreeSettings",
+        "distillation": "tasks.training.objectives.distillation.settings:DistillationSettings",
         "trades": "tasks.training.objectives.trades.settings:TradesSettings",
         "mart": "tasks.training.objectives.mart.settings:MartSettings",
         "fgsm_rs": "tasks.training.objectives.fgsm_rs.settings:FgsmRsSettings",

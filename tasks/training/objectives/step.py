@@ -27,6 +27,9 @@ class Batch:
     """int64 [N]."""
     index: Tensor
     """int64 [N]: their places in the training split."""
+    is_first: bool = True
+    """Whether this is the first step of an epoch: what an objective keeps of earlier steps begins anew there, so that
+    a stage that is continued is the same."""
     examples: Tensor | None = None
     """float [N, C, H, W] in [0, 1]: what an `ExampleObjective` has made of the images; null before it has."""
 

@@ -39,12 +39,13 @@ def replace_share(inner: Objective, settings: StaticExamplesSettings, attacked: 
     :param attacked: models that do not change, on the device of the images.
     """
 
-    method, steps = settings.attack.resolve_for_training(), split_objective(inner)
+    methods, steps = [attack.resolve_for_training() for attack in settings.attacks], split_objective(inner)
 
     def craft(model: nn.Module, batch: Batch, draw: torch.Generator) -> Batch:
         count = round(settings.share * len(batch.labels))
         chosen = int(torch.randint(0, len(attacked) + settings.include_self, (), generator=draw))
-        pixels, labels = batch.pixels[:count], batch.labels[:count]
+        drawn = int(torch.randint(0, len(methods), (), generator=draw)) if len(methods) > 1 else 0
+        pixels, labels, method = batch.pixels[:count], batch.labels[:count], methods[drawn]
         if count and chosen == len(attacked):
             pixels = craft_own_examples(model, pixels, labels, method, draw)
         elif count:

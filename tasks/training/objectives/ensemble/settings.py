@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
-from tasks.attacks.registry import Method
+from tasks.attacks.registry import Methods
 from tasks.settings import Number, Settings, keyed
 from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.registry import NamedObjective
@@ -22,10 +22,16 @@ class StaticExamplesSettings(Settings):
 
     share: Number = keyed(0.5, gt=0, le=1)
     """Share of each batch that is replaced by examples; these are made against one model, drawn for each batch."""
-    attack: Method = keyed()
+    attack: Methods = keyed()
+    """One attack, or a list of which one is drawn for each batch."""
     surrogates: tuple[SurrogateSettings, ...] = keyed(min_length=1)
     include_self: bool = keyed(False)
     """Whether the model in training is one of the models drawn from."""
+
+    @property
+    def attacks(self) -> tuple[MethodSettings, ...]:
+        """Those that the attack of a batch is drawn from."""
+        return self.attack if isinstance(self.attack, tuple) else (self.attack,)
 
 
 class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
@@ -66,13 +72,19 @@ class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
         return self.inner.image_limit
 
     @property
+    def steps_per_batch(self) -> int:
+        return self.inner.steps_per_batch
+
+    @property
     def expected_passes(self) -> float:
-        return self.share * self.attack.expected_passes + self.inner.expected_passes
+        made = sum(attack.expected_passes for attack in self.attacks) / len(self.attacks)
+        return self.share * made + self.inner.expected_passes
 
     def simplify(self) -> ObjectiveSettings:
         """The inner objective where the examples have no budget: they are images as they are."""
         inner = self.inner.simplify()
-        if self.attack.eps == 0:
+        if all(attack.eps == 0 for attack in self.attacks):
             return inner.model_copy(update={"awp": self.awp, "weight_averaging": self.weight_averaging})
         surrogates = tuple(surrogate.simplify() for surrogate in self.surrogates)
-        return self.model_copy(update={"surrogates": surrogates, "inner": inner})
+        attack = self.attack if len(self.attacks) > 1 else self.attacks[0]
+        return self.model_copy(update={"surrogates": surrogates, "inner": inner, "attack": attack})

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import cast
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from tasks.attacks.gradient.settings import IterativeSettings
-from tasks.training.examples import craft_divergent_examples, measure_reached
+from tasks.training.examples import compute_divergence, craft_divergent_examples, measure_reached
 from tasks.training.objectives.step import Batch, ExampleObjective, StepOutcome, assess_logits
 from tasks.training.objectives.trades.settings import TradesSettings
 
@@ -22,11 +21,7 @@ def build_trades(settings: TradesSettings) -> ExampleObjective:
     def craft(model: nn.Module, batch: Batch, draw: torch.Generator) -> Batch:
         with torch.no_grad():
             answers = model.eval()(batch.pixels)
-
-        def raise_divergence(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:  # noqa: ARG001
-            return compute_divergence(answers, logits).sum()
-
-        return replace(batch, examples=craft_divergent_examples(model, batch.pixels, method, draw, raise_divergence))
+        return replace(batch, examples=craft_divergent_examples(model, batch.pixels, method, draw, answers))
 
     def compute_loss(model: nn.Module, batch: Batch, draw: torch.Generator) -> StepOutcome:  # noqa: ARG001
         logits = model(batch.pixels)
@@ -36,13 +31,3 @@ def build_trades(settings: TradesSettings) -> ExampleObjective:
         return StepOutcome(clean.loss + settings.beta * divergence, clean.accuracy, reached)
 
     return ExampleObjective(craft, compute_loss)
-
-
-def compute_divergence(logits: Tensor, others: Tensor) -> Tensor:
-    """KL(softmax(logits) || softmax(others)) of each image, float [N].
-
-    :param logits: float [N, classes].
-    :param others: float [N, classes].
-    """
-    divergence = F.kl_div(others.log_softmax(1), logits.log_softmax(1), reduction="none", log_target=True)
-    return divergence.sum(1)

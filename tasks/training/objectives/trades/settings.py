@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.attacks.base import TargetedSettings
-from tasks.attacks.gradient.settings import IfgsmSettings, MifgsmSettings, PgdSettings
 from tasks.settings import Number, keyed
-from tasks.training.objectives.base import STEP_PASSES, ExampleSettings, ObjectiveSettings
+from tasks.training.objectives.base import STEP_PASSES, ExampleSettings, ObjectiveSettings, check_divergent
 from tasks.training.objectives.standard.settings import make_standard
-
-DIVERGING = (IfgsmSettings, MifgsmSettings, PgdSettings)
-"""Attacks that walk the one loop, which can raise a divergence in the place of cross-entropy."""
 
 
 class TradesSettings(ExampleSettings):
@@ -32,10 +26,7 @@ class TradesSettings(ExampleSettings):
 
     @model_validator(mode="after")
     def _attack_raises_a_divergence(self) -> Self:
-        if not isinstance(self.attack, DIVERGING):
-            raise PydanticCustomError("diverging", "trades makes its examples by ifgsm, mifgsm or pgd")
-        if isinstance(self.attack, TargetedSettings) and self.attack.targeted:
-            raise PydanticCustomError("diverging", "trades knows no targets: its examples move away from the answer")
+        check_divergent(self.attack, self.name)
         return self
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from tasks.attacks.engine.fast_model import AttackedModel
@@ -11,6 +12,7 @@ from tasks.data.images import Images
 from tasks.training.objectives.ensemble.objective import replace_share
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
 from tasks.training.objectives.standard.objective import compute_standard_loss
+from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.objectives.step import Batch, ObjectiveContext, StepOutcome, build_objective
 from tests.support.training import linear, make_batch, make_draw
 
@@ -81,3 +83,41 @@ def test_the_inner_objective_is_given_the_models_that_are_left() -> None:
 
     build_objective(settings, context)(Watched(), make_batch(8), make_draw())
     assert seen[-1].tolist() == [0.625] * 4 + [0.5] * 4
+
+
+def test_each_batch_meets_one_of_the_attacks() -> None:
+    """A brighter pixel by one of three budgets."""
+    budgets = (0.125, 0.25, 0.375)
+    attacks = [{"name": "fgsm", "eps": eps} for eps in budgets]
+    settings = StaticExamplesSettings.model_validate({"attack": attacks, "surrogates": SURROGATES[:1]})
+    seen: set[float] = set()
+
+    def inner(model: nn.Module, given: Batch, numbers: torch.Generator) -> StepOutcome:
+        seen.add(given.pixels[0].item())
+        assert len({value.item() for value in given.pixels[:4]}) == 1
+        return compute_standard_loss(model, given, numbers)
+
+    objective, numbers = replace_share(inner, settings, [as_attacked(linear(-1.0))]), make_draw()
+    for _ in range(20):
+        objective(Blind(), make_batch(8), numbers)
+    assert seen == {0.5 + eps for eps in budgets}
+
+
+def test_a_list_of_one_attack_is_that_attack_and_mistakes_in_a_list_have_their_place() -> None:
+    one, alone = (
+        EnsembleSettings.model_validate({"attack": attack, "surrogates": SURROGATES[:1]}).simplify()
+        for attack in ([FGSM], FGSM)
+    )
+    assert one.canonical_text == alone.canonical_text
+    zero = [{"name": "fgsm", "eps": 0}, {"name": "pgd", "eps": 0}]
+    assert EnsembleSettings.model_validate({"attack": zero, "surrogates": SURROGATES}).simplify() == STANDARD
+    for wrong, place in (([FGSM, {"name": "fgsm", "eps": -1}], ("attack", 1)), ([], ("attack",))):
+        with pytest.raises(ValidationError) as caught:
+            EnsembleSettings.model_validate({"attack": wrong, "surrogates": SURROGATES})
+        assert caught.value.errors()[0]["loc"][: len(place)] == place
+
+
+def test_what_stands_on_top_of_the_whole_is_not_asked_for_inside() -> None:
+    inner = {"name": "standard", "awp": {}}
+    with pytest.raises(ValidationError, match="stand beside `inner`"):
+        EnsembleSettings.model_validate({"attack": FGSM, "surrogates": SURROGATES, "inner": inner})
