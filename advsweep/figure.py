@@ -60,6 +60,8 @@ def draw_figures(sweep: SweepStore, data_dir: Path | None) -> dict[str, SweepFig
     data = load_report_data([sweep])
     found = analyse_studies(data, ImageRecords(data.store), data_dir)
     named = (
-        (f"{figure.name}{make_suffix(one.study, len(found))}", figure) for one in found for figure in draw_study(one)
+        (f"{figure.name}{make_suffix(one.study.dataset, len(found))}", figure)
+        for one in found
+        for figure in draw_study(one)
     )
     return {name: SweepFigure(name, figure) for name, figure in named}

@@ -96,7 +96,7 @@ def make_report(data: ReportData, folder: Path, formats: Sequence[str], data_dir
     drawn = [(found, draw_study(found)) for found in analyse_studies(data, records, data_dir)]
     named = [(facts, draw_named(facts, data, records, data_dir)) for facts in data.sweeps if facts.figures]
     for found, figures in drawn:
-        write_figures(figures, folder, formats, make_suffix(found.study, len(drawn)))
+        write_figures(figures, folder, formats, make_suffix(found.study.dataset, len(drawn)))
     write_figures([figure for _, asked in named for one in asked for figure in one.figures], folder, formats)
     (folder / PAGE).write_text(render_page(data, drawn, named, formats, records.notes), encoding="utf-8")
 

@@ -8,14 +8,24 @@ from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.text import say
 from orchestrator.tracking.log import WandbLog, has_pending
+from tasks.trial.row import Row, make_failed_row
 
 
 def make_wandb_log(prepared: PreparedSweep, options: LaunchOptions, console: Console) -> WandbLog:
     """Where finished trials become W&B runs."""
     plan = prepared.plan
     classes = {planned.trial_id: plan.data[planned.trial.dataset].classes for planned in plan.trials}
+
+    def list_trials() -> list[Row]:
+        return [make_failed_row(planned.trial, planned.chain, "") for planned in plan.trials]
+
     return WandbLog(
-        prepared.sweep, options.wandb, options.project, lambda text: say(console, text), lambda key: classes[key]
+        prepared.sweep,
+        options.wandb,
+        options.project,
+        lambda text: say(console, text),
+        lambda key: classes[key],
+        list_trials,
     )
 
 

@@ -29,6 +29,10 @@ DEEPEST = 4
 MOST_CLASSES = 100
 """A larger confusion matrix says nothing as a picture, and has more rows than W&B draws."""
 LONGEST_TAG = 64
+CONFUSION = "wandb/confusion_matrix/v1"
+"""W&B's own drawing of a confusion matrix."""
+MATRIX = ("Actual", "Predicted", "nPredictions")
+"""Columns of the table that it draws."""
 SUMMARY = (
     "clean_accuracy", "robust_accuracy", "attack_success_rate", "examples", "clean_correct", "robust_correct",
     "clean_accuracy_low", "clean_accuracy_high", "robust_accuracy_low", "robust_accuracy_high",
@@ -69,9 +73,10 @@ class RunContent:
     """Artifact -> its files."""
 
 
-def build_trial_run(row: Row, store: StageStore, classes: Sequence[str] = ()) -> RunContent:
+def build_trial_run(row: Row, store: StageStore, name: str, classes: Sequence[str] = ()) -> RunContent:
     """The run of a finished trial. What an artifact no longer has, the run lacks.
 
+    :param name: under which it is listed.
     :param classes: names of the classes; without them their numbers.
     """
     histories = _read_histories(row, store)
@@ -83,7 +88,7 @@ def build_trial_run(row: Row, store: StageStore, classes: Sequence[str] = ()) ->
         id=run_id(row["sweep_id"], row["trial_id"]),
         group=row["sweep_id"],
         job_type=TRIAL,
-        name=_name(row),
+        name=name,
         tags=list(dict.fromkeys(str(row[name])[:LONGEST_TAG] for name in ("dataset", "model", "attack"))),
         config=flatten_config(json.loads(row["config"])) | {"trial_id": row["trial_id"], "sweep_id": row["sweep_id"]},
         summary={name: row[name] for name in SUMMARY if row[name] is not None},
@@ -105,13 +110,6 @@ def flatten_config(config: Mapping[str, Any], levels: int = DEEPEST) -> dict[str
         else:
             found[name] = value
     return found
-
-
-def _name(row: Row) -> str:
-    parts = [row["dataset"], row["model"], f"p{row['pruning_ratio']:g}"]
-    if row["lambda"] is not None:
-        parts.append(f"l{row['lambda']:g}")
-    return "-".join([*parts, row["attack"], f"s{row['seed']}", row["trial_id"][:6]])[:128]
 
 
 def _read_histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any]]]:
@@ -148,4 +146,4 @@ def _build_matrix(label: NDArray[Any], predicted: NDArray[Any], names: Sequence[
     counts = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(counts, (label, predicted), 1)
     cells = [[actual, said, int(counts[i, j])] for i, actual in enumerate(names) for j, said in enumerate(names)]
-    return Table(["Actual", "Predicted", "nPredictions"], cells)
+    return Table(MATRIX, cells)

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import filelock
@@ -18,6 +19,7 @@ from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import build_trial_run
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.overview import PREFIX, build_sweep_run, hash_overview
+from orchestrator.tracking.run_names import make_run_names
 from orchestrator.tracking.sender import Sender
 from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_key
 from orchestrator.tracking.writer import Writer
@@ -48,13 +50,20 @@ class WandbLog:
     """A queue of finished trials and the thread that writes their runs."""
 
     def __init__(
-        self, sweep: SweepStore, mode: str, project: str, say: Callable[[str], None], classes: Classes = lambda _: ()
+        self,
+        sweep: SweepStore,
+        mode: str,
+        project: str,
+        say: Callable[[str], None],
+        classes: Classes = lambda _: (),
+        list_trials: Callable[[], Sequence[Row]] = lambda: (),
     ) -> None:
         """:param mode: `offline`, `online` or `disabled`.
         :param say: shows the user a line; called at most once for each kind of trouble.
+        :param list_trials: rows of every trial of the sweep, finished or not: what varies names the runs.
         """
         self._sweep, self._mode, self._project, self._classes = sweep, mode, project, classes
-        self._say = say
+        self._say, self._list_trials = say, list_trials
         self._said: set[str] = set()
         self._folder = WandbFolder(sweep)
         self._sender: Sender | None = None
@@ -146,9 +155,16 @@ class WandbLog:
             self._troubled += 1
             self._tell("write", f"a run could not be written: {type(error).__name__}: {error}")
 
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Trial id -> name of its run; made in the thread that writes, once there is something to write."""
+        return make_run_names(self._list_trials())
+
     def _write_trial(self, writer: Writer, row: Row) -> None:
-        if row["trial_id"] not in self._folder.written():  # another launch may have been here since
-            writer.write(build_trial_run(row, StageStore(self._sweep.storage), self._classes(row["trial_id"])))
+        trial_id = str(row["trial_id"])
+        if trial_id not in self._folder.written():  # another launch may have been here since
+            name, classes = self._names.get(trial_id, trial_id), self._classes(trial_id)
+            writer.write(build_trial_run(row, StageStore(self._sweep.storage), name, classes))
 
     def _write_sweep(self, writer: Writer) -> None:
         written, key = self._folder.written(), hash_overview(self._final)

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from orchestrator.results.tradeoff import AXES, find_varying_axes, render_tradeoff
+from orchestrator.report.figures.collection import make_suffix
+from orchestrator.results.tradeoff import AXES, describe_cell, find_best, find_varying_axes, render_tradeoff
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.client import import_wandb
-from orchestrator.tracking.content import SWEEP, TRIAL
+from orchestrator.tracking.content import CONFUSION, MATRIX, SWEEP, TRIAL
 from orchestrator.tracking.folder import WandbFolder
 from orchestrator.tracking.overview import build_curves
 from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_key
@@ -82,6 +83,8 @@ def _build_report(wr: Any, sweep: SweepStore, rows: Sequence[Row], project: str,
             wr.H1("Trade-off"),
             wr.PanelGrid(runsets=[trials], panels=_build_trial_panels(wr, rows)),
             *_build_curve_blocks(wr, rows, whole),
+            *_build_picture_blocks(wr, rows, whole),
+            *_build_confusion_blocks(wr, rows, project, in_sweep),
             wr.H1("All configurations"),
             wr.CodeBlock(code=render_tradeoff(rows).splitlines(), language="markdown"),
         ],
@@ -129,6 +132,40 @@ def _build_curve_blocks(wr: Any, rows: Sequence[Row], whole: Any) -> list[Any]:
         )
         panels.append(plot)
     return [wr.H1("Security curves"), wr.PanelGrid(runsets=[whole], panels=panels)]
+
+
+def _build_picture_blocks(wr: Any, rows: Sequence[Row], whole: Any) -> list[Any]:
+    """The figures that the run of the sweep holds as pictures: the heat map of each data set, and the trade-off."""
+    several = len({row["dataset"] for row in rows})
+    suffixes = sorted({make_suffix(dataset, several) for dataset in {row["dataset"] for row in rows}})
+    has_grid = len({row["attack_eps"] for row in rows}) > 1 and len({row["attack_steps"] for row in rows}) > 1
+    kinds = ("heat_map", "tradeoff") if has_grid else ("tradeoff",)
+    keys = [f"figures/{kind}{suffix}" for kind in kinds for suffix in suffixes]
+    browser = wr.MediaBrowser(title="figures", media_keys=keys, num_columns=len(kinds), layout=_place(wr, 0, 0, 24, 16))
+    return [wr.H1("Heat map" if has_grid else "Figures"), wr.PanelGrid(runsets=[whole], panels=[browser])]
+
+
+def _build_confusion_blocks(wr: Any, rows: Sequence[Row], project: str, in_sweep: str) -> list[Any]:
+    """Confusion matrices and pictures of one trial: of the configuration that is called best."""
+    best = find_best(rows)
+    if best is None:
+        return []
+    trial_id = best.trials[0]
+    runset = wr.Runset(project=project, name="best", filters=f"{in_sweep} and Config('trial_id') == '{trial_id}'")
+    panels = [
+        wr.CustomChart(
+            query={"summaryTable": {"tableKey": f"confusion_{when}_table"}},
+            chart_name=CONFUSION,
+            chart_fields={column: column for column in MATRIX},
+            chart_strings={"title": f"confusion {when}"},
+            layout=_place(wr, 12 * place, 0, 12, 12),
+        )
+        for place, when in enumerate(("clean", "adversarial"))
+    ]
+    panels.append(
+        wr.MediaBrowser(title="its images", media_keys=["adversarial_examples"], layout=_place(wr, 0, 12, 24, 10))
+    )
+    return [wr.H1(f"Confusion: {describe_cell(best)}"[:200]), wr.PanelGrid(runsets=[runset], panels=panels)]
 
 
 def _place(wr: Any, x: int, y: int, width: int, height: int) -> Any:

@@ -8,11 +8,8 @@ import shutil
 from typing import Any
 
 from orchestrator.tracking.client import import_wandb, keep_temporary_files
-from orchestrator.tracking.content import RunContent, Table
+from orchestrator.tracking.content import CONFUSION, RunContent, Table
 from orchestrator.tracking.folder import WandbFolder, keep_inside, run_id
-
-CONFUSION = "wandb/confusion_matrix/v1"
-"""W&B's own drawing of a confusion matrix."""
 
 
 class Writer:

@@ -19,6 +19,7 @@ FULL, FIRST, LAST = 1, 2, 4
 class Run:
     """What a run's file says."""
 
+    name: str = ""
     group: str = ""
     job_type: str = ""
     tags: list[str] = field(default_factory=list)
@@ -39,6 +40,7 @@ def read_run(path: Path) -> Run:
         kind = record.WhichOneof("record_type")
         if kind == "run":
             run.group, run.job_type, run.tags = record.run.run_group, record.run.job_type, list(record.run.tags)
+            run.name = record.run.display_name
             _update(run.config, record.run.config.update)
         elif kind == "config":
             _update(run.config, record.config.update)

@@ -104,12 +104,12 @@ def write_row_figures(rows: Sequence[Row], folder: Path, formats: Sequence[str] 
         path
         for study in studies
         for path in write_figures(
-            _draw_rows(study, build_study_tables(study)), folder, formats, make_suffix(study, len(studies))
+            _draw_rows(study, build_study_tables(study)), folder, formats, make_suffix(study.dataset, len(studies))
         )
     ]
 
 
-def make_suffix(study: Study, studies: int) -> str:
+def make_suffix(dataset: str, studies: int) -> str:
     """What the names of a study's files end in: its data set where there are several."""
-    name = re.sub(r"[^a-z0-9_]+", "-", study.dataset.lower()).strip("-")[:40] or "data"
+    name = re.sub(r"[^a-z0-9_]+", "-", dataset.lower()).strip("-")[:40] or "data"
     return f"-{name}" if studies > 1 else ""

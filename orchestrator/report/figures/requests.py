@@ -91,7 +91,7 @@ def _draw(name: str, request: FigureRequest, found: Sequence[StudyFindings]) -> 
             notes.append(f"Nothing to draw: {request.kind} takes {NEEDS[request.kind]}.")
         else:
             title = request.title or drawn.title
-            figures.append(replace(drawn, name=name + make_suffix(one.study, len(found)), title=title))
+            figures.append(replace(drawn, name=name + make_suffix(one.study.dataset, len(found)), title=title))
     title = request.title or (figures[0].title if figures else name)
     return Requested(name, title, tuple(figures), tuple(notes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.results.tradeoff import format_setting
 from orchestrator.tracking.content import flatten_config
 from tests.support.wandb_sweep import Sweep
 
@@ -13,6 +14,7 @@ def test_a_run_of_a_trial_holds_what_its_row_and_artifacts_say(written: Sweep) -
     for run in runs:
         row = rows[run.config["trial_id"]]
         assert run.group == row["sweep_id"]
+        assert run.name == f"e{format_setting('attack_eps', row['attack_eps'])} s0 {row['trial_id'][:7]}"
         assert run.tags == ["digits", "resnet8", "ifgsm"]
         assert run.config["train"]["optimizer"]["lr"] == 0.1
         assert {name: run.summary[name] for name in ("clean_accuracy", "robust_correct", "attack_eps")} == {
