@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PREFIX = "advsweep-tmp-"
+NEW = "advsweep-new-"
+"""How a folder is called until it has its lock."""
 YOUNG = 60.0
-"""Seconds in which a new folder may still be without its lock."""
+"""Seconds that this may take."""
 _locks: dict[Path, int] = {}
 """The folders of this process, and the descriptor that holds the lock of each."""
 
@@ -26,9 +28,11 @@ def make_temporary_folder(parent: Path | None = None) -> Path:
 
     :param parent: null: where this machine keeps temporary files.
     """
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    _locks[folder] = os.open(folder, os.O_RDONLY)
-    fcntl.flock(_locks[folder], fcntl.LOCK_EX)
+    new = Path(tempfile.mkdtemp(prefix=NEW, dir=parent))
+    descriptor = os.open(new, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    folder = new.rename(new.with_name(PREFIX + new.name.removeprefix(NEW)))
+    _locks[folder] = descriptor
     return folder
 
 
@@ -38,6 +42,12 @@ def remove_temporary_folder(folder: Path) -> None:
     descriptor = _locks.pop(folder, None)
     if descriptor is not None:
         os.close(descriptor)
+
+
+def remove_own_folders() -> None:
+    """Remove every folder that this process has made: it is about to end."""
+    for folder in list(_locks):
+        remove_temporary_folder(folder)
 
 
 @contextlib.contextmanager
@@ -55,14 +65,15 @@ def remove_dead_folders(parent: Path | None = None, before: Callable[[Path], Non
 
     :param before: called with each before it is removed.
     """
-    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
+    place = parent or Path(tempfile.gettempdir())
+    for folder in (*place.glob(f"{PREFIX}*"), *place.glob(f"{NEW}*")):
         with contextlib.suppress(OSError):  # somebody else's, gone by now, or of a process that lives
             _remove_if_dead(folder, before)
 
 
 def _remove_if_dead(folder: Path, before: Callable[[Path], None]) -> None:
     state = folder.lstat()
-    if state.st_uid != os.getuid() or (time.time() - state.st_mtime < YOUNG and not any(folder.iterdir())):
+    if state.st_uid != os.getuid() or (folder.name.startswith(NEW) and time.time() - state.st_mtime < YOUNG):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

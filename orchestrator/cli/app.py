@@ -33,6 +33,7 @@ from orchestrator.cli.status import status
 from orchestrator.cli.stop import stop
 from orchestrator.cli.wandb import wandb
 from tasks import __version__
+from tasks.temporary import remove_own_folders
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,6 +83,7 @@ def main() -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         pass  # `advsweep results ... | head`
+    remove_own_folders()
     os._exit(code)
 
 

@@ -47,7 +47,9 @@ def start_private_ray(scratch: Path, cpus: int, gpus: int | None = None) -> Iter
     guarded = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     if "RAY_AUTH_MODE" in os.environ:
         guarded = {}  # somebody has decided how Ray authenticates here
-    own = with_safe_imports(os.environ) | PRIVATE | guarded | {MARK: str(scratch)}
+    files = scratch / "tmp"
+    files.mkdir()
+    own = with_safe_imports(os.environ) | PRIVATE | guarded | {MARK: str(scratch), "TMPDIR": str(files)}
     with guard(scratch), set_variables(own), _isolate_ray(scratch):
         _read_variables()
         try:

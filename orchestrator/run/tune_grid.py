@@ -17,6 +17,7 @@ from ray.tune import TuneError
 from ray.tune.execution import class_cache, tune_controller
 
 from orchestrator.run.coordinator import run_coordinator
+from orchestrator.tracking.client import import_wandb
 
 COORDINATORS = 2
 """Trials that wait at the same time; each is a small process that does nothing else."""
@@ -88,6 +89,7 @@ def run_grid(
     :param is_over: whether nothing that a trial could wait for will still happen.
     """
     os.environ.update(QUIET)
+    import_wandb()  # Tune would, and leave its temporary folders where nobody removes them
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
     with _own_budget():
         for first in range(0, len(trial_ids), TRIALS_A_RUN):

@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import functools
 import tempfile
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,40 @@ def import_wandb() -> Any:
     return wandb
 
 
-@contextlib.contextmanager
-def keep_temporary_files() -> Iterator[None]:
+class ProcessFolder:
+    """A temporary folder of this process, in use while any of its threads asks for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._restore = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                folder = str(_make_folder())
+                self._restore.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+                tempfile.tempdir = folder
+                if len(folder) <= LONGEST_FOLDER:
+                    self._restore.enter_context(set_variables({"TMPDIR": folder}))
+            self._users += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._restore.close()
+
+
+_folder = ProcessFolder()
+
+
+def keep_temporary_files() -> contextlib.AbstractContextManager[None]:
     """Keep the temporary files that this process makes inside of the block in one folder of its own.
 
     So does the process of W&B's that is started there, which has its socket in it.
     """
-    folder = str(_make_folder())
-    before, tempfile.tempdir = tempfile.tempdir, folder
-    short = {"TMPDIR": folder} if len(folder) <= LONGEST_FOLDER else {}
-    try:
-        with set_variables(short):
-            yield
-    finally:
-        tempfile.tempdir = before
+    return _folder
 
 
 @functools.cache

@@ -1,64 +1,65 @@
-"""Many kills of one real sweep: nothing finished is lost, nothing runs twice, the result is the same to the bit."""
+"""A storm of kills on real sweeps: nothing finished is lost, nothing runs twice, the result is the same to the bit.
+
+`STORM_KILLS=200 STORM_SEED=1 pytest -s tests/end_to_end/test_faults_kills.py` is the long one.
+"""
 
 from __future__ import annotations
 
+import os
 import random
-import time
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.disturbed import cluster_of, undisturbed_sweep, workers_of
-from tests.support.harness import (
-    advsweep,
-    artifacts,
-    ended,
-    executions,
-    kill,
-    nothing_ran_after_it_was_finished,
-    same,
-    start,
-    wait_until,
-)
+from tests.support.clusters import alive
+from tests.support.disturbed import undisturbed_sweep
+from tests.support.harness import advsweep, artifacts, nothing_ran_after_it_was_finished, same, wait_until
+from tests.support.storm import Storm, blow
+from tests.support.wandb_stub import Stub
 
-pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
+KILLS = int(os.environ.get("STORM_KILLS", "25"))
+SEED = int(os.environ.get("STORM_SEED", "2026"))
+SMALLER = ["--set", "seed=0", "--set", "train.epochs=5", "--set", "finetune.epochs=2"]
+"""A part of the space, stormed as often as it takes."""
 
-KILLS = 20
-SEED = 2026
+pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(600 + 40 * KILLS)]
 
 
-def test_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where every process of the storm keeps temporary files; a name short enough for Ray's sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_storm_that_spares_nobody_changes_nothing(tmp_path: Path, temporary: Path, stub: Stub) -> None:  # noqa: ARG001
     (tmp_path / "undisturbed").mkdir()
-    space, reference = undisturbed_sweep(tmp_path / "undisturbed")
-    storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
-    chance = random.Random(SEED)
-    kills = {"worker": 0, "driver": 0, "cluster": 0}
-    launches = 0
-    while sum(kills.values()) < KILLS and launches < KILLS:
-        launches += 1
-        before = len(executions(storage))
-        driver = start(*command)
-        assert wait_until(lambda: len(executions(storage)) > before or driver.poll() is not None)  # noqa: B023
-        for _ in range(chance.randint(4, 6)):
-            time.sleep(chance.uniform(0.1, 1.2))
-            if victims := workers_of(driver, storage) if driver.poll() is None else []:
-                kill([chance.choice(victims)])
-                kills["worker"] += 1
-        time.sleep(chance.uniform(0.1, 1.2))
-        if driver.poll() is None:
-            what = chance.choice(["driver", "cluster"])
-            kill(cluster_of(driver) if what == "cluster" else [driver.pid])
-            kills[what] += 1
-        driver.wait(timeout=30)
-        if len(ended(storage)) == len(ended(reference)):
-            break  # there is nothing left to kill; the count below says whether it was enough
-    shown = advsweep(*command).stdout
-    assert "12 trials, 12 finished" in shown
-    assert sum(kills.values()) >= KILLS, kills
-    assert kills["worker"], kills
-    assert kills["driver"] + kills["cluster"], kills
+    space, reference = undisturbed_sweep(tmp_path / "undisturbed", *SMALLER)
+    chance, killed, launches = random.Random(SEED), Counter[str](), 0
+    while killed.total() < KILLS:
+        storage = tmp_path / f"storage-{launches}"
+        command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--max-preemptions", "1000"]
+        command += ["--wandb", "online", *SMALLER]
+        storm = blow(command, storage, KILLS, chance, temporary, killed)
+        launches += storm.launches
+        check_aftermath(command, storage, reference, storm, temporary)
+    print(f"{killed.total()} kills in {launches} launches: {dict(sorted(killed.items()))}")  # noqa: T201
+    assert len(killed) >= min(KILLS, 20) / 2, killed
+
+
+def check_aftermath(command: list[str | Path], storage: Path, reference: Path, storm: Storm, temporary: Path) -> None:
+    """The same command finishes, and all is as if nothing had happened."""
+    assert "4 trials, 4 finished" in advsweep(*command).stdout
     nothing_ran_after_it_was_finished(storage)
     same(storage, reference)
     assert artifacts(storage).keys() == artifacts(reference).keys()
     assert not list((storage / "checkpoints").iterdir())
+    assert wait_until(lambda: not alive(storm.seen), 60), storm.killed
+    left = [str(path.relative_to(temporary)) for path in temporary.rglob("*")]
+    assert not left, storm.killed

@@ -52,13 +52,12 @@ def test_ones_own_folders_stay_until_they_are_given_up(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_just_being_made_is_left_alone(tmp_path: Path) -> None:
-    young, old = tmp_path / f"{temporary.PREFIX}young", tmp_path / f"{temporary.PREFIX}old"
-    young.mkdir()
-    old.mkdir()
+    young, old, dead = (tmp_path / name for name in (f"{temporary.NEW}1", f"{temporary.NEW}2", f"{temporary.PREFIX}3"))
+    for folder in (young, old, dead):
+        folder.mkdir()
     os.utime(old, (time.time() - 2 * temporary.YOUNG,) * 2)
     remove_dead_folders(tmp_path)
-    assert young.is_dir()
-    assert not old.exists()
+    assert list(tmp_path.iterdir()) == [young]
 
 
 def test_a_link_of_that_name_leads_nowhere(tmp_path: Path) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from orchestrator.tracking import client
 from tasks.temporary import PREFIX, remove_dead_folders
 
 USE = """
 import os, signal, sys, tempfile
+from orchestrator.cli import app
 from orchestrator.tracking.client import import_wandb, keep_temporary_files
 wandb = import_wandb()
 with keep_temporary_files():
@@ -20,10 +24,13 @@ with keep_temporary_files():
 assert tempfile.gettempdir() == os.environ["TMPDIR"]
 if sys.argv[1] == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[1] == "ends as a command":
+    app.run = lambda: 0
+    app.main()
 """
 
 
-@pytest.mark.parametrize("end", ["killed", "ended"])
+@pytest.mark.parametrize("end", ["killed", "ends", "ends as a command"])
 def test_they_lie_in_a_folder_that_the_next_start_removes(end: str, tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", USE, end], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False, timeout=60
@@ -37,3 +44,16 @@ def test_they_lie_in_a_folder_that_the_next_start_removes(end: str, tmp_path: Pa
         assert not left
     remove_dead_folders(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_threads_share_the_folder_and_the_last_one_to_leave_gives_it_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first, second = contextlib.ExitStack(), contextlib.ExitStack()
+    first.enter_context(client.keep_temporary_files())
+    second.enter_context(client.keep_temporary_files())
+    first.close()
+    assert tempfile.gettempdir() != str(tmp_path)
+    second.close()
+    assert tempfile.gettempdir() == str(tmp_path)
