@@ -44,7 +44,7 @@ def launch_space(space: Space, options: LaunchOptions, console: Console) -> int:
         from orchestrator.remote.launch import launch_there
 
         return launch_there(options, address, space, console)
-    plan = make_plan(space, options.data_dir)
+    plan = make_plan(space, options.data_dir, without_data=options.dry_run)
     storage = open_storage(options.storage)
     if options.dry_run:
         placement = (

@@ -15,6 +15,10 @@ class UsageError(Exception):
     """A request that cannot be carried out as written: shown as one message, exit code 2, nothing started."""
 
 
+class MissingDataError(UsageError):
+    """A data set that is not here; whoever only plans can do without it."""
+
+
 def describe_system_error(error: OSError) -> str:
     """`PATH: No space left on device`: what the system says, and of what."""
     places = [str(name) for name in (error.filename, error.filename2) if name is not None]

@@ -40,7 +40,7 @@ def plan(
     from orchestrator.space.space import load
     from tasks.storage.storage import open_storage
 
-    made = make_plan(load(space, overrides, verify=verify), data_dir)
+    made = make_plan(load(space, overrides, verify=verify), data_dir, without_data=True)
     placement = place_stages(made.space.resources, list_kinds(made), device, survey_machine())
     facts = collect_plan_facts(made, open_storage(storage), slots, placement)
     kinds = [{"stage": kind, **counts} for kind, counts in facts["stages"].items()]

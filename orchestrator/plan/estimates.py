@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.plan.plan import Plan
-from tasks.data.source import Inspection
+from tasks.data.source import Inspection, count_training_images
 from tasks.evaluation.settings import AttackSettings
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
@@ -32,8 +32,8 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
         return max(LEAST_WORK, (1 + settings.method.expected_passes) * images / 1000)
     if isinstance(settings, TrainSettings):
         objective = settings.chosen_objective
-        limits = (data.train_images, stage.dataset.train_examples, objective.image_limit)
-        images = min(limit for limit in limits if limit is not None)
+        limit, trained = objective.image_limit, count_training_images(stage.dataset, data)
+        images = trained if limit is None else min(limit, trained)
         return max(LEAST_WORK, settings.epochs * objective.total_passes * images / 1000)
     return LEAST_WORK
 

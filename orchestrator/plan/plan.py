@@ -11,8 +11,8 @@ from pathlib import Path
 from orchestrator.space.space import Space
 from orchestrator.text import render_html_table
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import Inspection, count_training_images, inspect_dataset
-from tasks.errors import UsageError
+from tasks.data.source import Inspection, count_training_images, inspect_dataset, make_placeholder
+from tasks.errors import MissingDataError, UsageError
 from tasks.keys import format_canonical_json, format_mapping, hash_json
 from tasks.kinds import KINDS, Kind
 from tasks.training.settings import TrainSettings
@@ -55,6 +55,8 @@ class Plan:
     stages: Mapping[str, Stage]
     """Every distinct stage by its key."""
     data: Mapping[DatasetSettings, Inspection]
+    missing_data: Mapping[DatasetSettings, str] = field(default_factory=dict)
+    """Data sets that are not here, with what is wanted; placeholders stand in their place."""
 
     def __len__(self) -> int:
         """Trials."""
@@ -104,14 +106,24 @@ class Plan:
         return Counter(stage.kind for planned in self.trials for stage in planned.chain)
 
 
-def make_plan(space: Space, data_dir: Path | None = None) -> Plan:
+def make_plan(space: Space, data_dir: Path | None = None, *, without_data: bool = False) -> Plan:
     """Plan a space on its data.
 
+    :param without_data: take a placeholder for a data set that is not here. What follows from it shows what there would
+        be to do; it cannot be run, and what is stored cannot be told.
     :raises UsageError: a data set is missing or cannot be read.
     """
-    datasets = dict.fromkeys(trial.dataset for trial in space.trials)
-    data = {dataset: inspect_dataset(dataset, data_dir) for dataset in datasets}
-    _check_examples(space, data)
+    missing: dict[DatasetSettings, str] = {}
+    data = {}
+    for dataset in dict.fromkeys(trial.dataset for trial in space.trials):
+        try:
+            data[dataset] = inspect_dataset(dataset, data_dir)
+        except MissingDataError as error:
+            if not without_data:
+                raise
+            data[dataset], missing[dataset] = make_placeholder(dataset), str(error)
+    present = {dataset: found for dataset, found in data.items() if dataset not in missing}
+    _check_examples(space, present)
     planned = [
         PlannedTrial(trial, trial.trial_id, build_chain(trial, data[trial.dataset].fingerprint))
         for trial in space.trials
@@ -121,8 +133,8 @@ def make_plan(space: Space, data_dir: Path | None = None) -> Plan:
     for entry in trials:
         for stage in entry.chain:
             stages.setdefault(stage.key, stage)
-    _check_image_limits(stages.values(), data)
-    return Plan(space, make_sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data)
+    _check_image_limits(stages.values(), present)
+    return Plan(space, make_sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data, missing)
 
 
 def list_kinds(plan: Plan) -> list[Kind]:
@@ -134,6 +146,8 @@ def list_kinds(plan: Plan) -> list[Kind]:
 def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) -> None:
     """:raises UsageError: an attack asks for more images than the test split has."""
     for trial in space.trials:
+        if trial.dataset not in data:
+            continue
         wanted, there = trial.attack.examples, data[trial.dataset].test_images
         if wanted is not None and wanted > there:
             raise UsageError(f"attack.examples = {wanted}: the test split of {trial.dataset.name} has {there} images")
@@ -142,6 +156,8 @@ def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) ->
 def _check_image_limits(stages: Iterable[Stage], data: Mapping[DatasetSettings, Inspection]) -> None:
     """:raises UsageError: a stage is to train on more images than there are."""
     for stage in stages:
+        if stage.dataset not in data:
+            continue
         wanted = stage.settings.chosen_objective.image_limit if isinstance(stage.settings, TrainSettings) else None
         there = count_training_images(stage.dataset, data[stage.dataset])
         if wanted is not None and wanted > there:

@@ -11,7 +11,7 @@ from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Plan, list_kinds
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.plan.schedule import estimate_job_seconds, list_schedule
-from orchestrator.store.stage_records import load_records
+from orchestrator.store.stage_records import load_whole_records
 from orchestrator.text import format_duration, format_table
 from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore
@@ -27,7 +27,7 @@ def collect_plan_facts(
     """
     store = StageStore(storage)
     known = set(store.list_keys())
-    records = load_records(store, [key for key in plan.stages if key in known])
+    records = load_whole_records(store, [key for key in plan.stages if key in known])
     jobs = plan.jobs(records)
     unshared, distinct = plan.unshared(), plan.count()
     runs: dict[str, int] = dict.fromkeys(KINDS, 0)
@@ -38,6 +38,7 @@ def collect_plan_facts(
     facts: dict[str, Any] = {
         "sweep_id": plan.sweep_id,
         "trials": len(plan.trials),
+        "missing_data": list(plan.missing_data.values()),
         "stages": {
             kind: {
                 "in_trials": unshared[kind],
@@ -68,7 +69,10 @@ def collect_plan_facts(
 def format_plan(facts: Mapping[str, Any]) -> list[str]:
     """The figures of a plan as text."""
     columns = ["stage", "in trials", "distinct", "in store", "jobs to do"]
-    rows = [[kind, *map(str, counts.values())] for kind, counts in facts["stages"].items() if counts["in_trials"]]
+    kinds = {kind: dict(counts) for kind, counts in facts["stages"].items() if counts["in_trials"]}
+    if facts["missing_data"]:
+        kinds = {kind: {**counts, "in_store": "-"} for kind, counts in kinds.items()}
+    rows = [[kind, *map(str, counts.values())] for kind, counts in kinds.items()]
     lines = [
         f"{facts['sweep_id']}: {facts['trials']} trials",
         format_table(columns, rows),
@@ -76,6 +80,8 @@ def format_plan(facts: Mapping[str, Any]) -> list[str]:
     ]
     if facts["devices"]:
         lines.append(facts["devices"])
+    for message in facts["missing_data"]:
+        lines.append(f"planned without its data, so what is stored is not known: {message}")
     if facts["seconds"] is None:
         lines.append("no time estimate: nothing of this kind was ever timed in this storage")
     else:

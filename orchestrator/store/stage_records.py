@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.store.trial_rows import READERS
-from tasks.errors import CorruptArtifactError, UnreadableError
+from tasks.errors import CorruptArtifactError, MisplacedError, UnreadableError
 from tasks.storage.documents import note_passed_over
 from tasks.storage.stage_store import StageStore
 
@@ -40,6 +40,26 @@ def load_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[st
     with ThreadPoolExecutor(READERS) as pool:
         keys = list(keys)
         return {key: record for key, record in zip(keys, pool.map(read, keys), strict=True) if record is not None}
+
+
+def load_whole_records(store: StageStore, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """The records of those keys that are in the store, and whose files are as long as they should be.
+
+    A launch reads them all, and finds what has changed without becoming shorter or longer too.
+    """
+    records = load_records(store, keys)
+
+    def is_whole(key: str) -> bool:
+        try:
+            store.check_sizes(records[key])
+        except (CorruptArtifactError, UnreadableError) as error:
+            note_passed_over(MisplacedError(f"{error}; a launch computes it again"))
+            return False
+        return True
+
+    with ThreadPoolExecutor(READERS) as pool:
+        whole = list(pool.map(is_whole, records))
+    return {key: record for (key, record), kept in zip(records.items(), whole, strict=True) if kept}
 
 
 def check_records(store: StageStore, keys: Iterable[str]) -> CheckedRecords:

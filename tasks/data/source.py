@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from tasks.data.registry import SOURCES
-from tasks.errors import UsageError
+from tasks.errors import MissingDataError, UsageError
 from tasks.local_paths import parse_local_path
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ class Inspection:
     train_images: int
     test_images: int
     channels: int
+
+
+PLACEHOLDER = "0" * 64
+"""The fingerprint of data that are not here."""
+ASSUMED = 10_000, 2_000
+"""Training and test images of a data set that is not here and of which nothing was published."""
 
 
 class Source(Protocol):
@@ -84,6 +90,18 @@ def inspect_dataset(settings: DatasetSettings, data_dir: Path | None) -> Inspect
     return found
 
 
+def make_placeholder(settings: DatasetSettings) -> Inspection:
+    """What a plan takes for a data set that is not here: the published number of images, and the content of none.
+
+    Keys that follow from it are nobody's: what is stored cannot be told.
+    """
+    train, test = getattr(load_source(settings.name), "published", ASSUMED)
+    if settings.examples:
+        test = round(settings.split.test * settings.examples)
+        train = settings.examples - test
+    return Inspection(PLACEHOLDER, (), max(train, settings.train_examples or 0), test, 3)
+
+
 def count_training_images(settings: DatasetSettings, found: Inspection) -> int:
     """Images that a stage trains on: limited by `train_examples`, without the validation part."""
     count = settings.train_examples or found.train_images
@@ -93,12 +111,12 @@ def count_training_images(settings: DatasetSettings, found: Inspection) -> int:
 def require_folder(settings: DatasetSettings, folder: Path | None, what: str) -> Path:
     """The folder of a data set that lives on disk.
 
-    :raises UsageError: none was given, or it does not exist.
+    :raises MissingDataError: none was given, or it does not exist.
     """
     if folder is None:
-        raise UsageError(f"dataset.name = {settings.name!r} needs a folder: give --data-dir DIR with {what}")
+        raise MissingDataError(f"dataset.name = {settings.name!r} needs a folder: give --data-dir DIR with {what}")
     folder = parse_local_path(folder, "--data-dir")
     if not folder.is_dir():
         state = "is no folder" if folder.exists() else "does not exist"
-        raise UsageError(f"the data folder {str(folder)!r} {state}: {settings.name} needs {what}")
+        raise MissingDataError(f"the data folder {str(folder)!r} {state}: {settings.name} needs {what}")
     return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,13 +72,22 @@ class StageStore:
             if self.storage.exists(f"{STAGES}/{key}"):
                 raise CorruptArtifactError(f"stage {key[:12]}: {STAGE_RECORD} is missing") from None
             return None
-        sizes = self.storage.list_sizes(f"{STAGES}/{key}") if self.storage.local is None else None
-        for name, expected in record["files"].items():
-            if sizes is None:
+        if self.storage.local is None:
+            self.check_sizes(record)
+        else:
+            for name in record["files"]:
                 self.read_file(record, name)
-            else:
-                _check_size(key, name, sizes.get(expected.get("stored_as", name)), expected["bytes"])
         return record
+
+    def check_sizes(self, record: Mapping[str, Any]) -> None:
+        """Compare the sizes of a stage's files with its record, without reading them.
+
+        :raises CorruptArtifactError: a file is missing, too short or too long.
+        """
+        key = record["key"]
+        sizes = self.storage.list_sizes(f"{STAGES}/{key}")
+        for name, expected in record["files"].items():
+            _check_size(key, name, sizes.get(expected.get("stored_as", name)), expected["bytes"])
 
     def read_file(self, record: dict[str, Any], name: str) -> bytes:
         """A file of a stage, checked against its record.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from tasks.data.download import download_dataset
 from tasks.data.plain_pickle import load_plain_pickle, to_array
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, ReportProgress, require_folder
-from tasks.errors import UsageError
+from tasks.errors import MissingDataError, UsageError
 from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Cifar:
     """Labels before the pixels of a binary record; the last is the one that counts."""
     label_key: bytes
     names_key: str
+    published: ClassVar[tuple[int, int]] = (TRAIN, TEST)
+    """Training and test images."""
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         root, form = self._find_layout(settings, folder)
@@ -90,7 +92,7 @@ class Cifar:
                 if missing:
                     raise UsageError(f"{base / form.folder}: {', '.join(missing)} is missing")
                 return base / form.folder, form
-        raise UsageError(f"{base} holds neither of {what}: {settings.name} needs one")
+        raise MissingDataError(f"{base} holds neither of {what}: {settings.name} needs one")
 
     def _read_classes(self, root: Path, form: Layout) -> tuple[str, ...]:
         path = root / form.classes

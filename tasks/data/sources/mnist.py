@@ -11,7 +11,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tasks.data.download import download_dataset
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, ReportProgress, require_folder
-from tasks.errors import UsageError
+from tasks.errors import MissingDataError, UsageError
 from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ MOST_BYTES = 1_000_000_000
 class IdxSource:
     """A data set of four IDX files below `<folder>/<title>/raw`, gzipped or not."""
 
+    published: ClassVar[tuple[int, int]] = (60_000, 10_000)
+    """Training and test images."""
     title: str
     """Its name in torchvision, which is that of its folder."""
     classes: tuple[str, ...]
@@ -79,7 +81,7 @@ class IdxSource:
             for stem in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
                 found = [name for name in (stem, f"{stem}.gz") if (raw / name).is_file()]
                 if not found:
-                    raise UsageError(f"{raw / stem}(.gz) is missing: {settings.name} needs {what} in {folder}")
+                    raise MissingDataError(f"{raw / stem}(.gz) is missing: {settings.name} needs {what} in {folder}")
                 names[stem] = found[0]
         return raw, names
 

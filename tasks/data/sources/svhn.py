@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tasks.data.download import download_dataset
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, ReportProgress, require_folder
-from tasks.errors import UsageError
+from tasks.errors import MissingDataError, UsageError
 from tasks.fingerprints import hash_folder
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ LAYOUT = f"{' and '.join(FILES)} from http://ufldl.stanford.edu/housenumbers"
 
 class Svhn:
     """Two MATLAB files, as torchvision keeps them."""
+
+    published = 73_257, 26_032
+    """Training and test images."""
 
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         root = _find_root(settings, folder)
@@ -46,7 +49,7 @@ def _find_root(settings: DatasetSettings, folder: Path | None) -> Path:
     root = require_folder(settings, folder, LAYOUT)
     missing = [name for name in FILES if not (root / name).is_file()]
     if missing:
-        raise UsageError(f"{' and '.join(missing)} missing in {root}: svhn needs {LAYOUT}")
+        raise MissingDataError(f"{' and '.join(missing)} missing in {root}: svhn needs {LAYOUT}")
     return root
 
 

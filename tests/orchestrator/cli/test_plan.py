@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,33 @@ def test_more_checks_are_more_trials(finished: Finished) -> None:
 def test_a_setting_is_overridden(finished: Finished) -> None:
     asked = ["plan", "--space", str(finished.space), "--set", "prune.ratio=0.3", "--set", "attack.steps=1", "--json"]
     assert json.loads(finished.ask(*asked).stdout)["trials"] == 1
+
+
+def test_a_space_whose_data_are_not_here_is_planned_and_not_launched(tmp_path: Path) -> None:
+    """2,592 trials of 8,000 photographs, a fifth of them for tests."""
+    asked = ["--space", "pruning_grid", "--storage", str(tmp_path / "storage")]
+    facts = json.loads(run_here("plan", *asked, "--json").stdout)
+    assert (facts["trials"], facts["stages"]["train"]["distinct"]) == (2592, 12)
+    (message,) = facts["missing_data"]
+    assert message.startswith("dataset.name = 'animals10' needs a folder: give --data-dir DIR with raw-img/")
+    for command in (["plan"], ["launch", "--dry-run"]):
+        shown = run_here(*command, *asked)
+        assert shown.code == 0
+        assert "\ntrain                      2592        12         -          12\n" in shown.stdout
+        assert f"\nplanned without its data, so what is stored is not known: {message}\n" in shown.stdout
+    refused = run_here("launch", *asked)
+    assert (refused.code, refused.stderr) == (2, f"error: {message}\n")
+    absent = run_here("plan", *asked, "--data-dir", tmp_path / "no")
+    assert f"the data folder '{tmp_path / 'no'}' does not exist" in absent.stdout
+    assert not (tmp_path / "storage").exists()
+
+
+def test_a_stage_that_was_cut_short_is_not_counted_as_stored(finished: Finished, tmp_path: Path) -> None:
+    """As a launch, which computes it again."""
+    shutil.copytree(finished.storage, tmp_path / "storage")
+    asked = ["plan", "--space", str(finished.space), "--storage", str(tmp_path / "storage"), "--json"]
+    assert json.loads(run_here(*asked).stdout)["stages"]["attack"]["in_store"] == 4
+    victim = next((tmp_path / "storage" / "stages").glob("*/examples.parquet"))
+    victim.write_bytes(victim.read_bytes()[:-1])
+    ended = run_here(*asked)
+    assert json.loads(ended.stdout)["stages"]["attack"]["in_store"] == 3

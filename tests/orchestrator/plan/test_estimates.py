@@ -37,6 +37,8 @@ def test_work_counts_the_passes_of_the_images() -> None:
     )
     longer = planned(train={**CONFIG["train"], "epochs": 8})  # type: ignore[dict-item]
     assert estimate_work(of("train", longer), data) == pytest.approx(4 * estimate_work(of("train"), data))
+    held_out = planned(dataset={**CONFIG["dataset"], "split": {"test": 0.1, "validation": 0.25}})  # type: ignore[dict-item]
+    assert estimate_work(of("train", held_out), data) == pytest.approx(0.75 * estimate_work(of("train"), data))
     fewer = planned(attack={**CONFIG["attack"], "examples": 45})  # type: ignore[dict-item]
     assert estimate_work(of("attack", fewer), data) == pytest.approx(estimate_work(of("attack"), data) / 4)
 
