@@ -57,7 +57,7 @@ class RowWriter:
             if rows:
                 self._sweep.write_rows(rows)
             return True
-        except OSError as error:
+        except (OSError, UnreadableError) as error:
             with self._lock:
                 self._pending = rows + self._pending
             self._on_error(error)

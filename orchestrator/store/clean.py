@@ -59,7 +59,7 @@ def find_leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Left
 
 def _check_rests(sweep: SweepStore) -> None:
     """:raises UsageError: a driver of the sweep lives."""
-    living = [driver.facts for driver in Pulse().drivers(sweep) if driver.alive]
+    living = [driver.facts for driver in Pulse().watch_drivers(sweep) if driver.alive]
     if living:
         where = ", ".join(f"{facts['host']} pid {facts['pid']}" for facts in living)
         raise UsageError(f"{sweep.sweep_id} runs ({where}): nothing is removed; end it first, or wait for its end")

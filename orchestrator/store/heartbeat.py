@@ -2,7 +2,8 @@
 
 A reader judges by the age of the file, by the clock of the storage and its own, which may differ by 20 seconds. A
 reader that keeps looking needs no clock but its own: a heart that has beaten since the last look is alive, and one that
-has not for as long as `ALIVE_WITHIN` is dead.
+has not for as long as `ALIVE_WITHIN` is dead. Clocks jump: whoever removes something because a driver is dead watches
+it first, whatever the clocks say.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import psutil
+from pydantic import Field
 
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
@@ -28,8 +32,16 @@ BEAT = 5.0
 """Seconds between two signs of life."""
 ALIVE_WITHIN = 30.0
 """Seconds without one after which a driver counts as dead."""
+CLOCKS_DIFFER = 20.0
+"""Seconds by which the clock of the storage may be ahead of a reader's."""
+WATCHED = 4 * BEAT
+"""Seconds within which a driver that lives is seen to, by the reader's own clock."""
+LOOK = 0.2
+"""Seconds between two looks."""
 FORGOTTEN_AFTER = 3600.0
 """Seconds after which the next driver removes what a dead one left."""
+FORGETS_AT = 8
+"""The beat after which it has watched the others for long enough, whatever the clocks say."""
 RUNNING, ENDED = "running", "ended"
 
 
@@ -48,7 +60,7 @@ class DriverDocument(Document):
     """A sign of life."""
 
     host: str
-    pid: int
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
     beat: Count
     state: Literal["running", "ended"]
     outcome: str | None
@@ -85,9 +97,13 @@ class Heartbeat:
         self._beat(ENDED, outcome)
 
     def _run(self) -> None:
-        self._attempt(self._forget_dead_drivers)
+        pulse = Pulse()
+        forget = partial(self._forget_dead_drivers, pulse)
+        self._attempt(forget)
         while not self._closing.wait(BEAT):
             self._beat(RUNNING)
+            if self._count == FORGETS_AT:
+                self._attempt(forget)
 
     def _beat(self, state: str, outcome: str | None = None) -> None:
         self._count += 1
@@ -115,10 +131,11 @@ class Heartbeat:
                 self._warned = True
                 self._on_error(error)
 
-    def _forget_dead_drivers(self) -> None:
-        for name, content, age in read_beats(self._sweep):
-            if content["state"] == ENDED or age > FORGOTTEN_AFTER:
-                self._sweep.storage.remove(self._sweep.path(paths.DRIVERS, name))
+    def _forget_dead_drivers(self, pulse: Pulse) -> None:
+        for driver in pulse.drivers(self._sweep):
+            silent = driver.certain and not driver.alive and driver.silent > FORGOTTEN_AFTER
+            if driver.facts["state"] == ENDED or silent:
+                self._sweep.storage.remove(self._sweep.path(paths.DRIVERS, driver.name))
 
 
 def read_beats(sweep: SweepStore) -> list[tuple[str, dict[str, Any], float]]:
@@ -150,10 +167,16 @@ def read_beats(sweep: SweepStore) -> list[tuple[str, dict[str, Any], float]]:
 class Driver:
     """A driver as it was when it last gave a sign of life."""
 
+    name: str
+    """Of its file."""
     facts: dict[str, Any]
     age: float
-    """Seconds since then."""
+    """Seconds since then, as far as this reader can say."""
+    silent: float
+    """Seconds since then by the clocks, of which one may have jumped."""
     alive: bool
+    certain: bool
+    """Whether it may be acted upon: a clock that jumped would make no difference."""
 
 
 class Pulse:
@@ -165,15 +188,38 @@ class Pulse:
 
     def drivers(self, sweep: SweepStore) -> list[Driver]:
         """Every driver that the storage knows, the newest last."""
-        return [self._judge(f"{sweep.sweep_id}/{name}", content, age) for name, content, age in read_beats(sweep)]
+        return [self._judge(sweep.sweep_id, name, content, age) for name, content, age in read_beats(sweep)]
 
-    def _judge(self, name: str, content: dict[str, Any], age: float) -> Driver:
-        now, count = time.monotonic(), int(content["beat"])
-        before = self._seen.get(name)
+    def watch_drivers(self, sweep: SweepStore) -> list[Driver]:
+        """As `drivers`; where that depends on clocks alone, they are watched until one beats or all had time to."""
+        until = time.monotonic() + WATCHED
+        while True:
+            found = self.drivers(sweep)
+            if any(driver.alive and driver.certain for driver in found) or all(driver.certain for driver in found):
+                return found
+            if time.monotonic() > until:
+                return [replace(driver, alive=driver.alive and driver.certain, certain=True) for driver in found]
+            time.sleep(LOOK)
+
+    def _judge(self, sweep_id: str, name: str, content: dict[str, Any], silent: float) -> Driver:
+        now, count, file = time.monotonic(), int(content["beat"]), f"{sweep_id}/{name}"
+        before = self._seen.get(file)
         if before is None or before[0] != count:
-            self._seen[name] = (count, now, before is not None)
-        _, since, moved = self._seen[name]
+            self._seen[file] = (count, now, before is not None)
+        _, since, moved = self._seen[file]
         watched = now - since
-        if moved or watched > ALIVE_WITHIN:
-            age = watched
-        return Driver(content, max(0.0, age), content["state"] == RUNNING and age < ALIVE_WITHIN)
+        age = watched if moved or watched > ALIVE_WITHIN else silent
+        certain = content["state"] == ENDED or -CLOCKS_DIFFER < age < ALIVE_WITHIN or watched > ALIVE_WITHIN
+        return Driver(
+            name,
+            content,
+            max(0.0, age),
+            silent,
+            alive=content["state"] == RUNNING and age < ALIVE_WITHIN,
+            certain=certain or moved or _is_gone(content),
+        )
+
+
+def _is_gone(content: dict[str, Any]) -> bool:
+    """Whether a driver of this machine has no process any more; of others nobody here can say."""
+    return content["host"] == platform.node() and not psutil.pid_exists(content["pid"])

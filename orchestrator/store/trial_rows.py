@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -45,10 +46,11 @@ class TrialRows:
     def write(self, rows: Sequence[Row], after: str | None = None) -> str:
         """Add rows as one part; parts sort by the time of writing. Returns the part's name.
 
-        :param after: the part that it follows at once in the order; null: all that there are now.
+        :param after: the part that it follows at once in the order; null: all that there are now, also where a clock
+            has been set back since.
         """
-        order = time.time_ns() if after is None else int(after.partition("-")[0]) + 1
-        name = f"{order:020d}-{uuid.uuid4().hex[:8]}.parquet"
+        before = _find_order(after) if after else max([time.time_ns(), *map(_find_order, self._list_parts())])
+        name = f"{before + 1:020d}-{uuid.uuid4().hex[:8]}.parquet"
         self.storage.write(f"{self.folder}/{name}", _encode_parquet(rows))
         return name
 
@@ -65,11 +67,14 @@ class TrialRows:
         for name in before:
             self.storage.remove(f"{self.folder}/{name}")
 
+    def _list_parts(self) -> list[str]:
+        return [name for name in self.storage.list_names(self.folder) if name.endswith(".parquet")]
+
     def _read_parts(self) -> dict[str, pa.Table]:
         """Part -> its rows. What a compaction removes meanwhile stands in a part that it has written before."""
         found: dict[str, pa.Table | None] = {}
         for _ in range(MOST_LOOKS):
-            names = [name for name in self.storage.list_names(self.folder) if name.endswith(".parquet")]
+            names = self._list_parts()
             missing = [name for name in names if name not in found]
             with ThreadPoolExecutor(READERS) as pool:
                 read = dict(zip(missing, pool.map(self._read_part, missing), strict=True))
@@ -91,6 +96,12 @@ class TrialRows:
 
 
 GONE = TRIALS.empty_table()
+
+
+def _find_order(name: str) -> int:
+    """When a part was written, in nanoseconds, or later; 0 where a stranger has named it."""
+    found = re.fullmatch(r"(\d{20})-[0-9a-f]{8}\.parquet", name)
+    return int(found[1]) if found else 0
 
 
 def _parse_rows(content: bytes, place: str) -> pa.Table:

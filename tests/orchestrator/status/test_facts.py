@@ -81,16 +81,15 @@ def test_a_driver_says_how_it_ended(sweep: SweepStore, outcome: str) -> None:
     assert f"stopped ({outcome})" in "\n".join(format_status([found]))
 
 
-def test_two_drivers_add_up_and_the_next_forgets_the_dead(sweep: SweepStore, tmp_path: Path) -> None:
+def test_two_drivers_add_up_and_the_next_forgets_the_ended(sweep: SweepStore) -> None:
     first = beating(sweep)
     beating(sweep, eta_seconds=30.0)
     found = seen(sweep)
     assert (found["jobs_done"], len(found["running"]), found["eta_seconds"]) == (12, 2, 90)
     first.end("interrupted")
     assert seen(sweep)["state"] == "running", "one is left"
-    aged(tmp_path, heartbeat.FORGOTTEN_AFTER + 1)
-    beating(sweep)._forget_dead_drivers()
-    assert len(heartbeat.read_beats(sweep)) == 1
+    beating(sweep)._forget_dead_drivers(Pulse())
+    assert len(heartbeat.read_beats(sweep)) == 2, "the one that ended is forgotten"
 
 
 def test_a_finished_sweep_is_told_apart_and_has_no_work_left(space_file: Path, tmp_path: Path) -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.store import heartbeat
 from orchestrator.store.clean import ABANDONED_AFTER, find_leftovers, remove, remove_again_unreferenced
+from orchestrator.store.heartbeat import Heartbeat
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
 from tasks.storage.storage import Storage, open_storage
-from tests.support.driver_signs import aged, beating
+from tests.support.driver_signs import aged, beating, published_facts
 from tests.support.finished_sweep import finish
 
 STRAY = "f" * 64
+HOUR = 3600.0
 
 
 def found(storage: Storage, *forgotten: str) -> dict[str, str]:
@@ -67,13 +70,34 @@ def test_nothing_more_is_removed_by_whoever_may_not(tmp_path: Path) -> None:
     assert storage.list_names("corrupt") == ["b"]
 
 
-def test_a_sweep_that_runs_is_not_forgotten(space_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("jump", [0, HOUR, -HOUR])
+def test_a_sweep_that_runs_is_not_forgotten_whatever_the_clocks_say(
+    space_file: Path, tmp_path: Path, jump: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT", 0.3)
+    _, sweep = finish(space_file, tmp_path / "storage", FEW)
+    driver = Heartbeat(sweep, published_facts, print)
+    driver.start()
+    monkeypatch.setattr(time, "time", lambda before=time.time: before() + jump)
+    try:
+        with pytest.raises(UsageError, match=rf"{sweep.sweep_id} runs \(.* pid .*\): nothing is removed"):
+            find_leftovers(sweep.storage, [sweep.sweep_id])
+    finally:
+        driver.end("finished")
+    assert find_leftovers(sweep.storage, [sweep.sweep_id]), "it has ended"
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR])
+def test_a_sweep_whose_driver_was_killed_is_forgotten_whatever_the_clocks_say(
+    space_file: Path, tmp_path: Path, jump: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "WATCHED", 0.3)
     _, sweep = finish(space_file, tmp_path / "storage", FEW)
     beating(sweep)
-    with pytest.raises(UsageError, match=rf"{sweep.sweep_id} runs \(.* pid .*\): nothing is removed"):
-        find_leftovers(sweep.storage, [sweep.sweep_id])
-    aged(tmp_path, 60)
+    aged(tmp_path, jump)
+    began = time.monotonic()
     assert find_leftovers(sweep.storage, [sweep.sweep_id])
+    assert time.monotonic() - began > 0.3, "a process of its number is there: it was watched"
 
 
 def test_what_a_sweep_refers_to_since_it_was_shown_stays(space_file: Path, tmp_path: Path) -> None:

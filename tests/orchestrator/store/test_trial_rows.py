@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from orchestrator.store.trial_rows import TrialRows
+from orchestrator.store.trial_rows import TrialRows, select_newest_rows
 from tasks.errors import StorageError
 from tasks.storage.storage import Storage, open_storage
 from tests.support.rows import ifgsm
@@ -103,3 +104,24 @@ def test_what_is_written_during_a_compaction_stays_newer(table: TrialRows, monke
         table.compact()
     last = {row["trial_id"]: row["robust_correct"] for row in table.read().to_pylist()}
     assert last[newer["trial_id"]] == 1
+
+
+@pytest.mark.parametrize("others", [[], ["zzz.parquet"]], ids=["alone", "beside a part of another name"])
+def test_the_last_row_is_the_newest_though_a_clock_was_set_back(
+    table: TrialRows, others: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ROWS[0]
+    table.write([{**row, "verdict": "first"}])
+    monkeypatch.setattr(time, "time_ns", lambda before=time.time_ns: before() - 3600 * 10**9)
+    for number in range(3):
+        table.write([{**row, "verdict": str(number)}])
+        (newest,) = select_newest_rows(table.read().to_pylist())
+        assert newest["verdict"] == str(number)
+    for name in others:
+        part = table.storage.list_names(table.folder)[-1]
+        table.storage.write(f"{table.folder}/{name}", table.storage.read(f"{table.folder}/{part}"))
+    table.compact()
+    table.write([{**row, "verdict": "last"}])
+    (newest,) = select_newest_rows(table.read().to_pylist())
+    assert newest["verdict"] == "last"
+    assert len(table.storage.list_names(table.folder)) == 2
