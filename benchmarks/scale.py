@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks import example_rows, sleeping
 from benchmarks.sleepers import BriefWorker
-from orchestrator.cluster.private_ray import LONGEST_FOLDER
+from orchestrator.cluster.machine import LONGEST_FOLDER
 from orchestrator.text import format_table
 
 LOOPBACK = "127.0.0.1"

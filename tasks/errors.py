@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 MOST_PROBLEMS = 100
 """Mistakes that a message lists."""
@@ -24,6 +27,17 @@ def describe_system_error(error: OSError) -> str:
     places = [str(name) for name in (error.filename, error.filename2) if name is not None]
     reason = error.strerror or str(error)
     return f"{' and '.join(places)}: {reason}" if places else reason
+
+
+@contextlib.contextmanager
+def name_place(place: Path) -> Iterator[None]:
+    """Have errors of the system say where something was written: of a full disk they do not, and there are several."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None or isinstance(error, StorageError):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(place)) from error
 
 
 class UnreadableError(UsageError):

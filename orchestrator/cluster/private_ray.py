@@ -17,6 +17,7 @@ from typing import Any
 
 from orchestrator.cluster.address import LOCAL
 from orchestrator.cluster.guard import MARK, bury, guard
+from orchestrator.cluster.machine import find_private_parent
 from orchestrator.cluster.packages import list_code_folders, make_job_config
 from orchestrator.cluster.start_watch import watch_start
 from orchestrator.processes import with_safe_imports
@@ -29,8 +30,6 @@ PRIVATE = {
 }
 LOOPBACK = "127.0.0.1"
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
-LONGEST_FOLDER = 20
-"""Characters that a temporary folder's name may have before Ray's sockets below it get names too long to exist."""
 
 
 @contextlib.contextmanager
@@ -109,9 +108,7 @@ def _isolate_ray(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def use_private_folder() -> Iterator[Path]:
     """A private folder for a while, whose name is short enough for sockets; those of killed drivers are removed."""
-    parent = Path(tempfile.gettempdir())
-    if len(str(parent)) > LONGEST_FOLDER:
-        parent = Path("/tmp")
+    parent = find_private_parent()
     for place in {parent, Path(tempfile.gettempdir())}:
         remove_dead_folders(place, before=bury)
     with use_temporary_folder(parent) as folder:

@@ -146,7 +146,7 @@ class StageExecutor:
             return
         self._fail(node, message)
         if hopeless:
-            self.stopped_by = f"the storage is {'full' if full_disk else 'out of reach'}: {message}"
+            self.stopped_by = f"{'a disk is full' if full_disk else 'the storage is out of reach'}: {message}"
         self._count_alike(node.job.kind, message)
 
     def _count_alike(self, kind: Kind, message: str) -> None:

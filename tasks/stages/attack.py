@@ -23,7 +23,7 @@ from tasks.models.build import NormalizedModel
 from tasks.models.size import measure_model
 from tasks.paths import EXAMPLES, PREVIEW
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
-from tasks.stages.context import Context, save_table
+from tasks.stages.context import Context, save_file, save_table
 from tasks.trial.chain import Stage
 
 TIMED_BATCH = 64
@@ -78,7 +78,7 @@ def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:
     """Write one row per image, and a few of the images."""
     keys = pa.array([stage.key] * len(result.table), pa.string())
     save_table(draft, EXAMPLES, result.table.add_column(0, EXAMPLES_SCHEMA.field("stage_key"), keys))
-    (draft / PREVIEW).write_bytes(result.preview.to_bytes())
+    save_file(draft, PREVIEW, result.preview.to_bytes())
 
 
 def check_weights(model: NormalizedModel) -> None:

@@ -19,6 +19,7 @@ import torch
 from tasks import __version__
 from tasks.data.images import Images, Splits
 from tasks.data.loading import load_splits
+from tasks.errors import name_place
 from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.stored import load_stored_model
 from tasks.models.weights import load_initial_weights
@@ -68,12 +69,19 @@ def save_model(draft: Path, model: NormalizedModel, description: Description) ->
     """Write the weights as safetensors, with the description in the header: enough to build the model again."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     header = {"description": json.dumps(description.to_json(), sort_keys=True)}
-    (draft / MODEL).write_bytes(safetensors.torch.save(state, metadata=header))  # an OSError keeps its number
+    save_file(draft, MODEL, safetensors.torch.save(state, metadata=header))  # which itself would hide a full disk
+
+
+def save_file(draft: Path, name: str, content: bytes) -> None:
+    """Write a file of a stage."""
+    with name_place(draft / name):
+        (draft / name).write_bytes(content)
 
 
 def save_table(draft: Path, name: str, table: pa.Table) -> None:
     """Write a Parquet file."""
-    pq.write_table(table, draft / name, compression="zstd")
+    with name_place(draft / name):
+        pq.write_table(table, draft / name, compression="zstd")
 
 
 @functools.lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from tasks.errors import MisplacedError, TooLargeError
+from tasks.errors import MisplacedError, TooLargeError, name_place
 
 
 def check_no_link_leads_out(root: str, name: str) -> None:
@@ -64,7 +64,7 @@ def read_file(path: Path, most: int) -> bytes:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that is on the disk, not only in memory, once this returns."""
-    with path.open("wb") as stream:
+    with name_place(path), path.open("wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())

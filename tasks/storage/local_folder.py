@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from tasks.errors import StorageRefusedError
+from tasks.errors import StorageRefusedError, name_place
 from tasks.paths import MARKER, make_temporary_name
 from tasks.storage.local_files import (
     check_no_link_leads_nowhere,
@@ -74,7 +74,11 @@ class LocalFolder:
         target = self._make_target(name)
         if target.is_symlink():
             raise StorageRefusedError(f"{target} is a link: nothing is added to what it leads to")
-        with self._unless_away(), open(target, "a", encoding="utf-8", opener=open_no_link) as stream:
+        with (
+            self._unless_away(),
+            name_place(target),
+            open(target, "a", encoding="utf-8", opener=open_no_link) as stream,
+        ):
             stream.write(line + "\n")
 
     def exists(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.errors import CorruptArtifactError, MisplacedError, TooLargeError, UnreadableError
+from tasks.errors import CorruptArtifactError, MisplacedError, TooLargeError, UnreadableError, name_place
 from tasks.keys import hash_json
 from tasks.paths import CHECKPOINTS, MODEL, STAGE_RECORD, STAGES
 from tasks.storage.documents import note_passed_over, parse_document
@@ -150,7 +150,8 @@ class StageStore:
             name_by_content(draft, files)
         record = {"format": RECORD_FORMAT, "key": key, **record, "files": files}
         text = json.dumps({**record, "checksum": hash_json(record)}, indent=1, sort_keys=True)
-        (draft / STAGE_RECORD).write_text(text)
+        with name_place(draft / STAGE_RECORD):
+            (draft / STAGE_RECORD).write_text(text)
         published = self.storage.publish(draft, f"{STAGES}/{key}", last=STAGE_RECORD, replace=self.replace)
         self.storage.remove(self.name_checkpoint(key))
         return record if published else self.read_record(key)

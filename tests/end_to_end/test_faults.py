@@ -91,7 +91,7 @@ def test_a_full_disk_ends_the_sweep_and_harms_nothing(undisturbed: tuple[Path, P
         ]
         shown = advsweep(*command, code=None)
         assert shown.returncode == 1, shown.stdout + shown.stderr
-        assert "the storage is full" in shown.stdout
+        assert "a disk is full" in shown.stdout
         assert "Traceback" not in shown.stderr
         subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
         advsweep(*command)

@@ -285,7 +285,7 @@ def test_a_storage_that_stays_away_stops_the_sweep_at_once(error: OSError) -> No
 def test_a_full_disk_stops_the_sweep_at_once() -> None:
     executor, _, _, pool = executed(plan(), lambda _: OSError(errno.ENOSPC, "No space left on device"))
     assert executor.stopped_by is not None
-    assert "the storage is full" in executor.stopped_by
+    assert "a disk is full" in executor.stopped_by
     assert len(pool.ran) == 1
 
 

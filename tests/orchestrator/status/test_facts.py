@@ -73,7 +73,7 @@ def test_who_keeps_looking_needs_no_clock_but_its_own(
     assert seen(sweep, pulse)["state"] == "stopped", "the clocks say it lives, but it has not beaten"
 
 
-@pytest.mark.parametrize("outcome", ["interrupted", "stopped early: the storage is full"])
+@pytest.mark.parametrize("outcome", ["interrupted", "stopped early: a disk is full"])
 def test_a_driver_says_how_it_ended(sweep: SweepStore, outcome: str) -> None:
     beating(sweep).end(outcome)
     found = seen(sweep)
