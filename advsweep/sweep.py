@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from advsweep.frames import FrameFormat, convert_table, make_table
+from orchestrator.results.budgets import make_reader
 from orchestrator.results.query import ask, load_sorted_rows
 from orchestrator.results.stage_tables import open_stage_files
 from orchestrator.results.tradeoff import (
@@ -115,12 +116,12 @@ class Sweep:
     def verdicts(self, format: FrameFormat = "pandas") -> Any:  # noqa: A002
         """A row per check and model: what it says, its figures, its paper and the trials that it concerns.
 
-        >>> set(sweep.verdicts()["verdict"]) <= {"ok", "suspicious", "not tested"}
+        >>> set(sweep.verdicts()["verdict"]) <= {"ok", "upper bound", "suspicious", "not tested"}
         True
         """
-        found = check_rows(self._store.rows())
-        lines = [[one.check, one.verdict, one.figures, one.paper, list(one.trials)] for one in found]
-        return convert_table(make_table(["check", "verdict", "figures", "paper", "trials"], lines), format)
+        found = check_rows(self._store.rows(), make_reader(StageStore(self._store.storage)))
+        lines = [[one.check, one.verdict, one.cause, one.figures, one.paper, list(one.trials)] for one in found]
+        return convert_table(make_table(["check", "verdict", "cause", "figures", "paper", "trials"], lines), format)
 
     def worst_case(self, format: FrameFormat = "pandas") -> Any:  # noqa: A002
         """Robust against every attack of a norm and budget, image by image, with Wilson intervals.

@@ -126,6 +126,14 @@ def format_percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
+def format_eps(value: float | None) -> str:
+    """A budget or the size of a perturbation for people: 255ths where it is a whole number of them."""
+    if value is None:
+        return "unknown"
+    whole = round(value * 255)
+    return f"{whole}/255" if whole and abs(value * 255 - whole) < 1e-3 and value < 1 else f"{value:.4g}"
+
+
 def _is_numeric(cell: str) -> bool:
     return cell in ("-", "") or cell.lstrip("+-").replace("±", " ").split(" ")[0].replace(".", "").isdigit()
 

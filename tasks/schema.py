@@ -59,8 +59,11 @@ TRIALS = _document_table(
     ("gradient_images", pa.int64()),
     ("zero_gradients", pa.int64()),
     ("deterministic", pa.bool_()),
+    ("health", pa.string()),
     ("verdict", pa.string()),
     ("verdicts", pa.string()),
+    ("verdict_reason", pa.string()),
+    ("worst_case_correct", pa.int64()),
     ("parameters", pa.int64()),
     ("nonzero_parameters", pa.int64()),
     ("macs", pa.int64()),
@@ -86,10 +89,12 @@ what robust accuracy is: `upper`, by an attack (a stronger one may find more), o
 are the threads of torch that trained the model, on which its weights depend; where nothing was trained, those of the
 attack. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that examples were
 made against, null where it is the trial's own; `prepared` tells whether the attack saw a folded copy of it, which does
-the same, or the model as it is; `*_low` and `*_high` are 95 % Wilson intervals; `config`, `versions` and `verdicts` are
-JSON; `verdict` is the worst of the verdicts, set when the grid is finished; a failed trial has nulls where there is no
-result. `inference_seconds` is the measured time of one image in a batch of 64. Columns that a version added are null in
-rows of earlier ones."""
+the same, or the model as it is; `health` holds counts of what every stage notes of its model and its attack
+(`tasks/evaluation/health.py`), as JSON; `*_low` and `*_high` are 95 % Wilson intervals; `config`, `versions` and
+`verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished, and `verdict_reason` says
+why, in words; `worst_case_correct` are the images that withstood every attack of this norm and budget which the grid
+ran on this model; a failed trial has nulls where there is no result. `inference_seconds` is the measured time of one
+image in a batch of 64. Columns that a version added are null in rows of earlier ones."""
 
 HISTORY = _document_table(
     ("stage_key", pa.string()),

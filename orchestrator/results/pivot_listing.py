@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.pivot import TRAINING_AXES, Pivot, PivotLine
-from orchestrator.results.tradeoff import HEADINGS, find_worst, format_setting
+from orchestrator.results.tradeoff import HEADINGS, format_setting
 from orchestrator.results.verdict_notes import VerdictNotes
 from tasks.trial.row import Row
 

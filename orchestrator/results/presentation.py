@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results import verdicts
+from orchestrator.results.budgets import ReadRobust, make_reader, read_nothing
 from orchestrator.results.checks.verdict import Verdict
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.optimality import list_optimality
@@ -72,7 +73,7 @@ def render_results(
         return _answer_question(sweep, form, sql, reference, optimality)
     where, rows = parse_where(selection.where), sweep.rows()
     chosen = select_rows(rows, where) if where else rows
-    return render_rows(rows, chosen, form, selection)
+    return render_rows(rows, chosen, form, selection, make_reader(StageStore(sweep.storage)))
 
 
 def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool, optimality: bool) -> str:
@@ -86,14 +87,17 @@ def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: b
     return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
 
 
-def render_rows(rows: Sequence[Row], chosen: Sequence[Row], form: str, selection: Selection) -> str:
+def render_rows(
+    rows: Sequence[Row], chosen: Sequence[Row], form: str, selection: Selection, read: ReadRobust = read_nothing
+) -> str:
     """The table of some trials of a sweep.
 
     :param rows: all of the sweep: what the checks say of a trial depends on others.
+    :param read: what is stored of the images of a trial.
     """
     if form != "table" and selection.long:
         return _arrange(_list_rows(chosen), selection).render(form)
-    found = verdicts.check_rows(rows)
+    found = verdicts.check_rows(rows, read)
     pivot, notes = build_pivot(chosen), VerdictNotes(found)
     if form == "table" and not pivot.rows:
         return NOTHING_YET

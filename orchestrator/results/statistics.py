@@ -127,6 +127,19 @@ def compute_mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNe
     return McNemar(len(first), only_first, only_second, p)
 
 
+def compute_sign_test(more: int, fewer: int) -> float:
+    """The probability that so many of the pairs that differ point this way or more of them, by a fair coin: the exact
+    one-sided sign test."""
+    return compute_binomial_tail(more, more + fewer, 0.5)
+
+
+def compute_binomial_tail(count: int, total: int, share: float) -> float:
+    """The probability of so many or more successes among `total`, each as likely as `share`."""
+    from scipy.stats import binom
+
+    return float(binom.sf(count - 1, total, share))
+
+
 def correct_p_values(found: Sequence[float | None]) -> list[float | None]:
     """P-values after the correction of Benjamini and Hochberg (1995): of the differences that are then called real, at
     most so large a share is expected to be noise. Nulls stay null and do not count.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
+from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.listing import Column, Listing
 from orchestrator.store.identifiers import shorten_ids
 from orchestrator.text import format_percent, make_sort_key
@@ -62,11 +62,6 @@ def group_cells(rows: Sequence[Row]) -> list[Cell]:
         for group in groups.values()
     ]
     return sorted(found, key=lambda cell: [make_sort_key(cell.row[axis]) for axis in AXES])
-
-
-def find_worst(found: Sequence[str | None]) -> str:
-    """The worst of some verdicts; `-` before the checks have run."""
-    return next((verdict for verdict in (SUSPICIOUS, OK, NOT_TESTED) if verdict in found), "-")
 
 
 def find_varying_axes(rows: Sequence[Row]) -> list[str]:

@@ -45,7 +45,7 @@ class VerdictNotes:
             mark = f"{ALARM}{letter}" if verdict == SUSPICIOUS else letter
             count = self._marked[kind]
             numbers = f"{count} number{'s' if count > 1 else ''}"
-            yield f"{mark}  {verdict}: {example.check}, {numbers}; {example.figures} ({example.paper})"
+            yield f"{mark}  {verdict}: {example.check}, {numbers}; {example.reason} ({example.paper})"
 
 
 def _make_letter(number: int) -> str:

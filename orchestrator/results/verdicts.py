@@ -1,7 +1,8 @@
 """Can these robustness numbers be believed? The verdicts of all checks over the rows of a finished grid.
 
-Every check compares trials that attack the same model on the same images. A verdict is `ok`, `suspicious`, or
-`not tested` where the grid lacks the cells that it takes; `launch --verify` adds them.
+Every check compares trials that attack the same model on the same images. A verdict is `ok`; `upper bound` where a
+stronger attack at hand or more steps leave less; `suspicious` where gradients lead nowhere or an attack does not
+attack; or `not tested` where the grid lacks the cells that it takes: `launch --verify` adds them.
 """
 
 from __future__ import annotations
@@ -10,85 +11,135 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 
+from orchestrator.results.budgets import ReadRobust, group_budgets, read_nothing
+from orchestrator.results.checks.attack import (
+    check_attack_beats_probes,
+    check_attack_lowers_accuracy,
+    check_budget_is_reached,
+    check_images_are_moved,
+    check_training_budget_is_reached,
+)
 from orchestrator.results.checks.model import (
+    check_a_step_beats_noise,
     check_answers_repeat,
+    check_erased_images_are_not_recognised,
     check_gradients_are_present,
+    check_model_beats_guessing,
+    check_model_forgets,
     check_training_did_not_collapse,
 )
 from orchestrator.results.checks.strength import (
     check_attacks_are_registered,
     check_budget_helps,
-    check_doubling_steps_changes_nothing,
+    check_budget_matters,
     check_gradient_free_is_not_stronger,
     check_iterative_beats_single_step,
     check_large_budget_reaches_chance,
     check_noise_is_not_stronger,
     check_transfer_is_not_stronger,
 )
-from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, Check, Verdict
+from orchestrator.results.checks.upper_bound import check_upper_bounds
+from orchestrator.results.checks.verdict import GRADES, Check, Verdict, rank_severity
 from tasks.kinds import MODEL_KEYS
 from tasks.trial.row import Row
 
 CHECKS: tuple[Check, ...] = (
     check_attacks_are_registered,
+    check_model_beats_guessing,
+    check_gradients_are_present,
+    check_answers_repeat,
+    check_model_forgets,
+    check_a_step_beats_noise,
+    check_erased_images_are_not_recognised,
+    check_attack_lowers_accuracy,
+    check_images_are_moved,
+    check_attack_beats_probes,
     check_iterative_beats_single_step,
     check_budget_helps,
+    check_budget_matters,
     check_large_budget_reaches_chance,
     check_transfer_is_not_stronger,
     check_noise_is_not_stronger,
     check_gradient_free_is_not_stronger,
-    check_gradients_are_present,
-    check_doubling_steps_changes_nothing,
-    check_answers_repeat,
     check_training_did_not_collapse,
+    check_training_budget_is_reached,
+    check_budget_is_reached,
 )
 
-COLUMNS = ("check", "verdict", OK, SUSPICIOUS, NOT_TESTED, "figures", "paper")
+COUNTED = GRADES[1:] + GRADES[:1]
+COLUMNS = ("check", "verdict", *COUNTED, "reason", "paper")
 """Of a line of `summarize_verdicts`."""
 
 
-def check_rows(rows: Sequence[Row]) -> list[Verdict]:
-    """Every check on every model of the finished rows."""
-    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        if row["status"] == "finished":
-            groups[_identify_task(row)].append(row)
-    return [verdict for group in groups.values() for check in CHECKS for verdict in check(group)]
+def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Verdict]:
+    """Every check on every model of the finished rows.
+
+    :param read: what is stored of the images of a trial; without it, attacks are compared by their counts.
+    """
+    found = []
+    for group in _group_tasks(rows):
+        found += [verdict for check in CHECKS for verdict in check(group)]
+        found += check_upper_bounds(group, read)
+    return found
 
 
-def annotate_rows(rows: Sequence[Row]) -> list[Row]:
-    """The rows with their columns `verdict` (the worst of all) and `verdicts` (all, as JSON)."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for verdict in check_rows(rows):
+def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Row]:
+    """The rows with their columns `verdict` (the worst of all), `verdict_reason`, `verdicts` (all, as JSON) and
+    `worst_case_correct`.
+
+    :param read: as for `check_rows`.
+    """
+    found: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in check_rows(rows, read):
         for trial_id in verdict.trials:
-            before = found[trial_id].get(verdict.check, NOT_TESTED)
-            found[trial_id][verdict.check] = max(before, verdict.verdict, key=_rank_severity)
+            found[trial_id].append(verdict)
+    worst_cases = {
+        row["trial_id"]: budget.worst_case
+        for group in _group_tasks(rows)
+        for budget in group_budgets(group, read)
+        for row in budget.rows
+    }
     return [
-        {**row, "verdict": max(seen.values(), key=_rank_severity), "verdicts": json.dumps(seen, sort_keys=True)}
-        if (seen := found.get(row["trial_id"]))
+        {**row, **_describe_verdicts(of_row), "worst_case_correct": worst_cases.get(row["trial_id"])}
+        if (of_row := found.get(row["trial_id"]))
         else row
         for row in rows
     ]
 
 
+def _describe_verdicts(found: Sequence[Verdict]) -> Row:
+    worst = max(found, key=lambda verdict: rank_severity(verdict.verdict))
+    by_check: dict[str, str] = {}
+    for verdict in found:
+        before = by_check.get(verdict.check, GRADES[0])
+        by_check[verdict.check] = max(before, verdict.verdict, key=rank_severity)
+    reason = worst.reason if worst.cause else None
+    return {
+        "verdict": worst.verdict,
+        "verdict_reason": reason,
+        "verdicts": json.dumps(by_check, sort_keys=True),
+    }
+
+
 def summarize_verdicts(found: Sequence[Verdict]) -> list[list[str]]:
-    """A line per check, by `COLUMNS`: how many cells it speaks of, and the worst figures."""
+    """A line per check, by `COLUMNS`: how many cells it speaks of, and the reason of the worst."""
     by_check: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in found:
         by_check[verdict.check].append(verdict)
     lines = []
     for check, entries in by_check.items():
-        worst = max(entries, key=lambda entry: _rank_severity(entry.verdict))
-        counts = [sum(entry.verdict == kind for entry in entries) for kind in (OK, SUSPICIOUS, NOT_TESTED)]
-        lines.append([check, worst.verdict, *map(str, counts), worst.figures, worst.paper])
+        worst = max(entries, key=lambda entry: rank_severity(entry.verdict))
+        counts = [sum(entry.verdict == kind for entry in entries) for kind in COUNTED]
+        lines.append([check, worst.verdict, *map(str, counts), worst.reason, worst.paper])
     return lines
 
 
-def _rank_severity(verdict: str) -> int:
-    return (NOT_TESTED, OK, SUSPICIOUS).index(verdict)
-
-
-def _identify_task(row: Row) -> tuple[object, ...]:
-    """The model under attack, and the images."""
-    models = [row[name] for name in MODEL_KEYS]
-    return (next(filter(None, models), None), row["examples"], row["only_correct"], row["attack_eps_space"])
+def _group_tasks(rows: Sequence[Row]) -> list[list[Row]]:
+    """The finished rows by the model under attack and the images."""
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "finished":
+            models = [row[name] for name in MODEL_KEYS]
+            model = next(filter(None, models), None)
+            groups[model, row["examples"], row["only_correct"], row["attack_eps_space"]].append(row)
+    return list(groups.values())

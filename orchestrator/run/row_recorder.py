@@ -7,10 +7,12 @@ from typing import Any
 
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.plan.prepare import PreparedSweep
+from orchestrator.results.budgets import make_reader
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.run.row_writer import RowWriter
 from orchestrator.run.state import SweepState
 from orchestrator.tracking.log import WandbLog
+from tasks.storage.stage_store import StageStore
 from tasks.trial.chain import Stage
 from tasks.trial.row import Row, make_failed_row, make_finished_row
 
@@ -24,6 +26,7 @@ class RowRecorder:
         self._of_sweep = {"sweep_id": plan.sweep_id, "space": plan.space.name}
         self._records: dict[str, Mapping[str, Any]] = dict(prepared.records)
         self._errors: dict[str, str] = {}
+        self._read = make_reader(StageStore(prepared.storage))
         self._state, self._writer, self._wandb = state, writer, wandb
 
     def add_records(self, records: Mapping[str, Mapping[str, Any]]) -> None:
@@ -58,7 +61,7 @@ class RowRecorder:
     def record_verdicts(self) -> None:
         """Run the checks over the grid and keep their verdicts with the rows."""
         before = self._state.rows
-        self._state.rows = {row["trial_id"]: row for row in annotate_rows(list(before.values()))}
+        self._state.rows = {row["trial_id"]: row for row in annotate_rows(list(before.values()), self._read)}
         changed = [row for trial_id, row in self._state.rows.items() if row != before[trial_id]]
         if changed:
             self._writer.rewrite(changed)

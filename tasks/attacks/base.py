@@ -58,6 +58,9 @@ class MethodSettings(Settings):
     bound: ClassVar[Literal["upper", "lower"]] = "upper"
     """What robust accuracy is of the true one: an attack may miss examples, so `upper`; a certificate may miss robust
     images, so `lower`."""
+    settles: ClassVar[bool] = False
+    """Whether it needs no choice of step size and tries every target: what a verdict recommends where others fall
+    short."""
     revision: ClassVar[int] = 1
     """Raised when the same settings of this attack give other examples than before; part of the key from 2 on."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from tasks.arithmetic import is_out_of_memory, use_tf32
-from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, freeze_copy, prepare_model
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, copy_unseen, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.audit import audit_examples, find_outside_budget
-from tasks.evaluation.predict import choose_images, predict
+from tasks.evaluation.predict import Predictions, choose_images, predict
 from tasks.evaluation.preview import Preview, spread_evenly
 from tasks.evaluation.settings import AttackSettings
 from tasks.schema import EXAMPLES
@@ -37,6 +37,10 @@ class Evaluation:
     table: pa.Table
     """`schema.EXAMPLES`, without the stage key."""
     preview: Preview
+    remembered: int = 0
+    """Examples that a judge which has seen the clean images answers otherwise than one that has not: see `asked`."""
+    asked: int = 0
+    """Examples that both were asked about."""
 
     def count_correct(self) -> dict[str, int]:
         """Examples, and how many are classified correctly before and after."""
@@ -75,7 +79,7 @@ def evaluate(
     judge = freeze_copy(model)
     if attacked is None:
         attacked = prepare_attacked(model if surrogate is None else surrogate, images, cells[0])
-    chosen = choose_images(judge, images, cells[0], seed)
+    chosen = choose_images(copy_unseen(judge), images, cells[0], seed)
     shown = chosen[spread_evenly(len(chosen), images.pixels[0].numel())]
     run = _Run(attacked, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
     batches = list(_attack_in_memory(run, chosen, cells[0].batch_size))
@@ -84,7 +88,10 @@ def evaluate(
 
 def _join_parts(parts: Sequence[Evaluation]) -> Evaluation:
     return Evaluation(
-        pa.concat_tables([part.table for part in parts]), Preview.concatenate([part.preview for part in parts])
+        pa.concat_tables([part.table for part in parts]),
+        Preview.concatenate([part.preview for part in parts]),
+        sum(part.remembered for part in parts),
+        sum(part.asked for part in parts),
     )
 
 
@@ -95,6 +102,8 @@ class _Run:
     model: AttackedModel
     """What examples are made against."""
     judge: nn.Module
+    """It answers nothing itself: each batch of clean images, and each cell's examples, have a copy that has seen no
+    other images, so that a model which remembers what it saw cannot repeat its answer."""
     images: Images
     cells: Sequence[AttackSettings]
     seed: int
@@ -106,7 +115,14 @@ class _Run:
     def evaluate_batch(self, index: Tensor) -> list[Evaluation]:
         """Attack the images at these places [N] of the split; what came out for each cell."""
         job, examples = self._craft_batch(index)
-        return [self._judge_cell(job, examples[cell.method.reported_steps], cell) for cell in self.cells]
+        judge = copy_unseen(self.judge)
+        before = predict(judge, job.clean)
+        found = [self._judge_cell(job, before, examples[cell.method.reported_steps], cell) for cell in self.cells]
+        if bool(index[0] == self.shown[0]):  # of the first batch, which is enough to tell
+            again = predict(judge, examples[self.cells[0].method.reported_steps]).classes.cpu().numpy()
+            remembered = int((again != found[0].table["adversarial_prediction"].to_numpy()).sum())
+            found = [replace(cell, remembered=remembered, asked=len(again)) for cell in found]
+        return found
 
     def _craft_batch(self, index: Tensor) -> tuple[AttackJob, ExamplesBySteps]:
         """What is asked of the attack for the images at these places, and what it made."""
@@ -123,10 +139,10 @@ class _Run:
         """Pixels per unit of eps."""
         return self.std if cell.eps_space == "normalized" else 1.0
 
-    def _judge_cell(self, job: AttackJob, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
+    def _judge_cell(self, job: AttackJob, before: Predictions, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
         delta, scale = adversarial - job.clean, self._get_scale(cell)
         audit_examples(job.clean, adversarial, cell.method, scale)
-        before, after = predict(self.judge, job.clean), predict(self.judge, adversarial)
+        after = predict(copy_unseen(self.judge), adversarial)
         # what is beyond the budget does not count: such an image stays as the model sees it unperturbed
         unharmed = find_outside_budget(delta, cell.method, scale) & before.classes.eq(job.labels)
         columns: dict[str, Any] = {

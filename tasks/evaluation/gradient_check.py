@@ -7,33 +7,44 @@ model that answers at random needs attacks that average over it (the checks of A
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.data.images import Images, convert_to_float
 
-IMAGES = 256
-"""Test images looked at; the first ones of the split."""
+@dataclass(frozen=True)
+class GradientCheck:
+    """What was seen of the gradients of some images."""
+
+    gradient: Tensor
+    """Of the loss by the pixels, float [N, C, H, W]."""
+    deterministic: bool
+    """Whether two passes over the same images give the same logits."""
+
+    def count(self) -> dict[str, int | bool]:
+        """`gradient_images`, `zero_gradients` (zero, missing or not finite) and `deterministic`: columns of the trials
+        table."""
+        largest = self.gradient.flatten(1).abs().amax(1)
+        useless = (largest == 0) | ~torch.isfinite(largest)
+        return {
+            "gradient_images": len(largest),
+            "zero_gradients": int(useless.sum()),
+            "deterministic": self.deterministic,
+        }
 
 
-def check_gradients(model: nn.Module, images: Images) -> dict[str, int | bool]:
-    """How many gradients were looked at, how many are zero, missing or not finite, and whether logits repeat.
+def check_gradients(model: nn.Module, pixels: Tensor, labels: Tensor) -> GradientCheck:
+    """Look at the gradients of some images, and whether logits repeat.
 
     :param model: frozen, in evaluation mode; pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes].
-    :return: `gradient_images`, `zero_gradients` and `deterministic`, the columns of the trials table.
+    :param pixels: float [N, C, H, W] in [0, 1].
+    :param labels: int64 [N].
     """
-    pixels, labels = convert_to_float(images.pixels[:IMAGES]), images.labels[:IMAGES]
     with torch.no_grad():
         deterministic = torch.equal(model(pixels), model(pixels))
-    gradient = _compute_gradient(model, pixels, labels)
-    largest = gradient.flatten(1).abs().amax(1)
-    useless = (largest == 0) | ~torch.isfinite(largest)
-    return {
-        "gradient_images": len(labels),
-        "zero_gradients": int(useless.sum()),
-        "deterministic": deterministic,
-    }
+    return GradientCheck(_compute_gradient(model, pixels, labels), deterministic)
 
 
 def _compute_gradient(model: nn.Module, pixels: Tensor, labels: Tensor) -> Tensor:

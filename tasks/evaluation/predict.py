@@ -32,8 +32,12 @@ def predict(model: nn.Module, pixels: Tensor) -> Predictions:
     """
     with torch.no_grad():
         logits = model(pixels)
-    if not torch.isfinite(logits).all():
-        raise StageError("the model's logits are NaN or infinite: its weights cannot be trusted")
+    broken = ~torch.isfinite(logits).all(1)
+    if broken.any():
+        raise StageError(
+            f"the model's logits are NaN or infinite in {int(broken.sum())} of {len(logits)} images although its "
+            "weights are finite: something overflows in it, or divides by zero, or takes the logarithm of zero"
+        )
     confidence, classes = logits.softmax(1).max(1)
     return Predictions(classes, confidence)
 

@@ -17,7 +17,7 @@ from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.evaluate import Evaluation, evaluate, prepare_attacked
-from tasks.evaluation.gradient_check import check_gradients
+from tasks.evaluation.health import check_health
 from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import NormalizedModel
 from tasks.models.size import measure_model
@@ -44,24 +44,17 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     unit = description.get_pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
     attacked = prepare_attacked(surrogate or model, images, cells[0])
     found = evaluate(model, images, cells, first.seed, unit, surrogate, attacked)
-    cost = measure_model(model, tuple(images.pixels.shape[1:]))
     looked_at = freeze_copy(model) if surrogate else attacked.gradient
-    cost |= {"classes": description.classes, "prepared": attacked.is_prepared, **check_gradients(looked_at, images)}
+    scale = unit if cells[0].eps_space == "normalized" else 1.0
+    health = check_health(freeze_copy(model), looked_at, images, found, cells, first.seed, scale)
+    cost = measure_model(model, tuple(images.pixels.shape[1:]))
+    cost |= {"classes": description.classes, "prepared": attacked.is_prepared}
     measured = {"inference_seconds": measure_inference(freeze_copy(model), images)}
-    return [
-        (
-            result,
-            {
-                "metrics": {
-                    **result.count_correct(),
-                    **cost,
-                    **measured,
-                    "eps_reached": _measure_reached(result, stage, unit),
-                }
-            },
-        )
-        for stage, result in zip(stages, found, strict=True)
-    ]
+    outcomes = []
+    for stage, result, noticed in zip(stages, found, health, strict=True):
+        reached = {"eps_reached": _measure_reached(result, stage, unit)}
+        outcomes.append((result, {"metrics": {**result.count_correct(), **cost, **noticed, **measured, **reached}}))
+    return outcomes
 
 
 def _measure_reached(result: Evaluation, stage: Stage, std: float) -> float:

@@ -38,6 +38,7 @@ def make_finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str
     row = _describe_request(trial, chain) | {
         **{name: found[name] for name in ("examples", "clean_correct", "robust_correct")},
         **{name: found.get(name) for name in OPTIONAL_METRICS},
+        "health": json.dumps(found["health"], sort_keys=True) if "health" in found else None,
         **{name: found[name] for name in ("parameters", "nonzero_parameters", "macs")},
         **_compute_rates(found["examples"], found["clean_correct"], found["robust_correct"]),
         "device": last["device"],

@@ -12,6 +12,7 @@ from orchestrator.report.analysis.provenance import Provenance, describe_provena
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from orchestrator.results import verdicts
+from orchestrator.results.budgets import ReadRobust, make_reader
 from orchestrator.results.reference import compare
 from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.results.stage_tables import load_history
@@ -90,10 +91,11 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
     facts = []
     history: dict[tuple[str, int], dict[str, Any]] = {}
     for sweep, label in zip(sweeps, labels, strict=True):
+        read = make_reader(StageStore(sweep.storage))
         plan = sweep.plan()
         planned = {trial["trial_id"] for trial in plan["trials"]}
-        rows = verdicts.annotate_rows([row for row in sweep.rows() if row["trial_id"] in planned])
-        facts.append(_collect_facts(sweep, label, plan, rows))
+        rows = verdicts.annotate_rows([row for row in sweep.rows() if row["trial_id"] in planned], read)
+        facts.append(_collect_facts(sweep, label, plan, rows, read))
         for row in rows:
             if row["status"] == "finished" and row["attack_key"] in plan["stages"]:
                 distinct.setdefault(row["attack_key"], row)
@@ -134,7 +136,9 @@ def _read_space(sweep: SweepStore) -> dict[str, Any]:
         return {}
 
 
-def _collect_facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row]) -> SweepFacts:
+def _collect_facts(
+    sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row], read: ReadRobust
+) -> SweepFacts:
     provenance = describe_provenance(sweep, plan, rows)
     space = _read_space(sweep)
     finished = [row for row in rows if row["status"] == "finished"]
@@ -152,7 +156,7 @@ def _collect_facts(sweep: SweepStore, label: str, plan: dict[str, Any], rows: Se
         tuple(sorted({str(row["error"]) for row in failed})[:ERRORS]),
         tuple(sum_costs(sweep, plan)),
         provenance,
-        tuple(verdicts.summarize_verdicts(verdicts.check_rows(finished))),
+        tuple(verdicts.summarize_verdicts(verdicts.check_rows(finished, read))),
         paper,
         figures,
         tuple(entry.cells() for entry in compare(paper, finished, StageNumbers(StageStore(sweep.storage)))),

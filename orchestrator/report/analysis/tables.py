@@ -16,15 +16,13 @@ from orchestrator.report.analysis.attack_families import list_families
 from orchestrator.report.analysis.groups import choose_groups
 from orchestrator.report.analysis.levels import list_levels
 from orchestrator.report.analysis.study import Measured, Study, Threat, is_defended
-from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
+from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.tradeoff import format_setting, format_spread
 from tasks.trial.row import Row
 
 Rows = list[dict[str, Any]]
 STATES = ("defended", "undefended")
 """Of models; numbers of both are never averaged."""
-VERDICTS = (SUSPICIOUS, OK, NOT_TESTED)
-"""The one that counts for a cell comes first."""
 
 
 RATES = {
@@ -119,10 +117,15 @@ def _measure_cell(entry: Measured) -> dict[str, Any]:
             f"{name}High": None if mean is None else min(1.0, mean + spread),
             f"{name}Text": format_spread(values) if values else "-",
         }
-    return cell | {"verdict": find_worst_verdict(entry)}
+    return cell | {"verdict": find_worst_verdict(entry), "reason": find_worst_reason(entry)}
 
 
 def find_worst_verdict(entry: Measured) -> str:
     """The worst verdict of the trials; a dash before the checks have run."""
-    found = {row["verdict"] for row in entry.rows}
-    return next((verdict for verdict in VERDICTS if verdict in found), "-")
+    return find_worst([row["verdict"] for row in entry.rows])
+
+
+def find_worst_reason(entry: Measured) -> str:
+    """Why the worst verdict of the trials is what it is; empty where nothing speaks against them."""
+    worst = find_worst_verdict(entry)
+    return next((row["verdict_reason"] for row in entry.rows if row["verdict"] == worst and row["verdict_reason"]), "")

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from tasks.trial.row import Row
 
-OK, SUSPICIOUS, NOT_TESTED = "ok", "suspicious", "not tested"
+OK, UPPER_BOUND, SUSPICIOUS, NOT_TESTED = "ok", "upper bound", "suspicious", "not tested"
+GRADES = (NOT_TESTED, OK, UPPER_BOUND, SUSPICIOUS)
+"""From nothing said to the worst. `upper bound`: a stronger attack at hand leaves less, or more steps would.
+`suspicious`: the number cannot be what it seems: gradients lead nowhere, or the attack does not attack."""
 
 ATHALYE = "Athalye et al. 2018, arXiv 1802.00420"
 CARLINI = "Carlini et al. 2019, arXiv 1902.06705"
@@ -27,11 +30,28 @@ class Verdict:
     paper: str
     trials: tuple[str, ...]
     """Ids of the trials whose numbers it questions or supports."""
+    cause: str = ""
+    """What the numbers point to and what would settle it, in words; empty where nothing is wrong."""
+
+    @property
+    def reason(self) -> str:
+        """Cause and figures: what stands beside a number."""
+        return f"{self.cause} ({self.figures})" if self.cause else self.figures
 
 
 Group = Sequence[Row]
 """Finished rows whose attacks were run on one model and the same images."""
 Check = Callable[[Group], Iterator[Verdict]]
+
+
+def rank_severity(verdict: str) -> int:
+    """The place of a verdict among the grades."""
+    return GRADES.index(verdict)
+
+
+def find_worst(found: Sequence[str | None]) -> str:
+    """The worst of some verdicts; `-` before the checks have run."""
+    return max((verdict for verdict in found if verdict), key=rank_severity, default="-")
 
 
 def list_ids(*rows: Row) -> tuple[str, ...]:

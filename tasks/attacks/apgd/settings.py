@@ -33,6 +33,7 @@ class ApgdTSettings(ApgdSettings):
     """Auto-PGD on the targeted difference of logits ratio, one run per target class."""
 
     craft = "tasks.attacks.apgd.craft:craft_apgd_t"
+    settles = True
     name: Literal["apgd_t"] = keyed("apgd_t")
     targets: Count = keyed(9, ge=1, le=1000)
     """The likeliest classes after the label that are targets, at most all the others."""

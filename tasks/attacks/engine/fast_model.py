@@ -167,6 +167,14 @@ def freeze_copy(model: nn.Module) -> nn.Module:
     return _make_steady(_freeze(model))
 
 
+def copy_unseen(model: nn.Module) -> nn.Module:
+    """A copy of a frozen model in the state that it is in, which shares its weights: it costs next to nothing.
+
+    What the original answers afterwards, the copy knows nothing of.
+    """
+    return copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
+
+
 def _make_steady(model: nn.Module) -> nn.Module:
     """The model itself, its linear layers exchanged, such that no answer depends on the batch."""
     _exchange_linear(model)

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 
-from orchestrator.results.checks.verdict import OK, SUSPICIOUS
-from orchestrator.results.tradeoff import render_tradeoff
+from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND, find_worst
+from orchestrator.results.presentation import Selection, render_rows
 from orchestrator.results.verdicts import annotate_rows
-from tests.support.rows import ifgsm
+from tests.support.rows import ifgsm, row
 
 
 def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
-    rows = annotate_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200), ifgsm("2/255", 20, 900)])
-    by_steps = {(entry["attack_eps"], entry["attack_steps"]): entry for entry in rows}
+    noise = row({"name": "uniform", "eps": "8/255"}, 100)
+    rows = annotate_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200), ifgsm("2/255", 20, 900), noise])
+    by_steps = {(entry["attack_eps"], entry["attack_steps"]): entry for entry in rows[:3]}
     assert by_steps[8 / 255, 20]["verdict"] == SUSPICIOUS
     assert by_steps[2 / 255, 20]["verdict"] == OK
-    assert json.loads(by_steps[8 / 255, 20]["verdicts"])["converged in steps"] == SUSPICIOUS
-    assert "suspicious" in render_tradeoff(rows)
+    assert by_steps[2 / 255, 20]["verdict_reason"] is None
+    assert json.loads(by_steps[8 / 255, 20]["verdicts"])["white-box >= noise"] == SUSPICIOUS
+    assert json.loads(by_steps[8 / 255, 10]["verdicts"])["end of its curve"] == UPPER_BOUND
+    reason = "noise fools more than gradients do: these are masked, or the attack is broken"
+    figures = "ifgsm eps 8/255, 20 steps: 20.0%; uniform eps 8/255, 1 step: 10.0%"
+    assert by_steps[8 / 255, 20]["verdict_reason"] == f"{reason} ({figures})"
+    assert "!a" in render_rows(rows, rows, "table", Selection())
+
+
+def test_a_worst_verdict_is_that_of_the_highest_grade() -> None:
+    assert find_worst([NOT_TESTED, OK, None]) == OK
+    assert find_worst([UPPER_BOUND, OK]) == UPPER_BOUND
+    assert find_worst([UPPER_BOUND, SUSPICIOUS]) == SUSPICIOUS
+    assert find_worst([None]) == "-"

@@ -19,7 +19,7 @@ WRONG = [
     ({"name": "pgd", "eps": None}, "attack.eps", "is not a number"),
     ({"name": "ifgsm", "eps": 0.1, "steps": -3}, "attack.steps", "greater than or equal to 1"),
     ({"name": "square", "eps": 0.1, "steps": 2.5}, "attack.steps", "not a whole number"),
-    ({"name": "pdg", "eps": 0.1}, "attack.name", "did you mean 'pgd'"),
+    ({"name": "pgdd", "eps": 0.1}, "attack.name", "did you mean 'pgd'"),
     ({"name": "pgd", "eps": 0.1, "restart": 3}, "attack.restart", "did you mean 'restarts'"),
     (
         {"name": "ifgsm", "eps": 8},

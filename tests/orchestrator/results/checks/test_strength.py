@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
+from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND
 from orchestrator.results.verdicts import check_rows
 from orchestrator.space import space as spaces
 from tasks.attacks.base import MethodSettings
@@ -64,13 +64,6 @@ def test_a_large_budget_reaches_chance() -> None:
     assert verdicts_of("chance at a large budget", check_rows([ifgsm(0.5, 20, 20)])) == {OK}
     assert verdicts_of("chance at a large budget", check_rows([ifgsm(0.5, 20, 500)])) == {SUSPICIOUS}
     assert verdicts_of("chance at a large budget", check_rows([ifgsm("8/255", 20, 500)])) == {NOT_TESTED}
-
-
-def test_an_attack_that_still_gains_has_not_converged() -> None:
-    assert verdicts_of("converged in steps", check_rows([ifgsm("8/255", 10, 205), ifgsm("8/255", 20, 200)])) == {OK}
-    assert verdicts_of("converged in steps", check_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200)])) == {
-        SUSPICIOUS
-    }
 
 
 def test_a_targeted_attack_is_no_measure_of_an_untargeted_one() -> None:
@@ -132,6 +125,35 @@ def test_a_single_large_step_may_go_too_far() -> None:
     assert verdicts_of(check, check_rows([fgsm(0.05, 200), fgsm(0.1, 600)])) == {SUSPICIOUS}
     assert verdicts_of(check, check_rows([fgsm(0.05, 200), fgsm(0.2, 600)])) == {NOT_TESTED}
     assert verdicts_of(check, check_rows([ifgsm(0.05, 10, 200), ifgsm(0.2, 10, 600)])) == {SUSPICIOUS}
+    half = {"name": "fgsm", "eps_space": "normalized"}
+    assert verdicts_of(check, check_rows([row({**half, "eps": 0.1}, 200), row({**half, "eps": 0.2}, 600)])) == {
+        SUSPICIOUS
+    }, "0.2 of the normalised input is 0.1 in pixels"
+
+
+@pytest.mark.parametrize(("eps", "verdict"), [(1.0, SUSPICIOUS), (2.0, NOT_TESTED)])
+def test_a_step_in_l2_is_large_by_what_it_changes_of_each_value(eps: float, verdict: str) -> None:
+    """Of 16 x 16 values, a length of 1.6 changes each by 0.1."""
+    cells = [row({"name": "fgsm", "norm": "l2", "eps": size}, robust) for size, robust in ((0.5, 200), (eps, 600))]
+    assert verdicts_of("more budget >= less", check_rows(cells)) == {verdict}
+
+
+def test_a_few_images_more_are_chance_where_there_are_few() -> None:
+    def cells(examples: int, strong: int, weak: int) -> list[dict[str, Any]]:
+        counts = {"examples": examples, "clean_correct": examples}
+        return [ifgsm("8/255", 10, strong, **counts), row({"name": "square", "eps": "8/255"}, weak, **counts)]
+
+    assert verdicts_of("gradient >= gradient-free", check_rows(cells(40, 12, 10))) == {OK}
+    assert verdicts_of("gradient >= gradient-free", check_rows(cells(4000, 1200, 1000))) == {SUSPICIOUS}
+
+
+def test_a_curve_that_does_not_fall_is_a_mask() -> None:
+    check = "no flat curve"
+    assert verdicts_of(check, check_rows([ifgsm("4/255", 10, 900), ifgsm("32/255", 10, 898)])) == {SUSPICIOUS}
+    assert verdicts_of(check, check_rows([ifgsm("4/255", 10, 900), ifgsm("32/255", 10, 500)])) == {OK}
+    assert verdicts_of(check, check_rows([ifgsm("4/255", 10, 3), ifgsm("32/255", 10, 0)])) == {OK}, "nothing is left"
+    small = check_rows([ifgsm("1/255", 10, 900), ifgsm("2/255", 10, 899)])
+    assert verdicts_of(check, small) == {NOT_TESTED}, "a sound model may ignore as little"
 
 
 def test_a_new_attack_is_the_strong_side_of_every_check_by_its_class_alone() -> None:
@@ -149,9 +171,14 @@ def test_a_new_attack_is_the_strong_side_of_every_check_by_its_class_alone() -> 
         "more budget >= less": OK,
         "white-box >= noise": SUSPICIOUS,
         "gradient >= gradient-free": SUSPICIOUS,
-        "gradients present": OK,
-        "converged in steps": OK,
+        "budget reached": OK,
+        "clean accuracy above chance": OK,
         "deterministic": OK,
+        "end of its curve": UPPER_BOUND,
+        "eps_train reached": OK,
+        "gradients present": OK,
+        "no flat curve": SUSPICIOUS,
+        "robust <= clean": OK,
     }
     assert verdicts_of("chance at a large budget", found) == {SUSPICIOUS}
     assert verdicts_of("attack known", found) == set()

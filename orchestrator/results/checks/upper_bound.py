@@ -1,0 +1,119 @@
+"""Whether a stronger attack at hand, or more steps, would leave less: what is stated is then an upper bound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from orchestrator.results.budgets import Budget, ReadRobust, group_budgets
+from orchestrator.results.checks.verdict import (
+    CARLINI,
+    NOT_TESTED,
+    OK,
+    UPPER_BOUND,
+    Group,
+    Verdict,
+    list_ids,
+)
+from orchestrator.results.statistics import compute_sign_test
+from orchestrator.text import format_eps
+from tasks.attacks.registry import find_attack, list_attacks
+from tasks.keys import format_canonical_json
+from tasks.metrics import compute_difference_interval
+from tasks.trial.row import Row
+
+CHECK = "end of its curve"
+NOISE = 0.05
+"""Probabilities above it are no difference."""
+LADDER = ("steps", "step_size", "batch_size")
+"""Settings of an attack that change along a curve."""
+
+
+def check_upper_bounds(group: Group, read: ReadRobust) -> Iterator[Verdict]:
+    """Every attack with a budget against the others of its budget, on the same images.
+
+    :param read: what is stored of the images.
+    """
+    for budget in group_budgets(group, read):
+        for row in budget.rows:
+            yield _judge(row, budget)
+
+
+def _judge(row: Row, budget: Budget) -> Verdict:
+    others = [other for other in budget.rows if other is not row]
+    for stronger in sorted(others, key=lambda other: (other["robust_correct"], -(other["attack_steps"] or 0))):
+        if stronger["robust_correct"] >= row["robust_correct"]:
+            break
+        if _is_weaker(row, stronger, budget):
+            return _bound(row, budget, f"{_name(stronger)} leaves {stronger['robust_accuracy']:.1%}")
+    curve = sorted((other for other in budget.rows if _same_curve(row, other)), key=lambda other: _steps(other))
+    half = [other for other in curve if 2 * _steps(other) <= _steps(row)]
+    longer = [other for other in curve if _steps(other) >= 2 * _steps(row)]
+    figures = f"{_name(row)}: {row['robust_accuracy']:.1%}"
+    if longer:
+        return Verdict(CHECK, OK, f"{figures}; {_name(longer[-1])}: {longer[-1]['robust_accuracy']:.1%}",
+                       CARLINI, list_ids(row))  # fmt: skip
+    if not half:
+        return Verdict(CHECK, NOT_TESTED, "needs half or twice the steps", CARLINI, list_ids(row))
+    before = half[-1]
+    if _is_weaker(before, row, budget):
+        falls = f"from {_steps(before)} to {_steps(row)} steps it fell from {before['robust_accuracy']:.1%}"
+        return _bound(row, budget, falls)
+    return Verdict(CHECK, OK, f"{figures}; {_name(before)}: {before['robust_accuracy']:.1%}", CARLINI, list_ids(row))
+
+
+def _is_weaker(row: Row, other: Row, budget: Budget) -> bool:
+    """Whether the first attack leaves more images than the second, beyond chance.
+
+    By the exact sign test over the images on which they disagree; where these are not known, by the interval of the
+    difference of two rates.
+    """
+    found = budget.compare(row, other)
+    if found is not None:
+        return compute_sign_test(found.only_first, found.only_second) < NOISE
+    counts = (row["robust_correct"], row["examples"], other["robust_correct"], other["examples"])
+    return compute_difference_interval(*counts)[0] > 0
+
+
+def _bound(row: Row, budget: Budget, stronger: str) -> Verdict:
+    worst = budget.worst_case
+    figures = f"{_name(row)}: {row['robust_accuracy']:.1%}, {stronger}"
+    if worst is not None and len(budget.rows) > 1:
+        figures += f", all {len(budget.rows)} attacks of this budget together {worst / row['examples']:.1%}"
+    return Verdict(CHECK, UPPER_BOUND, figures, CARLINI, list_ids(row), _suggest(row, budget.rows))
+
+
+def _suggest(row: Row, rows: Sequence[Row]) -> str:
+    """What would settle how much is left."""
+    settling = [
+        name for name, attack in list_attacks().items() if attack.settles and row["attack_norm"] in attack.norms()
+    ]
+    there = {other["attack"] for other in rows}
+    curve = [other for other in rows if _same_curve(row, other)]
+    most = max(_steps(other) for other in curve)
+    if there & set(settling):
+        return f"read {next(name for name in settling if name in there)} instead"
+    attack = find_attack(row["attack"])
+    steps = [f"steps: {2 * most}"] if attack is not None and attack.iterative else []
+    known = settling[:1] if (row["classes"] or 10) >= 4 else []
+    wanted = " or ".join([*steps, *known])
+    return f"to settle it, add {wanted}" if wanted else "a stronger attack leaves less"
+
+
+def _same_curve(row: Row, other: Row) -> bool:
+    return _identify_curve(row) == _identify_curve(other)
+
+
+def _identify_curve(row: Row) -> str:
+    section = json.loads(row["config"])["attack"]
+    return format_canonical_json({name: value for name, value in section.items() if name not in LADDER})
+
+
+def _steps(row: Row) -> int:
+    return int(row["attack_steps"] or 0)
+
+
+def _name(row: Row) -> str:
+    steps = f" {_steps(row)} step{'s' if _steps(row) != 1 else ''}" if _steps(row) else ""
+    source = f" from {row['attack_surrogate']}" if row["attack_surrogate"] else ""
+    return f"{row['attack']} eps {format_eps(row['attack_eps'])}{steps}{source}"

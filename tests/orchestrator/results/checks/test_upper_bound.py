@@ -1,0 +1,83 @@
+"""What a stronger attack or more steps would lower is an upper bound, tested by image, with what would settle it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.results.budgets import Robust
+from orchestrator.results.checks.upper_bound import CHECK
+from orchestrator.results.checks.verdict import NOT_TESTED, OK, UPPER_BOUND
+from orchestrator.results.verdicts import annotate_rows, check_rows
+from tests.support.rows import ifgsm, row
+
+Rows = list[dict[str, Any]]
+
+
+def grades(rows: Rows, images: dict[str, Robust] | None = None) -> list[str]:
+    """What the check says of each row, in their order."""
+    known = images or {}
+    found = {
+        v.trials[0]: v.verdict for v in check_rows(rows, lambda row: known.get(row["attack_key"])) if v.check == CHECK
+    }
+    return [found[row["trial_id"]] for row in rows]
+
+
+def withstand(*rows: dict[str, Any], shift: int = 0) -> dict[str, Robust]:
+    """Images of attacks: the first ones of 1,000 are robust, from another one on for each further attack."""
+    return {
+        row["attack_key"]: {place: n * shift <= place < n * shift + row["robust_correct"] for place in range(1000)}
+        for n, row in enumerate(rows)
+    }
+
+
+def test_every_cell_below_the_end_of_its_curve_is_one() -> None:
+    curve = [ifgsm("8/255", steps, robust) for steps, robust in ((5, 400), (10, 210), (20, 204), (40, 203))]
+    assert grades(curve) == [UPPER_BOUND, UPPER_BOUND, OK, OK], (
+        "longer runs fool what shorter ones fool: 7, 1, 0 images"
+    )
+
+
+def test_a_curve_that_still_falls_has_no_end_yet() -> None:
+    reason = annotate_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 200)])[1]["verdict_reason"]
+    assert reason == (
+        "to settle it, add steps: 40 or apgd_t "
+        "(ifgsm eps 8/255 20 steps: 20.0%, from 10 to 20 steps it fell from 40.0%, "
+        "all 2 attacks of this budget together 20.0%)"
+    )
+
+
+def test_a_single_cell_is_not_tested() -> None:
+    assert grades([ifgsm("8/255", 10, 400), ifgsm("4/255", 20, 500)]) == [NOT_TESTED, NOT_TESTED]
+
+
+def test_another_attack_is_held_against_it_image_by_image() -> None:
+    """8 images fewer: beyond chance if the same are left, chance if the two attacks fool quite other images."""
+    walk, other = ifgsm("8/255", 10, 300), row({"name": "apgd_ce", "eps": "8/255"}, 292)
+    assert grades([walk, other], withstand(walk, other))[0] == UPPER_BOUND
+    assert grades([walk, other], withstand(walk, other, shift=200))[0] == NOT_TESTED
+    assert grades([walk, other])[0] == NOT_TESTED, "of images that are not known, the counts must differ by more"
+    assert grades([walk, other | {"robust_correct": 200, "robust_accuracy": 0.2}])[0] == UPPER_BOUND
+
+
+def test_the_worst_case_stands_beside_every_cell_of_a_budget() -> None:
+    short, long, other = ifgsm("8/255", 10, 300), ifgsm("8/255", 20, 250), row({"name": "apgd_ce", "eps": "8/255"}, 300)
+    images = withstand(long, other, shift=100)
+    rows = annotate_rows([short, long, other], lambda row: images.get(row["attack_key"]))
+    assert [row["worst_case_correct"] for row in rows] == [150] * 3, "images 100 to 249"
+    assert "all 3 attacks of this budget together 15.0%" in rows[0]["verdict_reason"]
+    assert [row["worst_case_correct"] for row in annotate_rows([short, long])] == [250] * 2, "one run: no image is read"
+    assert [row["worst_case_correct"] for row in annotate_rows([short, other])] == [None] * 2
+
+
+@pytest.mark.parametrize(("classes", "hint"), [(10, "add steps: 40 or apgd_t"), (3, "add steps: 40 (")])
+def test_what_is_recommended_is_possible(classes: int, hint: str) -> None:
+    rows = annotate_rows([ifgsm("8/255", 10, 600, classes=classes), ifgsm("8/255", 20, 500, classes=classes)])
+    assert hint in rows[0]["verdict_reason"]
+
+
+def test_what_settles_it_is_read_where_it_is_there() -> None:
+    best = row({"name": "apgd_t", "eps": "8/255"}, 100)
+    found = annotate_rows([ifgsm("8/255", 10, 400), best])
+    assert "read apgd_t instead" in found[0]["verdict_reason"]
