@@ -57,6 +57,15 @@ def score_filters(weight: Tensor, settings: PruneSettings, draw: torch.Generator
     return IMPORTANCES.load(settings.importance)(weight, draw).cpu()
 
 
+@torch.no_grad()
+def clear_filters(model: NormalizedModel, chosen: Pruned) -> None:
+    """Set the weights of filters to zero, and nothing else: neither biases nor the batch norm behind them."""
+    modules = dict(model.network.named_modules())
+    for name, positions in chosen.items():
+        weight = modules[name].get_parameter("weight")
+        weight.index_fill_(0, torch.tensor(positions, device=weight.device), 0)
+
+
 def merge_pruned(before: Pruned, more: Pruned) -> Pruned:
     """Filters pruned by either."""
     names = sorted(before.keys() | more.keys())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from tasks.models.size import measure_model
-from tasks.pruning.filters import Mask, choose_filters, merge_pruned
+from tasks.pruning.filters import Mask, choose_filters, clear_filters, merge_pruned
 from tasks.pruning.removal import remove_filters
 from tasks.pruning.settings import PruneSettings
 from tasks.seeds import make_generator
@@ -16,7 +16,7 @@ from tasks.trial.chain import Stage
 
 
 def run_prune(stage: Stage, context: Context, draft: Path) -> StageOutcome:
-    """Set the least important filters to zero for good, or remove them."""
+    """Set the least important filters to zero, for good or once, or remove them."""
     settings = cast(PruneSettings, stage.settings)
     description, model = load_initial_model(stage, context)
     draw = make_generator(stage.seed, "prune")
@@ -25,6 +25,9 @@ def run_prune(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     if settings.mode == "remove":
         shapes, chosen = remove_filters(model, settings, draw, image)
         description = replace(description, shapes=description.shapes | shapes)
+    elif settings.mode == "once":
+        chosen = choose_filters(model, settings, draw)
+        clear_filters(model, chosen)
     else:
         chosen = choose_filters(model, settings, draw)
         description = replace(description, pruned=merge_pruned(description.pruned, chosen))

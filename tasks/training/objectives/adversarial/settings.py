@@ -44,7 +44,12 @@ class MixedLossSettings(Settings):
 
 
 class AdversarialSettings(MixedLossSettings, ObjectiveSettings):
-    """Adversarial training; with lambda 1 on examples alone."""
+    """Adversarial training; with lambda 1 on examples alone.
+
+    Between lambda 0 and 1 a step runs the model twice in training mode, on the clean images and then on their examples,
+    so that running statistics of batch norm are updated twice a step, from both; examples are made in evaluation mode,
+    which updates nothing.
+    """
 
     build = "tasks.training.objectives.adversarial.objective:build_adversarial"
 
