@@ -27,8 +27,12 @@ def report(
         typer.Option(parser=read_folder, metavar="DIR", help="Folder; default: the first sweep's own folder report/."),
     ] = None,
     formats: Annotated[
-        str, typer.Option(help="Formats of the figures, with commas between: svg, pdf, png.")
-    ] = "svg,pdf,png",
+        str,
+        typer.Option(
+            help="Each figure as files beside the page, with commas between: svg, pdf, png. "
+            "Default: none, the page alone; with --figure: all."
+        ),
+    ] = "",
     figures: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,11 +47,12 @@ def report(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one page that answers in words and in figures, and each figure for a paper; several sweeps compare.
+    """Write one page that answers in words and in figures, or figures for a paper; several sweeps compare.
 
     \b
     Examples:
       advsweep report digits
+      advsweep report digits --formats svg,pdf,png
       advsweep report digits digits_long --out page --formats svg,pdf
       advsweep report digits --figure heat_map --where pruning_ratio=0.4 --where lambda=null
     """
@@ -65,12 +70,10 @@ def report(
     selection = parse_where(where or ())
     if selection and not figures:
         raise UsageError("--where goes with --figure: the page shows every trial, and has filters")
-    if figures and not wanted:
-        raise UsageError("--formats: name at least one, since --figure writes nothing else")
     opened = open_storage(storage)
     found = {sweep.sweep_id: sweep for sweep in (find_sweep(opened, name) for name in sweeps)}
     if figures:
-        drawn = write_figure_files(list(found.values()), figures, selection, out, wanted, data_dir)
+        drawn = write_figure_files(list(found.values()), figures, selection, out, wanted or FORMATS, data_dir)
         for note in drawn.notes:
             typer.echo(note, err=True)
         typer.echo(json.dumps({"files": drawn.files}, indent=1) if as_json else "\n".join(drawn.files))
@@ -79,4 +82,6 @@ def report(
     if as_json:
         typer.echo(json.dumps({"page": written.page, "files": written.files}, indent=1))
         return
-    typer.echo(f"{written.page} and {len(written.files) - 1} figures beside it")
+    beside = len(written.files) - 1
+    files = f"and {beside} figures beside it" if beside else "(--formats svg,pdf,png: each figure as a file too)"
+    typer.echo(f"{written.page} {files}")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.results.stage_numbers import StageNumbers
+from orchestrator.results.statistics import compute_student_quantile
 from orchestrator.space.matching import Matcher
 from orchestrator.space.paper import EPOCH_MEASURES, IMAGE_MEASURES, Claim, Measure, Paper, ReportedNumber
 from orchestrator.text import format_percent
@@ -136,10 +137,8 @@ def compute_prediction_interval(rates: Sequence[float]) -> tuple[float, float] |
     """Where a further run lies with 95 % probability if runs vary normally (Student's t); null below two runs."""
     if len(rates) < 2:
         return None
-    from scipy.stats import t
-
     count = len(rates)
-    half = float(t.ppf(0.975, count - 1)) * statistics.stdev(rates) * sqrt(1 + 1 / count)
+    half = compute_student_quantile(count - 1) * statistics.stdev(rates) * sqrt(1 + 1 / count)
     middle = statistics.fmean(rates)
     return middle - half, middle + half
 

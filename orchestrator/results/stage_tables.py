@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.store.trial_rows import READERS
@@ -18,6 +17,9 @@ from tasks.schema import HISTORY, TRIALS, check_table, read_table
 from tasks.storage.documents import note_passed_over
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 
 def load_stage_table(store: StageStore, key: str, name: str, schema: pa.Schema) -> pa.Table | None:
@@ -61,6 +63,8 @@ def open_stage_files(sweep: SweepStore, keys: Iterable[str], name: str, schema: 
         present = [storage.path(file) for file, readable in zip(files, kept, strict=True) if readable]
     if not present:
         return schema.empty_table()
+    import pyarrow.dataset as ds  # it imports pandas, which takes longer than to read a sweep
+
     texts = {field.name for field in schema if field.type == pa.string()}
     for column in texts:  # the same in millions of rows: read as numbers, seen as text
         place = schema.get_field_index(column)

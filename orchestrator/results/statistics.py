@@ -59,18 +59,21 @@ def estimate_mean(values: Sequence[float]) -> Interval:
     mean = statistics.fmean(values)
     if count < 2:
         return Interval(mean, None, None, count)
-    from scipy.stats import t
-
     deviation = statistics.stdev(values)
-    half = float(t.ppf((1 + LEVEL) / 2, count - 1)) * deviation / count**0.5
+    half = compute_student_quantile(count - 1) * deviation / count**0.5
     return Interval(mean, mean - half, mean + half, count, deviation)
 
 
-def compute_student_quantiles(most: int) -> list[float]:
-    """Half the width of a 95 % interval of Student's t in standard errors, for 1 to so many degrees of freedom."""
-    from scipy.stats import t
+def compute_student_quantile(freedom: int) -> float:
+    """Half the width of a 95 % interval of Student's t in standard errors, for so many degrees of freedom."""
+    from scipy.special import stdtrit  # scipy.stats takes longer to import than a report to write
 
-    return [float(t.ppf((1 + LEVEL) / 2, freedom)) for freedom in range(1, most + 1)]
+    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+
+
+def compute_student_quantiles(most: int) -> list[float]:
+    """`compute_student_quantile` for 1 to so many degrees of freedom."""
+    return [compute_student_quantile(freedom) for freedom in range(1, most + 1)]
 
 
 def estimate_paired_difference(differences: Sequence[float]) -> Paired:
@@ -80,9 +83,10 @@ def estimate_paired_difference(differences: Sequence[float]) -> Paired:
         return Paired(interval, None)
     if interval.deviation < SAME:
         return Paired(interval, 1.0 if abs(interval.mean) < SAME else 0.0)
-    from scipy.stats import ttest_1samp
+    from scipy.special import stdtr
 
-    return Paired(interval, float(ttest_1samp(list(differences), 0.0).pvalue))
+    statistic = interval.mean / (interval.deviation / interval.count**0.5)
+    return Paired(interval, 2 * float(stdtr(interval.count - 1, -abs(statistic))))
 
 
 def bootstrap(
@@ -119,11 +123,11 @@ def compute_mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNe
     :param first: [N] whether the first model is right.
     :param second: [N] the same of the second.
     """
-    from scipy.stats import binomtest
+    from scipy.special import bdtr
 
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     disagree = only_first + only_second
-    p = float(binomtest(only_first, disagree).pvalue) if disagree else 1.0
+    p = min(1.0, 2 * float(bdtr(min(only_first, only_second), disagree, 0.5))) if disagree else 1.0
     return McNemar(len(first), only_first, only_second, p)
 
 
@@ -144,10 +148,10 @@ def correct_p_values(found: Sequence[float | None]) -> list[float | None]:
     """P-values after the correction of Benjamini and Hochberg (1995): of the differences that are then called real, at
     most so large a share is expected to be noise. Nulls stay null and do not count.
     """
-    from scipy.stats import false_discovery_control
-
-    known = [p for p in found if p is not None]
-    if not known:
-        return list(found)
-    adjusted = iter(false_discovery_control(known, method="bh").tolist())
-    return [None if p is None else float(next(adjusted)) for p in found]
+    known = np.array([p for p in found if p is not None])
+    order = np.argsort(known)[::-1]
+    raised = known[order] * len(known) / np.arange(len(known), 0, -1)
+    adjusted = np.empty(len(known))
+    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(raised))
+    remaining = iter(adjusted.tolist())
+    return [None if p is None else float(next(remaining)) for p in found]

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from orchestrator.store.identifiers import resolve_id
-from orchestrator.store.trial_rows import TrialRows, select_newest_rows
+from orchestrator.store.trial_rows import TrialRows, list_rows, select_newest_rows
 from tasks import paths
 from tasks.errors import MisplacedError, UnreadableError
 from tasks.storage.documents import Document, note_passed_over
@@ -100,7 +100,7 @@ class SweepStore:
 
     def rows(self) -> list[Row]:
         """The newest row of every trial, in no particular order."""
-        return select_newest_rows(map(complete_row, self.row_table().to_pylist()))
+        return select_newest_rows(map(complete_row, list_rows(self.row_table())))
 
     def row_table(self) -> pa.Table:
         """Every row ever written, older ones of the same trial included, in the order of writing."""

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,7 @@ READERS = 8
 """Threads that read small files of the storage at the same time."""
 MOST_LOOKS = 100
 """Times that a folder is listed anew because parts went away meanwhile; a file system may list what is gone."""
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 ALWAYS = ("trial_id", "status", "attack_key", "config")
 """Columns that every version writes, without nulls; others may be of a later one."""
 
@@ -95,7 +97,7 @@ class TrialRows:
             return None
 
 
-GONE = TRIALS.empty_table()
+GONE = pa.Table.from_batches([], TRIALS)  # `empty_table` imports pandas, as all that makes arrays of lists
 
 
 def _find_order(name: str) -> int:
@@ -110,7 +112,7 @@ def _parse_rows(content: bytes, place: str) -> pa.Table:
         table = read_table(content, TRIALS)
     except (pa.ArrowException, OSError):
         raise MisplacedError(f"{place}: holds no rows; once it is deleted, `launch` makes them again") from None
-    known = pc.is_in(table["status"], value_set=pa.array(["finished", "failed"]))
+    known = pc.match_substring_regex(table["status"], "^(finished|failed)$")
     nulls = [table[name].null_count for name in ALWAYS]
     names = [name for name in TRIALS.names if name.endswith("_key")]
     plain = [pc.match_substring_regex(table[name], r"^[0-9a-f]{64}$") for name in names]
@@ -119,6 +121,19 @@ def _parse_rows(content: bytes, place: str) -> pa.Table:
     if any(nulls) or not all(pc.all(column, min_count=0).as_py() for column in (known, *plain)):
         raise MisplacedError(f"{place}: holds rows that no launch has written")
     return table
+
+
+def list_rows(table: pa.Table) -> list[Row]:
+    """The rows as mappings, as `to_pylist` gives them; that would import pandas for the sake of times."""
+    columns = [_list_times(column) if pa.types.is_timestamp(column.type) else column.to_pylist()
+               for column in table.columns]  # fmt: skip
+    return [dict(zip(table.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _list_times(column: pa.ChunkedArray) -> list[datetime | None]:
+    """:param column: in microseconds, UTC."""
+    counts = column.cast(pa.int64()).to_pylist()
+    return [None if count is None else EPOCH + timedelta(microseconds=count) for count in counts]
 
 
 def select_newest_rows(rows: Iterable[Row]) -> list[Row]:

@@ -15,7 +15,7 @@ from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.results.compare_trials import split_of
 from orchestrator.results.stage_tables import load_stage_table
-from orchestrator.results.statistics import Interval, bootstrap
+from orchestrator.results.statistics import Interval, estimate_mean
 from tasks import paths
 from tasks.data.source import inspect_dataset
 from tasks.errors import UsageError
@@ -63,8 +63,8 @@ class ImageResults:
 
     @property
     def mean_confidence(self) -> tuple[Interval, Interval]:
-        """Mean confidence before and after, with bootstrap intervals over images."""
-        return bootstrap(self.clean_confidence), bootstrap(self.adversarial_confidence)
+        """Mean confidence before and after, with Student's t intervals over images."""
+        return estimate_mean(self.clean_confidence.tolist()), estimate_mean(self.adversarial_confidence.tolist())
 
 
 class ImageRecords:
@@ -83,7 +83,8 @@ class ImageRecords:
             self.unread.add(key)
             return {}
         table = table.sort_by("index")
-        return {name: table[name].to_numpy() for name in table.column_names if name not in ("stage_key", "target")}
+        names = [name for name in table.column_names if name not in ("stage_key", "target")]
+        return {name: np.array(table[name].to_pylist()) for name in names}  # `to_numpy` imports pandas
 
     @property
     def notes(self) -> list[str]:

@@ -14,6 +14,9 @@ def test_a_page_and_the_figures_that_were_asked_for(finished: Finished, tmp_path
     assert Path(told["page"]).is_file()
     assert {Path(file).suffix for file in told["files"]} == {".html", ".svg"}
     assert all((out / file).is_file() for file in told["files"])
+    alone = finished.ask("report", "four", "--out", tmp_path / "alone").stdout
+    assert [file.name for file in (tmp_path / "alone").iterdir()] == ["report.html"]
+    assert "--formats svg,pdf,png" in alone, "how to get more"
     refused = finished.ask("report", "four", "--out", tmp_path / "other", "--formats", "gif", code=2)
     assert "--formats gif: choose from" in refused.stderr
     assert not (tmp_path / "other").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from numpy.typing import NDArray
 
 from orchestrator.results.statistics import (
@@ -78,3 +79,18 @@ def test_many_comparisons_are_corrected_and_gaps_do_not_count() -> None:
     assert found[1] is None
     assert [p for p in found if p is not None] == pytest.approx([0.02, 0.04, 0.04, 0.02])  # Benjamini-Hochberg by hand
     assert correct_p_values([None]) == [None]
+
+
+def test_p_values_are_those_of_scipy() -> None:
+    """The formulas that stand here in place of `scipy.stats`, which takes a second to import."""
+    draw = np.random.default_rng(1)
+    for size in (2, 3, 9):
+        sample = draw.normal(0.3, 0.5, size).tolist()
+        assert estimate_paired_difference(sample).p == pytest.approx(scipy.stats.ttest_1samp(sample, 0.0).pvalue)
+    for only_first, only_second in ((0, 1), (3, 3), (2, 9), (17, 4)):
+        first = np.array([True] * only_first + [False] * only_second)
+        wanted = scipy.stats.binomtest(only_first, only_first + only_second).pvalue
+        assert compute_mcnemar(first, ~first).p == pytest.approx(wanted)
+    known = draw.uniform(0, 0.2, 12).tolist()
+    assert correct_p_values(known) == pytest.approx(scipy.stats.false_discovery_control(known).tolist())
+    assert correct_p_values([]) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store.trial_rows import TrialRows, select_newest_rows
+from orchestrator.store.trial_rows import TrialRows, list_rows, select_newest_rows
 from tasks.errors import StorageError
 from tasks.storage.storage import Storage, open_storage
 from tests.support.rows import ifgsm
@@ -19,6 +19,13 @@ ROWS = [ifgsm("8/255", steps, 400 - steps) for steps in (10, 20, 30)]
 @pytest.fixture
 def table(tmp_path: Path) -> TrialRows:
     return TrialRows(open_storage(tmp_path), "sweeps/a/trials")
+
+
+def test_rows_are_those_of_the_table_times_included(table: TrialRows) -> None:
+    table.write([ROWS[0], ROWS[1] | {"started_at": None, "attack_eps": None}])
+    found = table.read()
+    assert list_rows(found) == found.to_pylist()
+    assert [row["started_at"] is None for row in list_rows(found)] == [False, True]
 
 
 def list_trials(table: TrialRows) -> set[str]:
