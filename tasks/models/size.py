@@ -16,6 +16,10 @@ def measure_model(model: NormalizedModel, shape: tuple[int, ...]) -> dict[str, i
         model(torch.zeros(1, *shape, device=model.mean.device))
     return {
         "parameters": sum(weight.numel() for weight in weights),
-        "nonzero_parameters": sum(int(weight.count_nonzero()) for weight in weights),
+        "nonzero_parameters": _count_nonzero(weights),
         "macs": counter.get_total_flops() // 2,
     }
+
+
+def _count_nonzero(weights: list[torch.nn.Parameter]) -> int:
+    return int(torch.stack([weight.count_nonzero() for weight in weights]).sum()) if weights else 0

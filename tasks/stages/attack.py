@@ -37,7 +37,7 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     first = stages[0]
     description, model = context.load_upstream_model(first)
     check_weights(model)
-    images = context.load_data(first).test
+    images = context.load_data(first, "test").test
     cells = [cast(AttackSettings, stage.settings) for stage in stages]
     surrogate = context.load_upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
     spaces = {cell.eps_space for cell in cells}
@@ -76,8 +76,10 @@ def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:
 
 def check_weights(model: NormalizedModel) -> None:
     """:raises StageError: a weight is NaN or infinite; the message names the tensor."""
-    for name, value in model.state_dict().items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
+    named = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
+    finite = torch.stack([torch.isfinite(value).all() for value in named.values()]).tolist()
+    for name, fine in zip(named, finite, strict=True):
+        if not fine:
             raise StageError(f"the model's weights are NaN or infinite: {name}")
 
 

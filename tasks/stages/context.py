@@ -6,10 +6,10 @@ import functools
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +26,10 @@ from tasks.models.weights import load_initial_weights
 from tasks.paths import MODEL
 from tasks.seeds import derive_seed
 from tasks.storage.stage_store import StageStore
+from tasks.transfer import fetch
 from tasks.trial.chain import Stage
+
+Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,11 @@ class Context:
         """The device that stages run on."""
         return torch.device(self.device)
 
-    def load_data(self, stage: Stage) -> Splits:
-        """The splits of the stage's data set, on its device."""
-        return _load_on_device(stage.dataset, self.data_dir, self.get_device())
+    def load_data(self, stage: Stage, *parts: Part) -> Splits:
+        """The splits of the stage's data set: those that are named on its device, the others on the host."""
+        found = load_splits(stage.dataset, self.data_dir)
+        device = self.get_device()
+        return replace(found, **{part: _load_on_device(stage.dataset, self.data_dir, part, device) for part in parts})
 
     def load_upstream_model(self, stage: Stage, role: str = "model") -> tuple[Description, NormalizedModel]:
         """The model that the stage builds on, checked against its record.
@@ -56,18 +61,25 @@ class Context:
         :raises CorruptArtifactError: its bytes have changed, or are no model.
         """
         found = load_stored_model(self.store, stage.upstream[role])
-        return found.description, found.model.to(self.get_device())
+        return found.description, place_model(found.model, self.get_device())
 
 
-@functools.lru_cache(maxsize=1)
-def _load_on_device(settings: Any, data_dir: Path | None, device: torch.device) -> Splits:
-    found = load_splits(settings, data_dir)
-    return Splits(*(part.to(device) for part in (found.train, found.validation, found.test)))
+@functools.lru_cache(maxsize=2)
+def _load_on_device(settings: Any, data_dir: Path | None, part: Part, device: torch.device) -> Images:
+    """One split, kept for the next stage of this process: training needs two, an attack one."""
+    images: Images = getattr(load_splits(settings, data_dir), part)
+    return images.to(device)
+
+
+def place_model(model: NormalizedModel, device: torch.device) -> NormalizedModel:
+    """The model on a device; on CUDA channels-last, as its pixels are, which is how convolutions there are fast."""
+    placed = model.to(device)
+    return placed.to(memory_format=torch.channels_last) if device.type == "cuda" else placed
 
 
 def save_model(draft: Path, model: NormalizedModel, description: Description) -> None:
     """Write the weights as safetensors, with the description in the header: enough to build the model again."""
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    state = fetch(model.state_dict())
     header = {"description": json.dumps(description.to_json(), sort_keys=True)}
     save_file(draft, MODEL, safetensors.torch.save(state, metadata=header))  # which itself would hide a full disk
 
@@ -115,4 +127,4 @@ def load_initial_model(stage: Stage, context: Context) -> tuple[Description, Nor
         torch.manual_seed(derive_seed(stage.seed, "weights"))
         model = build_model(description)
         load_initial_weights(model.network, stage.model)
-    return description, model.to(context.get_device())
+    return description, place_model(model, context.get_device())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +30,7 @@ from tasks.trial.chain import Stage
 
 
 def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
-    """Train, fine-tune or adversarially fine-tune; continue from the last epoch where a checkpoint stands."""
+    """Train, fine-tune or adversarially fine-tune; continue from the last checkpoint, if there is one."""
     settings = cast(TrainSettings, stage.settings)
     description, model = load_initial_model(stage, context)
     mask = Mask.of(model, description.pruned)
@@ -41,13 +42,22 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     progress.average = WeightAverage(model, averaging) if averaging else None
     resumed = _resume(progress, stage, context)
 
+    saved_at, pauses = time.monotonic(), settings.can_pause
+
+    def save() -> None:
+        nonlocal saved_at
+        progress.save(context.store.storage, context.store.name_checkpoint(stage.key))
+        saved_at = time.monotonic()
+
     def after_step() -> None:
         mask.apply()
         if progress.average:
             progress.average.note_step(model)
+        if pauses and time.monotonic() - saved_at >= settings.checkpoint_every:
+            save()
 
     def after_epoch() -> None:
-        progress.save(context.store.storage, context.store.name_checkpoint(stage.key))
+        save()
         if context.on_epoch:
             context.on_epoch(stage, progress.epoch)
 
@@ -70,7 +80,7 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
 
 def _build_objective(stage: Stage, context: Context, model: NormalizedModel) -> tuple[Splits, Objective]:
     """The images of a stage that trains, and what it minimises on them; `model` is what it starts from."""
-    settings, data = cast(TrainSettings, stage.settings), context.load_data(stage)
+    settings, data = cast(TrainSettings, stage.settings), context.load_data(stage, "train", "validation")
     problem = settings.find_validation_problem(stage.dataset.split.validation)
     if problem:
         raise StageError(f"{stage.kind}.{problem}")

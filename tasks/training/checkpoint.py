@@ -1,4 +1,4 @@
-"""The state of a stage between two epochs: everything that the rest of the run depends on, without pickle.
+"""The state of a stage between two steps: everything that the rest of the run depends on, without pickle.
 
 One safetensors file: tensors of the model, the optimizer and the random generators; numbers and the history as JSON
 in its header. The order of the next epoch follows from the state of its generator.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,14 @@ from torch import Tensor, nn
 from tasks.schema import HISTORY
 from tasks.storage.storage import Storage
 from tasks.training.averaging import WeightAverage
+from tasks.training.partial_epoch import PartialEpoch
+from tasks.transfer import fetch
 
 AVERAGED = "average/count"
 """Where a checkpoint has the number of states that the average is of."""
+
+KERNELS = ("foreach", "fused")
+"""What an optimizer's groups say of how steps are computed, which is a matter of the device."""
 
 
 @dataclass
@@ -39,6 +45,10 @@ class TrainingProgress:
     """The weights of the best epoch so far, where these are to be kept."""
     average: WeightAverage | None = None
     """The average of the weights, where one is asked for."""
+    partial: PartialEpoch | None = None
+    """The epoch that has begun and is not finished."""
+    since: float = 0.0
+    """When it began or went on, by the monotonic clock."""
 
     @property
     def epoch(self) -> int:
@@ -50,6 +60,16 @@ class TrainingProgress:
         """What a checkpoint of this model may have: an optimizer keeps up to two more tensors of each."""
         model: int = sum(value.numel() * value.element_size() for value in self.model.state_dict().values())
         return 8 * model + 100_000_000
+
+    @property
+    def seconds(self) -> float:
+        """What the epoch in progress has taken so far."""
+        return (self.partial.seconds if self.partial else 0.0) + time.monotonic() - self.since
+
+    def finish_epoch(self, entry: dict[str, Any]) -> None:
+        """Note an epoch that is finished; `entry` is a row of the history without its seconds."""
+        self.history.append(entry | {"seconds": self.seconds})
+        self.partial = None
 
     def save(self, storage: Storage, name: str) -> None:
         """Write the checkpoint whole, replacing the one before."""
@@ -64,9 +84,11 @@ class TrainingProgress:
         if self.average:
             tensors |= {f"average/{key}": value for key, value in self.average.tensors.items()}
             plain[AVERAGED] = self.average.count
+        if self.partial:
+            tensors |= {f"partial/{key}": value for key, value in self.partial.list_tensors().items()}
+            plain |= {"partial/steps": self.partial.steps, "partial/seconds": self.seconds}
         header = {"history": self.history, "groups": state["param_groups"], "plain": plain}
-        packed = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        storage.write(name, safetensors.torch.save(packed, {"progress": json.dumps(header)}))
+        storage.write(name, safetensors.torch.save(fetch(tensors), {"progress": json.dumps(header)}))
 
     def restore(self, content: bytes) -> None:
         """Continue where a checkpoint stands.
@@ -95,14 +117,23 @@ class TrainingProgress:
         }.items():
             place, key = name.split("/", 1)
             state.setdefault(int(place), {})[key] = value
-        self.optimizer.load_state_dict({"state": state, "param_groups": header["groups"]})
+        self.optimizer.load_state_dict({"state": state, "param_groups": self._adapt_groups(header["groups"])})
         _set_random_states(_select_below(tensors, "random/"), self.draw)
         self.history[:] = header["history"]
         self.best = _select_below(tensors, "best/") or None
+        device = next(self.model.parameters()).device
+        numbers = _select_below(header["plain"], "partial/")
+        restored = PartialEpoch.restore(_select_below(tensors, "partial/"), numbers, device) if numbers else None
+        self.partial = restored
         if self.average:
-            device, averaged = next(self.model.parameters()).device, _select_below(tensors, "average/")
+            averaged = _select_below(tensors, "average/")
             self.average.count = header["plain"][AVERAGED]
             self.average.tensors = {key: value.to(device) for key, value in averaged.items()}
+
+    def _adapt_groups(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The optimizer's groups as they were saved, with the kernels that fit the device that it is on now."""
+        own = [{name: group[name] for name in KERNELS if name in group} for group in self.optimizer.param_groups]
+        return [{**group, **kernels} for group, kernels in zip(groups, own, strict=True)]
 
 
 def _unpack(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,6 +16,7 @@ from tasks.attacks.engine.norms import measure_size
 from tasks.attacks.gradient.craft import make_rule
 from tasks.attacks.gradient.settings import IterativeSettings, RestartedSettings
 from tasks.data.images import Images, convert_to_float
+from tasks.transfer import send
 
 BATCH = 256
 NUDGE = 0.001
@@ -81,7 +84,7 @@ def craft_divergent_examples(
     if isinstance(method, RestartedSettings) and method.random_start:
         start = draw_random_starts(job, rule.norm, rule.eps, 0)
     else:
-        start = NUDGE * torch.randn(pixels.shape, generator=draw).to(pixels.device)
+        start = NUDGE * send(torch.randn(pixels.shape, generator=draw), pixels.device)
     examples = run_gradient_attack(target, pixels, nobody, rule, (steps,), start=start, loss=raise_divergence)[
         steps
     ].detach()
@@ -112,7 +115,7 @@ def compute_input_gradient(model: nn.Module, pixels: Tensor, labels: Tensor) -> 
 
 def draw_uniform(pixels: Tensor, eps: float, draw: torch.Generator) -> Tensor:
     """Noise of the shape and on the device of the images, float [N, C, H, W] in [-eps, eps]."""
-    return torch.empty(pixels.shape).uniform_(-eps, eps, generator=draw).to(pixels.device)
+    return send(torch.empty(pixels.shape).uniform_(-eps, eps, generator=draw), pixels.device)
 
 
 def measure_reached(clean: Tensor, examples: Tensor, method: MethodSettings) -> Tensor | None:
@@ -133,11 +136,12 @@ def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings,
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
     method = method.resolve_for_training()
     target = prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]))
-    parts = [
-        craft_examples(target, convert_to_float(images.pixels[index]), images.labels[index], method, seed, index)
-        for index in torch.arange(len(images)).split(BATCH)
-    ]
-    return torch.cat(parts)
+    return torch.cat(
+        [
+            craft_examples(target, convert_to_float(batch.pixels), batch.labels, method, seed, index)
+            for batch, index in _split_in_order(images)
+        ]
+    )
 
 
 def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> float | None:
@@ -145,9 +149,15 @@ def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSett
     if not len(images):
         return None
     target = prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]))
-    correct = 0
+    fooled = 0
+    for batch, index in _split_in_order(images):
+        examples = craft_examples(target, convert_to_float(batch.pixels), batch.labels, method, seed, index)
+        fooled += target.find_adversarial(examples, batch.labels)[1]
+    return (len(images) - fooled) / len(images)
+
+
+def _split_in_order(images: Images) -> Iterator[tuple[Images, Tensor]]:
+    """Batches as slices, which are no copies, and the places of their images."""
     for index in torch.arange(len(images)).split(BATCH):
-        labels = images.labels[index]
-        examples = craft_examples(target, convert_to_float(images.pixels[index]), labels, method, seed, index)
-        correct += int((~target.is_adversarial(examples, labels)).sum())
-    return correct / len(images)
+        part = slice(int(index[0]), int(index[-1]) + 1)
+        yield Images(images.pixels[part], images.labels[part], images.classes), index

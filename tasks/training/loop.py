@@ -19,7 +19,9 @@ from tasks.errors import StageError
 from tasks.training.checkpoint import TrainingProgress
 from tasks.training.guards import note_best, watch_robustness
 from tasks.training.objectives.step import Batch, Objective, StepOutcome
+from tasks.training.partial_epoch import PartialEpoch
 from tasks.training.settings import TrainSettings
+from tasks.transfer import send
 
 EVALUATION_BATCH = 512
 
@@ -38,12 +40,12 @@ def fit(
     """Run the epochs that are still missing; `progress.history` gains one entry for each.
 
     :param seed: of the validation attack, the same in every epoch.
-    :param after_step: keeps pruned filters pruned, and averages weights.
+    :param after_step: keeps pruned filters pruned, averages weights, and may write a checkpoint.
     :param after_epoch: writes the checkpoint.
     :raises StageError: the loss is NaN or infinite.
     """
     while progress.epoch < settings.epochs:
-        started = time.perf_counter()
+        progress.since = time.monotonic()
         entry = _run_epoch(progress, data.train, settings, objective, augment, after_step)
         if progress.average:
             progress.average.note_epoch(progress.model, data.train, progress.epoch, settings.epochs)
@@ -51,7 +53,7 @@ def fit(
             loss, accuracy = assess(progress.model, data.validation)
             entry |= {"validation_loss": loss, "validation_accuracy": accuracy}
             entry |= watch_robustness(progress.model, data, settings, seed)
-            progress.history.append(entry | {"seconds": time.perf_counter() - started})
+            progress.finish_epoch(entry)
             note_best(progress, settings.keep)
         after_epoch()
 
@@ -65,12 +67,15 @@ def _run_epoch(
     after_step: Callable[[], None],
 ) -> dict[str, Any]:
     progress.model.train()
-    device = images.pixels.device
-    order = torch.randperm(len(images), generator=progress.draw)
+    partial = progress.partial
+    if partial is None:
+        partial = progress.partial = PartialEpoch.begin(progress.draw, images.pixels.device)
+    order = send(partial.draw_order(len(images), progress.draw), images.pixels.device)
     batches = [part for part in order.split(settings.batch_size) if len(part) > 1 or len(order) == 1]
-    totals, reached = torch.zeros(2, device=device), None
-    rate, replays = 0.0, settings.chosen_objective.steps_per_batch
+    rate, replays = progress.optimizer.param_groups[0]["lr"], settings.chosen_objective.steps_per_batch
     for number, index in enumerate(batches):
+        if number < partial.steps:
+            continue
         step = progress.epoch * len(batches) + number
         rate = settings.optimizer.lr * settings.schedule.compute_factor(step, len(batches), settings.epochs)
         for group in progress.optimizer.param_groups:
@@ -79,14 +84,14 @@ def _run_epoch(
         for replay in range(replays):
             batch = Batch(pixels, images.labels[index], index, is_first=number == replay == 0)
             outcome = _take_step(progress, batch, objective, settings.precision)
+            partial.note_step(outcome.loss, outcome.accuracy, outcome.eps_reached, len(index))
+            partial.steps = number + 1
             after_step()
-            totals += torch.stack([outcome.loss.detach().float(), outcome.accuracy]) * len(index)
-            reached = _find_larger(reached, outcome.eps_reached)
-    loss, accuracy = (totals / (replays * sum(map(len, batches)))).tolist()
+    loss, accuracy, reached = partial.finish(replays * sum(map(len, batches)))
     if not abs(loss) < float("inf"):
         raise StageError(f"the loss became NaN or infinite in epoch {progress.epoch}: lower the learning rate")
     entry = {"epoch": progress.epoch, "train_loss": loss, "train_accuracy": accuracy, "learning_rate": rate}
-    return entry | {"eps_reached": None if reached is None else float(reached)}
+    return entry | {"eps_reached": reached}
 
 
 def _take_step(progress: TrainingProgress, batch: Batch, objective: Objective, precision: str) -> StepOutcome:
@@ -107,11 +112,6 @@ def _take_step(progress: TrainingProgress, batch: Batch, objective: Objective, p
             "and random starts would then compute something else: give a smaller batch_size, or a larger share of a GPU"
         ) from error
     return outcome
-
-
-def _find_larger(one: Tensor | None, other: Tensor | None) -> Tensor | None:
-    """The larger of two numbers, float []; the other where one is null."""
-    return torch.maximum(one, other) if one is not None and other is not None else one if other is None else other
 
 
 def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None]:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.registry import Method
-from tasks.settings import Settings, added, keyed
+from tasks.settings import Number, Settings, added, keyed, unkeyed
 from tasks.training.basic import BasicSettings
 from tasks.training.objectives.adversarial.settings import AdversarialSettings, MixedLossSettings
 from tasks.training.objectives.base import ObjectiveSettings, resolve_attacks
@@ -32,6 +32,9 @@ class TrainSettings(BasicSettings):
     validation_attack: Method | None = keyed(None)
     """A cheap attack on the validation part after each epoch: robust validation accuracy in the history, and a
     warning of catastrophic overfitting. A few steps show what a single-step attack hides. null: none."""
+    checkpoint_every: Number = unkeyed(300.0, gt=0)
+    """Seconds after which a checkpoint is written in the middle of an epoch; there is one after every epoch too. A
+    stage that is broken off goes on from the last one. Free adversarial training has them after epochs alone."""
     keep: Keep = keyed("last")
     """The weights that the stage publishes: of the last epoch, or of the epoch that was best on the validation part."""
 
@@ -84,6 +87,12 @@ class TrainSettings(BasicSettings):
     def _write_inner_objective(self, objective: ObjectiveSettings) -> dict[str, Any] | None:
         """The same for the inner objective; null where only `objective` can say it."""
         return {} if objective == STANDARD else None
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether a checkpoint in the middle of an epoch holds all that the rest of the run depends on."""
+        objective = self.chosen_objective
+        return objective.steps_per_batch == 1 and not objective.remembers_steps
 
     @property
     def surrogates(self) -> tuple[Settings, ...]:

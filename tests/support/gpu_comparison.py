@@ -7,26 +7,41 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tasks.trial.trial import Trial
+from tasks.attacks.autoattack import craft as autoattack
+from tasks.stages.attack import run_attack
+from tasks.stages.context import Context
+from tasks.trial.trial import Trial, simplify_trial
 from tests.support import gpu_cases, pretended_gpu, small
 
 
 def measure(name: str, trial: Trial, folder: Path) -> dict[str, Any]:
     """Run a trial on both devices; what differs, and where the host waited for the device."""
-    (folder / "cpu").mkdir(parents=True)
-    (folder / "gpu").mkdir()
-    at = small.context(folder / "cpu")
-    on_host = small.run(trial, at)
+    started = time.perf_counter()
+    for device in ("cpu", "gpu"):
+        (folder / device).mkdir(parents=True, exist_ok=True)
+    on_host = small.run(trial, small.context(folder / "cpu"))
     pretended_gpu.WAITS.clear()
+    epochs: list[Counter[tuple[str, str]]] = []
+    at = replace(
+        small.context(folder / "gpu"),
+        device=pretended_gpu.NAME,
+        on_epoch=lambda stage, epoch: epochs.append(pretended_gpu.WAITS.copy()),  # noqa: ARG005
+    )
     try:
-        on_device = small.run(trial, replace(small.context(folder / "gpu"), device=pretended_gpu.NAME))
+        on_device = small.run(trial, at)
+        more = count_more_steps(trial, at)
     except Exception as error:  # the test says which case failed, and why
         return {"case": name, "error": f"{type(error).__name__}: {error}"}
     different = [
@@ -34,8 +49,34 @@ def measure(name: str, trial: Trial, folder: Path) -> dict[str, Any]:
         for record, other in zip(on_host, on_device, strict=True)
         if round_metrics(record) != round_metrics(other)
     ]
-    waits = [[what, where, count] for (what, where), count in sorted(pretended_gpu.WAITS.items())]
-    return {"case": name, "error": None, "different": different, "waits": waits}
+    last = epochs[-1] - epochs[-2] if len(epochs) > 1 else Counter()
+    correct = [on_device[-1]["metrics"][name] for name in ("examples", "clean_correct", "robust_correct")]
+    found = {
+        "case": name,
+        "error": None,
+        "different": different,
+        "correct": correct,
+        "seconds": time.perf_counter() - started,
+    }
+    return found | {"epoch": list_waits(last), "steps": list_waits(more)}
+
+
+def count_more_steps(trial: Trial, at: Context) -> Counter[tuple[str, str]]:
+    """What waits an attack has beside those that were just counted if it takes twice as many steps."""
+    if "steps" not in type(trial.attack.method).model_fields:
+        return Counter()
+    before = pretended_gpu.WAITS.copy()
+    method = trial.attack.method.model_copy(update={"steps": 2 * gpu_cases.STEPS})
+    attack = trial.attack.model_copy(update={"method": method})
+    pretended_gpu.WAITS.clear()
+    run_attack(small.stages_of(simplify_trial(trial.model_copy(update={"attack": attack})))[-1:], at)
+    more = pretended_gpu.WAITS - before
+    return Counter({(what, where): count for (what, where), count in more.items() if where.startswith("attacks/")})
+
+
+def list_waits(waits: Counter[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    """What made the host wait, in which line, how often."""
+    return [(what, where, count) for (what, where), count in sorted(waits.items())]
 
 
 def round_metrics(record: dict[str, Any]) -> dict[str, Any]:
@@ -64,13 +105,20 @@ def _stop_after_one(stage: Any, epoch: int) -> None:  # noqa: ARG001
         raise KeyboardInterrupt
 
 
-def main() -> None:
+def main(names: Sequence[str]) -> None:
+    """Measure every case, or those whose names are given."""
     torch.set_num_threads(1)
+    for part in ("ApgdCeSettings", "ApgdTSettings", "FabTSettings", "SquareSettings"):
+        setattr(autoattack, part, partial(getattr(autoattack, part), steps=gpu_cases.STEPS))  # of the paper: 100, 5000
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, trial) in enumerate(gpu_cases.list_cases()):
-            print(json.dumps(measure(name, trial, Path(folder) / str(number))), flush=True)  # noqa: T201
-        print(json.dumps(resume_elsewhere(Path(folder))), flush=True)  # noqa: T201
+            if names and name not in names:
+                continue
+            shared = "attacks" if name.startswith("attack ") else str(number)  # whose model is trained once
+            print(json.dumps(measure(name, trial, Path(folder) / shared)), flush=True)  # noqa: T201
+        if not names:
+            print(json.dumps(resume_elsewhere(Path(folder))), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -12,6 +12,7 @@ from torch import Tensor
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdSettings, ApgdTSettings
 from tasks.attacks.apgd.sparse_ascent import Loss, run_sparse_ascent
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_starts, run_worst_case
+from tasks.attacks.engine.loop import divide_places
 from tasks.attacks.engine.losses import compute_cross_entropy, compute_targeted_dlr, rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 
@@ -75,7 +76,7 @@ class _State:
     best_loss_at_check: Tensor
 
     def keep(self, chosen: Tensor) -> None:
-        """Go on with some of the images; bool [N]."""
+        """Go on with the images at these places, int64 [n]."""
         for item in fields(self):
             setattr(self, item.name, getattr(self, item.name)[chosen])
 
@@ -88,18 +89,20 @@ def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, target_class
     out = job.clean.clone(memory_format=torch.preserve_format)
     shares = (FIRST, SHORTER, SHORTEST)
     interval, shorter, shortest = (max(int(share * settings.steps), 1) for share in shares)
-    state, is_adversarial = _make_state(job, norm, eps, loss, target_classes, purpose)
+    state, (is_adversarial, count) = _make_state(job, norm, eps, loss, target_classes, purpose)
     since_check = 0
     for step in range(settings.steps):
-        out[state.positions[is_adversarial]] = state.pixels[is_adversarial]
-        state.keep(~is_adversarial)
+        if count:
+            kept, leaving = divide_places(is_adversarial, count)
+            out[state.positions[leaving]] = state.pixels[leaving]
+            state.keep(kept)
         if not len(state.positions):
             return out
         if since_check == interval:
             _check_progress(state, interval)
             interval, since_check = max(interval - shorter, shortest), 0
         _take_step(state, norm, eps, MOMENTUM if step else 1.0)
-        is_adversarial = _update_loss(job, state, loss)
+        is_adversarial, count = _update_loss(job, state, loss)
         since_check += 1
     out[state.positions] = torch.where(shape_per_image(is_adversarial), state.pixels, state.best)
     return out
@@ -107,8 +110,8 @@ def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, target_class
 
 def _make_state(
     job: AttackJob, norm: Norm, eps: float, loss: Loss, target_classes: Tensor, purpose: object
-) -> tuple[_State, Tensor]:
-    """The state at the random start, and which images fool the model there already, bool [N]."""
+) -> tuple[_State, tuple[Tensor, int]]:
+    """The state at the random start, and which images fool the model there already, bool [N], and how many."""
     pixels = (job.clean + draw_random_starts(job, norm, eps, purpose)).clamp_(0, 1)
     nothing = torch.zeros(len(pixels), device=pixels.device)
     step_size, lowest = torch.full_like(nothing, 2 * eps), torch.full_like(nothing, -torch.inf)
@@ -129,13 +132,13 @@ def _make_state(
         was_halved=torch.ones_like(nothing, dtype=torch.bool),
         best_loss_at_check=lowest,
     )
-    is_adversarial = _update_loss(job, state, loss)
+    found = _update_loss(job, state, loss)
     state.increases, state.best_loss_at_check = nothing, state.best_loss
-    return state, is_adversarial
+    return state, found
 
 
-def _update_loss(job: AttackJob, state: _State, loss: Loss) -> Tensor:
-    """Loss and gradient at the pixels, note the best; which images fool the model there, bool [N]."""
+def _update_loss(job: AttackJob, state: _State, loss: Loss) -> tuple[Tensor, int]:
+    """Loss and gradient at the pixels, note the best; which images fool the model there, bool [N], and how many."""
     pixels = state.pixels.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = job.model.judge(pixels)
@@ -148,7 +151,7 @@ def _update_loss(job: AttackJob, state: _State, loss: Loss) -> Tensor:
     state.best_loss = torch.where(better, values, state.best_loss)
     state.best = torch.where(shape_per_image(better), state.pixels, state.best)
     state.best_gradient = torch.where(shape_per_image(better), state.gradient, state.best_gradient)
-    return job.model.is_adversarial(pixels, state.labels, logits=logits)
+    return job.model.find_adversarial(pixels, state.labels, logits=logits)
 
 
 def _take_step(state: _State, norm: Norm, eps: float, share: float) -> None:

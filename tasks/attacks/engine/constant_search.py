@@ -15,6 +15,7 @@ from torch import Tensor
 from tasks.attacks.base import ConstantSettings
 from tasks.attacks.engine.fast_model import LEAST_MARGIN, compute_margin
 from tasks.attacks.engine.job import AttackJob
+from tasks.attacks.engine.norms import shape_per_image
 
 LARGEST = 1e10
 """No constant is larger."""
@@ -62,8 +63,10 @@ class BestExamples:
         """
         self.has_success[positions] |= success
         better = success & (sizes < self.sizes[positions])
-        kept = positions[better]
-        self.images[kept], self.sizes[kept], self.has_improved[kept] = pixels[better], sizes[better], True
+        # written to every position, as it was where it was better: a mask would make the host wait for the device
+        self.images[positions] = torch.where(shape_per_image(better), pixels, self.images[positions])
+        self.sizes[positions] = torch.where(better, sizes, self.sizes[positions])
+        self.has_improved[positions] |= better
 
 
 Descend = Callable[[AttackJob, Tensor, BestExamples], None]

@@ -91,18 +91,28 @@ class AttackedModel:
         :param target_classes: int64 [N]; null: any class but the label.
         :param logits: the judge's answer to these pixels, float [N, classes], where it is known; null: it is asked.
         """
+        return self.find_adversarial(pixels, labels, target_classes, logits=logits)[0]
+
+    def find_adversarial(
+        self, pixels: Tensor, labels: Tensor, target_classes: Tensor | None = None, *, logits: Tensor | None = None
+    ) -> tuple[Tensor, int]:
+        """The same, bool [N], and how many: the host waits once for both, unless images are close to undecided."""
         if logits is None:
             with torch.no_grad():
                 logits = self.judge(pixels)
         logits = logits.detach()
         margin, scale = compute_margin(logits, labels, target_classes), logits.abs().amax(1)
-        close = (margin.abs() < ROUNDING * scale).nonzero(as_tuple=True)[0]
-        if len(close) and self.original is not self.judge:
-            with torch.no_grad():
-                exact = self.original(pixels.detach()[close])
-            wanted = target_classes[close] if target_classes is not None else None
-            margin[close] = compute_margin(exact, labels[close], wanted)
-        return margin > LEAST_MARGIN * scale
+        close, found = margin.abs() < ROUNDING * scale, margin > LEAST_MARGIN * scale
+        undecided, count = torch.stack([close.sum(), found.sum()]).tolist()
+        if not undecided or self.original is self.judge:
+            return found, count
+        asked = close.nonzero(as_tuple=True)[0]
+        with torch.no_grad():
+            exact = self.original(pixels.detach()[asked])
+        wanted = target_classes[asked] if target_classes is not None else None
+        margin[asked] = compute_margin(exact, labels[asked], wanted)
+        found = margin > LEAST_MARGIN * scale
+        return found, int(found.sum())
 
 
 class _Folded(nn.Module):

@@ -14,6 +14,7 @@ from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.attacks.engine.norms import Norm
 from tasks.registry import load_object
 from tasks.seeds import make_generator
+from tasks.transfer import send
 
 ExamplesBySteps = dict[int, Tensor]
 """Number of steps -> adversarial images, float [N, C, H, W] in [0, 1]."""
@@ -93,7 +94,7 @@ def draw_random_starts(job: AttackJob, norm: Norm, eps: float, run: object) -> T
     """
     shape = job.clean.shape[1:]
     starts = [norm.random(shape, eps, make_generator(job.seed, "start", run, index)) for index in job.index.tolist()]
-    return torch.stack(starts).to(job.clean.device)
+    return send(torch.stack(starts), job.clean.device)
 
 
 def load_attack(settings: MethodSettings) -> Callable[[AttackJob, MethodSettings], ExamplesBySteps]:

@@ -54,7 +54,7 @@ class _Batch:
     """The accumulated gradient."""
 
     def keep(self, chosen: Tensor) -> None:
-        """Go on with some of the images; bool [N]."""
+        """Go on with the images at these places, int64 [n]."""
         for name in ("positions", "clean", "labels", "target_classes", "pixels", "velocity"):
             value = getattr(self, name)
             if value is not None:
@@ -114,16 +114,28 @@ def run_gradient_attack(
     batch = _Batch(torch.arange(len(clean), device=clean.device), clean, labels, target_classes, pixels)
     for step in range(max(step_counts)):
         trajectory.record(step, batch)
-        gradient, is_adversarial = _compute_gradient(model, batch, loss, judged=rule.stop_when_fooled)
-        if is_adversarial is not None and is_adversarial.any():
-            trajectory.current[batch.positions[is_adversarial]] = batch.pixels[is_adversarial]
-            batch.keep(~is_adversarial)
-            gradient = gradient[~is_adversarial]
+        gradient, logits = _compute_gradient(model, batch, loss)
+        is_adversarial, count = _judge_batch(model, batch, logits) if rule.stop_when_fooled else (None, 0)
+        if is_adversarial is not None and count:
+            kept, leaving = divide_places(is_adversarial, count)
+            trajectory.current[batch.positions[leaving]] = batch.pixels[leaving]
+            batch.keep(kept)
+            gradient = gradient[kept]
         if not len(batch.positions):
             break
         _take_step(batch, gradient, rule)
     trajectory.current[batch.positions] = batch.pixels
     return {count: trajectory.by_steps.get(count, trajectory.current) for count in step_counts}
+
+
+def divide_places(chosen: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The places of the images that are not chosen, and of those that are, int64 [N - count] and [count], ascending.
+
+    :param chosen: bool [N].
+    :param count: how many are: by a mask alone the device would have to be asked.
+    """
+    order = chosen.byte().argsort(stable=True)
+    return order[: len(order) - count], order[len(order) - count :]
 
 
 def _take_step(batch: _Batch, gradient: Tensor, rule: StepRule) -> None:
@@ -138,23 +150,26 @@ def _take_step(batch: _Batch, gradient: Tensor, rule: StepRule) -> None:
     batch.pixels = rule.project(batch.clean, batch.pixels + rule.step_size * rule.norm.direction(gradient))
 
 
-def _compute_gradient(model: AttackedModel, batch: _Batch, loss: Loss, *, judged: bool) -> tuple[Tensor, Tensor | None]:
-    """The gradient of the loss for every image, and, where it is asked, which images fool the judge, bool [N]."""
+def _compute_gradient(model: AttackedModel, batch: _Batch, loss: Loss) -> tuple[Tensor, Tensor]:
+    """The gradient of the loss for every image, and the logits [N, classes]."""
     pixels = batch.pixels.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = model.gradient(pixels)
         (gradient,) = torch.autograd.grad(loss(logits, batch.labels, batch.target_classes), pixels)
-    return gradient, _judge_batch(model, batch, logits.detach()) if judged else None
+    return gradient, logits.detach()
 
 
-def _judge_batch(model: AttackedModel, batch: _Batch, logits: Tensor) -> Tensor:
-    """bool [N]. Logits of less than fp32 only say whom to ask: an image leaves on the judge's word alone."""
+def _judge_batch(model: AttackedModel, batch: _Batch, logits: Tensor) -> tuple[Tensor, int]:
+    """Which images fool the judge, bool [N], and how many.
+
+    Logits of less than fp32 only say whom to ask: an image leaves on the judge's word alone.
+    """
     if model.judges_its_gradients:
-        return model.is_adversarial(batch.pixels, batch.labels, batch.target_classes, logits=logits)
+        return model.find_adversarial(batch.pixels, batch.labels, batch.target_classes, logits=logits)
     margin = compute_margin(logits, batch.labels, batch.target_classes)
     asked = (margin > -CLOSE * logits.abs().amax(1)).nonzero(as_tuple=True)[0]
-    is_adversarial = torch.zeros_like(margin, dtype=torch.bool)
+    is_adversarial, count = torch.zeros_like(margin, dtype=torch.bool), 0
     if len(asked):
         wanted = batch.target_classes[asked] if batch.target_classes is not None else None
-        is_adversarial[asked] = model.is_adversarial(batch.pixels[asked], batch.labels[asked], wanted)
-    return is_adversarial
+        is_adversarial[asked], count = model.find_adversarial(batch.pixels[asked], batch.labels[asked], wanted)
+    return is_adversarial, count

@@ -66,12 +66,14 @@ def walk_to_boundary(job: AttackJob, target_classes: Tensor, settings: FabTSetti
         is_adversarial = job.is_adversarial(pixels)
         sizes = torch.where(is_adversarial, measure(pixels - job.clean), torch.inf)
         closer = sizes < best_sizes[positions]
-        out[positions[closer]], best_sizes[positions[closer]] = pixels[closer], sizes[closer]
+        out[positions] = torch.where(shape_per_image(closer), pixels, out[positions])
+        best_sizes[positions] = torch.where(closer, sizes, best_sizes[positions])
         pixels = torch.where(shape_per_image(is_adversarial), job.clean + BACK * (pixels - job.clean), pixels)
         kept = best_sizes[positions] > enough
-        if not kept.any():
+        count = int(kept.sum())
+        if not count:
             break
-        if not kept.all():
+        if count < len(kept):
             job, target_classes = job.select(kept), target_classes[kept]
             positions, pixels = positions[kept], pixels[kept]
     return out

@@ -27,6 +27,9 @@ class ObjectiveSettings(Settings):
     """`module:function`, or the function: (settings, `ObjectiveContext`) -> the `Objective` that a stage minimises;
     imported when the stage runs."""
 
+    remembers_steps: ClassVar[bool] = False
+    """Whether it keeps something from step to step of an epoch: then checkpoints are written between epochs alone."""
+
     name: str = keyed()
     awp: AwpSettings | None = added(None)
     """Adversarial weight perturbation on top of it; null: none."""

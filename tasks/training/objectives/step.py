@@ -26,7 +26,7 @@ class Batch:
     labels: Tensor
     """int64 [N]."""
     index: Tensor
-    """int64 [N]: their places in the training split."""
+    """int64 [N]: their places in the training split, on the device of the pixels."""
     is_first: bool = True
     """Whether this is the first step of an epoch: what an objective keeps of earlier steps begins anew there, so that
     a stage that is continued is the same."""

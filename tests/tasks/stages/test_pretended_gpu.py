@@ -17,6 +17,23 @@ CASES = [*(name for name, _ in gpu_cases.list_cases()), RESUMED]
 BF16 = {"training in bf16"}
 """Autocast changes nothing on the pretended GPU, so that these train in fp32 there."""
 
+CHECKPOINT = "transfer.py"
+"""Where tensors leave the device together: one copy for each type of numbers that a checkpoint has."""
+VALIDATED = {"training that keeps its best epoch": 9, "objective fgsm_rs": 9, "objective n_fgsm": 9}
+"""Where each epoch ends with an attack on some images: its model is prepared and held against itself."""
+MOST_WAITS = {
+    "attack in bf16": 3,  # the judge is asked about images that are nearly fooled
+    "attack carlini_wagner": 9,  # one for each constant
+    "attack apgd_t": 9,  # one for each target
+    "attack fab_t": 27,
+    "attack ead": 27,
+    "attack ddn": 2,  # where the loss is flat
+    "attack square": 2,
+    "attack deepfool": 12,
+    "attack rays": 80,  # a search of its own in each step
+}
+"""Waits in a step of an attack, where more than one is taken."""
+
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, dict[str, Any]]:
@@ -38,3 +55,15 @@ def test_no_case_mixes_devices_or_finds_something_else(case: str, measured: dict
         assert others == [[1, alone]] * len(others)
     elif case not in BF16:
         assert found["different"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_the_host_waits_once_an_epoch_and_once_a_step(case: str, measured: dict[str, dict[str, Any]]) -> None:
+    found = measured[case]
+    epoch = [(where, count) for _, where, count in found.get("epoch", [])]
+    saved = sum(count for where, count in epoch if where.startswith(CHECKPOINT))
+    assert saved <= 3, "floats, integers, bytes"
+    assert sum(count for _, count in epoch) - saved <= 1 + VALIDATED.get(case, 0), epoch
+    steps = sum(count for _, _, count in found.get("steps", []))
+    assert steps <= gpu_cases.STEPS * MOST_WAITS.get(case, 1), found["steps"]

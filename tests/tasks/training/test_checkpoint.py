@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import nn
@@ -50,6 +51,44 @@ def test_a_new_process_continues_bit_for_bit(
     assert epoch in json.loads(done.stdout.splitlines()[-1])
     expected, found = (final_weights(sections, tmp_path / at) for at in ("whole", "killed"))
     assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("step", [1, 3, 5])
+@pytest.mark.parametrize(
+    "objective",
+    [{"name": "standard", "weight_averaging": {"name": "ema", "decay": 0.9}}, {"name": "n_fgsm", "eps": 0.05}],
+)
+def test_a_stage_goes_on_in_the_middle_of_an_epoch_bit_for_bit(
+    tmp_path: Path, step: int, objective: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three batches an epoch; every step writes a checkpoint, and the process ends after one of them."""
+    training = {"epochs": 2, "batch_size": 50, "optimizer": SGD, "schedule": {"name": "cosine"}, "objective": objective}
+    sections: dict[str, Any] = {"dataset": AUGMENTED, "train": training}
+    whole = final_weights(sections, tmp_path / "whole")
+    saved = 0
+    save = TrainingProgress.save
+
+    def save_and_stop(progress: TrainingProgress, storage: Any, name: str) -> None:
+        nonlocal saved
+        save(progress, storage, name)
+        saved += progress.partial is not None
+        if saved == step:
+            raise KeyboardInterrupt
+
+    often = {**sections, "train": {**training, "checkpoint_every": 1e-9}}
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "save", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(trial(**often), context(tmp_path / "killed"))
+    (name,) = (tmp_path / "killed" / "checkpoints").iterdir()
+    assert f'partial/steps\\": {step % 3 or 3}' in name.read_bytes()[:20_000].decode("latin-1")
+    found = final_weights(sections, tmp_path / "killed")
+    assert all(torch.equal(found[key], value) for key, value in whole.items())
+    histories = [
+        pq.read_table(next((tmp_path / at / "stages").glob("*/history.parquet"))) for at in ("whole", "killed")
+    ]
+    rows = [table.drop_columns(["seconds"]).to_pylist() for table in histories]
+    assert rows[0] == rows[1]
 
 
 def test_a_checkpoint_that_is_cut_short_starts_the_stage_anew(tmp_path: Path) -> None:
@@ -100,3 +139,20 @@ def test_nothing_is_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(f"pickle.{name}", refuse)
     interrupted({"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}, tmp_path, "train", 1)
     run(trial(train={"epochs": 2, "batch_size": 50, "optimizer": SGD}), context(tmp_path))
+
+
+def test_an_objective_that_remembers_steps_is_saved_between_epochs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[bool] = []
+    save = TrainingProgress.save
+
+    def note(progress: TrainingProgress, storage: Any, name: str) -> None:
+        saved.append(progress.partial is None)
+        save(progress, storage, name)
+
+    monkeypatch.setattr(TrainingProgress, "save", note)
+    training = {"epochs": 1, "batch_size": 50, "optimizer": SGD, "checkpoint_every": 1e-9}
+    for objective in ({"name": "free", "eps": 0.05, "replays": 2}, {"name": "standard"}):
+        run(trial(train={**training, "objective": objective}), context(tmp_path))
+    assert saved == [True] + [False] * 4 + [True]

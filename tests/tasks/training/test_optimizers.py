@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,3 +45,13 @@ def test_every_setting_is_in_its_place(settings: dict[str, Any], kind: type, exp
 def test_nesterov_needs_a_momentum() -> None:
     with pytest.raises(ValidationError, match="nesterov needs a momentum above 0"):
         TypeAdapter[Any](Optimizer).validate_python({"name": "sgd", "nesterov": True})
+
+
+def test_on_cuda_a_step_is_one_launch_and_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Any = TypeAdapter[Any](Optimizer).validate_python({"name": "sgd", "lr": 0.1})
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(torch.optim, "SGD", lambda parameters, **options: seen.append(options))  # noqa: ARG005
+    build_optimizer(nn.Linear(2, 2).parameters(), asked)
+    on_cuda: Any = [SimpleNamespace(device=torch.device("cuda"))]
+    build_optimizer(on_cuda, asked)
+    assert [options.get("fused") for options in seen] == [None, True]

@@ -18,6 +18,7 @@ class FreeSettings(ObjectiveSettings):
     """
 
     build = "tasks.training.objectives.free.objective:build_free"
+    remembers_steps = True
 
     name: Literal["free"] = keyed("free")
     eps: Number = keyed(ge=0, le=1)

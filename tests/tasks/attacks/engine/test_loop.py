@@ -44,7 +44,8 @@ def test_images_leave_on_the_word_of_fp32_when_crafting_in_bf16() -> None:
     images = network_images(model)
     found = {}
     for precision in ("fp32", "bf16"):
-        cells = [settings(name="ifgsm", eps=0.08, steps=steps, precision=precision) for steps in COUNTS]
+        step = {"step_size": 0.02, "precision": precision}
+        cells = [settings(name="ifgsm", eps=0.08, steps=steps, **step) for steps in COUNTS]
         found[precision] = [each.count_correct()["robust_correct"] for each in evaluate(model, images, cells, 0, 0.5)]
     assert found["bf16"] == sorted(found["bf16"], reverse=True), "an image that was fooled is fooled after more steps"
     assert all(abs(a - b) <= 2 for a, b in zip(found["fp32"], found["bf16"], strict=True)), found
