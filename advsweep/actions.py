@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -17,15 +16,13 @@ from advsweep.sweep import Sweep
 from orchestrator.launch import launch_space
 from orchestrator.options import DEFAULT_STORAGE, INTERRUPTED, SOME_FAILED, DeviceChoice, LaunchOptions, WandbMode
 from orchestrator.plan.plan import Plan, make_plan, make_sweep_id
+from orchestrator.space.given import copy_plain, write_space
 from orchestrator.space.space import Space, load, load_content
 from orchestrator.store.sweep_store import SweepStore, find_sweep
 from orchestrator.text import say
 from orchestrator.tracking.folder import check_project
-from tasks.errors import UsageError
 from tasks.plugins.load import load_plugins
 from tasks.storage.storage import open_storage
-from tasks.temporary import use_temporary_folder
-from tasks.yaml_files import format_yaml
 
 SpaceLike = str | Path | Mapping[str, Any]
 """A shipped space by its name, the path of a YAML file, or the content of one."""
@@ -123,7 +120,7 @@ def launch(
     [20, 20]
     """
     with ExitStack() as cleanup:
-        file = space if not isinstance(space, Mapping) else cleanup.enter_context(_write_space(space, name))
+        file = space if not isinstance(space, Mapping) else cleanup.enter_context(write_space(space, name))
         where = (_find_storage(storage), _find_data_dir(data_dir), _find_address(address))
         request = LaunchOptions(str(file), _write_overrides(overrides), *where, **options)
         console = Console(quiet=not progress, force_jupyter=False)
@@ -156,7 +153,7 @@ def open_sweep(sweep: str, *, storage: str | Path | None = None) -> Sweep:
 
 def _read_space(space: SpaceLike, overrides: Overrides, verify: bool, name: str) -> Space:
     if isinstance(space, Mapping):
-        return load_content(name, name, _copy_plain(space), _write_overrides(overrides), verify=verify)
+        return load_content(name, name, copy_plain(space), _write_overrides(overrides), verify=verify)
     return load(str(space), _write_overrides(overrides), verify=verify)
 
 
@@ -165,29 +162,7 @@ def _write_overrides(overrides: Overrides) -> Sequence[str]:
         return [overrides]
     if not isinstance(overrides, Mapping):
         return list(overrides)
-    return [f"{path}={json.dumps(_copy_plain(value))}" for path, value in overrides.items()]
-
-
-def _copy_plain(content: Any) -> Any:
-    """:raises UsageError: it holds what YAML has no word for."""
-    try:
-        return json.loads(json.dumps(content))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"a space is plain data, as YAML has it: {error}") from error
-
-
-@contextmanager
-def _write_space(content: Mapping[str, Any], name: str) -> Iterator[Path]:
-    """The content as a file, which a launch elsewhere takes along.
-
-    :raises UsageError: the name is none of a file.
-    """
-    if not re.fullmatch(r"[\w-]{1,60}", name):
-        raise UsageError(f"name = {name!r}: letters, digits, `_` and `-`, at most 60 of them")
-    with use_temporary_folder() as folder:
-        file = folder / f"{name}.yaml"
-        file.write_text(format_yaml(_copy_plain(content)))
-        yield file
+    return [f"{path}={json.dumps(copy_plain(value))}" for path, value in overrides.items()]
 
 
 def _find_storage(storage: str | Path | None) -> str:

@@ -27,6 +27,9 @@ def load_object(reference: Any) -> Any:
 class Registry(Generic[Part]):
     """The parts of one kind; iterating gives their names."""
 
+    pattern: str | None = None
+    """Regular expression of names that it may know beside those that it lists; null: there are none."""
+
     def __init__(self, kind: str, parts: Mapping[str, Part | str]) -> None:
         """:param kind: the word for one of them in messages, such as `attack`.
         :param parts: name -> the part, or `module:name` of it.

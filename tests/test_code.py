@@ -43,6 +43,7 @@ WHOLE = {
     "tests/orchestrator/report/test_browser.py": "orchestrator/report/assets/report.js",
     "tests/tasks/attacks/engine/test_foreign_models.py": "tasks/attacks/engine/fast_model.py",
     "tests/tasks/stages/test_pretended_gpu.py": "tasks/stages/run.py",
+    "tests/tasks/models/test_zoo_files.py": "tasks/models/weights.py",
     "tests/tasks/test_main.py": "tasks/__main__.py",
     "tests/tasks/test_number_bounds.py": "tasks/settings.py",
 }

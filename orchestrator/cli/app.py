@@ -16,6 +16,7 @@ from orchestrator.cli.compare import compare
 from orchestrator.cli.data import data
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.errors import report_error
+from orchestrator.cli.evaluate import evaluate
 from orchestrator.cli.explain import explain
 from orchestrator.cli.export import export
 from orchestrator.cli.init import init
@@ -60,8 +61,8 @@ def _group(
 
 
 for command in (
-    launch, spaces, plan, status, logs, stop, results, report, compare, explain, export, plugins, check_plugin, show,
-    schema, init, doctor, clean,
+    launch, evaluate, spaces, plan, status, logs, stop, results, report, compare, explain, export, plugins,
+    check_plugin, show, schema, init, doctor, clean,
 ):  # fmt: skip
     app.command()(adapt_command(command))
 app.add_typer(data, name="data")

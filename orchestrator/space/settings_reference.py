@@ -118,7 +118,10 @@ def _describe_type(annotation: Any) -> tuple[str, dict[str, Any]]:
 def _describe_annotated(base: Any, extras: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     for extra in extras:
         if isinstance(extra, NameOf):
-            return f"name of {_add_article(extra.registry.kind)}", {"enum": list(extra.registry)}
+            known: dict[str, Any] = {"enum": list(extra.registry)}
+            more = extra.registry.pattern
+            schema = {"anyOf": [known, {"type": "string", "pattern": more}]} if more else known
+            return f"name of {_add_article(extra.registry.kind)}", schema
         if isinstance(extra, ByName):
             kind, schema = f"mapping with the `name` of {_add_article(extra.registry.kind)}", _choose_by_name(extra)
             if isinstance(extra, OneOrMore):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,22 +23,33 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEFAULT = 0.5
 
 
+ADDRESS = re.compile(r"(?P<url>(?:https?|hf)://[^\s#]+)(?:#sha256=(?P<sha256>[0-9a-fA-F]{64}))?")
+
+
 class WeightsSettings(Settings):
-    """Weights to start from: torchvision's, or those of a file, known by its content and not by its path."""
+    """Weights to start from: torchvision's, or those of a file, known by its content and not by its place."""
 
     source: Literal["imagenet", "file"] = keyed()
     """imagenet: torchvision's IMAGENET1K_V1."""
     file: LocalPath | None = unkeyed(None)
+    url: str | None = unkeyed(None)
+    """Where the file is downloaded from: `https://...`, or `hf://ORGANISATION/REPOSITORY/FILE[@REVISION]`."""
     sha256: str | None = keyed(None)
     """Of the file's content; where it is given, a file with another content is refused."""
 
 
 def _read_weights(value: object) -> object:
-    """`imagenet`, or the path of a file, whose content is hashed now."""
+    """`imagenet`, the address of a file with its sha256, or the path of one, whose content is hashed now."""
     if value == "imagenet":
         return {"source": "imagenet"}
     if not isinstance(value, (str, Path)):
         return value
+    address = ADDRESS.fullmatch(str(value))
+    if address:
+        if address["sha256"] is None:
+            text = "what is downloaded is known by its content: write it as URL#sha256=DIGEST (64 hex digits)"
+            raise PydanticCustomError("weights", "{text}", {"text": text})
+        return {"source": "file", "url": address["url"], "sha256": address["sha256"].lower()}
     try:
         file = parse_local_path(value, "")
         return {"source": "file", "file": file, "sha256": hash_file(file)}
@@ -54,10 +66,12 @@ class ModelSettings(Settings):
     stem: Literal["cifar", "imagenet"] = keyed("cifar")
     """`cifar`: a 3x3 convolution of stride 1 and no pooling first; `imagenet`: 7x7, stride 2 and max pooling."""
     weights: Annotated[WeightsSettings | None, BeforeValidator(_read_weights)] = keyed(None)
-    """null: random; `imagenet`: torchvision's; else a file, safetensors or one that torch.save wrote. The last layer is
-    made anew where its number of outputs is not that of the classes."""
+    """null: random; `imagenet`: torchvision's; else a file, safetensors or one that torch.save wrote, by its path or by
+    an address with the sha256 of its content, as `https://HOST/FILE#sha256=DIGEST`, `hf://ORG/REPO/FILE#sha256=DIGEST`.
+    The last layer is made anew where its number of outputs is not that of the classes."""
     mean: PerChannel | None = keyed(None)
-    """Subtracted from every pixel of [0, 1]; null: ImageNet's with `weights: imagenet`, else 0.5."""
+    """Subtracted from every pixel of [0, 1]; null: ImageNet's with `weights: imagenet`, else what files of the
+    architecture were trained with, else 0.5."""
     std: PerChannel | None = keyed(None)
     """Every pixel is divided by it after that; null: as for `mean`."""
 
@@ -71,14 +85,15 @@ class ModelSettings(Settings):
                 known = [name for name in ARCHITECTURES if ARCHITECTURES.load(name).imagenet_weights]
                 text = f"there are no ImageNet weights of {self.name}; {list_choices(known, self.name)}"
                 raise PydanticCustomError("imagenet", "{text}", {"text": text})
-            if self.stem != "imagenet":
+            if self.stem != "imagenet" and not ARCHITECTURES.load(self.name).has_one_stem:
                 raise PydanticCustomError("imagenet", "weights: imagenet needs stem: imagenet")
         return self
 
     def resolve_normalisation(self) -> tuple[PerChannel, PerChannel]:
         """Mean and standard deviation; one number where all colours have the same."""
         from_imagenet = self.weights is not None and self.weights.source == "imagenet"
-        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if from_imagenet else (DEFAULT, DEFAULT)
+        usual = ARCHITECTURES.load(self.name).normalisation or (DEFAULT, DEFAULT)
+        mean, std = (IMAGENET_MEAN, IMAGENET_STD) if from_imagenet else usual
         return _drop_defaults(mean if self.mean is None else self.mean), _drop_defaults(
             std if self.std is None else self.std
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -12,12 +13,16 @@ from torch import Tensor, nn
 
 from tasks.errors import StageError
 from tasks.fingerprints import hash_file
+from tasks.models.download import download_weights
+from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """Names under which training scripts keep the weights in a checkpoint."""
-PREFIXES = ("module.", "network.", "model.")
+PREFIXES = ("module.", "network.", "model.", "backbone.")
 """What wrappers put before the names of all weights."""
+NORMALISATION = re.compile(r"(?:normali[sz]\w*\.|0\.)?(?:(?P<mean>mu|(?:new_)?mean)|(?P<std>sigma|(?:new_)?std))")
+"""Names of a normalisation that a file keeps beside its weights; as the first layer of a sequence, `0.mean`."""
 
 
 def load_initial_weights(network: nn.Module, settings: ModelSettings) -> None:
@@ -32,15 +37,17 @@ def load_initial_weights(network: nn.Module, settings: ModelSettings) -> None:
             network, _load_imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings
         )
         return
-    file = settings.weights.file
-    assert file is not None, "weights from a file name it"
-    _load_fitting(network, _load_file(file, settings.weights.sha256), str(file), settings)
+    weights = settings.weights
+    file = weights.file or download_weights(weights.url, weights.sha256)
+    found = _load_file(file, weights.sha256)
+    _check_normalisation(found, settings, file)
+    _load_fitting(network, _rename(found, settings), str(file), settings)
 
 
 def _load_imagenet(name: str) -> dict[str, Tensor]:
     from torchvision import models
 
-    weights = models.get_model_weights(name)["IMAGENET1K_V1"]
+    weights = models.get_model_weights(name.removeprefix("torchvision:"))["IMAGENET1K_V1"]
     try:
         found: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
@@ -80,16 +87,52 @@ def _strip_prefixes(content: Any, file: Path) -> dict[str, Tensor]:
     tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)} if content else {}
     if not tensors:
         raise StageError(f"model.weights: {file} holds no weights by name")
-    for prefix in PREFIXES:
+    prefix = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in tensors)), None)
+    while prefix is not None:
+        rest = {name: value for name, value in tensors.items() if NORMALISATION.fullmatch(name)}
         inside = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        tensors = inside or tensors
+        tensors = rest | inside
+        prefix = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in tensors)), None)
+    if "0.mean" in tensors or "0.mu" in tensors:  # a sequence of the normalisation and the network
+        tensors = {name.removeprefix("1."): value for name, value in tensors.items()}
     return tensors
+
+
+def _check_normalisation(found: dict[str, Tensor], settings: ModelSettings, file: Path) -> None:
+    """Take the normalisation that a file keeps out of its tensors.
+
+    :raises StageError: it is another than that of the settings; the message says what to write.
+    """
+    kept = {name: match for name in found if (match := NORMALISATION.fullmatch(name))}
+    for name, match in kept.items():
+        values = found.pop(name).flatten()
+        field = "mean" if match["mean"] else "std"
+        asked = dict(zip(("mean", "std"), settings.resolve_normalisation(), strict=True))[field]
+        wanted = torch.tensor(asked if isinstance(asked, tuple) else [asked], dtype=values.dtype)
+        if wanted.numel() not in (1, values.numel()) or not torch.allclose(values, wanted, atol=1e-4):
+            written = ", ".join(f"{value:.6g}" for value in values.tolist())
+            raise StageError(
+                f"model.weights: {file} was trained with another normalisation: write model.{field}: [{written}]"
+            )
+
+
+def _rename(found: dict[str, Tensor], settings: ModelSettings) -> dict[str, Tensor]:
+    """Tensors by the names of the network, where files of its architecture have others."""
+    renamed = {}
+    for name, value in found.items():
+        for pattern, replacement in ARCHITECTURES.load(settings.name).renamed:
+            name = re.sub(pattern, replacement, name)
+        if name:
+            renamed[name] = value
+    return renamed
 
 
 def _load_fitting(network: nn.Module, found: dict[str, Tensor], where: str, settings: ModelSettings) -> None:
     wanted = network.state_dict()
+    counts = {name: value for name, value in wanted.items() if name.endswith(".num_batches_tracked")}
+    found = counts | found  # files of 2017 and before have none
     head = find_head(network)
-    for name in (f"{head}.weight", f"{head}.bias"):
+    for name in (f"{head}.weight", f"{head}.bias") if head else ():
         if name in found and found[name].shape[1:] == wanted[name].shape[1:] and len(found[name]) != len(wanted[name]):
             found = {**found, name: wanted[name]}
     missing = [name for name in wanted if name not in found]
@@ -106,10 +149,10 @@ def _load_fitting(network: nn.Module, found: dict[str, Tensor], where: str, sett
     network.load_state_dict(found, strict=True)
 
 
-def find_head(network: nn.Module) -> str:
-    """The last linear layer, which gives the logits."""
+def find_head(network: nn.Module) -> str | None:
+    """The last linear layer, which gives the logits; null where there is none."""
     names: list[str] = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    return names[-1]
+    return names[-1] if names else None
 
 
 def _extract_first_line(error: Exception) -> str:

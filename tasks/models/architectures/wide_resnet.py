@@ -59,3 +59,13 @@ def _build_group(blocks: int, inputs: int, outputs: int, stride: int) -> nn.Sequ
 def wide_resnet28_10(channels: int, classes: int, stem: str) -> nn.Module:  # noqa: ARG001
     """36.5 million parameters; it has one stem, so `stem` changes nothing."""
     return WideResNet(channels, classes, depth=28, width=10)
+
+
+def wide_resnet34_10(channels: int, classes: int, stem: str) -> nn.Module:  # noqa: ARG001
+    """46.2 million parameters; it has one stem, so `stem` changes nothing."""
+    return WideResNet(channels, classes, depth=34, width=10)
+
+
+def wide_resnet70_16(channels: int, classes: int, stem: str) -> nn.Module:  # noqa: ARG001
+    """267 million parameters; it has one stem, so `stem` changes nothing."""
+    return WideResNet(channels, classes, depth=70, width=16)

@@ -42,7 +42,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "adversarial": {"lambda": 0.5, "attack": {"name": "fgsm", "eps": 0.1}},
 }
 """Settings that a part needs, or with which it is quick."""
-LARGE = {"vgg16", "vgg16_bn", "wide_resnet28_10", "wide_resnet50_2", "alexnet", "resnet50", "autoattack"}
+LARGE = {"vgg16", "vgg16_bn", "wide_resnet28_10", "wide_resnet50_2", "alexnet", "resnet50", "autoattack",
+         "robustbench:WideResNet-28-10", "robustbench:DMWideResNet-28-10"}  # fmt: skip
 
 
 PUBLISHED = {"animals10", "cifar10", "cifar100", "svhn"}
@@ -58,12 +59,16 @@ def write_files(folder: Path, name: str) -> None:
             write_images(folder / split, ("cat", "dog"), 3)
 
 
+DEEPER = ("34-10", "70-16")
+"""Ends of names of networks that are deeper and else the same as one that is tried."""
 SOURCES_HERE = [name for name in SOURCES if name not in PUBLISHED]
 
 
 def list_parts() -> Iterator[Any]:
     for kind, registry in REGISTRIES.items():
-        for name in registry if registry is not SOURCES else SOURCES_HERE:
+        for name in SOURCES_HERE if registry is SOURCES else registry:
+            if name.endswith(DEEPER):
+                continue
             yield pytest.param(kind, name, id=name, marks=[pytest.mark.slow] if name in LARGE else [])
 
 
