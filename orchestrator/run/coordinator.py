@@ -21,7 +21,17 @@ class BoardActor:
         self._chains = chains
         self._outcomes: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Condition()
+        self._epochs: list[tuple[str, dict[str, Any]]] = []
         self._closed = False
+
+    async def post_epoch(self, key: str, entry: dict[str, Any]) -> None:
+        """Tell that an epoch of a stage is over, and what stands in its history of it."""
+        self._epochs.append((key, entry))
+
+    async def take_epochs(self) -> list[tuple[str, dict[str, Any]]]:
+        """What was told since the last time."""
+        taken, self._epochs = self._epochs, []
+        return taken
 
     async def post(self, outcomes: Mapping[str, dict[str, Any]]) -> None:
         """Tell what became of stages: key -> `{"status": ..., "error": ..., "metrics": ...}`."""
@@ -55,7 +65,7 @@ class BoardActor:
 
 
 @functools.lru_cache(maxsize=1)
-def _find_board(name: str) -> Any:
+def find_board(name: str) -> Any:
     """The board of that name. Its handle is kept: to find the actor anew costs every trial tens of milliseconds."""
     return ray.get_actor(name)
 
@@ -65,5 +75,5 @@ def run_coordinator(config: dict[str, Any]) -> None:
 
     :param config: `trial`, the id of the trial, and `board`, the name of the board.
     """
-    outcome = ray.get(_find_board(config["board"]).walk.remote(config["trial"]))
+    outcome = ray.get(find_board(config["board"]).walk.remote(config["trial"]))
     tune.report({"status": outcome["status"], **outcome.get("metrics", {})})

@@ -89,6 +89,7 @@ def make_executor(
         data_dir,
         fresh=options.fresh,
         versions=driver,
+        board=sweep.board.name,
         plugins=pack_plugins(),
     )
     largest = options.max_concurrent or count_slots(prepared, options, cluster)

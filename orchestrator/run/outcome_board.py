@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +28,10 @@ ANSWER = 5.0
 class OutcomeBoard:
     """The driver's side of the board. It keeps what it has posted: an actor that Ray restarts knows nothing of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda _, __: None) -> None:
+        """:param on_epoch: told, within a second or so, of each epoch: key of the stage, entry of its history."""
+        self.name = f"board-{uuid.uuid4().hex}"
+        self._on_epoch = on_epoch
         self._actor: Any = None
         self._posted: dict[str, dict[str, Any]] = {}
         self._closed = False
@@ -41,16 +45,15 @@ class OutcomeBoard:
         :param chains: trial id -> keys of its stages, the attack last.
         :param records: stages that are finished already, by key.
         """
-        name = f"board-{uuid.uuid4().hex}"
         actor = ray.remote(
             num_cpus=0, resources=ON_HEAD, max_concurrency=WAITING, max_restarts=-1, max_task_retries=-1
         )(BoardActor)
-        self._actor = actor.options(name=name).remote(chains)
+        self._actor = actor.options(name=self.name).remote(chains)
         self.post_records(records)
         thread = threading.Thread(target=self._look_after, name="board", daemon=True)
         thread.start()
         try:
-            yield name
+            yield self.name
         finally:
             self._leaving.set()
             thread.join()
@@ -80,6 +83,15 @@ class OutcomeBoard:
     def _look_after(self) -> None:
         while not self._leaving.wait(LOOK_INTERVAL):
             self.post_again_if_lost()
+            self.hand_on_epochs()
+
+    def hand_on_epochs(self) -> None:
+        """Fetch the epochs that are over since the last look, and tell of them."""
+        asked = self._actor.take_epochs.remote()
+        answered, _ = ray.wait([asked], num_returns=1, timeout=ANSWER)
+        with contextlib.suppress(RayError):  # it is being restarted: what it was told is gone, and nothing needs it
+            for key, entry in ray.get(asked) if answered else ():
+                self._on_epoch(key, entry)
 
     def post_again_if_lost(self) -> None:
         """Ask the actor what it knows, and post all of it again where that is less than what was posted."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from orchestrator.run.state import SweepState
-from orchestrator.status.display import build_panel, format_headline
+from orchestrator.status.display import ResizeGuard, build_panel, format_headline
 from orchestrator.text import format_duration, say
 
 REFRESH = 0.25
@@ -34,9 +34,11 @@ def show_progress(state: SweepState, console: Console) -> Iterator[None]:
 
 
 def _draw_live(state: SweepState, console: Console, closing: threading.Event) -> None:
-    with Live(build_panel(state.collect_facts()), console=console, refresh_per_second=4, transient=True) as live:
+    guard = ResizeGuard(console)
+    with Live(build_panel(state.collect_facts()), console=console, auto_refresh=False, transient=True) as live:
         while not closing.wait(REFRESH):
-            live.update(build_panel(state.collect_facts()))
+            guard.clear_if_resized()
+            live.update(build_panel(state.collect_facts()), refresh=True)
 
 
 def _print_lines(state: SweepState, console: Console, closing: threading.Event) -> None:

@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.cluster.capacity import count_usable_cpus
+from orchestrator.plan.labels import describe_settings
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.results import tradeoff
+from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
 from tasks.trial.row import Row
 
@@ -21,11 +23,30 @@ BEST_SHARE = 50
 
 @dataclass(frozen=True)
 class Running:
-    """A stage that runs now."""
+    """A run of one stage, or of several that share it."""
 
-    stage: Stage
+    stages: Sequence[Stage]
+    """Those that share the run."""
     since: float
     where: str
+    epoch: int | None = None
+    """Epochs that are over; null where none is, or none is told of."""
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """As plain data."""
+        stage = self.stages[0]
+        epochs = stage.settings.epochs if isinstance(stage.settings, TrainSettings) else None
+        return {
+            "stage": stage.kind,
+            "key": stage.key,
+            "model": stage.model.name,
+            "seed": stage.seed,
+            "what": describe_settings(self.stages),
+            "epoch": self.epoch,
+            "epochs": epochs,
+            "where": self.where,
+            "seconds": now - self.since,
+        }
 
 
 @dataclass
@@ -68,7 +89,13 @@ class SweepState:
         now = time.monotonic()
         with self._lock:
             self._begun = self._begun or now
-            self.running[stages[0].key] = Running(stages[0], now, where)
+            self.running[stages[0].key] = Running(tuple(stages), now, where)
+
+    def note_epoch(self, key: str, entry: Mapping[str, Any]) -> None:
+        """An epoch of a stage is over."""
+        with self._lock:
+            if key in self.running:
+                self.running[key] = replace(self.running[key], epoch=entry["epoch"] + 1)
 
     def finish_job(self, stages: Sequence[Stage]) -> None:
         """A run of a job ended well."""
@@ -148,17 +175,7 @@ class SweepState:
             "elapsed_seconds": self.elapsed,
             "eta_seconds": self.estimate_remaining(),
             "best": tradeoff.describe_cell(best) if best else None,
-            "running": [
-                {
-                    "stage": entry.stage.kind,
-                    "key": entry.stage.key,
-                    "model": entry.stage.model.name,
-                    "seed": entry.stage.seed,
-                    "where": entry.where,
-                    "seconds": now - entry.since,
-                }
-                for entry in running
-            ],
+            "running": [entry.describe(now) for entry in running],
         }
 
 

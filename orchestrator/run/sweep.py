@@ -98,8 +98,15 @@ def make_sweep(prepared: PreparedSweep, options: LaunchOptions, console: Console
         say(console, f"`advsweep status` sees nothing of this sweep, its state could not be written: {error}")
 
     state, wandb = make_state(prepared, options.cpus), make_wandb_log(prepared, options, console)
+
+    def note_epoch(key: str, entry: Mapping[str, Any]) -> None:
+        state.note_epoch(key, entry)
+        wandb.add_epoch(prepared.plan.stages[key], entry)
+
     rows = RowRecorder(prepared, state, RowWriter(prepared.sweep, warn_of_rows), wandb)
     faults = FaultRecorder(prepared.sweep, partial(say, console))
     heartbeat = Heartbeat(prepared.sweep, state.collect_facts, warn_of_beats)
     online = options.wandb == "online"
-    return RunningSweep(prepared, state, OutcomeBoard(), rows, faults, heartbeat, wandb, online, partial(say, console))
+    return RunningSweep(
+        prepared, state, OutcomeBoard(note_epoch), rows, faults, heartbeat, wandb, online, partial(say, console)
+    )

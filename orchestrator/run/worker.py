@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from orchestrator.cluster.node import WorkerPlace, count_oom_kills
 from orchestrator.cluster.survey import collect_versions, find_difference
+from orchestrator.run.coordinator import find_board
 from tasks import paths
 from tasks.devices import check_device, claim_devices, limit_memory
 from tasks.errors import UsageError
@@ -37,6 +40,8 @@ class WorkerSettings:
     """Compute again and replace what is stored."""
     versions: Mapping[str, str] | None = None
     """What the driver runs, where a node may differ from it: one that comes in mid-sweep was not asked before."""
+    board: str = ""
+    """The actor that is told of epochs."""
     plugins: Sequence[Bundle] = ()
     """The code of a user's own parts, as the driver has imported it."""
 
@@ -80,11 +85,18 @@ class StageWorker:
 
         settings = self._settings
         limit_memory(self._device, self._share)
-        context = Context(self._store, settings.data_dir, self._device, self._threads, settings.sweep_id)
+        context = Context(
+            self._store, settings.data_dir, self._device, self._threads, settings.sweep_id, self._tell_epoch
+        )
         self._log_event("start", stages)
         records = run_stages(stages, context)
         self._log_event("end", stages)
         return records
+
+    def _tell_epoch(self, stage: Stage, entry: Mapping[str, Any]) -> None:
+        """Let the driver show how far the stage is, as well as that goes: nothing depends on it."""
+        with contextlib.suppress(ValueError, RayError):  # the board is not up yet, or is being restarted
+            find_board(self._settings.board).post_epoch.remote(stage.key, dict(entry))
 
     def _log_event(self, event: str, stages: Sequence[Stage]) -> None:
         """One line per stage; appended, so that a kill loses at most the line being written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -15,6 +15,20 @@ from orchestrator.text import format_duration
 
 MOST_RUNNING = 20
 """Stages that a display lists; of the others it says how many there are."""
+
+
+class ResizeGuard:
+    """Clears the screen of a live display whose terminal was made narrower or wider: lines that the terminal has broken
+    anew are not where the display would overwrite them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._width = console, console.width
+
+    def clear_if_resized(self) -> None:
+        """Call before each refresh."""
+        if self._console.width != self._width:
+            self._width = self._console.width
+            self._console.clear()
 
 
 def format_headline(facts: Mapping[str, Any]) -> str:
@@ -30,20 +44,25 @@ def format_headline(facts: Mapping[str, Any]) -> str:
 
 
 def list_running(facts: Mapping[str, Any], older: float = 0.0) -> list[list[str]]:
-    """Cells for each stage that runs: kind, model and seed, key, where, for how long.
+    """Cells for each stage that runs: kind, what makes it, how far, key, where, for how long.
 
     :param older: seconds since the facts were true.
     """
     return [
         [
             entry["stage"],
-            f"{entry['model']} seed {entry['seed']}",
+            ", ".join(filter(None, [f"{entry['model']} seed {entry['seed']}", entry.get("what")])),
+            _format_epoch(entry),
             entry["key"][:8],
             entry["where"],
             format_duration(entry["seconds"] + older),
         ]
         for entry in facts["running"]
     ]
+
+
+def _format_epoch(entry: Mapping[str, Any]) -> str:
+    return f"epoch {entry.get('epoch') or 0}/{entry['epochs']}" if entry.get("epochs") else ""
 
 
 def build_panel(facts: Mapping[str, Any], older: float = 0.0) -> Group:

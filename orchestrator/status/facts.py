@@ -141,7 +141,7 @@ def format_sweep_details(fact: Mapping[str, Any]) -> list[str]:
         lines.append(f"{fact['sweep_id']}: {', '.join(parts)}")
         cells = list_running(fact)
         if cells:
-            table = format_table(["stage", "model", "key", "where", "for"], cells)
+            table = format_table(["stage", "model and settings", "epoch", "key", "where", "for"], cells)
             lines += [f"  {line}" for line in table.splitlines()]
     if fact["best_trials"]:
         lines.append(f"  {fact['sweep_id']}: best in trial {' '.join(fact['best_trials'])}")

@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.status.display import MOST_RUNNING, build_panel, format_headline
+from orchestrator.status.display import MOST_RUNNING, ResizeGuard, build_panel, format_headline
 from orchestrator.status.facts import RUNNING, collect_facts, format_status
 from orchestrator.store.heartbeat import BEAT, Pulse
 from orchestrator.store.sweep_store import find_sweep, list_sweeps
@@ -63,8 +63,10 @@ def follow(storage: Storage, name: str | None, console: Console, *, as_json: boo
     if as_json or not console.is_terminal:
         _follow_in_lines(watch, as_json=as_json)
         return
+    guard = ResizeGuard(console)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while watch.goes_on(facts := watch.look()):
+            guard.clear_if_resized()
             live.update(build_display(facts), refresh=True)
             time.sleep(EVERY)
     print("\n".join(format_status(facts)) or "no sweeps yet", flush=True)  # noqa: T201

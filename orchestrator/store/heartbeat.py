@@ -52,6 +52,10 @@ class RunningStage(Document):
     key: str
     model: str
     seed: int
+    what: str = ""
+    """Settings that tell it from others; empty in signs of earlier versions."""
+    epoch: Count | None = None
+    epochs: Count | None = None
     where: str
     seconds: Seconds
 

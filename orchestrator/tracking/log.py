@@ -18,6 +18,7 @@ import filelock
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import build_trial_run
 from orchestrator.tracking.folder import WandbFolder
+from orchestrator.tracking.live import Epoch, LiveRun
 from orchestrator.tracking.overview import PREFIX, build_sweep_run, hash_overview
 from orchestrator.tracking.run_names import make_run_names
 from orchestrator.tracking.sender import Sender
@@ -25,6 +26,7 @@ from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_ke
 from orchestrator.tracking.writer import Writer
 from tasks.errors import MisplacedError
 from tasks.storage.stage_store import StageStore
+from tasks.trial.chain import Stage
 from tasks.trial.row import Row
 
 CLOSE_LIMIT, HURRIED_LIMIT = 60.0, 10.0
@@ -67,7 +69,7 @@ class WandbLog:
         self._said: set[str] = set()
         self._folder = WandbFolder(sweep)
         self._sender: Sender | None = None
-        self._queue: queue.Queue[Row | None] = queue.Queue()
+        self._queue: queue.Queue[Row | Epoch | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._known = set(self._folder.written()) if mode != "disabled" else set()
         self._final: Sequence[Row] = ()
@@ -87,6 +89,12 @@ class WandbLog:
             self._known.add(row["trial_id"])
             self.start()
             self._queue.put(row)
+
+    def add_epoch(self, stage: Stage, entry: Mapping[str, Any]) -> None:
+        """Log an epoch of a stage that trains, while the sweep runs."""
+        if self._mode != "disabled":
+            self.start()
+            self._queue.put(Epoch(stage, entry))
 
     def close(self, rows: Sequence[Row], *, hurried: bool = False) -> None:
         """Write the run of the sweep and wait for what is queued, within limits; what is left comes next time.
@@ -129,12 +137,16 @@ class WandbLog:
             self._folder.remember_place(self._project)
             if self._mode == "online":
                 self._connect()
-            sent_at = time.monotonic()
-            while (row := self._queue.get()) is not None:
-                self._attempt(lambda row=row: self._write_trial(writer, row))  # type: ignore[misc]
+            sent_at, live = time.monotonic(), LiveRun(writer, self._sweep)
+            while (found := self._queue.get()) is not None:
+                if isinstance(found, Epoch):
+                    self._attempt(lambda epoch=found: live.log(epoch))  # type: ignore[misc]
+                else:
+                    self._attempt(lambda row=found: self._write_trial(writer, row))  # type: ignore[misc]
                 if time.monotonic() - sent_at > SEND_EVERY:
-                    self._send(SEND_LIMIT)
+                    self._send(SEND_LIMIT, live.key)
                     sent_at = time.monotonic()
+            self._attempt(live.finish)
             self._attempt(lambda: self._write_sweep(writer))
         finally:
             writer.close()
@@ -184,11 +196,14 @@ class WandbLog:
         except UnreachableError as error:
             self._tell("server", self._kept(str(error)))
 
-    def _send(self, seconds: float) -> None:
-        """Send what is whole; after the first attempt that fails no other is made."""
+    def _send(self, seconds: float, unfinished: str | None = None) -> None:
+        """Send what is whole; after the first attempt that fails no other is made.
+
+        :param unfinished: a run that is still being written, sent as far as it is.
+        """
         if self._sender is None:
             return
-        outcome = self._sender.send(max(0.0, seconds))
+        outcome = self._sender.send(max(0.0, seconds), unfinished=unfinished)
         if outcome.error:
             self._sender = None
             self._tell("server", self._kept(outcome.error))

@@ -57,18 +57,24 @@ class Sender:
         """End an attempt that is under way, from another thread."""
         self._stop.set()
 
-    def send(self, seconds: float, told: Callable[[int, int], None] | None = None) -> Sent:
+    def send(
+        self, seconds: float, told: Callable[[int, int], None] | None = None, *, unfinished: str | None = None
+    ) -> Sent:
         """Send every whole run that the server does not have; nothing while another process sends.
 
         :param seconds: the time that all of it may take.
         :param told: how many are sent, and how many there are, after each batch.
+        :param unfinished: key of a run that is still being written: it is sent as far as it is, and again once whole.
         :raises MisplacedError: a link there leads out of the storage: nothing is read or written through it.
         """
         end = time.monotonic() + seconds
         self._folder.check_links()
         try:
             with filelock.FileLock(self._folder.path / LOCK, timeout=0):
-                return self._send(end, told)
+                outcome = self._send(end, told)
+                if unfinished and not outcome.error:
+                    self._batch([unfinished], end)  # cut short, which the library says; the whole run follows
+                return outcome
         except filelock.Timeout:
             return Sent(error="another process sends these runs now")
 

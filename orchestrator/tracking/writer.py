@@ -22,13 +22,24 @@ class Writer:
 
     def write(self, content: RunContent) -> None:
         """Write a whole run and note that it is whole."""
-        self.discard(content.key)
         with keep_temporary_files():
             self._write(content)
-        self._folder.add_written(content.key)
+        self.note_written(content.key)
 
     def _write(self, content: RunContent) -> None:
-        run = self._wandb.init(
+        run = self.open(content)
+        try:
+            self.fill(run, content)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                run.finish(exit_code=1)
+            raise
+        run.finish()
+
+    def open(self, content: RunContent) -> Any:
+        """Begin a run anew, with nothing logged yet."""
+        self.discard(content.key)
+        return self._wandb.init(
             project=self._project,
             group=content.group,
             job_type=content.job_type,
@@ -40,13 +51,15 @@ class Writer:
             reinit="create_new",
             settings=self._settings(),
         )
-        try:
-            self.fill(run, content)
-        except BaseException:
-            with contextlib.suppress(Exception):
-                run.finish(exit_code=1)
-            raise
-        run.finish()
+
+    def note_written(self, key: str) -> None:
+        """Note that a run is whole."""
+        self._folder.add_written(key)
+
+    def declare_axis(self, run: Any, prefix: str, axis: str) -> None:
+        """Let the metrics that begin so be drawn over another."""
+        run.define_metric(axis)
+        run.define_metric(f"{prefix}/*", step_metric=axis)
 
     def discard(self, key: str) -> None:
         """Remove what is there of a run: written twice, its rows would stand twice."""
@@ -60,8 +73,7 @@ class Writer:
     def fill(self, run: Any, content: RunContent) -> None:
         """Log everything that a run holds."""
         for prefix, axis in content.axes.items():
-            run.define_metric(axis)
-            run.define_metric(f"{prefix}/*", step_metric=axis)
+            self.declare_axis(run, prefix, axis)
         for entries in content.histories.values():
             for entry in entries:
                 run.log(dict(entry))

@@ -42,8 +42,8 @@ class Context:
     """torch's name of what stages compute on: whoever starts them says it, and no stage looks for a GPU by itself."""
     threads: int = 1
     sweep_id: str = ""
-    on_epoch: Callable[[Stage, int], None] | None = None
-    """Told after each epoch how many are finished."""
+    on_epoch: Callable[[Stage, dict[str, Any]], None] | None = None
+    """Told after each epoch its entry of the history."""
 
     def get_device(self) -> torch.device:
         """The device that stages run on."""

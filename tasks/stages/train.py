@@ -59,7 +59,7 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     def after_epoch() -> None:
         save()
         if context.on_epoch:
-            context.on_epoch(stage, progress.epoch)
+            context.on_epoch(stage, progress.history[-1])
 
     seed = derive_seed(stage.seed, stage.kind, "validation")
     augment = stage.dataset.augment

@@ -15,7 +15,8 @@ from orchestrator.store.sweep_store import SweepStore
 
 def published_facts(**changes: Any) -> dict[str, Any]:
     """What a driver publishes in the middle of a sweep."""
-    stage = {"stage": "train", "key": "ab" * 32, "model": "resnet8", "seed": 1, "where": "node7 pid 42", "seconds": 9.0}
+    stage = {"stage": "train", "key": "ab" * 32, "model": "resnet8", "seed": 1, "seconds": 9.0,
+             "what": "lambda 0.9, ifgsm 8/255", "epoch": 2, "epochs": 5, "where": "node7 pid 42"}  # fmt: skip
     found = SweepState(8, 14, 3, {}).collect_facts() | {"jobs_done": 6, "failures": 3, "preemptions": 4}
     return found | {"eta_seconds": 90.0, "running": [stage]} | changes
 

@@ -100,8 +100,8 @@ def resume_elsewhere(folder: Path) -> dict[str, Any]:
     return {"case": "resumed on the other device", "error": None, "ends": losses}
 
 
-def _stop_after_one(stage: Any, epoch: int) -> None:  # noqa: ARG001
-    if epoch == 1:
+def _stop_after_one(stage: Any, entry: dict[str, Any]) -> None:  # noqa: ARG001
+    if entry["epoch"] == 0:
         raise KeyboardInterrupt
 
 

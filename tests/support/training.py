@@ -44,8 +44,8 @@ class _StoppedError(Exception):
 def interrupted(sections: dict[str, Any], folder: Path, kind: str, epoch: int) -> None:
     """Run a trial and break off after this epoch of this stage."""
 
-    def stop(stage: Stage, finished: int) -> None:
-        if (stage.kind, finished) == (kind, epoch):
+    def stop(stage: Stage, entry: dict[str, Any]) -> None:
+        if (stage.kind, entry["epoch"] + 1) == (kind, epoch):
             raise _StoppedError
 
     at = context(folder)

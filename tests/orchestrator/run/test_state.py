@@ -79,3 +79,19 @@ def test_rows_of_earlier_launches_count(clock: Clock, chain: tuple[Stage, ...]) 
     state = make_state(clock, chain, rows={"a": old})
     state.add_row(cast("Any", {"trial_id": "b", "status": "failed"}))
     assert state.count_trials() == (1, 1)
+
+
+def test_what_runs_says_its_settings_and_its_epoch(clock: Clock, chain: tuple[Stage, ...]) -> None:
+    state = make_state(clock, chain)
+    state.note_epoch(chain[0].key, {"epoch": 0})
+    for stage in chain:
+        state.start_run([stage], "")
+    state.note_epoch(chain[3].key, {"epoch": 0})
+    shown = [(entry["what"], entry["epoch"], entry["epochs"]) for entry in state.collect_facts()["running"]]
+    assert shown == [
+        ("", None, 2),
+        ("ratio 0.5", None, None),
+        ("", None, 1),
+        ("lambda 0.5, ifgsm 8/255", 1, 1),
+        ("ifgsm 8/255, 3 steps", None, None),
+    ]

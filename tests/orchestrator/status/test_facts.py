@@ -37,7 +37,8 @@ def test_what_runs_where_is_read_from_the_storage(sweep: SweepStore, space_file:
     assert (found["retries"], found["failures"], found["preemptions"], found["reused"]) == (1, 2, 1, 3)
     assert found["eta_seconds"] == 90
     shown = "\n".join(format_status([found]))
-    assert "train  resnet8 seed 1  abababab  node7 pid 42" in shown
+    settings = "train  resnet8 seed 1, lambda 0.9, ifgsm 8/255  epoch 2/5  abababab  node7 pid 42"
+    assert settings in shown
     assert "reused 3, failures 2, retries 1, preemptions 1, ETA 1 min 30 s" in shown
 
 

@@ -32,8 +32,8 @@ class StopError(Exception):
 def break_off(asked: Trial, at: Context) -> None:
     """Run the chain up to the end of the first epoch of fine-tuning."""
 
-    def stop(stage: Stage, finished: int) -> None:
-        if (stage.kind, finished) == ("finetune", 1):
+    def stop(stage: Stage, entry: dict[str, Any]) -> None:
+        if (stage.kind, entry["epoch"]) == ("finetune", 0):
             raise StopError
 
     with pytest.raises(StopError):
