@@ -21,6 +21,7 @@ from orchestrator.space.space import build, load
 from orchestrator.store.clean import Leftover, find_leftovers, remove
 from orchestrator.store.stage_records import check_records
 from orchestrator.store.sweep_store import SweepStore, find_sweep, find_trial
+from tasks.__main__ import main
 from tasks.errors import CorruptArtifactError, StageError, StorageRefusedError, UnreadableError, UsageError
 from tasks.keys import hash_json
 from tasks.models.stored import load_stored_model
@@ -31,6 +32,9 @@ from tasks.storage.storage import Storage, open_storage
 from tasks.yaml_files import parse_yaml
 from tests.conftest import CONFIG
 from tests.support.checkout import ROOT
+from tests.support.cifar_files import write_cifar10
+from tests.support.command_line import run_here
+from tests.support.damage import WEIGHTS
 from tests.support.harness import advsweep
 
 UNSAFE = {"_pickle", "cloudpickle", "dill", "joblib", "jsonpickle", "marshal", "shelve"}
@@ -345,3 +349,30 @@ def test_a_query_reads_the_four_tables_and_writes_nothing(storage: Storage, quer
     with pytest.raises(UsageError, match=r"^--sql: "):
         ask(SweepStore(storage, sweep), query.format(out=out, file=tmp_path / "file.csv"))
     assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_that_are_none_are_refused_in_a_line(made: tuple[Path, str], name: str) -> None:
+    """Headers that are as long as nothing can be, tensors that overlap: with the checksums that belong to them."""
+    store = planted(made, "model.safetensors", WEIGHTS[name], forged=True)
+    with pytest.raises(CorruptArtifactError, match=r"\Astage [0-9a-f]{12}: [^\n]*\Z"):
+        load_stored_model(store, made[1])
+
+
+@pytest.mark.parametrize("batch", ["data_batch_3", "test_batch", "batches.meta"])
+def test_an_archive_of_images_that_would_run_code_is_refused_by_a_trial(
+    batch: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cifar10(tmp_path / "data", "py")
+    (tmp_path / "data" / "cifar-10-batches-py" / "batches.meta.txt").unlink()
+    (tmp_path / "data" / "cifar-10-batches-py" / batch).write_bytes(pickle.dumps(Harmful(tmp_path / "harm")))
+    space = tmp_path / "space.yaml"
+    space.write_text(json.dumps({**CONFIG, "dataset": {"name": "cifar10"}}))
+    for command in (["data", "prepare", "cifar10"], ["plan", "--space", space, "--storage", tmp_path / "storage"]):
+        assert not run_here(*command, "--data-dir", tmp_path / "data").shows_defect
+    capsys.readouterr()
+    options = ["--config", space, "--storage", tmp_path / "storage", "--data-dir", tmp_path / "data"]
+    assert main([str(option) for option in options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{batch} cannot be read: it names posix.mkdir, which no copy of the data set does: refused" in line
+    assert not (tmp_path / "harm").exists()
