@@ -26,7 +26,7 @@ from tasks import __version__  # noqa: E402
 if TYPE_CHECKING:
     from advsweep.actions import TrialsFailedError, launch, plan
     from advsweep.actions import open_sweep as open  # noqa: A004
-    from advsweep.parts import attack, dataset, importance, model, objective
+    from advsweep.parts import attack, dataset, importance, model, objective, transformation
     from advsweep.sweep import Sweep
     from orchestrator.plan.plan import Plan
     from tasks.attacks.base import MethodSettings
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tasks.plugins.load import load_plugins
     from tasks.settings import Count, Number, Settings, keyed, unkeyed
     from tasks.training.objectives.base import ObjectiveSettings
+    from tasks.transformations.base import TransformationSettings
 
 __all__ = [
     "CorruptArtifactError",
@@ -46,6 +47,7 @@ __all__ = [
     "StageError",
     "StorageError",
     "Sweep",
+    "TransformationSettings",
     "TrialsFailedError",
     "UsageError",
     "__version__",
@@ -59,6 +61,7 @@ __all__ = [
     "objective",
     "open",
     "plan",
+    "transformation",
     "unkeyed",
 ]
 
@@ -73,6 +76,7 @@ _HOMES = {
     "StageError": "tasks.errors",
     "StorageError": "tasks.errors",
     "Sweep": "advsweep.sweep",
+    "TransformationSettings": "tasks.transformations.base",
     "TrialsFailedError": "advsweep.actions",
     "UsageError": "tasks.errors",
     "attack": "advsweep.parts",
@@ -85,6 +89,7 @@ _HOMES = {
     "objective": "advsweep.parts",
     "open": "advsweep.actions:open_sweep",
     "plan": "advsweep.actions",
+    "transformation": "advsweep.parts",
     "unkeyed": "tasks.settings",
 }
 """Name -> the module that it comes from, and its name there where that is another."""

@@ -1,4 +1,5 @@
-"""Decorators by which a user's own parts enter the registries: models, data sets, attacks, objectives, importances.
+"""Decorators by which a user's own parts enter the registries: models, data sets, attacks, objectives, importances,
+transformations.
 
 They belong into a module of their own, which is loaded as a plugin: `--plugin FILE.py`, `$ADVSWEEP_PLUGINS`,
 `advsweep.load_plugins`, or an entry point of the group `advsweep.plugins`. The code of the module, and of what it
@@ -23,6 +24,8 @@ from tasks.registry import Registry
 from tasks.settings import Settings
 from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.registry import OBJECTIVES
+from tasks.transformations.base import TransformationSettings
+from tasks.transformations.registry import TRANSFORMATIONS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -110,6 +113,26 @@ def importance(name: str) -> Callable[[Decorated], Decorated]:
     def register(score: Decorated) -> Decorated:
         _add(IMPORTANCES, name, score, score)
         return score
+
+    return register
+
+
+def transformation(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Decorated]:
+    """Register a transformation, which a space names in `inference.transformations`.
+
+    The function `(pixels, settings, draws) -> pixels` takes and returns float [N, C, H, W] in [0, 1]; `draws` are a
+    `tasks.transformations.draws.Draws`: random numbers of each image, and the training images.
+
+    :param settings: a subclass of `advsweep.TransformationSettings`, whose class variables say whether a gradient
+        passes and whether it draws, or of `advsweep.Settings`: then attacks take it for the identity on the way back.
+    :raises UsageError: the settings have another name than the transformation.
+    """
+
+    def register(transform: Decorated) -> Decorated:
+        complete = _complete(name, settings, TransformationSettings)
+        complete.transform = _refer(transform)
+        _add(TRANSFORMATIONS, name, complete, transform)
+        return transform
 
     return register
 

@@ -32,6 +32,7 @@ TRIALS = _document_table(
     ("pruning_ratio", pa.float64()),
     ("objective", pa.string()),
     ("lambda", pa.float64()),
+    ("transformations", pa.string()),
     ("eps_train", pa.float64()),
     ("train_steps", pa.int64()),
     ("train_attack", pa.string()),
@@ -84,7 +85,8 @@ which is `standard`; null where nothing was trained. `train_attack` made the exa
 and `train_steps`; `train_eps_reached` is the largest perturbation among them, `eps_reached` the largest of the
 evaluation, each in the norm and unit of its budget, so that a budget that the steps never reach is seen.
 `robust_train_accuracy` is what the published model has on some training images under the PGD probe of a training attack
-of a single step, and `catastrophic_overfitting_epoch` the epoch in which that fell. `bound` tells
+of a single step, and `catastrophic_overfitting_epoch` the epoch in which that fell. `transformations` are those
+before the model at inference; null where there are none. `bound` tells
 what robust accuracy is: `upper`, by an attack (a stronger one may find more), or `lower`, by a certificate. `threads`
 are the threads of torch that trained the model, on which its weights depend; where nothing was trained, those of the
 attack. `attack_eps` is in the unit that `attack_eps_space` names; `attack_surrogate` is the model that examples were

@@ -122,8 +122,9 @@ class Settings(BaseModel):
         found: dict[str, str] = {}
         for name, registry in list_registries(type(self)):
             value = getattr(self, name)
-            origin = registry.find_origin(value if isinstance(value, str) else getattr(value, "name", ""))
-            found |= hash_code(origin) if origin else {}
+            for part in value if isinstance(value, tuple) else (value,):
+                origin = registry.find_origin(part if isinstance(part, str) else getattr(part, "name", ""))
+                found |= hash_code(origin) if origin else {}
         return {CODE: found} if found else {}
 
 

@@ -29,7 +29,7 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
     settings = stage.settings
     if isinstance(settings, AttackSettings):
         images = min(settings.examples or data.test_images, data.test_images)
-        return max(LEAST_WORK, (1 + settings.method.expected_passes) * images / 1000)
+        return max(LEAST_WORK, (1 + settings.method.expected_passes) * settings.looks * images / 1000)
     if isinstance(settings, TrainSettings):
         objective = settings.chosen_objective
         limit, trained = objective.image_limit, count_training_images(stage.dataset, data)

@@ -26,10 +26,9 @@ from orchestrator.store.sweep_store import SweepStore, iterate_plans
 from orchestrator.text import make_sort_key
 from tasks import paths
 from tasks.keys import hash_json
-from tasks.kinds import MODEL_KEYS
 from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
-from tasks.trial.row import Row
+from tasks.trial.row import Row, identify_model
 
 AXES = (
     "dataset",
@@ -39,6 +38,7 @@ AXES = (
     "train_attack",
     "eps_train",
     "objective",
+    "transformations",
     "attack_norm",
     "attack",
 )
@@ -92,14 +92,14 @@ def rank_attacks(rows: Sequence[Row], others: Iterable[Row], load: LoadExamples)
     :param rows: finished trials, which are ranked.
     :param others: finished trials of the whole storage, which count toward the best.
     """
-    keys = {find_model_key(row) for row in rows}
+    keys = {identify_model(row) for row in rows}
     known: dict[str, set[str]] = defaultdict(set)
     for row in [*rows, *others]:
-        if find_model_key(row) in keys:
-            known[find_model_key(row)].add(row["attack_key"])
+        if identify_model(row) in keys:
+            known[identify_model(row)].add(row["attack_key"])
     groups: dict[str, list[_Rank]] = defaultdict(list)
     for curve in _list_curves(rows, load):
-        best = find_smallest(known[find_model_key(curve.row)], curve.row["attack_norm"], load)
+        best = find_smallest(known[identify_model(curve.row)], curve.row["attack_norm"], load)
         same = hash_json({"settings": curve.settings, "norm": curve.row["attack_norm"]})
         groups[same].append(_rank_curve(curve, best))
     firsts = [group[0].curve for group in groups.values()]
@@ -129,11 +129,6 @@ def _pool_models(group: Sequence[_Rank]) -> list[Any]:
     return [len(group), group[0].curve.budgets, examples, *(_mean(values) for values in measured)]
 
 
-def find_model_key(row: Row) -> str:
-    """The key of the last stage that made the model of a trial."""
-    return next(str(row[name]) for name in MODEL_KEYS if row[name])
-
-
 def _list_curves(rows: Sequence[Row], load: LoadExamples) -> list[_Curve]:
     groups: dict[str, list[tuple[Row, dict[str, Any]]]] = defaultdict(list)
     for row in rows:
@@ -141,7 +136,7 @@ def _list_curves(rows: Sequence[Row], load: LoadExamples) -> list[_Curve]:
         attack = {name: value for name, value in config["attack"].items() if name not in ("eps", "batch_size")}
         settings = {name: value for name, value in config.items() if name != "seed"} | {"attack": attack}
         if row["attack_norm"] and row["attack_eps"] != 0:
-            groups[hash_json([find_model_key(row), row["attack_norm"], settings])].append((row, settings))
+            groups[hash_json([identify_model(row), row["attack_norm"], settings])].append((row, settings))
     curves = []
     for group in groups.values():
         row, settings = group[0]

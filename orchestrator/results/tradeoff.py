@@ -16,7 +16,7 @@ from tasks.trial.row import Row
 
 AXES = (
     "dataset", "model", "pruning_ratio", "lambda", "train_attack", "eps_train", "train_steps", "objective",
-    "attack", "attack_surrogate", "attack_norm", "attack_eps", "attack_steps",
+    "transformations", "attack", "attack_surrogate", "attack_norm", "attack_eps", "attack_steps",
 )  # fmt: skip
 FOLLOWS = {"objective": "lambda", "attack_norm": "attack"}
 """Columns that say nothing new where each value of the other has one of theirs."""

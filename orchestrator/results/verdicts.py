@@ -22,6 +22,7 @@ from orchestrator.results.checks.attack import (
 from orchestrator.results.checks.model import (
     check_a_step_beats_noise,
     check_answers_repeat,
+    check_attack_is_adaptive,
     check_erased_images_are_not_recognised,
     check_gradients_are_present,
     check_model_beats_guessing,
@@ -40,8 +41,7 @@ from orchestrator.results.checks.strength import (
 )
 from orchestrator.results.checks.upper_bound import check_upper_bounds
 from orchestrator.results.checks.verdict import GRADES, Check, Verdict, rank_severity
-from tasks.kinds import MODEL_KEYS
-from tasks.trial.row import Row
+from tasks.trial.row import Row, identify_model
 
 CHECKS: tuple[Check, ...] = (
     check_attacks_are_registered,
@@ -61,6 +61,7 @@ CHECKS: tuple[Check, ...] = (
     check_transfer_is_not_stronger,
     check_noise_is_not_stronger,
     check_gradient_free_is_not_stronger,
+    check_attack_is_adaptive,
     check_training_did_not_collapse,
     check_training_budget_is_reached,
     check_budget_is_reached,
@@ -139,7 +140,5 @@ def _group_tasks(rows: Sequence[Row]) -> list[list[Row]]:
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "finished":
-            models = [row[name] for name in MODEL_KEYS]
-            model = next(filter(None, models), None)
-            groups[model, row["examples"], row["only_correct"], row["attack_eps_space"]].append(row)
+            groups[identify_model(row), row["examples"], row["only_correct"], row["attack_eps_space"]].append(row)
     return list(groups.values())

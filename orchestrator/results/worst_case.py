@@ -14,11 +14,12 @@ from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_s
 from orchestrator.text import make_sort_key
 from tasks.kinds import MODEL_KEYS
 from tasks.metrics import compute_wilson
-from tasks.trial.row import Row
+from tasks.trial.row import Row, identify_model
 
 SURVIVORS = f"""
 with cells as (
-  select distinct coalesce({", ".join(MODEL_KEYS)}) as model_key, attack_norm, attack_eps, attack_eps_space, attack_key
+  select distinct coalesce({", ".join(MODEL_KEYS)})::varchar || coalesce('+' || transformations, '') as model_key,
+    attack_norm, attack_eps, attack_eps_space, attack_key
   from trials where status = 'finished' and attack_eps > 0
 ), images as (
   select c.* exclude (attack_key), e.index, bool_and(e.robust) as robust, count(*) as attacks
@@ -30,7 +31,7 @@ select model_key, attack_norm, attack_eps, attack_eps_space, max(attacks), count
 from complete where attacks = most group by all order by all
 """
 """Per model, norm and budget: attacks, and of the images that all of them saw, how many there are and withstood all."""
-AXES = ("dataset", "model", "pruning_ratio", "lambda", "eps_train", "objective")
+AXES = ("dataset", "model", "pruning_ratio", "lambda", "eps_train", "objective", "transformations")
 MEASURED = (
     "seeds", "attacks", "examples", "robust_correct",
     "worst_case_robust_accuracy", "worst_case_low", "worst_case_high",
@@ -43,7 +44,7 @@ def list_worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) ->
     :param rows: the trials.
     :param survivors: what `SURVIVORS` answers.
     """
-    models = {next(row[name] for name in MODEL_KEYS if row[name]): row for row in rows if row["status"] == "finished"}
+    models = {identify_model(row): row for row in rows if row["status"] == "finished"}
     groups: dict[tuple[Any, ...], list[tuple[Row, Sequence[Any]]]] = defaultdict(list)
     for model_key, *attacked, attacks, examples, robust in survivors:
         row = models[model_key]

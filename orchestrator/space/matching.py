@@ -14,7 +14,7 @@ from tasks.schema import TRIALS
 from tasks.settings import parse_number
 from tasks.trial.row import Row
 
-SECTIONS = ("seed", "dataset", "model", *KINDS)
+SECTIONS = ("seed", "dataset", "model", "inference", *KINDS)
 
 ANY = "*"
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {

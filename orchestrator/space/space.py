@@ -32,6 +32,7 @@ from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings
 from tasks.settings_problems import describe_problems
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.transformations.settings import InferenceSettings
 from tasks.trial.trial import Trial, simplify_section
 from tasks.yaml_files import NOT_SETTINGS, format_yaml, parse_yaml, read_mapping
 
@@ -42,6 +43,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "prune": PruneSettings,
     "finetune": FinetuneSettings,
     "adversarial_finetune": AdversarialFinetuneSettings,
+    "inference": InferenceSettings,
     "attack": AttackSettings,
 }
 WITHOUT_GRIDS = ("reference", "claims", "figures")
@@ -170,11 +172,23 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     if found:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
-    trials = tuple(
-        Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
-        for values in itertools.product(*grids)
-    )
+    trials = _cross_sections(grids)
     return Space(name, str(content.get("description") or ""), content, paper, figures, resources, timeouts, trials)
+
+
+def _cross_sections(grids: Sequence[Sequence[Any]]) -> tuple[Trial, ...]:
+    """The distinct trials of every combination, in the order of the grid.
+
+    :param grids: canonical variants of the seed and of each section.
+    """
+    trials: list[Trial] = []
+    changed = False
+    for values in itertools.product(*grids):
+        trial = Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
+        attack = trial.attack.simplify_view(trial.inference)
+        changed |= attack is not trial.attack
+        trials.append(trial if attack is trial.attack else trial.model_copy(update={"attack": attack}))
+    return tuple(dict.fromkeys(trials)) if changed else tuple(trials)
 
 
 def _refuse_explosion(source: str, content: dict[str, Any]) -> None:

@@ -14,8 +14,9 @@ from typing_extensions import Self
 from tasks.attacks.base import check_budget
 from tasks.attacks.registry import AnyMethod
 from tasks.keys import format_canonical_json
-from tasks.settings import Count, Settings, keyed, unkeyed
+from tasks.settings import Count, Settings, added, keyed, unkeyed
 from tasks.training.surrogate import SurrogateSettings
+from tasks.transformations.settings import InferenceSettings
 
 
 class AttackSettings(Settings):
@@ -37,6 +38,13 @@ class AttackSettings(Settings):
     """Another model that examples are made against: a transfer attack, which knows nothing of the trial's own model.
     null: white-box. Its examples are made to the end, as with `stop_when_fooled: false`: nobody tells the attacker
     whether the model is fooled."""
+    adaptive: bool = added(True)
+    """Where `inference` puts transformations before the model: whether the attack follows its gradient through them,
+    and takes the identity where they have none (BPDA). false: it attacks the model without them, as one that does not
+    know of the defence; robust accuracy then says nothing about an attacker who does."""
+    eot_samples: Count = added(30, ge=1, le=10_000)
+    """Looks whose mean an adaptive attack follows, where transformations draw (EOT). Attacks of the one loop then walk
+    to the end, as with `stop_when_fooled: false`: what fools some looks may not fool the next."""
     batch_size: Count = unkeyed(256, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
@@ -44,6 +52,11 @@ class AttackSettings(Settings):
         if self.eps_space == "pixel":  # what a unit of the other space is, the trial knows
             check_budget(self.method)
         return self
+
+    @property
+    def looks(self) -> int:
+        """How often the model is asked where an attack asks once."""
+        return 1
 
     @property
     def surrogates(self) -> tuple[SurrogateSettings, ...]:
@@ -63,6 +76,18 @@ class AttackSettings(Settings):
                 changes["stop_when_fooled"] = False
         return self.model_copy(update=changes)
 
+    def simplify_view(self, inference: InferenceSettings | None) -> Self:
+        """Without what cannot matter where the model stands behind these transformations; null: behind none."""
+        samples = type(self).model_fields["eot_samples"].default
+        if inference is None and self.adaptive and self.eot_samples == samples:
+            return self
+        is_seen = inference is not None and self.method.eps != 0 and not self.surrogate
+        follows = is_seen and self.adaptive and inference is not None and inference.is_random
+        changes = {"adaptive": self.adaptive or not is_seen, "eot_samples": self.eot_samples if follows else samples}
+        if follows and self.method.in_gradient_loop:
+            changes["stop_when_fooled"] = False  # what fools some looks may not fool the next: it is walked to the end
+        return self.model_copy(update=changes)
+
     @cached_property
     def shared_text(self) -> str:
         """`shared` as canonical JSON; kept, since a grid asks for it once per trial."""
@@ -74,3 +99,20 @@ class AttackSettings(Settings):
         if not self.method.bounded and self.method.eps != 0:
             content.pop("eps_space")
         return content | self.method.shared()
+
+
+class DefendedAttackSettings(AttackSettings):
+    """The settings of an attack stage whose model stands behind transformations: they are a part of its key."""
+
+    inference: InferenceSettings = keyed()
+
+    @property
+    def looks(self) -> int:
+        return self.eot_samples if self.inference.is_random and self.adaptive and not self.surrogate else 1
+
+    @classmethod
+    def of(cls, attack: AttackSettings, inference: InferenceSettings) -> DefendedAttackSettings:
+        """The attack of a trial and its `inference`, both in their canonical form."""
+        return cls.model_construct(
+            **{name: getattr(attack, name) for name in type(attack).model_fields}, inference=inference
+        )

@@ -5,20 +5,22 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
+from tasks.evaluation.defence import defend
 from tasks.evaluation.evaluate import Evaluation, evaluate, prepare_attacked
 from tasks.evaluation.health import check_health
-from tasks.evaluation.settings import AttackSettings
+from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.models.build import NormalizedModel
 from tasks.models.size import measure_model
 from tasks.paths import EXAMPLES, PREVIEW
@@ -40,21 +42,28 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     images = context.load_data(first, "test").test
     cells = [cast(AttackSettings, stage.settings) for stage in stages]
     surrogate = context.load_upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
+    cost = measure_model(model, tuple(images.pixels.shape[1:]))
     spaces = {cell.eps_space for cell in cells}
     unit = description.get_pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
     attacked = prepare_attacked(surrogate or model, images, cells[0])
-    found = evaluate(model, images, cells, first.seed, unit, surrogate, attacked)
-    looked_at = freeze_copy(model) if surrogate else attacked.gradient
+    judged: nn.Module = model
+    if isinstance(cells[0], DefendedAttackSettings):
+        judged, attacked = defend(model, attacked, cells[0], first.seed, partial(_load_training_images, context, first))
+    found = evaluate(judged, images, cells, first.seed, unit, surrogate, attacked)
+    looked_at = freeze_copy(judged) if surrogate else attacked.gradient
     scale = unit if cells[0].eps_space == "normalized" else 1.0
-    health = check_health(freeze_copy(model), looked_at, images, found, cells, first.seed, scale)
-    cost = measure_model(model, tuple(images.pixels.shape[1:]))
+    health = check_health(freeze_copy(judged), looked_at, images, found, cells, first.seed, scale)
     cost |= {"classes": description.classes, "prepared": attacked.is_prepared}
-    measured = {"inference_seconds": measure_inference(freeze_copy(model), images)}
+    measured = {"inference_seconds": measure_inference(freeze_copy(judged), images)}
     outcomes = []
     for stage, result, noticed in zip(stages, found, health, strict=True):
         reached = {"eps_reached": _measure_reached(result, stage, unit)}
         outcomes.append((result, {"metrics": {**result.count_correct(), **cost, **noticed, **measured, **reached}}))
     return outcomes
+
+
+def _load_training_images(context: Context, stage: Stage) -> Tensor:
+    return convert_to_float(context.load_data(stage, "train").train.pixels)
 
 
 def _measure_reached(result: Evaluation, stage: Stage, std: float) -> float:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tasks.data.settings import DatasetSettings
-from tasks.evaluation.settings import AttackSettings
+from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.keys import format_mapping, hash_text
 from tasks.kinds import MODEL_KINDS, Kind
 from tasks.models.settings import ModelSettings
@@ -113,7 +113,8 @@ def build_chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
     """
     sections = tuple((kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None)
     common = _Common(trial.seed, trial.dataset, fingerprint, trial.model)
-    made = _add_stage(common, _build_model_stages(common, sections or (("train", UNTRAINED),)), "attack", trial.attack)
+    attack = DefendedAttackSettings.of(trial.attack, trial.inference) if trial.inference else trial.attack
+    made = _add_stage(common, _build_model_stages(common, sections or (("train", UNTRAINED),)), "attack", attack)
     if not made.surrogates:
         return made.own
     own = {stage.key for stage in made.own}

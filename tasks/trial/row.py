@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tasks.attacks.base import TargetedSettings
 from tasks.keys import format_canonical_json
-from tasks.kinds import TRAINING_KINDS, Kind
+from tasks.kinds import MODEL_KEYS, TRAINING_KINDS, Kind
 from tasks.metrics import compute_rate, compute_wilson
 from tasks.schema import RATES, TRIALS
 from tasks.training.objectives.standard.settings import STANDARD
@@ -85,6 +85,7 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "model": trial.model.name,
         "pruning_ratio": trial.prune.ratio if trial.prune else 0.0,
         **describe_training([getattr(trial, kind) for kind in TRAINING_KINDS]),
+        "transformations": trial.inference.label if trial.inference else None,
         "attack": method.name,
         "attack_norm": method.norm,
         "attack_eps": method.eps,
@@ -132,6 +133,12 @@ def _find_adversarial(sections: Sequence[TrainSettings | None]) -> TrainSettings
         if objective.adversarial_share is not None or objective.training_attack is not None:
             return section
     return None
+
+
+def identify_model(row: Row) -> str:
+    """What a trial attacks: the key of the last stage that made its model, and what stands before it at inference."""
+    key = next((str(row[name]) for name in MODEL_KEYS if row[name]), "")
+    return f"{key}+{row['transformations']}" if row["transformations"] else key
 
 
 def complete_row(row: Row) -> Row:

@@ -15,9 +15,10 @@ from tasks.keys import format_canonical_json, format_mapping, hash_text
 from tasks.kinds import TRAINING_KINDS
 from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
-from tasks.settings import Count, Settings, keyed
+from tasks.settings import Count, Settings, added, keyed
 from tasks.training.objectives.base import list_attacks_of
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.transformations.settings import InferenceSettings
 
 
 class Trial(Settings):
@@ -30,6 +31,7 @@ class Trial(Settings):
     prune: PruneSettings | None = keyed(None)
     finetune: FinetuneSettings | None = keyed(None)
     adversarial_finetune: AdversarialFinetuneSettings | None = keyed(None)
+    inference: InferenceSettings | None = added(None)
     attack: AttackSettings = keyed()
 
     @model_validator(mode="after")
@@ -68,7 +70,7 @@ class Trial(Settings):
 
     def _list_section_texts(self) -> dict[str, str]:
         """`canonical` as canonical JSON, by section."""
-        values = {name: getattr(self, name) for name in _NAMES}
+        values = {name: getattr(self, name) for name in _NAMES if name != "inference" or self.inference is not None}
         return {
             name: value.canonical_text if isinstance(value, Settings) else format_canonical_json(value)
             for name, value in values.items()
@@ -85,4 +87,5 @@ def simplify_section(section: Any) -> Any:
 
 def simplify_trial(trial: Trial) -> Trial:
     """The trial with every section in its canonical form."""
-    return Trial.model_construct(**{name: simplify_section(getattr(trial, name)) for name in Trial.model_fields})
+    sections = {name: simplify_section(getattr(trial, name)) for name in Trial.model_fields}
+    return Trial.model_construct(**sections | {"attack": sections["attack"].simplify_view(trial.inference)})

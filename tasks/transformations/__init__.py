@@ -1,0 +1,1 @@
+"""Defences at inference: what images go through before the model sees them."""

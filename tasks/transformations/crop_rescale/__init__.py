@@ -1,0 +1,1 @@
+"""A random part of an image, made as large as the image."""

@@ -1,0 +1,39 @@
+"""What a search space says about inference: what images go through before the model sees them.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+from tasks.settings import Count, Settings, keyed
+from tasks.transformations.registry import NamedTransformation
+
+
+class InferenceSettings(Settings):
+    """Defences at inference: the model that is evaluated stands behind these transformations; training knows nothing of
+    them."""
+
+    transformations: tuple[NamedTransformation, ...] = keyed(min_length=1)
+    """Applied in this order."""
+    samples: Count = keyed(1, ge=1, le=10_000)
+    """Looks at an image whose mean logits are the answer, where a transformation draws."""
+
+    @property
+    def label(self) -> str:
+        """What the column `transformations` shows, such as `jpeg(quality 50)+noise x10`: all that is not a default."""
+        looks = f" x{self.samples}" if self.samples > 1 else ""
+        return "+".join(each.label for each in self.transformations) + looks
+
+    @property
+    def is_random(self) -> bool:
+        """Whether two looks at one image may differ."""
+        return any(each.random for each in self.transformations)
+
+    @property
+    def needs_training_images(self) -> bool:
+        """Whether one of them looks at the training part of the data set."""
+        return any(each.needs_training_images for each in self.transformations)
+
+    def simplify(self) -> InferenceSettings:
+        """Where nothing is random, one look says what many say."""
+        return self if self.is_random else self.model_copy(update={"samples": 1})

@@ -1,0 +1,1 @@
+"""Images rebuilt from some of their values, as smooth as these allow."""
