@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = {
     "attack": "benchmarks.attack",
+    "gpu": "benchmarks.gpu",
     "overhead": "benchmarks.overhead",
     "scale": "benchmarks.scale",
     "sweep": "benchmarks.sweep",
