@@ -86,3 +86,15 @@ def test_clean_waits_for_a_launch_that_has_looked_and_not_yet_said_what_it_uses(
     assert "2 trials, 2 finished, 0 failed" in launch.end()
     assert artifacts(storage) == before
     assert not ended(storage), "every stage was reused"
+
+
+def test_a_sweep_that_runs_is_not_forgotten(unclaimed: tuple[Path, list[str | Path]], tmp_path: Path) -> None:
+    storage, command = unclaimed
+    shutil.rmtree(storage / "stages")
+    launch = Talker(tmp_path, *command)
+    assert wait_until(lambda: bool(list(storage.glob("sweeps/*/drivers/*.json"))) or launch.process.poll() is not None)
+    sweep = next(storage.glob("sweeps/*")).name
+    refused = advsweep("clean", "--storage", storage, "--forget", sweep, "--yes", code=2)
+    assert f"{sweep} runs (" in refused.stderr
+    assert "2 trials, 2 finished, 0 failed" in launch.end()
+    assert set(ended(storage).values()) == {1}
