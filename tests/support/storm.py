@@ -35,11 +35,11 @@ KINDS = {
 }
 """What stands in a process's name or command line -> what it is."""
 ENDING = {"driver", "control service", "raylet"}
-"""Without these a launch ends; they come one time in six, so that the others meet a sweep that runs."""
-OFTEN = 5 / 6
+"""Without these a launch ends; they come one time in ten, so that the others meet a sweep that runs."""
+OFTEN = 9 / 10
 LONGEST_END = 120.0
 """Seconds in which a launch without one of these has to end."""
-PAUSES = (0.2, 1.2)
+PAUSES = (0.05, 0.8)
 """Seconds between two kills."""
 
 
