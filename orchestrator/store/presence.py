@@ -1,6 +1,6 @@
 """Who works in a storage that has no locks: a file says every few seconds that its writer lives.
 
-Ages are differences of times of the storage's own clock, a file of the reader's against those of others.
+Clocks jump and differ, so a reader watches by its own, which only goes forward, whether the files of others change.
 """
 
 from __future__ import annotations
@@ -24,14 +24,19 @@ ALIVE_WITHIN = 30.0
 """Seconds without one after which others count their writer as dead."""
 LONGEST_GAP = 20.0
 """Seconds without one after which a writer takes itself for dead: sooner than others do."""
+Seen = dict[str, tuple[float | None, float]]
+"""File -> its time of change, and since when this reader has seen that, by its own clock."""
 
 
 class Presence:
     """The file of one process, for as long as it works: a context."""
 
-    def __init__(self, storage: Storage, role: str) -> None:
-        """:param role: what it does, such as `launch`."""
+    def __init__(self, storage: Storage, role: str, seen: Seen | None = None) -> None:
+        """:param role: what it does, such as `launch`.
+        :param seen: what was seen of others before; written to.
+        """
         self._storage = storage
+        self._seen = {} if seen is None else seen
         self._name = f"{paths.BUSY}/{role}-{uuid.uuid4().hex[:12]}.json"
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
@@ -56,18 +61,21 @@ class Presence:
             raise UsageError("this process stood still, or did not reach the storage, for too long: start it again")
 
     def find_others(self, role: str) -> list[str]:
-        """The names of the files of living processes that do this."""
-        self._beat()
-        now = self._storage.get_change_time(self._name)
+        """The names of the files of processes that do this, and are not known to be dead."""
         found = []
         for name in self._storage.list_names(paths.BUSY):
-            changed = self._storage.get_change_time(f"{paths.BUSY}/{name}") if name.startswith(f"{role}-") else None
+            file = f"{paths.BUSY}/{name}"
+            changed = self._storage.get_change_time(file) if name.startswith(f"{role}-") else None
             if changed is None:
                 continue
-            if now is None or now - changed < ALIVE_WITHIN:
-                found.append(name)
-            else:
-                self._storage.remove(f"{paths.BUSY}/{name}")  # so that it does not count when it is back
+            now = time.monotonic()
+            before, since = self._seen.setdefault(name, (changed, now))
+            if before != changed:
+                self._seen[name] = (changed, now)
+            elif now - since > ALIVE_WITHIN:
+                self._storage.remove(file)
+                continue
+            found.append(name)
         return found
 
     def _beat(self) -> None:

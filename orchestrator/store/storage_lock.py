@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestrator.store.presence import Presence
+from orchestrator.store.presence import Presence, Seen
 from tasks import paths
 from tasks.errors import MisplacedError, UsageError
 from tasks.storage.local_files import open_no_link
@@ -120,8 +120,9 @@ def _announce_launch(storage: Storage, held: contextlib.ExitStack, say: Say) -> 
 
 
 def _announce_removal(storage: Storage, held: contextlib.ExitStack, say: Say) -> Presence:
+    seen: Seen = {}
     for _ in _wait(PATIENCE, BEGINS, say, SLOW_INTERVAL):
-        presence = Presence(storage, REMOVES)
+        presence = Presence(storage, REMOVES, seen)
         with contextlib.ExitStack() as tried:
             tried.enter_context(presence)
             if not presence.find_others(BEGINS):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,12 +111,25 @@ def test_signs_of_the_dead_are_not_waited_for(tmp_path: Path, monkeypatch: pytes
     with Presence(storage, "launch") as suspended:
         said: list[str] = []
         remove(storage, said)
-        assert said[-1] == "removed"
+        assert said == ["waiting for a launch that begins in this storage", "removed"]
+        assert not storage.list_names("busy")
         monkeypatch.setattr(presence, "LONGEST_GAP", 0.0)
         suspended._beat()
         monkeypatch.undo()
         with pytest.raises(UsageError, match="stood still"):
             suspended.check()
+
+
+def test_signs_of_the_living_count_whatever_the_clocks_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "ALIVE_WITHIN", 0.2)
+    with Presence(bucket(tmp_path), "launch"):
+        (file,) = (tmp_path / "busy").iterdir()
+        cleaner = Presence(remote_storage(tmp_path), "clean")
+        for jump in (-86400.0, 86400.0, 0.0):
+            os.utime(file, (time.time() + jump,) * 2)
+            assert cleaner.find_others("launch") == [file.name]
+            time.sleep(0.3)
+        assert not cleaner.find_others("launch")
 
 
 def test_a_launch_that_others_took_for_dead_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
