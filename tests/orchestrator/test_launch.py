@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,6 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
         ({"timeouts": ["trian=3"]}, "did you mean 'train'"),
         ({"cpus_per_trial": -1.0}, "cpus = -1.0"),
         ({"address": "nowhere"}, "--address nowhere"),
-        ({"overrides": ["dataset={name: mnist}"]}, "--data-dir"),
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -108,4 +108,12 @@ def test_a_request_that_cannot_be_is_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         launched(LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), dry_run=dry_run, **changes))
+    assert not (tmp_path / "storage").exists()
+
+
+def test_only_a_dry_run_does_without_the_data(space_file: Path, tmp_path: Path) -> None:
+    options = LaunchOptions(str(space_file), ["dataset={name: mnist}"], str(tmp_path / "storage"))
+    with pytest.raises(UsageError, match="--data-dir"):
+        launched(options)
+    assert launched(replace(options, dry_run=True))[0] == 0
     assert not (tmp_path / "storage").exists()
