@@ -139,9 +139,9 @@ def compute_sign_test(more: int, fewer: int) -> float:
 
 def compute_binomial_tail(count: int, total: int, share: float) -> float:
     """The probability of so many or more successes among `total`, each as likely as `share`."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
-    return float(binom.sf(count - 1, total, share))
+    return float(bdtrc(count - 1, total, share))
 
 
 def correct_p_values(found: Sequence[float | None]) -> list[float | None]:

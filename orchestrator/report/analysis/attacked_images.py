@@ -54,10 +54,12 @@ class Gallery:
     note: str
     """Why there are no images, or not of every model; empty where all is well."""
 
-    @property
-    def amplification(self) -> int:
-        """What perturbations are multiplied by so that the largest of them just reaches black or white."""
-        largest = max((float(np.abs(found.preview.perturbation).max()) for found in self.attacked), default=0.0)
+    def find_amplification(self, attack: str) -> int:
+        """What perturbations of one attack are multiplied by so that the largest of them just reaches black or white,
+        the same for all models.
+        """
+        alike = [found.preview.perturbation for found in self.attacked if found.attack == attack]
+        largest = max((float(np.abs(perturbation).max()) for perturbation in alike), default=0.0)
         return max(1, int(0.5 / largest)) if largest else 1
 
 
@@ -122,9 +124,9 @@ def list_images(gallery: Gallery, classes: Sequence[str]) -> Rows:
     original, the adversarial image or the amplified perturbation), `picture` (a data URI), `text`, `state` (whether
     the model was right).
     """
-    factor = gallery.amplification
     rows: Rows = []
     for model, found in enumerate(gallery.attacked):
+        factor = gallery.find_amplification(found.attack)
         perturbation = found.preview.perturbation.astype(np.float32)
         amplified = np.clip(0.5 + factor * perturbation, 0, 1)
         for number, place in enumerate(gallery.index):

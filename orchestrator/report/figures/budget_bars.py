@@ -14,6 +14,8 @@ from orchestrator.report.figures.figure import Figure, Panel, Spec
 BAR = 26
 """Width of a bar in 1/72 inch; narrower where there are many."""
 WIDEST = 620
+LONG = 22
+"""Letters of a name; longer ones stand below each other in a legend."""
 
 
 def draw_budget_bars(study: Study, tables: StudyTables, rates: Sequence[str] = ("robust_accuracy",)) -> Figure | None:
@@ -52,7 +54,8 @@ def _draw_bars(
     x = {"field": "attack", "type": "nominal", "title": across, "sort": list(attacks), "axis": turned}
     place = {"x": x, "xOffset": {"field": field, "type": "nominal", "sort": list(levels)}}
     looks = {"domain": list(levels), "range": [PALETTE[place % len(PALETTE)] for place in range(len(levels))]}
-    legend = {"title": None} if len(levels) > 1 else None
+    stacked = {"columns": 1, "labelLimit": 420} if max(map(len, levels)) > LONG else {}
+    legend = {"title": None, **stacked} if len(levels) > 1 else None
     colour = {"field": field, "type": "nominal", "scale": looks, "legend": legend}
     tooltip = [
         describe("attack", across),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +20,10 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 INK, FAINT, GRID = "#22262e", "#5d6675", "#e4e7ec"
 COLOURS = {"ink": INK, "paper": "white", "good": "#1e7d43", "bad": "#b3261e"}
 """What the page sets for light and dark."""
+PAIRED, BOX = re.compile("[\U00010000-\U0010ffff]"), "\u25a1"
+"""Characters such as emoji, which are two units of JavaScript: the library fails where it shortens a text between them,
+and the fonts have none of them. A box stands in their place.
+"""
 LETTER = 5.6
 """Width of a letter of a panel's title in 1/72 inch, about."""
 LONGEST = 300
@@ -44,7 +50,8 @@ def render_figure(figure: Figure, formats: Sequence[str]) -> dict[str, bytes]:
     """The content of a file for each format."""
     import vl_convert
 
-    svg = vl_convert.vegalite_to_svg(compose_figure(figure))
+    spec = json.dumps(compose_figure(figure), ensure_ascii=False)
+    svg = vl_convert.vegalite_to_svg(PAIRED.sub(BOX, spec))
     made: dict[str, bytes] = {}
     for form in formats:
         if form == "svg":

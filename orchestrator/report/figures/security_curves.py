@@ -76,7 +76,7 @@ def _draw_family(study: Study, place: int, family: Family, rates: Sequence[str])
         "height": 300,
         "data": {"name": "trials"},
         "transform": follow_budgets(place, rates),
-        "layer": [band, _draw_chance(study), line, dot],
+        "layer": [band, *([] if set(rates) == {"attack_success_rate"} else [_draw_chance(study)]), line, dot],
     }
 
 

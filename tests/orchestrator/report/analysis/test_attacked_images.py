@@ -61,7 +61,7 @@ def test_a_row_for_each_picture_and_the_largest_perturbation_just_reaches_white(
     sweep = made_up(tmp_path, CONTENT, rule=defended, shown=lambda _: range(35, 37))
     found = load_report_data([sweep])
     gallery = collect_gallery(choose_entries(found.studies[0]), ImageRecords(found.store))
-    assert gallery.amplification == 1, "72/255, and twice that is more than a half"
+    assert gallery.find_amplification("") == 1, "72/255, and twice that is more than a half"
     rows = list_images(gallery, [f"class {number}" for number in range(10)])
     assert [row["column"] for row in rows[:3]] == ["original", "adversarial", "perturbation x 1"]
     assert [(row["place"], row["text"], row["state"]) for row in rows if row["column"] == "adversarial"] == [
@@ -76,7 +76,7 @@ def test_a_small_perturbation_is_amplified(tmp_path: Path) -> None:
     found = load_report_data([sweep])
     gallery = collect_gallery(choose_entries(found.studies[0]), ImageRecords(found.store))
     largest = max(float(np.abs(attacked.preview.perturbation).max()) for attacked in gallery.attacked)
-    assert gallery.amplification == int(0.5 / largest) > 20
+    assert gallery.find_amplification("") == int(0.5 / largest) > 20
 
 
 def test_a_picture_is_kept_pixel_by_pixel() -> None:
