@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from orchestrator.plan.estimates import Speeds
@@ -23,6 +25,7 @@ from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import StorageGoneError, StorageRefusedError
 from tasks.trial.chain import Stage
 from tests.conftest import CONFIG
+from tests.support.fuzzing import drawn
 
 Behaviour = Callable[[JobNode], BaseException | None]
 
@@ -323,3 +326,31 @@ def test_the_list_schedule_is_between_its_bounds(slots: int) -> None:
     if slots == 1:
         assert schedule.seconds == pytest.approx(schedule.total)
     assert schedule.finished_at.keys() == planned.stages.keys()
+
+
+@drawn(60)
+@given(script=st.lists(st.sampled_from(["ends well", "fails", "is lost", "has no memory"]), max_size=40))
+def test_whatever_happens_every_stage_ends_once_or_is_named(script: list[str]) -> None:
+    """Against a plain model: a job fails when one of its three budgets is used up, and takes what builds on it."""
+    planned, told = plan(), list(script)
+    budgets = {"fails": 1, "is lost": 2, "has no memory": 1}
+    happened: dict[str, list[str]] = {}
+
+    def behave(node: JobNode) -> BaseException | None:
+        ending = told.pop() if told else "ends well"
+        happened.setdefault(node.job.id, []).append(ending)
+        unlike = f"{node.job.id} {len(happened[node.job.id])}"  # three that fail alike would stop the sweep
+        errors = {"fails": ValueError(unlike), "is lost": RayActorError(), "has no memory": MemoryError(unlike)}
+        return errors.get(ending)
+
+    executor, graph, listener, _ = executed(planned, behave, max_failures=1, max_preemptions=2)
+    assert executor.stopped_by is None
+    for name, node in graph.nodes.items():
+        endings = happened.get(name, [])
+        used_up = [kind for kind, most in budgets.items() if endings.count(kind) > most]
+        assert (node.state is JobState.DONE) == (endings[-1:] == ["ends well"])
+        assert (node.state is JobState.FAILED) == bool(used_up)
+        assert (node.state is JobState.BLOCKED) == (not endings)
+        assert endings.count("ends well") <= 1
+    done = [stage.key for node in graph.nodes.values() if node.state is JobState.DONE for stage in node.job.stages]
+    assert sorted(listener.done) == sorted(done)

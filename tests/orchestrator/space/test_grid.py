@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from orchestrator.space import grid
 from orchestrator.space import space as spaces
 from tasks.errors import ProblemsError
 from tests.conftest import CONFIG
+from tests.support.fuzzing import drawn
 
 
 @pytest.mark.parametrize(
@@ -39,3 +46,72 @@ def test_grids_nest_anywhere(node: Any, expected: list[Any]) -> None:
 def test_malformed_grids(node: Any, message: str) -> None:
     with pytest.raises(ProblemsError, match=message):
         spaces.build("test", "test.yaml", {**CONFIG, "seed": node})
+
+
+WORDS = st.sampled_from(["a", "b", "c", "0", "1"])
+VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3)
+NODES = st.recursive(
+    VALUES,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(WORDS, inner, max_size=3)
+        | st.fixed_dictionaries({"grid_search": st.lists(inner, min_size=1, max_size=3)})
+    ),
+    max_leaves=8,
+)
+
+
+def choose_variant(node: Any, draw: Random) -> Any:
+    """One of the values that a node stands for, chosen at random: what a reader would do by hand."""
+    if grid.is_grid(node):
+        return choose_variant(draw.choice(node["grid_search"]), draw)
+    if isinstance(node, dict):
+        return {key: choose_variant(value, draw) for key, value in node.items()}
+    return [choose_variant(item, draw) for item in node] if isinstance(node, list) else node
+
+
+@drawn(200)
+@given(node=NODES, draw=st.randoms(use_true_random=False))
+def test_a_grid_stands_for_every_choice_and_for_nothing_else(node: Any, draw: Random) -> None:
+    assume(grid.count(node) <= 2000)
+    variants = grid.expand_variants(node)
+    assert len(variants) == grid.count(node)
+    assert "grid_search" not in json.dumps(variants)
+    assert choose_variant(node, draw) in variants
+    assert list(grid.find_grid_problems(node, "")) == []
+
+
+@drawn(200)
+@given(node=st.dictionaries(WORDS, NODES, max_size=3), path=st.lists(WORDS, min_size=1, max_size=3), value=VALUES)
+def test_what_is_set_stands_in_every_variant_and_nothing_else_changes(node: Any, path: list[str], value: Any) -> None:
+    assume(grid.count(node) <= 200)
+    before = copy.deepcopy(node)
+    if not grid.set_value(node, path, value):
+        assert node == before
+        return
+    others = [key for key in before if key != path[0]]
+    assert {key: node[key] for key in others} == {key: before[key] for key in others}
+    found = [find_value(variant, path) for variant in grid.expand_variants(node)]
+    assert value in found or not found
+    if not any(grid.is_grid(part) or isinstance(part, list) for part in walk(node, path)):
+        assert all(type(each) is type(value) and each == value for each in found)
+
+
+def walk(node: Any, path: list[str]) -> Iterator[Any]:
+    """What stands on the way of a path."""
+    for step in path:
+        yield node
+        if not isinstance(node, dict) or step not in node:
+            return
+        node = node[step]
+
+
+def find_value(node: Any, path: list[str]) -> Any:
+    for step in path:
+        if isinstance(node, list) and step.isdigit() and int(step) < len(node):
+            node = node[int(step)]
+        elif isinstance(node, dict) and step in node:
+            node = node[step]
+        else:
+            return None
+    return node
