@@ -10,17 +10,23 @@ import json
 import re
 import textwrap
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import fx, nn
 
 from tasks.data.settings import DatasetSettings
+from tasks.errors import UsageError
 from tasks.models.build import Description, NormalizedModel
+from tasks.models.registry import ARCHITECTURES
 from tasks.models.stored import load_stored_model
 from tasks.paths import make_temporary_name
+from tasks.plugins.bundle import pack_plugins
 from tasks.storage.stage_store import StageStore
 
 WEIGHTS, CODE, PREPROCESSING, EXAMPLE = "weights.safetensors", "model.py", "preprocessing.json", "example.py"
+PLUGIN = "plugin"
+"""Folder with the code of a user's own that the model was built by; `model.py` does not need it."""
 
 HEADER = '''"""{name}: float images [N, {channels}, H, W] with pixels in [0, 1] -> logits [N, {classes}]."""
 
@@ -130,15 +136,35 @@ def export_model(
     for name, text in files.items():
         (draft / name).write_text(text)
     (draft / WEIGHTS).write_bytes(found.content)
+    for name, content in list_plugin_files(description).items():
+        (draft / PLUGIN / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / PLUGIN / name).write_bytes(content)
     draft.rename(folder)
     return folder
 
 
+def list_plugin_files(description: Description) -> Mapping[str, bytes]:
+    """The code of the plugin that brought the architecture: file -> content; none where it is ours, or of a wheel."""
+    origin = ARCHITECTURES.find_origin(description.name)
+    bundles = pack_plugins() if origin else ()
+    return next((bundle.files for bundle in bundles if origin in bundle.sources), {})
+
+
 def generate_source(model: NormalizedModel, description: Description) -> str:
-    """Python code of the same model that imports torch alone."""
+    """Python code of the same model that imports torch alone.
+
+    :raises UsageError: its forward pass cannot be written down as one graph.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph = fx.Tracer().trace(model.network)
+        try:
+            graph = fx.Tracer().trace(model.network)
+        except Exception as error:  # whatever code of a user's meets in place of a tensor
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UsageError(
+                f"model {description.name!r} cannot be written as code of plain torch, since what it does depends on "
+                f"its input: {reason}"
+            ) from error
     used = {str(node.target) for node in graph.nodes if node.op == "call_module"}
     layers = [
         f'place(self, "{name}", {_write_constructor(layer)})'

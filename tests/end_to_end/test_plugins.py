@@ -44,11 +44,16 @@ def test_a_sweep_of_nothing_but_own_parts_runs_and_other_code_runs_again(lab: li
     unknown = advsweep("export", found["darken"]["trial_id"], *storage, "--out", tmp_path / "out", code=2).stderr
     assert "give --plugin" in unknown
     advsweep("export", found["darken"]["trial_id"], *storage, *lab, "--out", tmp_path / "out")
+    assert (tmp_path / "out" / "plugin" / "lab_model.py").read_text() == PARTS["model"]
+    assert (tmp_path / "out" / "plugin" / "lab_layers.py").is_file()
     for command in (["results", "space"], ["report", "space"], ["explain", found["darken"]["trial_id"]]):
         advsweep(*command, *storage)
 
     layers = tmp_path / "lab_layers.py"
     layers.write_text(layers.read_text().replace("8", "6"))
+    changed = advsweep("export", found["darken"]["trial_id"], *storage, *lab, "--out", tmp_path / "new", code=2).stderr
+    assert "the code of its model 'tiny_cnn' has changed since: lab_layers.py" in changed
+    advsweep("report", "space", *storage, *lab)
     before = ended(tmp_path / "results")
     plan = json.loads(advsweep("plan", *space, *storage, *lab, "--json").stdout)
     assert not any(counts["in_store"] for counts in plan["stages"].values())
