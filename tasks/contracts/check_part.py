@@ -12,6 +12,7 @@ from tasks.contracts.dataset import check_dataset
 from tasks.contracts.importance import check_importance
 from tasks.contracts.model import check_model
 from tasks.contracts.objective import check_objective
+from tasks.contracts.transformation import check_transformation
 
 CONTRACTS: Mapping[str, Callable[[str, Mapping[str, Any], Path | None], list[Finding]]] = {
     "model": lambda name, given, folder: check_model(name),  # noqa: ARG005
@@ -19,6 +20,7 @@ CONTRACTS: Mapping[str, Callable[[str, Mapping[str, Any], Path | None], list[Fin
     "attack": lambda name, given, folder: check_attack(name, given),  # noqa: ARG005
     "objective": lambda name, given, folder: check_objective(name, given),  # noqa: ARG005
     "importance": lambda name, given, folder: check_importance(name),  # noqa: ARG005
+    "transformation": lambda name, given, folder: check_transformation(name, given),  # noqa: ARG005
 }
 """Kind -> its contract: (name, settings other than the defaults, data folder) -> what was found."""
 
