@@ -22,6 +22,7 @@ from tasks.models.registry import ARCHITECTURES
 from tasks.pruning.registry import IMPORTANCES
 from tasks.registry import load_object
 from tasks.training.objectives.registry import OBJECTIVES
+from tasks.transformations.registry import TRANSFORMATIONS
 from tasks.trial.chain import VERSIONS
 from tests.support.checkout import ROOT
 
@@ -40,6 +41,8 @@ def list_parts() -> Iterator[tuple[str, int, list[Path]]]:
         yield f"attack {name}", cls.revision, list_folder(cls.__module__)
     for name in OBJECTIVES:
         yield f"objective {name}", VERSIONS["train"], list_folder(OBJECTIVES.load(name).__module__)
+    for name in TRANSFORMATIONS:
+        yield f"transformation {name}", VERSIONS["attack"], list_folder(TRANSFORMATIONS.load(name).__module__)
     for name in ARCHITECTURES:
         builder = load_object(ARCHITECTURES.load(name).builder)
         yield f"model {name}", VERSIONS["train"], [find_file(builder.__module__)]

@@ -24,6 +24,8 @@ from tasks.registry import Registry
 from tasks.settings import keyed, unkeyed
 from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.registry import OBJECTIVES
+from tasks.transformations.base import TransformationSettings
+from tasks.transformations.registry import TRANSFORMATIONS
 from tests.support.small import write_images, write_mnist
 
 REGISTRIES: Mapping[str, Registry[Any]] = {
@@ -32,6 +34,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "attack": ATTACKS,
     "objective": OBJECTIVES,
     "importance": IMPORTANCES,
+    "transformation": TRANSFORMATIONS,
 }
 SURROGATE = {"model": {"name": "resnet8"}}
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -333,3 +336,41 @@ IMPORTANCE: Mapping[str, tuple[Callable[[Tensor, torch.Generator], Any], str]] =
 def test_a_broken_importance_is_caught(how: str) -> None:
     score, problem = IMPORTANCE[how]
     assert problem in list_problems("importance", "strange", score)
+
+
+class DimSettings(TransformationSettings):
+    """A transformation that is right but for what `how` says."""
+
+    transform = f"{__name__}:dim"
+    differentiable = True
+    name: Literal["strange"] = keyed("strange")
+    how: str = keyed("")
+
+
+def dim(pixels: Tensor, settings: DimSettings, draws: Any) -> Tensor:
+    if settings.how == "in place":
+        return pixels.mul_(0.5)
+    changes: dict[str, Callable[[], Tensor]] = {
+        "shape": lambda: pixels[:, :, 1:],
+        "random": lambda: pixels * torch.rand(()),
+        "drawn": lambda: pixels * draws.draw_uniform(1)[:, :, None, None],
+        "batch": lambda: pixels - pixels.mean(),
+        "detached": lambda: pixels.detach() * 0.5,
+    }
+    return changes.get(settings.how, lambda: pixels * 0.5)()
+
+
+TRANSFORMING = {
+    "shape": "makes [4, 3, 15, 16] of [4, 3, 16, 16]",
+    "random": "it looks otherwise each time",
+    "drawn": "`random` is not what it does",
+    "batch": "with the images beside them",
+    "detached": "does not require grad",
+    "in place": "it changes the images",
+}
+
+
+@pytest.mark.parametrize("how", ["", *TRANSFORMING])
+def test_a_broken_transformation_is_caught(how: str) -> None:
+    found = list_problems("transformation", "strange", DimSettings, {"how": how})
+    assert TRANSFORMING[how] in found if how else not found, found
