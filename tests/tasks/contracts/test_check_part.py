@@ -363,7 +363,7 @@ def dim(pixels: Tensor, settings: DimSettings, draws: Any) -> Tensor:
 TRANSFORMING = {
     "shape": "makes [4, 3, 15, 16] of [4, 3, 16, 16]",
     "random": "it looks otherwise each time",
-    "drawn": "`random` is not what it does",
+    "drawn": "it draws, and `random` is false",
     "batch": "with the images beside them",
     "detached": "does not require grad",
     "in place": "it changes the images",
