@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import JsonOption, TrialArgument
+from orchestrator.cli.options import JsonOption, TrialArgument, print_answer
 from orchestrator.options import DEFAULT_STORAGE, DataDirOption, StorageOption, read_folder
 
 
@@ -30,6 +30,6 @@ def export(
     folder = export_trial(open_storage(storage), trial, out, data_dir)
     example = folder / "example.py"
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "example": str(example)}, indent=1))
+        print_answer(json.dumps({"folder": str(folder), "example": str(example)}, indent=1))
         return
     typer.echo(f"{folder}: run `python {example}`")

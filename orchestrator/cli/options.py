@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, is_dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TextIO, get_args, get_origin
 
 import typer
 
+from orchestrator.cli.completion import COMPLETIONS
 from orchestrator.options import PluginOption, list_parameters
 from tasks.errors import UsageError
 from tasks.plugins.load import load_plugins
@@ -50,15 +54,38 @@ class Printing:
         :param records: the lines of the CSV, which have the same names; null: the facts are these lines.
         """
         if self.choice == "json":
-            typer.echo(json.dumps(facts, indent=1))
+            print_answer(json.dumps(facts, indent=1))
         elif self.choice == "csv":
             from orchestrator.text import render_table
 
             lines = facts if records is None else records
             columns = list(lines[0]) if lines else []
-            typer.echo(render_table(columns, [[line[name] for name in columns] for line in lines], "csv"))
+            print_answer(render_table(columns, [[line[name] for name in columns] for line in lines], "csv"))
         else:
             typer.echo(format_text())
+
+
+_answer: ContextVar[TextIO | None] = ContextVar("answer", default=None)
+
+
+def print_answer(text: str) -> None:
+    """Print what a script reads: to where the output went before it was kept clean."""
+    typer.echo(text, file=_answer.get())
+
+
+@contextlib.contextmanager
+def _keep_output_clean(given: Mapping[str, Any]) -> Iterator[None]:
+    """Where JSON or CSV is wanted, let whatever parts of a user's own print go to the error output."""
+    forms = [value.choice for value in given.values() if isinstance(value, Printing)]
+    if not (given.get("as_json") or any(form != "table" for form in forms)) or given.get("watch"):
+        yield
+        return
+    token = _answer.set(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _answer.reset(token)
 
 
 def adapt_command(command: Callable[..., None]) -> Callable[..., None]:
@@ -84,20 +111,33 @@ def adapt_command(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def adapted(**given: Any) -> None:
-        for line in load_plugins(given.pop("plugins")) if loads_plugins else ():
-            typer.echo(line, err=True)
+        if loads_plugins:
+            with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is no part of the answer
+                lines = load_plugins(given.pop("plugins"))
+            for line in lines:
+                typer.echo(line, err=True)
         for name, fields in groups.items():
             values = {field.name: given.pop(field.name) for field in fields}
             given[name] = signature.parameters[name].annotation(**values)
-        command(**given)
+        with _keep_output_clean(given):
+            command(**given)
 
     parameters = [
-        parameter.replace(annotation=_with_list(parameter.annotation), kind=inspect.Parameter.KEYWORD_ONLY)
+        parameter.replace(annotation=_with_completion(parameter), kind=inspect.Parameter.KEYWORD_ONLY)
         for parameter in parameters
     ]
     adapted.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     adapted.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return adapted
+
+
+def _with_completion(parameter: inspect.Parameter) -> Any:
+    """The annotation in the form that Typer knows, with what completes its values."""
+    annotation = _with_list(parameter.annotation)
+    if parameter.name in COMPLETIONS and get_origin(annotation) is Annotated:
+        for declaration in get_args(annotation)[1:]:
+            declaration.autocompletion = COMPLETIONS[parameter.name]
+    return annotation
 
 
 def _with_list(annotation: Any) -> Any:

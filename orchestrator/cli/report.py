@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import JsonOption
+from orchestrator.cli.options import JsonOption, print_answer
 from orchestrator.options import DEFAULT_STORAGE, StorageOption, read_folder
 
 
@@ -76,11 +76,11 @@ def report(
         drawn = write_figure_files(list(found.values()), figures, selection, out, wanted or FORMATS, data_dir)
         for note in drawn.notes:
             typer.echo(note, err=True)
-        typer.echo(json.dumps({"files": drawn.files}, indent=1) if as_json else "\n".join(drawn.files))
+        print_answer(json.dumps({"files": drawn.files}, indent=1) if as_json else "\n".join(drawn.files))
         return
     written = write_report(list(found.values()), out, wanted, data_dir)
     if as_json:
-        typer.echo(json.dumps({"page": written.page, "files": written.files}, indent=1))
+        print_answer(json.dumps({"page": written.page, "files": written.files}, indent=1))
         return
     beside = len(written.files) - 1
     files = f"and {beside} figures beside it" if beside else "(--formats svg,pdf,png: each figure as a file too)"

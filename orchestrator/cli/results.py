@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import Printing, SweepArgument
+from orchestrator.cli.options import Printing, SweepArgument, print_answer
 from orchestrator.options import DEFAULT_STORAGE, StorageOption
 
 
@@ -57,4 +57,4 @@ def results(
         optimality=optimality,
         selection=selection,
     )
-    typer.echo(text)
+    print_answer(text)

@@ -18,6 +18,8 @@ AXES = (
     "dataset", "model", "pruning_ratio", "lambda", "train_attack", "eps_train", "train_steps", "objective",
     "transformations", "attack", "attack_surrogate", "attack_norm", "attack_eps", "attack_steps",
 )  # fmt: skip
+TUNING = ("train_attack", "eps_train", "train_steps")
+"""Columns about the examples of a training."""
 FOLLOWS = {"objective": "lambda", "attack_norm": "attack"}
 """Columns that say nothing new where each value of the other has one of theirs."""
 NOTHING_YET = "no finished trials yet"
@@ -68,7 +70,8 @@ def find_varying_axes(rows: Sequence[Row]) -> list[str]:
     """The columns along which configurations differ, without those that another one tells already.
 
     Those are the objective where it follows from lambda, the norm where it follows from the attack, and a column that
-    is either null or one value, where an earlier one is null in the same rows: that lambda is null says as much.
+    is either null or one value, where an earlier one is null in the same rows, or where it says of the training what
+    follows from lambda: that lambda is null or 0 says as much.
     """
     axes = [axis for axis in AXES if len({row[axis] for row in rows}) > 1]
     kept: list[str] = []
@@ -76,7 +79,9 @@ def find_varying_axes(rows: Sequence[Row]) -> list[str]:
     for axis in axes:
         where, told = tuple(row[axis] is not None for row in rows), FOLLOWS.get(axis)
         single = len({row[axis] for row in rows} - {None}) == 1
-        if not (single and where in present) and not (told in axes and _is_determined(axis, str(told), rows)):
+        follows = _is_determined(axis, "lambda", rows) if single and axis in TUNING and "lambda" in kept else False
+        follows = follows or (told in axes and _is_determined(axis, str(told), rows))
+        if not follows and not (single and where in present):
             kept.append(axis)
             present.append(where)
     return kept

@@ -21,3 +21,18 @@ def test_own_parts_stand_beside_ours_with_their_source(tmp_path: Path) -> None:
     assert own["model", "tiny_cnn"]["source"] == "lab_model"
     assert own["model", "tiny_cnn"]["version"].startswith("sha256 ")
     assert "broken.py: ZeroDivisionError: division by zero" in ended.stderr
+
+
+def test_what_a_plugin_prints_is_no_part_of_the_answer(tmp_path: Path) -> None:
+    """While it is imported, and while its parts are asked in this process."""
+    (tmp_path / "loud.py").write_text(
+        "import advsweep, torch\nprint('imported')\n\n"
+        "@advsweep.dataset('noise')\ndef noise(settings, folder):\n    print('loaded')\n"
+        "    pixels, labels = torch.zeros(40, 1, 8, 8, dtype=torch.uint8), torch.arange(40) % 2\n"
+        "    return (pixels[:20], labels[:20]), (pixels[20:], labels[20:]), ('a', 'b')\n"
+    )
+    asked = ["plan", "--space", "smoke", "--set", "dataset={name: noise}", "--plugin", str(tmp_path / "loud.py")]
+    ended = advsweep(*asked, "--storage", tmp_path / "none", "--json")
+    assert json.loads(ended.stdout)["trials"] > 0
+    assert "imported" in ended.stderr
+    assert "loaded" in ended.stderr
