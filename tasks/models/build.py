@@ -47,6 +47,8 @@ def list_weight_shapes(network: nn.Module) -> Shapes:
 def _reshape_layers(layer: nn.Module, shape: list[int]) -> None:
     """Give a layer the weights of another shape, all zero until they are loaded."""
     if isinstance(layer, nn.Conv2d):
+        if 1 < layer.groups == layer.in_channels:  # depthwise: a filter goes with its channel
+            layer.groups = shape[0]
         layer.out_channels, layer.in_channels = shape[0], shape[1] * layer.groups
     elif isinstance(layer, nn.Linear):
         layer.out_features, layer.in_features = shape

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from torch import fx, nn
+from torchvision.ops import StochasticDepth
 
 from tasks.data.settings import DatasetSettings
 from tasks.errors import UsageError
@@ -34,14 +35,14 @@ import torch
 from torch import nn
 
 
-def place(parent: nn.Module, path: str, layer: nn.Module) -> None:
-    """Put a layer at a dotted path, with empty modules between."""
+def place(parent: nn.Module, path: str, layer: nn.Module | nn.Parameter) -> None:
+    """Put a layer or a parameter at a dotted path, with empty modules between."""
     *between, last = path.split(".")
     for name in between:
         if not hasattr(parent, name):
             parent.add_module(name, nn.Module())
         parent = getattr(parent, name)
-    parent.add_module(last, layer)
+    setattr(parent, last, layer)
 
 
 class Network(nn.Module):
@@ -158,17 +159,22 @@ def generate_source(model: NormalizedModel, description: Description) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            graph = fx.Tracer().trace(model.network)
+            graph = _Tracer().trace(model.network)
         except Exception as error:  # whatever code of a user's meets in place of a tensor
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError(
                 f"model {description.name!r} cannot be written as code of plain torch, since what it does depends on "
                 f"its input: {reason}"
             ) from error
-    used = {str(node.target) for node in graph.nodes if node.op == "call_module"}
+    used = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")}
     layers = [
         f'place(self, "{name}", {_write_constructor(layer)})'
         for name, layer in model.network.named_modules()
+        if name in used
+    ]
+    layers += [
+        f'place(self, "{name}", nn.Parameter(torch.zeros({tuple(value.shape)})))'
+        for name, value in model.network.named_parameters()
         if name in used
     ]
     return HEADER.format(
@@ -182,8 +188,17 @@ def generate_source(model: NormalizedModel, description: Description) -> str:
     )
 
 
+class _Tracer(fx.Tracer):
+    """torch's, for which stochastic depth is one layer."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, StochasticDepth) or super().is_leaf_module(m, module_qualified_name)
+
+
 def _write_constructor(layer: nn.Module) -> str:
     """The call that makes the layer; batch norm's newer arguments are left out where they are the default."""
+    if isinstance(layer, StochasticDepth):
+        return "nn.Identity()"  # which it is in evaluation mode, the mode of an exported model
     text = repr(layer)
     return "nn." + (text.replace(", bias=True", "") if isinstance(layer, nn.BatchNorm2d) else text)
 

@@ -112,12 +112,21 @@ ARCHITECTURES = Architectures(
     "model",
     {
         "alexnet": Architecture("tasks.models.architectures.torchvision_nets:alexnet", imagenet_weights=True),
+        "convnext_tiny": Architecture(
+            "tasks.models.architectures.torchvision_nets:convnext_tiny", imagenet_weights=True
+        ),
+        "densenet121": Architecture("tasks.models.architectures.torchvision_nets:densenet121", imagenet_weights=True),
+        "mobilenet_v2": Architecture("tasks.models.architectures.torchvision_nets:mobilenet_v2", imagenet_weights=True),
+        "preact_resnet18": Architecture(
+            "tasks.models.architectures.preact_resnet:preact_resnet18_v2", has_one_stem=True
+        ),
         "resnet8": Architecture("tasks.models.architectures.resnet8:resnet8", has_one_stem=True),
         "resnet18": Architecture("tasks.models.architectures.torchvision_nets:resnet18", imagenet_weights=True),
         "resnet34": Architecture("tasks.models.architectures.torchvision_nets:resnet34", imagenet_weights=True),
         "resnet50": Architecture("tasks.models.architectures.torchvision_nets:resnet50", imagenet_weights=True),
         "vgg16": Architecture("tasks.models.architectures.torchvision_nets:vgg16", imagenet_weights=True),
         "vgg16_bn": Architecture("tasks.models.architectures.torchvision_nets:vgg16_bn", imagenet_weights=True),
+        "vit_tiny": Architecture("tasks.models.architectures.vision_transformer:vit_tiny"),
         "wide_resnet28_10": Architecture("tasks.models.architectures.wide_resnet:wide_resnet28_10", has_one_stem=True),
         "wide_resnet50_2": Architecture(
             "tasks.models.architectures.torchvision_nets:wide_resnet50_2", imagenet_weights=True

@@ -56,7 +56,12 @@ def _load_imagenet(name: str) -> dict[str, Tensor]:
             f"model.weights = imagenet: {name} could not be downloaded: {error}. "
             f"Without a network, put {weights.url} into {folder}, or name a file: model.weights = FILE"
         ) from error
-    return found
+    return {_rename_dense_layer(key): value for key, value in found.items()}
+
+
+def _rename_dense_layer(key: str) -> str:
+    """torchvision's weights of DenseNet are older than its code, which calls `norm.1` `norm1`."""
+    return re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", key)
 
 
 def _load_file(file: Path, sha256: str | None) -> dict[str, Tensor]:

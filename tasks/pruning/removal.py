@@ -15,6 +15,8 @@ from tasks.models.build import NormalizedModel, Shapes, list_weight_shapes
 from tasks.pruning.filters import Pruned, find_convolutions, score_filters
 from tasks.pruning.settings import PruneSettings
 
+REMOVABLE = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
+"""Layers whose shapes a description can say."""
 Groups = list[list[str]]
 """Convolutions whose output channels can only go together."""
 
@@ -26,8 +28,10 @@ def remove_filters(
 
     :param shape: one image, [C, H, W].
     :returns: the weight shapes that are no longer the architecture's own; and convolution -> removed filters.
-    :raises StageError: no convolution is in scope, or one shares its channels with a convolution outside.
+    :raises StageError: no convolution is in scope, or one shares its channels with a convolution outside, or the
+        network has layers of which no channels can be removed.
     """
+    _require_known_layers(model.network)
     network, before = model.network.eval(), list_weight_shapes(model.network)
     graph = _build_graph(network, torch.zeros(1, *shape, device=model.mean.device))
     removed: Pruned = {}
@@ -40,6 +44,15 @@ def remove_filters(
     model.to(memory_format=torch.channels_last)
     after = list_weight_shapes(network)
     return {name: size for name, size in after.items() if size != before[name]}, removed
+
+
+def _require_known_layers(network: nn.Module) -> None:
+    for name, layer in network.named_modules():
+        if any(True for _ in layer.parameters(recurse=False)) and not isinstance(layer, REMOVABLE):
+            raise StageError(
+                f"prune.mode = remove knows convolutions, linear layers and batch norm, but {name} is a "
+                f"{type(layer).__name__}: choose mode: mask"
+            )
 
 
 def _build_graph(network: nn.Module, example: Tensor) -> tp.DependencyGraph:

@@ -74,3 +74,48 @@ def vgg16(channels: int, classes: int, stem: str) -> nn.Module:
 def vgg16_bn(channels: int, classes: int, stem: str) -> nn.Module:
     """With batch norm behind each convolution; takes [N, channels, H, W], returns logits [N, classes]."""
     return _build_vgg("vgg16_bn", channels, classes, stem)
+
+
+def mobilenet_v2(channels: int, classes: int, stem: str) -> nn.Module:
+    """Sandler et al. 2018 (arXiv 1801.04381); with the cifar stem its first two strides are 1.
+
+    Takes [N, channels, H, W], returns logits [N, classes].
+    """
+    net = cast(models.MobileNetV2, models.get_model("mobilenet_v2", weights=None, num_classes=classes))
+    if stem == "cifar" or channels != 3:
+        _replace_first_convolution(
+            net.features[0], nn.Conv2d(channels, 32, 3, 1 if stem == "cifar" else 2, 1, bias=False)
+        )
+    if stem == "cifar":
+        depthwise = net.features[2].get_submodule("conv.1.0")
+        assert isinstance(depthwise, nn.Conv2d), "the second block has a depthwise convolution"
+        depthwise.stride = (1, 1)
+    return cast(nn.Module, net)
+
+
+def densenet121(channels: int, classes: int, stem: str) -> nn.Module:
+    """Huang et al. 2017 (arXiv 1608.06993); takes [N, channels, H, W], returns logits [N, classes]."""
+    net = cast(models.DenseNet, models.get_model("densenet121", weights=None, num_classes=classes))
+    if stem == "cifar":
+        net.features.conv0 = nn.Conv2d(channels, 64, 3, 1, 1, bias=False)
+        net.features.pool0 = nn.Identity()
+    elif channels != 3:
+        net.features.conv0 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
+    return cast(nn.Module, net)
+
+
+def convnext_tiny(channels: int, classes: int, stem: str) -> nn.Module:
+    """Liu et al. 2022 (arXiv 2201.03545); with the cifar stem its first patches are of 2x2 pixels, not of 4x4.
+
+    Takes [N, channels, H, W], returns logits [N, classes].
+    """
+    net = cast(models.ConvNeXt, models.get_model("convnext_tiny", weights=None, num_classes=classes))
+    if stem == "cifar" or channels != 3:
+        patch = 2 if stem == "cifar" else 4
+        _replace_first_convolution(net.features[0], nn.Conv2d(channels, 96, patch, patch))
+    return cast(nn.Module, net)
+
+
+def _replace_first_convolution(part: nn.Module, convolution: nn.Conv2d) -> None:
+    assert isinstance(part, nn.Sequential), "the stem is a sequence that begins with a convolution"
+    part[0] = convolution

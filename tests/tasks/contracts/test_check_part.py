@@ -26,6 +26,7 @@ from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.registry import OBJECTIVES
 from tasks.transformations.base import TransformationSettings
 from tasks.transformations.registry import TRANSFORMATIONS
+from tests.support.objectives import OBJECTIVE_CASES
 from tests.support.small import write_images, write_mnist
 
 REGISTRIES: Mapping[str, Registry[Any]] = {
@@ -36,17 +37,15 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "importance": IMPORTANCES,
     "transformation": TRANSFORMATIONS,
 }
-SURROGATE = {"model": {"name": "resnet8"}}
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "carlini_wagner": {"steps": 5, "binary_search_steps": 2},
     "ead": {"steps": 5, "binary_search_steps": 2},
-    "ensemble": {"attack": {"name": "fgsm", "eps": 0.1}, "surrogates": [SURROGATE]},
+    **OBJECTIVE_CASES,
     "image_folder": {"image_size": 16},
-    "adversarial": {"lambda": 0.5, "attack": {"name": "fgsm", "eps": 0.1}},
 }
 """Settings that a part needs, or with which it is quick."""
-LARGE = {"vgg16", "vgg16_bn", "wide_resnet28_10", "wide_resnet50_2", "alexnet", "resnet50", "autoattack",
-         "robustbench:WideResNet-28-10", "robustbench:DMWideResNet-28-10"}  # fmt: skip
+LARGE = {"alexnet", "autoattack", "convnext_tiny", "densenet121", "resnet50", "vgg16", "vgg16_bn", "wide_resnet28_10",
+         "wide_resnet50_2", "robustbench:WideResNet-28-10", "robustbench:DMWideResNet-28-10"}  # fmt: skip
 
 
 PUBLISHED = {"animals10", "cifar10", "cifar100", "svhn"}

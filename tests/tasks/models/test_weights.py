@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,16 @@ def test_the_content_of_a_weights_file_is_in_the_key_and_its_path_is_not(tmp_pat
     files = [saved(first, ".safetensors"), saved(second, ".safetensors"), saved(first, ".pth", classes=8)]
     keys = [stages_of(trial(model={"name": "resnet18", "weights": str(file)}))[0].key for file in files]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_weights_of_densenet_have_the_names_of_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that torchvision offers were written when `norm1` was called `norm.1`."""
+    settings = ModelSettings.model_validate({"name": "densenet121", "stem": "imagenet", "weights": "imagenet"})
+    network = build_model(Description.of(settings, 3, 1000)).network
+    names = {key: re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key) for key in network.state_dict()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in names.values()
+    state = {names[key]: value + 1 for key, value in network.state_dict().items()}
+    monkeypatch.setattr(_api.WeightsEnum, "get_state_dict", lambda *_, **__: state)
+    load_initial_weights(network, settings)
+    weight = network.state_dict()["features.denseblock1.denselayer1.norm1.weight"]
+    assert torch.equal(weight, torch.full((64,), 2.0))

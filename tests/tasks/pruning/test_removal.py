@@ -81,7 +81,9 @@ def test_a_scope_that_cuts_through_shared_channels_is_refused() -> None:
         remove_filters(fresh("resnet8"), asked(scope="layer1"), draw(), IMAGE)
 
 
-@pytest.mark.parametrize("name", ["resnet8", "resnet50", "alexnet", "vgg16", "wide_resnet28_10"])
+@pytest.mark.parametrize(
+    "name", ["resnet8", "resnet50", "alexnet", "vgg16", "wide_resnet28_10", "mobilenet_v2", "densenet121"]
+)
 def test_a_smaller_model_is_rebuilt_from_json_and_tensors(name: str) -> None:
     model = fresh(name)
     description = Description.of(ModelSettings.model_validate({"name": name}), channels=3, classes=10)
@@ -102,3 +104,9 @@ def test_one_channel_of_a_layer_is_kept() -> None:
     shapes, removed = remove_filters(fresh("resnet8"), asked(ratio=0.99, scope="layer3.conv1"), draw(), IMAGE)
     assert len(removed["layer3.conv1"]) == 31
     assert shapes["layer3.conv1"][0] == 1
+
+
+@pytest.mark.parametrize(("name", "layer"), [("vit_tiny", "LayerNorm"), ("convnext_tiny", "LayerNorm2d")])
+def test_a_network_with_layers_that_cannot_shrink_is_refused(name: str, layer: str) -> None:
+    with pytest.raises(StageError, match=rf"is a {layer}: choose mode: mask"):
+        remove_filters(fresh(name), asked(), draw(), IMAGE)
