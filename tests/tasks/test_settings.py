@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,20 @@ def test_every_field_is_classified(cls: type[Settings]) -> None:
         extra = field.json_schema_extra
         assert isinstance(extra, dict), f"{cls.__name__}.{name}: declare it with keyed() or unkeyed()"
         assert isinstance(extra.get("keyed"), bool)
+
+
+FIELDS = [(cls, name) for cls in settings_classes() for name in cls.model_fields]
+
+
+@pytest.mark.parametrize(("cls", "name"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_field_is_in_the_key_if_and_only_if_it_is_keyed(cls: type[Settings], name: str) -> None:
+    """Every class is walked, so that none can leave out of its keys what it declares to be in them."""
+    extra = cls.model_fields[name].json_schema_extra
+    assert isinstance(extra, dict)
+    plain: dict[str, Any] = {field: {"is": field} for field in cls.model_fields}
+    one, other = (cls.model_construct(**plain | {name: {"is": value}}) for value in ("one", "other"))
+    assert (one.canonical() != other.canonical()) == extra["keyed"]
+    assert one.document() != other.document()
 
 
 def test_resources_are_in_no_key() -> None:
