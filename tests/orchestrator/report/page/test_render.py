@@ -92,3 +92,10 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert "Paper beside measured" in page.text
     assert "robust accuracy 50.00 %" in page.text, "the paper's number"
     assert "<script" not in (tmp_path / "out" / "tradeoff.svg").read_text("utf-8")
+
+
+def test_accuracy_among_images_that_were_right_before_says_so(tmp_path: Path) -> None:
+    attack = {"name": "ifgsm", "eps": "8/255", "steps": 1, "only_correct": True}
+    content = {**WITHOUT_TUNING, "seed": 0, "attack": attack}
+    sweep = made_up(tmp_path / "s", content, images=False, rule=lambda _: (1.0, 0.5))
+    assert "those that the model classifies correctly without an attack" in page_of([sweep], tmp_path / "out").text
