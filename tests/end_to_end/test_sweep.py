@@ -140,7 +140,11 @@ def test_wandb_runs_are_complete_offline(finished: tuple[Path, Path, str]) -> No
     storage = finished[0]
     files = sorted(storage.glob("sweeps/*/wandb/wandb/offline-run-*/*.wandb"))
     runs = [read_run(file) for file in files]
-    assert sorted(run.job_type for run in runs) == ["sweep"] + ["trial"] * 8
+    assert sorted(run.job_type for run in runs) == ["live", "sweep"] + ["trial"] * 8
+    (live,) = (run for run in runs if run.job_type == "live")
+    curves = {metric for entry in live.history for metric in entry if metric.endswith("/train_loss")}
+    assert len(curves) == 1 + 2 * 2, "each stage that trained has a curve"
+    assert live.exit_code == 0
     by_trial = {row["trial_id"]: row for row in rows(storage)}
     for run in [run for run in runs if run.job_type == "trial"]:
         row = by_trial.pop(run.config["trial_id"])
