@@ -145,13 +145,13 @@ def compute_binomial_tail(count: int, total: int, share: float) -> float:
 
 
 def correct_p_values(found: Sequence[float | None]) -> list[float | None]:
-    """P-values after the correction of Benjamini and Hochberg (1995): of the differences that are then called real, at
-    most so large a share is expected to be noise. Nulls stay null and do not count.
+    """P-values after the correction of Holm (1979): the probability that any of the differences which are then called
+    real is noise is at most the level. Nulls stay null and do not count.
     """
-    known = np.array([p for p in found if p is not None])
-    order = np.argsort(known)[::-1]
-    raised = known[order] * len(known) / np.arange(len(known), 0, -1)
-    adjusted = np.empty(len(known))
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(raised))
-    remaining = iter(adjusted.tolist())
-    return [None if p is None else float(next(remaining)) for p in found]
+    known = sorted((p, place) for place, p in enumerate(found) if p is not None)
+    adjusted: list[float | None] = [None] * len(found)
+    largest = 0.0
+    for rank, (p, place) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - rank) * p))
+        adjusted[place] = largest
+    return adjusted

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.report.analysis.effects import NOISE, Effect, estimate_effects
+from orchestrator.report.analysis.effects import LEAST_SEEDS, NOISE, Effect, estimate_effects
 from orchestrator.report.analysis.selected_configurations import (
     Choice,
     choose_by_minimum,
@@ -17,7 +17,14 @@ from orchestrator.report.analysis.selected_configurations import (
     has_clean_accuracy,
 )
 from orchestrator.report.analysis.study import Measured, Study
-from orchestrator.results.statistics import McNemar, compute_mcnemar, correct_p_values
+from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.statistics import (
+    McNemar,
+    Paired,
+    compute_mcnemar,
+    correct_p_values,
+    estimate_paired_difference,
+)
 from tasks.trial.row import Row
 
 MOST_SENTENCES = 10
@@ -34,13 +41,30 @@ class Answer:
     choice: Choice
     runner_up: Measured | None
     test: McNemar | None
-    """The winner against the runner-up over all images of all seeds; null where they cannot be paired."""
+    """The winner against the runner-up over all images of all seeds: it speaks of the models that were trained, not of
+    their settings; null where they cannot be paired."""
     adjusted: float | None
+    """Its p-value, corrected for all answers."""
+    over_seeds: Paired | None
+    """The same over seeds: what it says of the settings; null where no seed has both."""
 
     @property
     def tie(self) -> bool:
-        """Whether the lead is noise."""
+        """Whether the lead is noise: on the images, or over the seeds where there are enough."""
+        if self.over_seeds is not None and self.over_seeds.interval.count >= LEAST_SEEDS:
+            return self.over_seeds.p is None or self.over_seeds.p > NOISE
         return self.adjusted is not None and self.adjusted > NOISE
+
+    @property
+    def verdict(self) -> str:
+        """What the lead is worth, in words; empty where nothing was compared."""
+        if self.test is None and self.over_seeds is None:
+            return ""
+        if self.over_seeds is None or self.over_seeds.interval.count < LEAST_SEEDS:
+            if self.adjusted is None:
+                return ""
+            return "a tie on these images" if self.tie else "ahead on these images; too few seeds to speak of settings"
+        return "a tie: the lead is noise" if self.tie else "a real lead"
 
 
 @dataclass(frozen=True)
@@ -52,7 +76,7 @@ class Answers:
     effects: list[Effect]
 
     def describe_effects(self, verdict: str) -> list[str]:
-        """A sentence for each setting of the training whose effect is `real` or `noise`, large effects first."""
+        """A sentence for each setting of the training whose effect has this verdict, large effects first."""
         found = [effect for effect in self.effects if effect.verdict == verdict and not effect.of_attack]
         return [
             _describe_effect(effect) for effect in sorted(found, key=_measure_effect, reverse=True)[:MOST_SENTENCES]
@@ -72,13 +96,28 @@ def answer_questions(study: Study, robust: Robust) -> Answers:
 def _describe_choices(study: Study, robust: Robust) -> list[Answer]:
     """The winners with their runners-up, tested per image and corrected together."""
     compared: list[tuple[Choice, Measured | None, McNemar | None]] = []
+    seeds: list[Paired | None] = []
     for choice in choose_by_minimum(study):
         others = [entry for entry in study.under(study.headline) if entry is not choice.best]
         good = [entry for entry in others if has_clean_accuracy(entry, choice.least)]
         second = max(good, key=lambda entry: entry.mean[1]) if good else None
         compared.append((choice, second, compare_images(choice.best, second, robust) if second else None))
+        seeds.append(compare_seeds(choice.best, second) if second else None)
     adjusted = correct_p_values([test.p if test else None for _, _, test in compared])
-    return [Answer(*entry, p) for entry, p in zip(compared, adjusted, strict=True)]
+    over_seeds = _correct_over_seeds(seeds)
+    return [Answer(*entry, p, pair) for entry, p, pair in zip(compared, adjusted, over_seeds, strict=True)]
+
+
+def compare_seeds(first: Measured, second: Measured) -> Paired | None:
+    """Robust accuracy of the first less that of the second, seed by seed; null where no seed has both."""
+    by_seed = {row["seed"]: row["robust_accuracy"] for row in second.rows}
+    found = [row["robust_accuracy"] - by_seed[row["seed"]] for row in first.rows if row["seed"] in by_seed]
+    return estimate_paired_difference(found) if found else None
+
+
+def _correct_over_seeds(found: Sequence[Paired | None]) -> list[Paired | None]:
+    adjusted = correct_p_values([pair.p if pair and pair.interval.count >= LEAST_SEEDS else None for pair in found])
+    return [pair and Paired(pair.interval, p) for pair, p in zip(found, adjusted, strict=True)]
 
 
 def compare_images(first: Measured, second: Measured, robust: Robust) -> McNemar | None:
@@ -114,16 +153,46 @@ def _recommend(study: Study, chosen: Sequence[Answer]) -> list[str]:
         gains = f"{'gains' if gain >= 0 else 'loses'} {format_points(abs(gain))} of robust accuracy"
         before = f"{format_rate(plain.mean[0])} clean, {format_rate(plain.mean[1])} robust"
         lines.append(f"Against {plain.configuration.label} ({before}) it {costs} and {gains}.")
-    doubted = sum(row["verdict"] == "suspicious" for row in best.rows)
-    if doubted:
-        lines.append(
-            f"{doubted} of its {len(best.rows)} trials failed a check of the numbers (below): take its robust accuracy "
-            "as an upper bound."
-        )
-    tied = next((answer for answer in chosen if answer.choice.best is best and answer.tie), None)
-    if tied and tied.runner_up:
-        lines.append(f"Its lead over {tied.runner_up.configuration.label} is within noise.")
+    lines += describe_doubts(best)
+    led = next((answer for answer in chosen if answer.choice.best is best and answer.verdict), None)
+    if led and led.runner_up:
+        lines.append(f"Beside {led.runner_up.configuration.label}: {led.verdict}.")
+    lines.append(describe_choice(study))
     return lines
+
+
+def describe_doubts(entry: Measured) -> list[str]:
+    """A sentence for each kind of verdict that speaks against the numbers, with its reason."""
+    lines = []
+    for kind, words in (
+        (SUSPICIOUS, "failed a check of the numbers, so do not rely on its robust accuracy"),
+        (UPPER_BOUND, "state an upper bound of robust accuracy"),
+    ):
+        rows = [row for row in entry.rows if row["verdict"] == kind]
+        if rows:
+            why = f": {rows[0]['verdict_reason']}" if rows[0]["verdict_reason"] else ""
+            lines.append(f"{len(rows)} of its {len(entry.rows)} trials {words}{why}.")
+    return lines
+
+
+def describe_choice(study: Study) -> str:
+    """That the winner is chosen on the images that its accuracy is quoted on, and how many there are to choose from."""
+    count = len(study.under(study.headline))
+    return (
+        f"Chosen among {count} by the images that these accuracies are quoted on: on new images the winner of so many "
+        "will do a little worse."
+    )
+
+
+def describe_seeds_needed(study: Study) -> str | None:
+    """What a reader should know where there are too few seeds; null where there are enough."""
+    seeds = len({row["seed"] for row in study.rows})
+    if seeds >= LEAST_SEEDS:
+        return None
+    return (
+        f"{_count_seeds(seeds).capitalize()}: too few to tell what a setting changes from the luck of a training run; "
+        f"{LEAST_SEEDS} or more are needed. Tests over images compare the models that were trained, not their settings."
+    )
 
 
 def _measure_effect(effect: Effect) -> float:
@@ -135,8 +204,13 @@ def _describe_effect(effect: Effect) -> str:
     interval = effect.paired.interval
     return (
         f"{effect.axis} {effect.before} → {effect.after}: {format_signed(interval.mean)} {effect.measure} "
-        f"({_format_range(interval.low, interval.high)}, {interval.count} pairs, p {format_p_value(effect.adjusted)})"
+        f"({_format_range(interval.low, interval.high)}, {_count_seeds(interval.count)}"
+        f"{f', p {format_p_value(effect.adjusted)}' if effect.adjusted is not None else ''})"
     )
+
+
+def _count_seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
 
 
 def _format_range(low: float | None, high: float | None) -> str:

@@ -1,11 +1,15 @@
-"""What each axis changes on average: differences between trials that are alike in everything else."""
+"""What each axis changes on average: differences between trials that are alike in everything else.
+
+The unit is the training run: differences of one seed share its base model and its data order, so that they are one
+observation, their mean. What a setting changes is told from chance over seeds alone.
+"""
 
 from __future__ import annotations
 
 import itertools
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +22,9 @@ ALL_PAIRS = 4
 """Levels up to which every pair is compared; of more levels, neighbours."""
 NOISE = 0.05
 """Corrected probabilities above this are called noise."""
+LEAST_SEEDS = 3
+"""With fewer, nobody can tell a setting from the luck of a training run."""
+TOO_FEW = "too few seeds"
 
 Values = Mapping[str, Any]
 
@@ -34,17 +41,22 @@ class Effect:
     of_attack: bool
     """Whether the axis says how a model is attacked, not how it is made."""
     paired: Paired | None
-    """After less before; null where no two trials differ in this axis alone."""
+    """After less before, one difference for each seed; null where no two trials differ in this axis alone."""
     adjusted: float | None = None
     """The p-value corrected for all comparisons of the report."""
+
+    @property
+    def verdict_can_be_told(self) -> bool:
+        """Whether there are seeds enough for a test over them."""
+        return self.paired is not None and self.paired.interval.count >= LEAST_SEEDS
 
     @property
     def verdict(self) -> str:
         """Whether the difference can be told from chance."""
         if self.paired is None:
             return "never varied alone"
-        if self.adjusted is None:
-            return "one pair: no telling"
+        if self.adjusted is None or self.paired.interval.count < LEAST_SEEDS:
+            return TOO_FEW
         return "noise" if self.adjusted > NOISE else "real"
 
 
@@ -77,10 +89,9 @@ class _Unit:
 
 
 def estimate_effects(study: Study) -> list[Effect]:
-    """Every axis of the study, with the correction of Benjamini and Hochberg over all of them.
+    """Every axis of the study, one difference for each seed, with Holm's correction over all that can be told.
 
-    Axes of the training are judged under the headline attack, one difference for each pair of models. Axes of the
-    attack are judged by robust accuracy, one difference for each model: attacks on one model are no replicates.
+    Axes of the training are judged under the headline attack, axes of the attack by robust accuracy.
     """
     models = [_Unit(row["seed"], study.values[row["trial_id"]], row) for entry in study.under(study.headline)
               for row in entry.rows]  # fmt: skip
@@ -89,14 +100,12 @@ def estimate_effects(study: Study) -> list[Effect]:
     ]
     found: list[Effect] = []
     for measure in ("clean accuracy", "robust accuracy"):
-        found += _compare_along(_bundle_axes(study.training_axes, models), models, measure, lambda _: None)
+        found += _compare_along(_bundle_axes(study.training_axes, models), models, measure, ())
     attacks = [axis for axis in study.axes if axis.of_attack]
-    others = [axis.name for axis in study.training_axes]
-    found += _compare_along(
-        _bundle_axes(attacks, everything), everything, "robust accuracy",
-        lambda unit: (unit.seed, *(str(unit.values[name]) for name in others)),
-    )  # fmt: skip
-    adjusted = correct_p_values([effect.paired.p if effect.paired else None for effect in found])
+    made = [axis.name for axis in study.training_axes]
+    found += _compare_along(_bundle_axes(attacks, everything), everything, "robust accuracy", made)
+    told = [effect.paired if effect.verdict_can_be_told else None for effect in found]
+    adjusted = correct_p_values([paired.p if paired else None for paired in told])
     return [replace(effect, adjusted=p) for effect, p in zip(found, adjusted, strict=True)]
 
 
@@ -115,8 +124,9 @@ def _compare_along(
     bundles: Sequence[Bundle],
     units: Sequence[_Unit],
     measure: str,
-    independent: Callable[[_Unit], tuple[Any, ...] | None],
+    alike: Sequence[str],
 ) -> Iterator[Effect]:
+    """:param alike: axes beside those of the bundles in which both sides of a difference are alike."""
     for bundle in bundles:
         others = [other for other in bundles if other is not bundle]
         by_level: dict[tuple[Any, ...], list[_Unit]] = defaultdict(list)
@@ -125,7 +135,7 @@ def _compare_along(
         ordered = sorted(by_level, key=lambda level: [make_sort_key(value) for value in level])
         pairs = itertools.combinations(ordered, 2) if len(ordered) <= ALL_PAIRS else itertools.pairwise(ordered)
         for before, after in pairs:
-            differences = _pair_differences(by_level[before], by_level[after], others, measure, independent)
+            differences = _pair_differences(by_level[before], by_level[after], others, measure, alike)
             paired = estimate_paired_difference(differences) if differences else None
             of_attack = bundle.axes[0].of_attack
             yield Effect(
@@ -138,19 +148,19 @@ def _pair_differences(
     after: Sequence[_Unit],
     others: Sequence[Bundle],
     measure: str,
-    independent: Callable[[_Unit], tuple[Any, ...] | None],
+    alike: Sequence[str],
 ) -> list[float]:
-    """After less before for trials alike in seed and all other axes, averaged over what is no replicate.
+    """After less before for each seed: the mean over all pairs of trials that are alike in all other axes.
 
     An axis that one side lacks altogether, as trials without adversarial fine-tuning lack eps_train, cannot be alike:
     the other side is averaged over it.
     """
     shared = [bundle for bundle in others if all(_is_present(bundle, side) for side in (before, after))]
-    sides = [_average_by_key(side, shared, measure, independent) for side in (before, after)]
-    replicates: dict[Any, list[float]] = defaultdict(list)
-    for key in sides[0].keys() & sides[1].keys():
-        replicates[key if key[0] is None else key[0]].append(sides[1][key] - sides[0][key])
-    return [statistics.fmean(values) for values in replicates.values()]
+    sides = [_average_by_key(side, shared, measure, alike) for side in (before, after)]
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for key in sorted(sides[0].keys() & sides[1].keys(), key=str):
+        by_seed[key[0]].append(sides[1][key] - sides[0][key])
+    return [statistics.fmean(values) for values in by_seed.values()]
 
 
 def _is_present(bundle: Bundle, side: Sequence[_Unit]) -> bool:
@@ -161,10 +171,12 @@ def _average_by_key(
     side: Sequence[_Unit],
     shared: Sequence[Bundle],
     measure: str,
-    independent: Callable[[_Unit], tuple[Any, ...] | None],
+    alike: Sequence[str],
 ) -> dict[tuple[Any, ...], float]:
+    """Seed, values in which both sides are alike -> the mean of the measure."""
     found: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     for unit in side:
-        key = (independent(unit), unit.seed, *(bundle.level(unit.values) for bundle in shared))
+        values = (str(unit.values[name]) for name in alike)
+        key = (unit.seed, *values, *(bundle.level(unit.values) for bundle in shared))
         found[key].append(unit.row[measure.replace(" ", "_")])
     return {key: statistics.fmean(values) for key, values in found.items()}

@@ -282,12 +282,12 @@
       const ordered = [...cells].sort((a, b) => b.robust - a.robust || b.clean - a.clean);
       const best = new Set(ordered.filter((cell, place) => ordered.slice(0, place).every((other) => other.clean < cell.clean)));
       const cell = (text, kind) => element("td", { class: kind }, text);
-      const badge = (text) => element("span", { class: `badge ${text}` }, text);
+      const badge = (text, reason = "") => element("span", { class: `badge ${text}`, title: reason }, text);
       this.find("table").replaceChildren(...ordered.slice(0, this.all ? ordered.length : SHORT).map((row) =>
         element("tr", best.has(row) ? { class: "front" } : {}, cell(row.label, "narrow"),
           ...this.axes.map((_, place) => cell(row[`a${place}`], "wide")),
           cell(row.seeds, "number wide"), cell(row.cleanText, "number"), cell(row.robustText, "number"),
-          element("td", {}, ...(best.has(row) ? [badge("front")] : []), ...(row.verdict === "suspicious" ? [badge(row.verdict)] : [])))));
+          element("td", {}, ...(best.has(row) ? [badge("front")] : []), ...(row.reason ? [badge(row.verdict, row.reason)] : [])))));
       const all = this.find("all");
       all.hidden = ordered.length <= SHORT;
       all.textContent = this.all ? "show fewer" : `show all ${ordered.length}`;

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from orchestrator.report.analysis.answers import format_p_value, format_rate, format_signed
+from orchestrator.report.analysis.answers import describe_seeds_needed, format_p_value, format_rate, format_signed
+from orchestrator.report.analysis.effects import TOO_FEW
 from orchestrator.report.analysis.findings import StudyFindings
 from orchestrator.report.analysis.report_data import ReportData, SweepFacts
 from orchestrator.report.analysis.selected_configurations import find_compromise
 from orchestrator.report.analysis.study import STAGE_NAMES
-from orchestrator.report.analysis.tables import find_worst_verdict
+from orchestrator.report.analysis.tables import find_worst_reason, find_worst_verdict
 from orchestrator.report.figures.figure import Figure
 from orchestrator.report.figures.requests import Requested
 from orchestrator.report.page.html_parts import draw_effect_bar, format_interval, group_effects
@@ -68,6 +69,7 @@ def render_page(data: ReportData, drawn: Drawn, named: Named, formats: Sequence[
         bar=draw_effect_bar,
         cost_line=_describe_cost,
         worst=find_worst_verdict,
+        reason=find_worst_reason,
     )
     return text
 
@@ -85,6 +87,8 @@ def _build_view(found: StudyFindings, figures: Sequence[Figure]) -> Mapping[str,
         "effects": group_effects(found.answers.effects),
         "real": found.answers.describe_effects("real"),
         "noise": found.answers.describe_effects("noise"),
+        "untold": found.answers.describe_effects(TOO_FEW),
+        "seeds_needed": describe_seeds_needed(found.study),
         "figures": {figure.name: figure for figure in figures},
         "confidence": [(result.configuration.label, *result.mean_confidence) for result in found.images],
         "gallery_note": found.gallery.note,

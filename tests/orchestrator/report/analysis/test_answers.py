@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.report.analysis.answers import answer_questions, compare_images
+from orchestrator.report.analysis.answers import answer_questions, compare_images, describe_seeds_needed
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
+from orchestrator.results.statistics import Interval, Paired
 from tests.support.report_data import GRID, made_up
 
 
@@ -76,9 +78,35 @@ def test_two_models_are_compared_on_the_images_that_both_have_seen(made_study: S
 
 def test_a_suspicious_trial_is_mentioned_with_the_recommendation(tmp_path: Path) -> None:
     rows = [
-        {**row, "verdict": "suspicious" if row["lambda"] == 0.9 and row["seed"] == 1 else "ok"}
+        {
+            **row,
+            "verdict": "suspicious" if row["lambda"] == 0.9 and row["seed"] == 1 else "ok",
+            "verdict_reason": "noise wins",
+        }
         for row in made_up(tmp_path, {**GRID, "prune": None}, rule=costly, images=False).rows()
     ]
     (study,) = group_studies(rows)
     lines = answer_questions(study, lambda _: {}).recommendation
-    assert any(line.startswith("1 of its 3 trials failed a check") for line in lines)
+    assert (
+        "1 of its 3 trials failed a check of the numbers, so do not rely on its robust accuracy: noise wins." in lines
+    )
+    assert lines[-1].startswith("Chosen among 5 by the images that these accuracies are quoted on")
+
+
+def test_a_lead_is_one_of_settings_only_over_seeds(made_study: Study, made_data: ReportData) -> None:
+    (answer,) = answer_questions(made_study, ImageRecords(made_data.store).robust).answers
+    assert answer.over_seeds is not None
+    assert answer.over_seeds.interval.count == 3
+    assert answer.verdict == "a tie: the lead is noise"
+    few = replace(answer, over_seeds=Paired(Interval(0.1, 0.0, 0.2, 2), 0.01), adjusted=0.001)
+    assert few.verdict == "ahead on these images; too few seeds to speak of settings"
+    assert replace(few, adjusted=0.5).verdict == "a tie on these images"
+    many = replace(answer, over_seeds=Paired(Interval(0.1, 0.05, 0.15, 3), 0.01))
+    assert many.verdict == "a real lead"
+
+
+def test_too_few_seeds_are_said(made_study: Study, tmp_path: Path) -> None:
+    assert describe_seeds_needed(made_study) is None
+    content = {**GRID, "prune": None, "seed": {"grid_search": [0, 1]}}
+    (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
+    assert (describe_seeds_needed(study) or "").startswith("2 seeds: too few to tell")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orchestrator.report.analysis.effects import Effect, estimate_effects
+from orchestrator.report.analysis.effects import TOO_FEW, Effect, estimate_effects
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from tests.support.report_data import GRID, made_up
@@ -21,7 +22,7 @@ def test_effects_are_those_that_were_planted(made_study: Study) -> None:
     found = estimate_effects(made_study)
     pruned = one(found, "pruning ratio", "0", "0.4", "clean accuracy")
     assert pruned.paired is not None
-    assert pruned.paired.interval.count == 5 * 3, "five defences, three seeds"
+    assert pruned.paired.interval.count == 3, "a difference for each seed: its five defences are no replicates"
     assert pruned.paired.interval.mean == pytest.approx(-0.04, abs=0.005)
     assert pruned.verdict == "real"
     absent = one(found, "lambda", "0.5", "0.9", "robust accuracy")
@@ -30,11 +31,30 @@ def test_effects_are_those_that_were_planted(made_study: Study) -> None:
     assert absent.verdict == "noise"
     tuned = one(found, "lambda", "none", "0.5", "robust accuracy")
     assert tuned.paired is not None
-    assert tuned.paired.interval.count == 2 * 3, "trials without fine-tuning have no eps_train to be alike in"
+    assert tuned.paired.interval.count == 3, "trials without fine-tuning have no eps_train to be alike in"
     assert tuned.paired.interval.mean > 0.1
     steps = one(found, "iterations", "1", "10", "robust accuracy")
     assert steps.paired is not None
-    assert steps.paired.interval.count == 10 * 3, "one difference a model: its attacks are no replicates"
+    assert steps.paired.interval.count == 3, "neither attacks nor models of one seed are replicates"
+
+
+def test_the_pairs_of_one_seed_are_one_observation(tmp_path: Path) -> None:
+    """Ten settings each gain alike within a seed, but one seed loses: by its pairs real, by its seeds noise."""
+
+    def by_seed(row: dict[str, Any]) -> tuple[float, float]:
+        return (0.9, 0.5 + (0.1, 0.12, -0.2)[row["seed"]] * (row["pruning_ratio"] > 0))
+
+    (study,) = group_studies(made_up(tmp_path, GRID, rule=by_seed, images=False).rows())
+    found = one(estimate_effects(study), "pruning ratio", "0", "0.4", "robust accuracy")
+    assert found.verdict == "noise"
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [([0, 1], TOO_FEW), ([0], TOO_FEW), ([0, 1, 2], "real")])
+def test_with_fewer_than_three_seeds_nothing_is_called_real(seeds: list[int], verdict: str, tmp_path: Path) -> None:
+    content = {**GRID, "seed": {"grid_search": seeds}}
+    (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
+    found = one(estimate_effects(study), "pruning ratio", "0", "0.4", "clean accuracy")
+    assert (found.verdict, found.adjusted is None) == (verdict, verdict == TOO_FEW)
 
 
 def test_axes_that_always_change_together_are_not_taken_apart(tmp_path: Path) -> None:
