@@ -141,7 +141,7 @@ def compute_binomial_tail(count: int, total: int, share: float) -> float:
     """The probability of so many or more successes among `total`, each as likely as `share`."""
     from scipy.special import bdtrc
 
-    return float(bdtrc(count - 1, total, share))
+    return 1.0 if count <= 0 else float(bdtrc(count - 1, total, share))
 
 
 def correct_p_values(found: Sequence[float | None]) -> list[float | None]:

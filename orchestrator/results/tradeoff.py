@@ -181,30 +181,6 @@ def format_spread(values: Sequence[float]) -> str:
     return f"{100 * statistics.fmean(values):.2f} ± {100 * statistics.stdev(values):.2f} %"
 
 
-def find_best(rows: Sequence[Row]) -> Cell | None:
-    """The configuration whose mean of clean and robust accuracy is highest at the strongest attack that was run."""
-    found = group_cells(rows)
-    if not found:
-        return None
-    hardest = max((cell.row["attack_eps"] or 0.0, cell.row["attack_steps"] or 0) for cell in found)
-    at = [cell for cell in found if (cell.row["attack_eps"] or 0.0, cell.row["attack_steps"] or 0) == hardest]
-    return max(at, key=lambda cell: sum(cell.mean))
-
-
-def describe_cell(cell: Cell) -> str:
-    """One line: what it is and what it reaches."""
-    clean, robust = cell.mean
-    named = ("pruning_ratio", "lambda", "train_attack", "eps_train", "attack", "attack_eps")
-    settings = ", ".join(
-        f"{HEADINGS.get(axis, axis)} {format_setting(axis, cell.row[axis])}"
-        for axis in named
-        if cell.row[axis] is not None
-    )
-    return (
-        f"clean {format_percent(clean)}, robust {format_percent(robust)} ({settings}, {cell.row['attack_steps']} steps)"
-    )
-
-
 def format_setting(axis: str, value: Any) -> str:
     """Budgets are shown in whole 255ths where that is shorter."""
     if value is None:

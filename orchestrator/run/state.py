@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.plan.labels import describe_settings
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.results import tradeoff
+from orchestrator.results import headline
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
 from tasks.trial.row import Row
@@ -77,7 +77,7 @@ class SweepState:
     _last_done: float = 0.0
     _work_done: float = 0.0
     _statuses: Counter[str] = field(default_factory=Counter)
-    _best: tradeoff.Cell | None = None
+    _best: headline.Standing | None = None
     _best_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -146,13 +146,13 @@ class SweepState:
             return max(0.0, left - (time.monotonic() - self._last_done))
         return None if self.forecast is None else max(0.0, self.forecast - self.elapsed)
 
-    def find_best(self) -> tradeoff.Cell | None:
+    def find_best(self) -> headline.Standing | None:
         """The best trade-off so far, as of a moment ago: with many trials it is looked for less often."""
         if time.monotonic() >= self._best_at:
             began = time.monotonic()
             with self._lock:
                 rows = list(self.rows.values())
-            self._best = tradeoff.find_best(rows)
+            self._best = headline.find_best(rows)
             self._best_at = time.monotonic() + BEST_SHARE * (time.monotonic() - began)
         return self._best
 
@@ -174,7 +174,7 @@ class SweepState:
             "preemptions": self.preemptions,
             "elapsed_seconds": self.elapsed,
             "eta_seconds": self.estimate_remaining(),
-            "best": tradeoff.describe_cell(best) if best else None,
+            "best": headline.describe_best(best) if best else None,
             "running": [entry.describe(now) for entry in running],
         }
 

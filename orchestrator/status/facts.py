@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.results import tradeoff
+from orchestrator.results import headline
 from orchestrator.status.display import list_running
 from orchestrator.store.fault_log import FAILURE, PREEMPTION, read_faults
 from orchestrator.store.heartbeat import RUNNING as BEATING
@@ -39,7 +39,7 @@ def collect_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -
     finished = sum(row["status"] == "finished" for row in current)
     failed = sum(row["status"] == "failed" for row in current)
     stored = set(StageStore(storage).list_keys()) & plan["stages"].keys()
-    best, drivers = tradeoff.find_best(current), (pulse or Pulse()).drivers(sweep)
+    best, drivers = headline.find_best(current), (pulse or Pulse()).drivers(sweep)
     living = [driver for driver in drivers if driver.alive]
     missing, short = len(planned) - finished - failed, shorten_ids(planned)
     return {
@@ -56,7 +56,7 @@ def collect_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -
         "failures": sum(fault["what"] == FAILURE for fault in gone_wrong),
         "retries": sum(fault["what"] == FAILURE and fault["again"] for fault in gone_wrong),
         "preemptions": sum(fault["what"] == PREEMPTION for fault in gone_wrong),
-        "best": tradeoff.describe_cell(best) if best else None,
+        "best": headline.describe_best(best) if best else None,
         "errors": sorted({row["error"] for row in current if row["status"] == "failed"}),
         "failed_trials": [
             {"trial": short[row["trial_id"]], "error": row["error"]} for row in current if row["status"] == "failed"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from orchestrator.report.analysis.attack_families import compute_security_curves, list_curve_families
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.figures.collection import write_row_figures
-from orchestrator.results import tradeoff
+from orchestrator.results import headline
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, RunContent, Table
@@ -74,7 +74,7 @@ def build_sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunConte
         finished = [row for row in rows if row["status"] == "finished"]
         files, left_out = _write_tables(sweep, rows, folder)
         key, histories = hash_overview(rows), build_curves(finished)
-        best = tradeoff.find_best(finished)
+        best = headline.find_best(finished)
         yield RunContent(
             key=key,
             id=run_id(sweep.sweep_id, key),
@@ -87,7 +87,7 @@ def build_sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunConte
                 "trials": len(rows),
                 "finished": len(finished),
                 "failed": sum(row["status"] == "failed" for row in rows),
-                **({"best": tradeoff.describe_cell(best)} if best else {}),
+                **({"best": headline.describe_best(best)} if best else {}),
                 **({"examples_left_out_bytes": left_out} if left_out else {}),
             },
             histories=histories,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from orchestrator.report.figures.collection import make_suffix
-from orchestrator.results.tradeoff import AXES, describe_cell, find_best, find_varying_axes, render_tradeoff
+from orchestrator.results.headline import describe_best, find_best
+from orchestrator.results.tradeoff import AXES, find_varying_axes, render_tradeoff
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.client import import_wandb
 from orchestrator.tracking.content import CONFUSION, MATRIX, SWEEP, TRIAL
@@ -165,7 +166,7 @@ def _build_confusion_blocks(wr: Any, rows: Sequence[Row], project: str, in_sweep
     panels.append(
         wr.MediaBrowser(title="its images", media_keys=["adversarial_examples"], layout=_place(wr, 0, 12, 24, 10))
     )
-    return [wr.H1(f"Confusion: {describe_cell(best)}"[:200]), wr.PanelGrid(runsets=[runset], panels=panels)]
+    return [wr.H1(f"Confusion: {describe_best(best)}"[:200]), wr.PanelGrid(runsets=[runset], panels=panels)]
 
 
 def _place(wr: Any, x: int, y: int, width: int, height: int) -> Any:

@@ -18,6 +18,7 @@ from orchestrator.report.analysis.selected_configurations import (
 )
 from orchestrator.report.analysis.study import Measured, Study
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.headline import RULE
 from orchestrator.results.statistics import (
     McNemar,
     Paired,
@@ -180,7 +181,7 @@ def describe_choice(study: Study) -> str:
     count = len(study.under(study.headline))
     return (
         f"Chosen among {count} by the images that these accuracies are quoted on: on new images the winner of so many "
-        "will do a little worse."
+        f"will do a little worse. The rule: {RULE}."
     )
 
 

@@ -39,7 +39,7 @@ def list_families(study: Study) -> list[Family]:
     """The attacks of a study by family, those with the most budgets first; a budget of zero is no attack."""
     groups: dict[tuple[str, ...], list[Threat]] = defaultdict(list)
     for threat in study.threats:
-        if threat.eps is None or threat.eps > 0:
+        if threat is not study.worst and (threat.eps is None or threat.eps > 0):
             groups[threat.family].append(threat)
     found = [Family(key, _label_family(threats, len(groups)), tuple(threats)) for key, threats in groups.items()]
     return sorted(found, key=lambda family: (-len(family.budgets), family.label))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows
+from orchestrator.report.analysis.worst_case_threat import WORST_OF
 from orchestrator.results.compare_trials import split_of
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.results.statistics import Interval, estimate_mean
@@ -94,12 +95,11 @@ class ImageRecords:
 
     def robust(self, row: Row) -> dict[tuple[str, int], bool]:
         """Test split and place in it -> whether the image is robust."""
-        found, split = self.columns(row["attack_key"]), split_of(row)
-        if not found:
+        parts, split = [self.columns(key) for key in row.get(WORST_OF) or (row["attack_key"],)], split_of(row)
+        if not all(parts):
             return {}
-        return {
-            (split, place): held for place, held in zip(found["index"].tolist(), found["robust"].tolist(), strict=True)
-        }
+        sides = [dict(zip(part["index"].tolist(), part["robust"].tolist(), strict=True)) for part in parts]
+        return {(split, place): all(side.get(place, False) for side in sides) for place in sides[0]}
 
 
 def collect_image_results(entries: Sequence[Measured], records: ImageRecords) -> list[ImageResults]:

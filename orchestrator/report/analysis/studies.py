@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat, is_defended
+from orchestrator.report.analysis.worst_case_threat import add_worst_case
 from orchestrator.results.tradeoff import (
     find_distinguishing_paths,
     find_varying_axes,
@@ -55,7 +56,9 @@ def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
         (model, threat): Measured(models[model], threats[threat], tuple(group))
         for (model, threat), group in together.items()
     }
-    return Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
+    return add_worst_case(
+        Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
+    )
 
 
 def _find_axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:

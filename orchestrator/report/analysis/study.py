@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from orchestrator.results.headline import choose_budget, get_budget
 from orchestrator.results.tradeoff import format_setting
 from tasks.keys import hash_json
 from tasks.training.objectives.standard.settings import STANDARD
@@ -139,6 +140,8 @@ class Study:
     threats: tuple[Threat, ...]
     measured: Mapping[tuple[str, str], Measured]
     """Keys of configuration and threat -> what was measured."""
+    worst: Threat | None = None
+    """Every attack of the headline budget together, where together they leave less than each."""
 
     @property
     def training_axes(self) -> list[Axis]:
@@ -157,34 +160,22 @@ class Study:
 
     @cached_property
     def headline(self) -> Threat:
-        """The attack that the answers speak of.
-
-        Of the attacks that most models met, white-box and with a budget where there are such, the one under which
-        models differ most, since a budget that nobody or everybody withstands tells nothing; at its most iterations.
+        """What the answers speak of: the budget by `headline.RULE`, and there the worst case over its attacks; where
+        one attack leaves no more than all together, that attack.
         """
-        most = max(len(self.under(threat)) for threat in self.threats)
-        found = [threat for threat in self.threats if len(self.under(threat)) == most]
-        for wanted in (_has_budget, _is_white_box, self._many_images):
-            found = [threat for threat in found if wanted(threat)] or found
-        strongest = {(threat.family, threat.eps): threat for threat in sorted(found, key=lambda threat: threat.steps)}
-        return max(strongest.values(), key=self._rate_contrast)
+        return self.worst or self.strongest
 
-    def _many_images(self, threat: Threat) -> bool:
-        return bool(2 * threat.row["examples"] >= max(row["examples"] for row in self.rows))
+    @cached_property
+    def strongest(self) -> Threat:
+        """The attack that leaves least at the headline budget, of those that most models met."""
+        budget = choose_budget(self.rows)
+        found = [threat for threat in self.threats if get_budget(threat.row) == budget] or list(self.threats)
+        most = max(len(self.under(threat)) for threat in found)
+        found = [threat for threat in found if len(self.under(threat)) == most]
+        return min(found, key=lambda threat: (self._measure_left(threat), -threat.steps))
 
-    def _rate_contrast(self, threat: Threat) -> tuple[float, float]:
-        """How far models differ, and how far robust accuracy is from both ends."""
-        means = [entry.mean for entry in self.under(threat)]
-        middle = statistics.fmean(robust - clean / 2 for clean, robust in means)
-        return round(statistics.pstdev([robust for _, robust in means]), 3), -abs(middle)
-
-
-def _has_budget(threat: Threat) -> bool:
-    return threat.eps is None or threat.eps > 0
-
-
-def _is_white_box(threat: Threat) -> bool:
-    return not threat.row["attack_surrogate"]
+    def _measure_left(self, threat: Threat) -> float:
+        return statistics.fmean(entry.mean[1] for entry in self.under(threat))
 
 
 def is_defended(row: Row) -> bool:

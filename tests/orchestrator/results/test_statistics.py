@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from orchestrator.results.statistics import (
     bootstrap,
     compute_mcnemar,
+    compute_sign_test,
     correct_p_values,
     estimate_mean,
     estimate_paired_difference,
@@ -92,5 +93,7 @@ def test_p_values_are_those_of_scipy() -> None:
         wanted = scipy.stats.binomtest(only_first, only_first + only_second).pvalue
         assert compute_mcnemar(first, ~first).p == pytest.approx(wanted)
     known = draw.uniform(0, 0.2, 12).tolist()
-    assert correct_p_values(known) == pytest.approx(scipy.stats.false_discovery_control(known).tolist())
+    steps = [min(1.0, (12 - rank) * p) for rank, p in enumerate(sorted(known))]
+    assert correct_p_values(known) == pytest.approx([max(steps[: sorted(known).index(p) + 1]) for p in known])
+    assert compute_sign_test(9, 2) == pytest.approx(scipy.stats.binomtest(9, 11, alternative="greater").pvalue)
     assert correct_p_values([]) == []

@@ -1,0 +1,153 @@
+"""The one rule for the numbers that are stated first: which budget, which robust accuracy, which setting is best.
+
+Status, results, reports and W&B ask here, so that they never say different things of one sweep.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.results.tradeoff import HEADINGS, format_setting
+from orchestrator.text import format_percent
+from tasks.keys import format_canonical_json
+from tasks.trial.row import Row
+
+RULE = (
+    "budget: the one under which models differ most; robust: images that withstand every attack of it; "
+    "best: the highest mean of clean and robust"
+)
+NAMED = ("pruning_ratio", "lambda", "train_attack", "eps_train")
+
+
+class Budget(NamedTuple):
+    """What attacks of one strength have in common."""
+
+    norm: str
+    eps: float | None
+    space: str
+    """The unit of eps."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One way to make a model under all attacks of one budget, all seeds."""
+
+    budget: Budget
+    rows: tuple[Row, ...]
+    """Of each seed the attack that leaves least."""
+    attacks: int
+    """How many attacks of this budget it met."""
+    clean: tuple[float, ...]
+    robust: tuple[float, ...]
+    """Share of images that withstand every attack, for each seed; before the images were compared, the least that one
+    attack leaves."""
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Mean clean and robust accuracy over the seeds."""
+        return statistics.fmean(self.clean), statistics.fmean(self.robust)
+
+    @property
+    def trials(self) -> tuple[str, ...]:
+        """Ids of the trials of its strongest attacks."""
+        return tuple(row["trial_id"] for row in self.rows)
+
+
+def get_budget(row: Row) -> Budget:
+    """The budget of an attack."""
+    return Budget(row["attack_norm"], row["attack_eps"], row["attack_eps_space"])
+
+
+def compute_worst_case(rows: Sequence[Row]) -> float:
+    """The share of images of one model that withstand every attack of a budget."""
+    known = [row for row in rows if row["worst_case_correct"] is not None]
+    if known:
+        return float(known[0]["worst_case_correct"] / known[0]["examples"])
+    return float(min(row["robust_accuracy"] for row in rows))
+
+
+def list_standings(rows: Sequence[Row]) -> dict[Budget, list[Standing]]:
+    """Every configuration at every budget that it met; a budget of zero is no attack, and few images tell little."""
+    finished = [row for row in rows if row["status"] == "finished" and row["attack_eps"] != 0]
+    most = max((row["examples"] for row in finished), default=0)
+    found: dict[Budget, dict[str, dict[int, list[Row]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for row in finished:
+        if 2 * row["examples"] >= most:
+            found[get_budget(row)][_identify_model(row)][row["seed"]].append(row)
+    return {
+        budget: [_make_standing(budget, by_seed) for by_seed in models.values()] for budget, models in found.items()
+    }
+
+
+def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Standing:
+    strongest = [
+        min(rows, key=lambda row: (row["robust_correct"], -(row["attack_steps"] or 0))) for rows in by_seed.values()
+    ]
+    return Standing(
+        budget,
+        tuple(strongest),
+        max(len(rows) for rows in by_seed.values()),
+        tuple(row["clean_accuracy"] for row in strongest),
+        tuple(compute_worst_case(rows) for rows in by_seed.values()),
+    )
+
+
+def _identify_model(row: Row) -> str:
+    config = json.loads(row["config"])
+    return format_canonical_json({name: part for name, part in config.items() if name not in ("seed", "attack")})
+
+
+def choose_budget(rows: Sequence[Row]) -> Budget | None:
+    """The budget that the answers speak of: of those that most models met, white-box and bounded where there are such,
+    the one under which the worst cases of models differ most; a budget that nobody or everybody withstands tells
+    nothing. Null where nothing is finished.
+    """
+    standings = list_standings(rows)
+    if not standings:
+        return None
+    most = max(map(len, standings.values()))
+    candidates = [budget for budget, found in standings.items() if len(found) == most]
+    for wanted in (_is_bounded, lambda budget: _has_white_box(standings[budget])):
+        candidates = [budget for budget in candidates if wanted(budget)] or candidates
+    return max(candidates, key=lambda budget: _rate_contrast(standings[budget]))
+
+
+def _is_bounded(budget: Budget) -> bool:
+    return budget.eps is not None
+
+
+def _has_white_box(found: Sequence[Standing]) -> bool:
+    return any(not row["attack_surrogate"] for standing in found for row in standing.rows)
+
+
+def _rate_contrast(found: Sequence[Standing]) -> tuple[float, float]:
+    """How far models differ, and how far robust accuracy is from both ends."""
+    means = [standing.mean for standing in found]
+    middle = statistics.fmean(robust - clean / 2 for clean, robust in means)
+    return round(statistics.pstdev([robust for _, robust in means]), 3), -abs(middle)
+
+
+def find_best(rows: Sequence[Row]) -> Standing | None:
+    """The configuration whose mean of clean accuracy and worst case is highest at the headline budget."""
+    budget = choose_budget(rows)
+    if budget is None:
+        return None
+    return max(list_standings(rows)[budget], key=lambda standing: (sum(standing.mean), standing.mean[0]))
+
+
+def describe_best(best: Standing) -> str:
+    """One line: what it reaches, what it is, and against what."""
+    clean, robust = best.mean
+    row = best.rows[0]
+    settings = [
+        f"{HEADINGS.get(axis, axis)} {format_setting(axis, row[axis])}" for axis in NAMED if row[axis] is not None
+    ]
+    eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
+    against = f"{row['attack']}, {row['attack_steps']} steps" if best.attacks == 1 else f"all {best.attacks} attacks"
+    settings.append(f"{against} of {best.budget.norm} {eps}")
+    return f"clean {format_percent(clean)}, robust {format_percent(robust)} ({', '.join(settings)})"

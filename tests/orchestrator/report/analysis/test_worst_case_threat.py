@@ -1,0 +1,31 @@
+"""The answers speak of the worst case over the attacks of a budget, where together they leave less than each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.report.analysis.answers import answer_questions
+from orchestrator.report.analysis.attack_families import list_families
+from orchestrator.report.analysis.studies import group_studies
+from orchestrator.report.analysis.worst_case_threat import WORST_OF
+from tests.support.report_data import GRID, made_up
+
+
+def test_attacks_that_fool_other_images_are_one_threat_together(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, {**GRID, "prune": None}, rule=lambda row: (0.9, 0.5 - row["seed"] / 10), images=False)
+    rows = [{**row, "worst_case_correct": row["robust_correct"] - 12} for row in sweep.rows()]
+    (study,) = group_studies(rows)
+    assert study.headline is study.worst
+    assert study.headline.label.startswith("the worst of 2 attacks, linf eps")
+    entry = study.under(study.headline)[0]
+    alone = study.measured[entry.configuration.key, study.strongest.key]
+    assert [row["robust_correct"] + 12 for row in entry.rows] == [row["robust_correct"] for row in alone.rows]
+    assert len(entry.rows[0][WORST_OF]) == 2
+    assert study.worst not in [threat for family in list_families(study) for threat in family.threats]
+    assert "under the worst of 2 attacks" in answer_questions(study, lambda _: {}).recommendation[0]
+
+
+def test_an_attack_that_leaves_no_more_than_all_together_speaks_itself(tmp_path: Path) -> None:
+    (study,) = group_studies(made_up(tmp_path, {**GRID, "prune": None}, images=False).rows())
+    assert study.worst is None
+    assert study.headline is study.strongest

@@ -1,0 +1,52 @@
+"""One rule for the headline: the budget by spread, then the worst case over all attacks of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from orchestrator.results.headline import choose_budget, describe_best, find_best
+from tests.support.rows import ifgsm, row
+
+
+def of_model(ratio: float, found: dict[str, Any]) -> dict[str, Any]:
+    """The row of another model."""
+    config = json.loads(found["config"]) | {"prune": {"ratio": ratio}}
+    return {**found, "config": json.dumps(config), "pruning_ratio": ratio}
+
+
+def grid(small: tuple[int, int], large: tuple[int, int]) -> list[dict[str, Any]]:
+    """Two models at two budgets, each by two step counts of which the longer leaves 50 images fewer."""
+    return [
+        of_model(ratio, ifgsm(eps, steps, robust[place] + (50 if steps == 5 else 0)))
+        for place, ratio in enumerate((0.2, 0.4))
+        for eps, robust in (("4/255", small), ("16/255", large))
+        for steps in (5, 20)
+    ]
+
+
+def test_the_budget_is_the_one_under_which_models_differ_most() -> None:
+    rows = grid((800, 300), (10, 5))
+    budget = choose_budget(rows)
+    assert budget is not None
+    assert round(255 * (budget.eps or 0)) == 4, "at the larger one nothing is left of either"
+    best = find_best(rows)
+    assert best is not None
+    assert best.rows[0]["pruning_ratio"] == 0.2
+    assert best.mean == (0.95, 0.8), "of the attack that leaves least, not of the last or the first"
+    assert describe_best(best).endswith("all 2 attacks of linf eps 4/255)")
+
+
+def test_the_worst_case_counts_where_it_is_known() -> None:
+    rows = [{**found, "worst_case_correct": 600} for found in grid((800, 300), (10, 5))[:2]]
+    best = find_best(rows)
+    assert best is not None
+    assert best.mean == (0.95, 0.6)
+
+
+def test_a_weaker_attack_at_the_same_budget_does_not_speak() -> None:
+    rows = [row({"name": "fgsm", "eps": "16/255"}, 700), ifgsm("16/255", 5, 450)]
+    best = find_best(rows)
+    assert best is not None
+    assert best.mean == (0.95, 0.45)
+    assert find_best([]) is None
