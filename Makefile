@@ -1,4 +1,4 @@
-.PHONY: check test fast picture house
+.PHONY: check test fast picture house digests
 
 check:  ## formatted, linted, typed
 	python -m ruff format --check .
@@ -13,6 +13,9 @@ fast:  ## what needs neither Ray nor much time
 
 picture:  ## docs/images/architecture.svg from its text; needs Graphviz
 	dot -Tsvg docs/images/architecture.dot -o docs/images/architecture.svg
+
+digests:  ## keep the code of our own parts as it is: after a version was raised, or where none need be
+	python -m tests.part_digests
 
 house:  ## the figures of the code in docs/architecture.md
 	python -m tests.measure_house
