@@ -206,7 +206,7 @@ def _write_constructor(layer: nn.Module) -> str:
 def _write_forward(graph: fx.Graph) -> str:
     """The traced forward method, without the annotations and deletions that fx adds."""
     signature, *body = graph.python_code("self").src.strip().splitlines()
-    names = [node.name for node in graph.nodes if node.op == "placeholder"]
+    names = [str(node.target) for node in graph.nodes if node.op == "placeholder"]
     assert signature.startswith("def forward("), "fx writes one method"
     lines = [re.sub(r";  [\w = ]+ = None", "", line) for line in body]
     return "\n".join([f"def forward(self, {', '.join(names)}):", *lines])

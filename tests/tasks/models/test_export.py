@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tasks.data.loading import load_splits
-from tasks.models.build import Description, build_model
+from tasks.errors import UsageError
+from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.export import export_model, generate_source
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
@@ -63,3 +66,24 @@ def test_the_code_of_every_architecture_is_the_architecture(name: str) -> None:
     pixels = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(again.eval()(pixels), model(pixels), atol=1e-4, rtol=1e-4)
+
+
+def test_a_network_that_is_a_sequence_runs_as_code() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    model = NormalizedModel(network, 0.5, 0.25)
+    text = generate_source(model, Description("sequence", "cifar", 1, 2, 0.5, 0.25))
+    written: dict[str, Any] = {}
+    exec(text, written)
+    copied = written["Model"]()
+    copied.load_state_dict(model.state_dict())
+    pixels = torch.rand(3, 1, 2, 2)
+    assert torch.equal(copied(pixels), model(pixels))
+
+
+def test_a_network_that_is_no_graph_is_one_line() -> None:
+    class Choosing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.mean() > 0 else -x
+
+    with pytest.raises(UsageError, match="'choosing' cannot be written as code of plain torch"):
+        generate_source(NormalizedModel(Choosing(), 0.0, 1.0), Description("choosing", "cifar", 1, 2, 0.0, 1.0))
