@@ -22,7 +22,6 @@ from orchestrator.results.checks.attack import (
 from orchestrator.results.checks.model import (
     check_a_step_beats_noise,
     check_answers_repeat,
-    check_attack_is_adaptive,
     check_erased_images_are_not_recognised,
     check_gradients_are_present,
     check_model_beats_guessing,
@@ -30,6 +29,7 @@ from orchestrator.results.checks.model import (
     check_training_did_not_collapse,
 )
 from orchestrator.results.checks.strength import (
+    check_attack_is_adaptive,
     check_attacks_are_registered,
     check_budget_helps,
     check_budget_matters,

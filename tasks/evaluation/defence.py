@@ -27,7 +27,7 @@ def defend(
     judged = behind(model, purpose="judge", samples=cell.inference.samples)
     if not cell.adaptive or cell.surrogate:
         return judged, attacked
-    seen = partial(behind, purpose="attack", samples=cell.eot_samples)
+    seen = partial(behind, purpose="attack", samples=cell.inference.eot_samples)
     judge, original = seen(attacked.judge).eval(), seen(attacked.original).eval()
     gradient = judge if attacked.judges_its_gradients else seen(attacked.gradient).eval()
     return judged, AttackedModel(gradient, judge, original, attacked.is_prepared)

@@ -41,10 +41,9 @@ class AttackSettings(Settings):
     adaptive: bool = added(True)
     """Where `inference` puts transformations before the model: whether the attack follows its gradient through them,
     and takes the identity where they have none (BPDA). false: it attacks the model without them, as one that does not
-    know of the defence; robust accuracy then says nothing about an attacker who does."""
-    eot_samples: Count = added(30, ge=1, le=10_000)
-    """Looks whose mean an adaptive attack follows, where transformations draw (EOT). Attacks of the one loop then walk
-    to the end, as with `stop_when_fooled: false`: what fools some looks may not fool the next."""
+    know of the defence; robust accuracy then says nothing about an attacker who does. Where transformations draw, an
+    adaptive attack follows the mean of `inference.eot_samples` looks (EOT), and the attacks of the one loop walk to the
+    end, as with `stop_when_fooled: false`: what fools some looks may not fool the next."""
     batch_size: Count = unkeyed(256, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
@@ -78,15 +77,12 @@ class AttackSettings(Settings):
 
     def simplify_view(self, inference: InferenceSettings | None) -> Self:
         """Without what cannot matter where the model stands behind these transformations; null: behind none."""
-        samples = type(self).model_fields["eot_samples"].default
-        if inference is None and self.adaptive and self.eot_samples == samples:
-            return self
         is_seen = inference is not None and self.method.eps != 0 and not self.surrogate
-        follows = is_seen and self.adaptive and inference is not None and inference.is_random
-        changes = {"adaptive": self.adaptive or not is_seen, "eot_samples": self.eot_samples if follows else samples}
-        if follows and self.method.in_gradient_loop:
-            changes["stop_when_fooled"] = False  # what fools some looks may not fool the next: it is walked to the end
-        return self.model_copy(update=changes)
+        walks_on = is_seen and self.adaptive and inference is not None and inference.is_random
+        stops = self.stop_when_fooled and not (walks_on and self.method.in_gradient_loop)
+        if (self.adaptive or is_seen) and stops == self.stop_when_fooled:
+            return self
+        return self.model_copy(update={"adaptive": self.adaptive or not is_seen, "stop_when_fooled": stops})
 
     @cached_property
     def shared_text(self) -> str:
@@ -108,7 +104,7 @@ class DefendedAttackSettings(AttackSettings):
 
     @property
     def looks(self) -> int:
-        return self.eot_samples if self.inference.is_random and self.adaptive and not self.surrogate else 1
+        return self.inference.eot_samples if self.inference.is_random and self.adaptive and not self.surrogate else 1
 
     @classmethod
     def of(cls, attack: AttackSettings, inference: InferenceSettings) -> DefendedAttackSettings:

@@ -18,6 +18,10 @@ class InferenceSettings(Settings):
     samples: Count = keyed(1, ge=1, le=10_000)
     """Looks at an image whose mean logits are the answer, where a transformation draws."""
 
+    eot_samples: Count = keyed(30, ge=1, le=10_000)
+    """Looks whose mean an adaptive attack follows, where a transformation draws: the expectation over transformations
+    of Athalye et al. 2018 (arXiv 1802.00420)."""
+
     @property
     def label(self) -> str:
         """What the column `transformations` shows, such as `jpeg(quality 50)+noise x10`: all that is not a default."""
@@ -36,4 +40,6 @@ class InferenceSettings(Settings):
 
     def simplify(self) -> InferenceSettings:
         """Where nothing is random, one look says what many say."""
-        return self if self.is_random else self.model_copy(update={"samples": 1})
+        if self.is_random:
+            return self
+        return self.model_copy(update={"samples": 1, "eot_samples": type(self).model_fields["eot_samples"].default})

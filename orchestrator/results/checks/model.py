@@ -150,15 +150,3 @@ def check_training_did_not_collapse(group: Group) -> Iterator[Verdict]:
     elif probed is not None:
         figures = f"{probed:.1%} of probed training images withstand PGD"
         yield Verdict("no catastrophic overfitting", OK, figures, WONG, list_ids(*group))
-
-
-def check_attack_is_adaptive(group: Group) -> Iterator[Verdict]:
-    """An attack that does not see the transformations before a model says nothing of one that does."""
-    for row in group:
-        attack = json.loads(row["config"])["attack"]
-        if not row["transformations"] or row["attack_surrogate"] or row["attack_eps"] == 0:
-            continue
-        sees = attack.get("adaptive", True)
-        figures = f"{row['transformations']}: {'seen' if sees else 'not seen'} by {row['attack']}"
-        cause = "" if sees else "not adaptive: the attack does not know of the defence; set attack.adaptive: true"
-        yield Verdict("adaptive attack", OK if sees else SUSPICIOUS, figures, ATHALYE, list_ids(row), cause)

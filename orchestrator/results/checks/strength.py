@@ -68,8 +68,15 @@ def _select_rows(group: Group, fits: Callable[[type[MethodSettings]], bool]) -> 
 
 
 def _select_white_box(group: Group, fits: Callable[[type[MethodSettings]], bool]) -> list[Row]:
-    """Untargeted: an image that misses its target may be fooled all the same, and a target asks for more."""
-    return [row for row in _select_rows(group, fits) if not row["attack_surrogate"] and not row["attack_targeted"]]
+    """Untargeted: an image that misses its target may be fooled all the same, and a target asks for more.
+
+    An attack that does not know of the transformations before a model does not see into it.
+    """
+    return [
+        row
+        for row in _select_rows(group, fits)
+        if not row["attack_surrogate"] and not row["attack_targeted"] and is_adaptive(row)
+    ]
 
 
 def _select_iterative(group: Group) -> list[Row]:
@@ -78,6 +85,11 @@ def _select_iterative(group: Group) -> list[Row]:
 
 def _get_budget(row: Row) -> Budget:
     return (row["attack_norm"], row["attack_eps"])
+
+
+def is_adaptive(row: Row) -> bool:
+    """Whether an attack follows its gradient through the transformations before the model, where there are any."""
+    return not row["transformations"] or bool(json.loads(row["config"])["attack"].get("adaptive", True))
 
 
 def _find_strongest(rows: Sequence[Row]) -> dict[Budget, Row]:
@@ -118,6 +130,17 @@ def check_iterative_beats_single_step(group: Group) -> Iterator[Verdict]:
     yield from _compare_with_strongest(
         "iterative >= single step", ATHALYE, group, needs, cause, strong=strong, weak=weak
     )
+
+
+def check_attack_is_adaptive(group: Group) -> Iterator[Verdict]:
+    """An attack that does not see the transformations before a model says nothing of one that does."""
+    for row in group:
+        if not row["transformations"] or row["attack_surrogate"] or row["attack_eps"] == 0:
+            continue
+        sees = is_adaptive(row)
+        figures = f"{row['transformations']}: {'seen' if sees else 'not seen'} by {row['attack']}"
+        cause = "" if sees else "not adaptive: the attack does not know of the defence; set attack.adaptive: true"
+        yield Verdict("adaptive attack", OK if sees else SUSPICIOUS, figures, ATHALYE, list_ids(row), cause)
 
 
 def check_transfer_is_not_stronger(group: Group) -> Iterator[Verdict]:

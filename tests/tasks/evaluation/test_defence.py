@@ -32,8 +32,8 @@ def trained() -> tuple[nn.Module, Images]:
 
 
 def make_cell(transformation: dict[str, Any], **attack: Any) -> DefendedAttackSettings:
-    inference = InferenceSettings.model_validate({"transformations": [transformation]}).simplify()
-    raw = {"name": "ifgsm", "eps": 0.15, "steps": 15, "examples": COUNT, "eot_samples": 8, **attack}
+    inference = InferenceSettings.model_validate({"transformations": [transformation], "eot_samples": 8}).simplify()
+    raw = {"name": "ifgsm", "eps": 0.15, "steps": 15, "examples": COUNT, **attack}
     settings = AttackSettings.model_validate(raw).simplify().simplify_view(inference)
     return DefendedAttackSettings.of(settings, inference)
 
