@@ -63,8 +63,10 @@ def launch_space(space: Space, options: LaunchOptions, console: Console) -> int:
         if placement.words and not prepared.complete:
             say(console, placement.words)
         if prepared.complete:
+            from orchestrator.cluster.private_ray import remove_remains
             from orchestrator.run.wandb_log import log_pending_rows
 
+            remove_remains()
             prepared.write_missing_verdicts()
             log_pending_rows(prepared, options, console)
             return FINISHED

@@ -105,13 +105,17 @@ def _isolate_ray(folder: Path) -> Iterator[None]:
         constants.ENABLE_RAY_CLUSTER, utils.get_dashboard_dependency_error, services.start_ray_process = before
 
 
+def remove_remains() -> None:
+    """End what is left of the private Rays of killed drivers, and remove their folders."""
+    for place in {find_private_parent(), Path(tempfile.gettempdir())}:
+        remove_dead_folders(place, before=bury)
+
+
 @contextlib.contextmanager
 def use_private_folder() -> Iterator[Path]:
     """A private folder for a while, whose name is short enough for sockets; those of killed drivers are removed."""
-    parent = find_private_parent()
-    for place in {parent, Path(tempfile.gettempdir())}:
-        remove_dead_folders(place, before=bury)
-    with use_temporary_folder(parent) as folder:
+    remove_remains()
+    with use_temporary_folder(find_private_parent()) as folder:
         yield folder
 
 

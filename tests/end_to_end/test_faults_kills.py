@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -18,7 +19,7 @@ import pytest
 from tests.support.clusters import alive
 from tests.support.disturbed import undisturbed_sweep
 from tests.support.harness import advsweep, artifacts, nothing_ran_after_it_was_finished, same, wait_until
-from tests.support.storm import Storm, blow
+from tests.support.storm import COSTLY, Storm, blow
 from tests.support.wandb_stub import Stub
 
 KILLS = int(os.environ.get("STORM_KILLS", "25"))
@@ -42,15 +43,19 @@ def test_a_storm_that_spares_nobody_changes_nothing(tmp_path: Path, temporary: P
     (tmp_path / "undisturbed").mkdir()
     space, reference = undisturbed_sweep(tmp_path / "undisturbed", *SMALLER)
     chance, killed, launches = random.Random(SEED), Counter[str](), 0
-    while killed.total() < KILLS:
+    for storms in itertools.count():
+        if killed.total() >= KILLS:
+            break
         storage = tmp_path / f"storage-{launches}"
+        if storms % 2:  # nothing is left but rows and W&B: whoever writes and sends them is met too
+            shutil.copytree(reference / "stages", storage / "stages")
         command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--max-preemptions", "1000"]
         command += ["--wandb", "online", *SMALLER]
         storm = blow(command, storage, KILLS, chance, temporary, killed)
         launches += storm.launches
         check_aftermath(command, storage, reference, storm, temporary)
-    print(f"{killed.total()} kills in {launches} launches: {dict(sorted(killed.items()))}")  # noqa: T201
-    assert len(killed) >= min(KILLS, 20) / 2, killed
+        print(f"{killed.total()} kills in {launches} launches: {dict(sorted(killed.items()))}", flush=True)  # noqa: T201
+    assert len(killed.keys() & COSTLY) >= 4, killed
 
 
 def check_aftermath(command: list[str | Path], storage: Path, reference: Path, storm: Storm, temporary: Path) -> None:
@@ -59,7 +64,7 @@ def check_aftermath(command: list[str | Path], storage: Path, reference: Path, s
     nothing_ran_after_it_was_finished(storage)
     same(storage, reference)
     assert artifacts(storage).keys() == artifacts(reference).keys()
-    assert not list((storage / "checkpoints").iterdir())
+    assert not list(storage.glob("checkpoints/*"))
     assert wait_until(lambda: not alive(storm.seen), 60), storm.killed
     left = [str(path.relative_to(temporary)) for path in temporary.rglob("*")]
     assert not left, storm.killed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run import driver
 from tasks.errors import UsageError
 from tasks.storage.storage import establish_storage
+from tasks.temporary import PREFIX
 from tests.support.command_line import list_tree
 from tests.support.finished_sweep import finish
 
@@ -63,15 +65,18 @@ def test_the_driver_gets_the_plan_with_the_limits_of_the_command_line(
 
 
 def test_what_is_stored_is_reused_and_nothing_else_is_counted(
-    ran: list[tuple[PreparedSweep, LaunchOptions]], space_file: Path, tmp_path: Path
+    ran: list[tuple[PreparedSweep, LaunchOptions]], space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, sweep = finish(space_file, tmp_path / "storage", ONE)
     establish_storage(sweep.storage)
     complete = LaunchOptions(str(space_file), ONE, str(tmp_path / "storage"), wandb="disabled")
     before = list_tree(tmp_path / "storage")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"{PREFIX}dead").mkdir()
     assert launched(complete) == (0, f"{plan.sweep_id}: 2 trials, 2 finished, nothing to do\n")
     assert not ran
     assert list_tree(tmp_path / "storage") == before
+    assert not (tmp_path / f"{PREFIX}dead").exists(), "what a killed driver left goes, though no Ray is started"
     shutil.rmtree(tmp_path / "storage" / "stages" / plan.trials[0].chain[-1].key)
     assert "2 trials, 1 finished, 1 to do: 1 stages in 1 jobs, 2 stages reused" in launched(complete)[1]
     larger = LaunchOptions(str(space_file), [*ONE, "attack.steps={grid_search: [2, 5, 7, 9]}"], complete.storage)

@@ -16,7 +16,7 @@ import psutil
 from orchestrator.cluster.guard import find_marked_processes
 from tasks.temporary import PREFIX
 from tests.support.clusters import alive, family
-from tests.support.harness import COMMAND, executions, kill, wait_until
+from tests.support.harness import COMMAND, kill, wait_until
 
 KINDS = {
     "gcs_server": "control service",
@@ -28,16 +28,21 @@ KINDS = {
     "-m wandb sync": "W&B sender",
     "wandb": "W&B writer",
     "Agent": "agent",
+    "/dashboard/": "agent",
+    "log_monitor": "agent",
     "read word": "last words",
     "IDLE": "idle worker",
 }
 """What stands in a process's name or command line -> what it is."""
 ENDING = {"driver", "control service", "raylet"}
-"""Without these a launch ends; they come one time in six, so that the others meet a sweep that runs."""
-OFTEN = 5 / 6
+"""Without these a launch ends."""
+COSTLY = {*ENDING, "agent", "stage worker"}
+"""Their loss costs work: they are spared until there is some since the last of them was killed, however busy all is."""
+PROGRESS = ("checkpoints/[!.]*", "stages/[!.]*", "sweeps/*/trials/*", "sweeps/*/wandb/wandb/*")
+"""What grows or changes while a sweep comes on."""
 LONGEST_END = 120.0
 """Seconds in which a launch without one of these has to end."""
-PAUSES = (0.2, 1.2)
+PAUSES = (0.05, 0.8)
 """Seconds between two kills."""
 
 
@@ -84,28 +89,52 @@ class Launch:
 class Storm:
     """What was killed."""
 
-    def __init__(self, killed: Counter[str]) -> None:
+    def __init__(self, storage: Path, killed: Counter[str]) -> None:
         """:param killed: how many of each kind were killed before; counted on."""
         self.killed = killed
         self.launches = 0
         self.seen: set[int] = set()
         """Ids of every process that there was."""
+        self._storage = storage
+        self._reached: set[tuple[str, int]] = set()
 
     def kill_one(self, launch: Launch, chance: random.Random) -> None:
-        """Kill one process: a kind by chance, of those that were killed least, then one of that kind."""
+        """Kill one process: a kind by chance, of those that were killed least, then one of that kind; or nobody yet.
+
+        At least a third are such that cost work.
+        """
         time.sleep(chance.uniform(*PAUSES))
         found = launch.sort_processes()
-        kinds = sorted(kind for kind in found if (kind in ENDING) == (chance.random() > OFTEN))
+        reached = measure_progress(self._storage)
+        costly = sum(self.killed[kind] for kind in COSTLY)
+        cheap = self.killed.total() - costly <= 3 + 2 * costly
+        kinds = sorted(kind for kind in found if (reached != self._reached if kind in COSTLY else cheap))
         if not launch.runs or not kinds:
             return
         rarest = min(self.killed[kind] for kind in kinds)
-        kind = chance.choice([kind for kind in kinds if self.killed[kind] <= rarest + 1])
+        kind = chance.choice([kind for kind in kinds if self.killed[kind] == rarest])
         kill([chance.choice(found[kind])])
         self.killed[kind] += 1
+        if kind in COSTLY:
+            self._reached = reached
         if kind in ENDING:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 launch.driver.wait(timeout=LONGEST_END)
             assert not launch.runs, f"it goes on without its {kind}"
+
+
+def measure_progress(storage: Path) -> set[tuple[str, int]]:
+    """What there is, and when it was written."""
+    found = set()
+    for file in (file for pattern in PROGRESS for file in storage.glob(pattern)):
+        with contextlib.suppress(FileNotFoundError):
+            found.add((file.name, file.stat().st_mtime_ns))
+    return found
+
+
+def list_drivers(storage: Path) -> set[str]:
+    """The files in which drivers say that they live: there is one as soon as a launch has its Ray."""
+    return {file.name for file in storage.glob("sweeps/*/drivers/*.json")}
 
 
 def blow(
@@ -122,12 +151,12 @@ def blow(
     :param kills: those before included.
     :param killed: how many of each kind were killed before; counted on.
     """
-    storm = Storm(killed)
+    storm = Storm(storage, killed)
     while storm.killed.total() < kills:
         storm.launches += 1
         launch = Launch(command, temporary)
-        before = len(executions(storage))
-        assert wait_until(lambda: len(executions(storage)) > before or not launch.runs)  # noqa: B023
+        before = list_drivers(storage)
+        assert wait_until(lambda: bool(list_drivers(storage) - before) or not launch.runs)  # noqa: B023
         while launch.runs and storm.killed.total() < kills:
             storm.kill_one(launch, chance)
         storm.seen |= launch.seen
