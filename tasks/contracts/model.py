@@ -40,7 +40,7 @@ def check_model(name: str) -> list[Finding]:
 
 def build_subject(name: str, channels: int = CHANNELS, classes: int = CLASSES) -> ModelSubject:
     """The model for images of so many colours."""
-    description = Description.of(ModelSettings(name=name).simplify(), channels, classes)
+    description = Description.of(ModelSettings(name=name, mean=0.5, std=0.5).simplify(), channels, classes)
     torch.manual_seed(0)
     model = build_model(description).eval()
     pixels = torch.rand(IMAGES, channels, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
