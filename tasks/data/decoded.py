@@ -11,6 +11,7 @@ import math
 import os
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ from tasks.paths import make_temporary_name
 
 MOST_PIXELS = 50_000_000
 """Of an image: a photograph of 7000 x 7000, which takes 600 MB while it is made smaller."""
+PORTION = 100
+"""Images between two reports of how far it is."""
 VERSION = 1
 """Raised when the same file would be decoded to other pixels than before."""
 
@@ -73,11 +76,13 @@ def _map_file(listing: Listing, file: Path) -> Images:
 
 
 def _make_key(listing: Listing, settings: DatasetSettings) -> str:
-    content = {
+    content: dict[str, object] = {
         "version": VERSION,
         "files": hash_folder(listing.folder, listing.files),
         "order": hash_json(listing.files),
     }
+    if settings.fit != "squash":
+        content["fit"] = settings.fit
     return hash_json({**content, "image_size": settings.image_size, "channels": settings.channels or 3})
 
 
@@ -107,21 +112,39 @@ def _write_decoded(
 def _decode_all(
     listing: Listing, settings: DatasetSettings, draft: Path, progress: ReportProgress | None
 ) -> list[Path]:
-    """Decode every file into a new array on disk, [N, C, H, W], in the order of the listing; returns the corrupt."""
+    """Decode every file into a new array on disk, [N, C, H, W], in the order of the listing; returns the corrupt.
+
+    Threads do it, as many as there are CPUs: what is decoded does not depend on which of them takes an image.
+    """
     total, size = len(listing.files), settings.image_size
     assert size is not None, "inspect() refuses image files without a size"
     shape = (total, settings.channels or 3, size, size)
     array: NDArray[np.uint8] = np.lib.format.open_memmap(draft, "w+", np.uint8, shape)
     corrupt = []
-    for place, name in enumerate(listing.files):
+
+    def decode(place: int) -> bool:
         try:
-            array[place] = _decode_image(listing.folder / name, settings).numpy()
+            array[place] = _decode_image(listing.folder / listing.files[place], settings).numpy()
         except (OSError, RuntimeError, ValueError):
-            corrupt.append(listing.folder / name)
-        if progress and (place % 100 == 99 or place + 1 == total):
-            progress("decoding images", place + 1, total)
+            return False
+        return True
+
+    with ThreadPoolExecutor(count_threads()) as threads:
+        for first in range(0, total, PORTION):
+            places = range(first, min(first + PORTION, total))
+            whole = list(threads.map(decode, places))
+            corrupt += [
+                listing.folder / listing.files[place] for place, fine in zip(places, whole, strict=True) if not fine
+            ]
+            if progress:
+                progress("decoding images", places.stop, total)
     array.flush()  # type: ignore[attr-defined]
     return corrupt
+
+
+def count_threads() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _decode_image(path: Path, settings: DatasetSettings) -> Tensor:

@@ -45,7 +45,7 @@ class Splits:
 def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) -> Tensor:
     """uint8 [N, C, H, W] at the size and number of channels of the settings.
 
-    Resizing is bilinear with antialiasing, as torchvision and PIL do it.
+    Resizing is bilinear with antialiasing, as torchvision and PIL do it; `fit` says what becomes of other shapes.
     """
     if settings.channels and settings.channels != pixels.shape[1]:
         grey = pixels.float().mean(1, keepdim=True).round().to(torch.uint8)
@@ -53,11 +53,20 @@ def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) 
     size = settings.image_size
     if size is None or pixels.shape[-2:] == (size, size):
         return pixels.contiguous()
+    height, width = (size, size) if settings.fit == "squash" else _scale_shorter_side(pixels, size)
+    top, left = (height - size) // 2, (width - size) // 2
     parts = [
-        F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True).round().clamp(0, 255).byte()
+        F.interpolate(part.float(), (height, width), mode="bilinear", antialias=True).round().clamp(0, 255).byte()
         for part in pixels.split(chunk)
     ]
-    return torch.cat(parts)
+    return torch.cat(parts)[:, :, top : top + size, left : left + size].contiguous()
+
+
+def _scale_shorter_side(pixels: Tensor, size: int) -> tuple[int, int]:
+    """Height and width of which the smaller is the size, in the proportion of the images."""
+    height, width = pixels.shape[-2:]
+    factor = size / min(height, width)
+    return max(size, round(height * factor)), max(size, round(width * factor))
 
 
 def divide_places(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:

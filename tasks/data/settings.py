@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
 
 from tasks.data.registry import SOURCES
-from tasks.settings import Count, LocalPath, NameOf, Number, Settings, keyed, unkeyed
+from tasks.settings import Count, LocalPath, NameOf, Number, Settings, added, keyed, unkeyed
 
 
 class SplitSettings(Settings):
@@ -26,6 +30,9 @@ class AugmentSettings(Settings):
     """Mirror half of the images left to right."""
     crop: Count = keyed(0, ge=0, le=1024)
     """Pad by so many pixels of zero on each side, then cut the original size at a random place."""
+    resized_crop: Number | None = added(None, gt=0, le=1)
+    """Cut a window of at least this share of the image, of a shape between 3:4 and 4:3, at a random place, and bring it
+    to the size of the image (Szegedy et al. 2015, arXiv 1409.4842, where the share is 0.08); null: none."""
 
 
 class DatasetSettings(Settings):
@@ -36,6 +43,9 @@ class DatasetSettings(Settings):
     """The folder of this data set; null: the folder given as `--data-dir`."""
     image_size: Count | None = keyed(None, ge=8, le=1024)
     """Height and width to which images are resized (bilinear); null: as they are."""
+    fit: Literal["squash", "center_crop"] = added("squash")
+    """What becomes of an image that is no square where it is brought to `image_size`. squash: both sides are resized;
+    center_crop: the shorter side is, and what is too long is cut off evenly at both ends."""
     channels: Count | None = keyed(None, ge=1, le=3)
     """1 for grey, 3 for colour; null: as they are."""
     examples: Count | None = keyed(None, ge=2)
@@ -45,3 +55,9 @@ class DatasetSettings(Settings):
     """Use so many training images, chosen by `split.seed`; null: all."""
     split: SplitSettings = keyed(SplitSettings())
     augment: AugmentSettings = keyed(AugmentSettings())
+
+    @model_validator(mode="after")
+    def _fit_needs_a_size(self) -> Self:
+        if self.fit != "squash" and self.image_size is None:
+            raise PydanticCustomError("fit", "fit: center_crop needs image_size, to which images are brought")
+        return self

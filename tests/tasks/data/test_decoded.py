@@ -65,3 +65,19 @@ def test_corrupt_images_are_counted_and_named(tmp_path: Path) -> None:
     (images / "dog" / "cut.png").write_bytes((images / "dog" / "000.png").read_bytes()[:100])
     with pytest.raises(UsageError, match=r"2 of 10 images are corrupt: (cat|dog).*, (cat|dog)"):
         load_splits(settings("image_folder", root=images, image_size=16), None)
+
+
+def test_threads_decode_each_image_into_its_place(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 12)
+    asked = settings("image_folder", root=tmp_path / "images", image_size=16)
+    monkeypatch.setattr(decoded, "count_threads", lambda: 1)
+    alone = load_splits(asked, None).train.pixels.clone()
+    for file in (cache / "decoded").glob("*"):
+        file.unlink()
+    load_splits.cache_clear()
+    monkeypatch.setattr(decoded, "count_threads", lambda: 8)
+    monkeypatch.setattr(decoded, "PORTION", 5)
+    assert torch.equal(load_splits(asked, None).train.pixels, alone)
+    cropped = settings("image_folder", root=tmp_path / "images", image_size=16, fit="center_crop")
+    load_splits(cropped, None)
+    assert len(list((cache / "decoded").glob("*.npy"))) == 4, "cropped images are kept apart"

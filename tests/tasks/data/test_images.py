@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from tasks.data.images import convert_to_float, divide_images, make_splits, resize_images, select_balanced
 from tasks.data.loading import load_splits
@@ -72,3 +73,18 @@ def test_pixels_of_a_float_image_are_in_the_unit_interval() -> None:
     assert convert_to_float(torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)).flatten().tolist() == (
         pytest.approx([0.0, 0.2, 1.0])
     )
+
+
+def test_a_center_crop_keeps_the_proportions_and_cuts_both_ends() -> None:
+    """A dark image with a bright square in its middle third: squashed it is no square any more."""
+    pixels = torch.zeros(1, 1, 20, 60, dtype=torch.uint8)
+    pixels[:, :, :, 20:40] = 255
+    cropped = resize_images(pixels, settings("digits", image_size=10, fit="center_crop"))
+    assert cropped.shape == (1, 1, 10, 10)
+    assert bool((cropped[..., 1:9] == 255).all())
+    squashed = resize_images(pixels, settings("digits", image_size=10))
+    assert int(squashed[..., 0].max()) == 0
+    tall = resize_images(pixels.transpose(2, 3), settings("digits", image_size=10, fit="center_crop"))
+    assert torch.equal(tall, cropped.transpose(2, 3))
+    with pytest.raises(ValidationError, match="needs image_size"):
+        settings("digits", fit="center_crop")

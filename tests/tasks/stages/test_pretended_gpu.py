@@ -23,8 +23,10 @@ CHECKPOINT = "transfer.py"
 PROBE = "attacks/"
 """Where an epoch ends with an attack on some images, its model is prepared and held against itself."""
 MOST_PROBED = 9
-STATISTICS = {"objective ensemble+awp+swa": 9}
-"""Where batch norm's statistics are taken anew at the end of an epoch: each layer asks how many batches it has seen."""
+MORE_AN_EPOCH = {
+    "training that keeps its best epoch": 1,  # loss and accuracy of the validation part
+    "objective ensemble+awp+swa": 9,  # batch norm anew: a layer asks how many batches it has seen
+}
 UNDECIDED = 2
 """Waits of a step in which images are close to undecided, so that the model itself is asked."""
 MOST_WAITS = {
@@ -72,7 +74,7 @@ def test_the_host_waits_once_an_epoch_and_once_a_step(case: str, measured: dict[
     assert saved <= 3, "floats, integers, bytes"
     probed = sum(count for where, count in epoch if where.startswith(PROBE))
     assert probed <= MOST_PROBED
-    assert sum(count for _, count in epoch) - saved - probed <= 1 + STATISTICS.get(case, 0), epoch
+    assert sum(count for _, count in epoch) - saved - probed <= 1 + MORE_AN_EPOCH.get(case, 0), epoch
     steps = sum(count for _, _, count in found.get("steps", []))
     assert steps <= gpu_cases.STEPS * MOST_WAITS.get(case, 1) + UNDECIDED, found["steps"]
 
