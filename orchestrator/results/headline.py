@@ -65,10 +65,8 @@ def get_budget(row: Row) -> Budget:
 
 def compute_worst_case(rows: Sequence[Row]) -> float:
     """The share of images of one model that withstand every attack of a budget."""
-    known = [row for row in rows if row["worst_case_correct"] is not None]
-    if known:
-        return float(known[0]["worst_case_correct"] / known[0]["examples"])
-    return float(min(row["robust_accuracy"] for row in rows))
+    known = [row["worst_case_correct"] / row["examples"] for row in rows if row["worst_case_correct"] is not None]
+    return float(min([*known, *(row["robust_accuracy"] for row in rows)]))
 
 
 def list_standings(rows: Sequence[Row]) -> dict[Budget, list[Standing]]:
