@@ -60,18 +60,22 @@ def find_compromise(study: Study) -> Measured:
 
 
 def choose_entries(study: Study) -> list[Measured]:
-    """The selected configurations under the headline attack."""
-    return [study.measured[configuration.key, study.headline.key] for configuration in select_configurations(study)]
+    """The selected configurations under the strongest attack of the headline budget: one that has images of its own,
+    which the worst case over several has not.
+    """
+    return [study.measured[configuration.key, study.strongest.key] for configuration in select_configurations(study)]
 
 
 def list_entries(study: Study) -> list[Measured]:
     """Every configuration under every attack, configuration by configuration.
 
-    Where these are more than can be looked at one by one: under the headline attack; then the selected ones alone.
+    Where these are more than can be looked at one by one: under the strongest attack of the headline budget; then the
+    selected ones alone.
     """
-    found = sorted(study.measured.values(), key=lambda entry: study.configurations.index(entry.configuration))
+    known = [entry for entry in study.measured.values() if entry.threat is not study.worst]
+    found = sorted(known, key=lambda entry: study.configurations.index(entry.configuration))
     if len(found) > MOST_SHOWN:
-        found = study.under(study.headline)
+        found = study.under(study.strongest)
     return found if len(found) <= MOST_SHOWN else choose_entries(study)
 
 

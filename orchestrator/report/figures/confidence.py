@@ -15,7 +15,7 @@ def draw_confidence(study: Study, results: Sequence[ImageResults]) -> Figure | N
     if not results:
         return None
     panels = [Panel(result.title, _draw_histograms(model), 220) for model, result in enumerate(results)]
-    attack = "" if results[0].attack else f", {study.headline.label}"
+    attack = "" if results[0].attack else f", {study.strongest.label}"
     title = f"Confidence: {study.dataset}{attack}"
     return Figure("confidence", title, tuple(panels), {"confidence": bin_confidence(results)}, 2)
 

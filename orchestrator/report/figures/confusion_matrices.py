@@ -28,7 +28,7 @@ def draw_confusion_matrices(study: Study, results: Sequence[ImageResults], class
         if when != "clean" or not model or results[model - 1].configuration is not result.configuration
     ]
     rows = list_confusions(results, classes)
-    attack = study.headline.label if not results[0].attack else "every attack"
+    attack = study.strongest.label if not results[0].attack else "every attack"
     title = f"{study.dataset}, {attack}: images by true and predicted class"
     models = len({result.configuration.key for result in results})
     columns = 4 if len(panels) == 2 * models else max(2, len(panels) // models)

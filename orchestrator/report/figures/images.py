@@ -22,7 +22,7 @@ def draw_images(study: Study, gallery: Gallery, classes: Sequence[str]) -> Figur
     for model, found in enumerate(gallery.attacked):
         columns = list(dict.fromkeys(row["column"] for row in rows if row["model"] == model))
         panels.append(Panel(found.title, _draw_model(model, columns, len(gallery.index))))
-    title = study.dataset if gallery.attacked[0].attack else f"{study.dataset}, {study.headline.label}"
+    title = study.dataset if gallery.attacked[0].attack else f"{study.dataset}, {study.strongest.label}"
     return Figure("images", title, tuple(panels), {"images": rows}, 4, ())
 
 

@@ -104,8 +104,7 @@ def _describe_gaps(request: FigureRequest, found: StudyFindings) -> list[str]:
     models = len(found.study.configurations)
     if request.kind == "heat_map" and len(found.models) < models:
         notes.append(f"Shows {len(found.models)} of the {models} models that are selected.")
-    elif request.kind != "heat_map" and len(found.entries) < len(found.study.measured):
-        notes.append(
-            f"Shows {len(found.entries)} of the {len(found.study.measured)} models under attack that are selected."
-        )
+    attacked = sum(entry.threat is not found.study.worst for entry in found.study.measured.values())
+    if request.kind != "heat_map" and len(found.entries) < attacked:
+        notes.append(f"Shows {len(found.entries)} of the {attacked} models under attack that are selected.")
     return notes
