@@ -169,7 +169,8 @@ class Study:
     def strongest(self) -> Threat:
         """The attack that leaves least at the headline budget, of those that most models met."""
         budget = choose_budget(self.rows)
-        found = [threat for threat in self.threats if get_budget(threat.row) == budget] or list(self.threats)
+        alone = [threat for threat in self.threats if threat is not self.worst]
+        found = [threat for threat in alone if get_budget(threat.row) == budget] or alone
         most = max(len(self.under(threat)) for threat in found)
         found = [threat for threat in found if len(self.under(threat)) == most]
         return min(found, key=lambda threat: (self._measure_left(threat), -threat.steps))
