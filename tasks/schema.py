@@ -95,8 +95,9 @@ the same, or the model as it is; `health` holds counts of what every stage notes
 (`tasks/evaluation/health.py`), as JSON; `*_low` and `*_high` are 95 % Wilson intervals; `config`, `versions` and
 `verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished, and `verdict_reason` says
 why, in words; `worst_case_correct` are the images that withstood every attack of this norm and budget which the grid
-ran on this model; a failed trial has nulls where there is no result. `inference_seconds` is the measured time of one
-image in a batch of 64. Columns that a version added are null in rows of earlier ones."""
+ran on this model; a failed trial has nulls where there is no result. The time of a run that made several attack stages
+is divided among their `attack_seconds`, so that sums over stages are the time spent. `inference_seconds` is the
+measured time of one image in a batch of 64. Columns that a version added are null in rows of earlier ones."""
 
 HISTORY = _document_table(
     ("stage_key", pa.string()),

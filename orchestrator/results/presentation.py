@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.results import verdicts
 from orchestrator.results.budgets import ReadRobust, make_reader, read_nothing
 from orchestrator.results.checks.verdict import Verdict
+from orchestrator.results.headline import RULE, describe_best, find_best, list_standings
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.optimality import list_optimality
 from orchestrator.results.pivot import build_pivot
@@ -116,7 +117,23 @@ def _arrange(listing: Listing, selection: Selection) -> Listing:
 
 def _list_notes(notes: VerdictNotes, found: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
     """What stands below a pivot."""
-    return ["", *notes.explain(), count_checks(found, rows)]
+    return ["", *notes.explain(), *_describe_best(rows), *_note_threads(rows), count_checks(found, rows)]
+
+
+def _describe_best(rows: Sequence[Row]) -> list[str]:
+    """The best of several settings, and by which rule."""
+    best = find_best(rows)
+    if best is None or len(list_standings(rows)[best.budget]) < 2:
+        return []
+    return [f"best: {describe_best(best)}", f"  by the rule of status, report and W&B: {RULE}"]
+
+
+def _note_threads(rows: Sequence[Row]) -> list[str]:
+    """Weights depend on the threads that trained them, which are in no key."""
+    counts = sorted({row["threads"] for row in rows if row["threads"] is not None and row["device"] == "cpu"})
+    if len(counts) < 2:
+        return []
+    return [f"models were trained with {' and '.join(map(str, counts))} threads: equal settings may differ"]
 
 
 def _list_rows(rows: Sequence[Row]) -> Listing:

@@ -41,8 +41,9 @@ def _run_exactly(stages: Sequence[Stage], context: Context) -> list[Record]:
     clock = _Clock()
     if stages[0].kind == "attack":
         results = run_attack(stages, context)
+        shared = {"shared_by": len(stages)}
         return [
-            _publish(stage, context, clock, metrics, partial(save_examples, stage=stage, result=result))
+            _publish(stage, context, clock, {**metrics, **shared}, partial(save_examples, stage=stage, result=result))
             for stage, (result, metrics) in zip(stages, results, strict=True)
         ]
     (stage,) = stages

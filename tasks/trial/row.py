@@ -48,7 +48,11 @@ def make_finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str
         "finished_at": max(datetime.fromisoformat(record["finished_at"]) for _, record in known),
     }
     runs = {stage.kind: records[stage.key] for stage in list_own_stages(chain) if stage.key in records}
-    return row | {f"{kind}_seconds": record["seconds"] for kind, record in runs.items()} | _describe_runs(trial, runs)
+    return (
+        row
+        | {f"{kind}_seconds": compute_own_seconds(record) for kind, record in runs.items()}
+        | _describe_runs(trial, runs)
+    )
 
 
 def _describe_runs(trial: Trial, runs: Mapping[Kind, Mapping[str, Any]]) -> Row:
@@ -67,6 +71,11 @@ def _describe_runs(trial: Trial, runs: Mapping[Kind, Mapping[str, Any]]) -> Row:
         "robust_train_accuracy": metrics.get("robust_train_accuracy"),
         "catastrophic_overfitting_epoch": metrics.get("catastrophic_overfitting_epoch"),
     }
+
+
+def compute_own_seconds(record: Mapping[str, Any]) -> float:
+    """The seconds of a stage, of a run that made several its part: the sum over stages is the time that was spent."""
+    return float(record["seconds"]) / int(record.get("shared_by", 1))
 
 
 def make_failed_row(trial: Trial, chain: Sequence[Stage], error: str) -> Row:

@@ -110,6 +110,8 @@ def test_a_finished_row_has_the_counts_of_its_attack_and_the_times_of_its_own_st
     assert (found["train_key"], found["prune_key"], found["attack_key"]) == (train.key, prune.key, judged.key)
     assert (found["started_at"].hour, found["finished_at"].hour) == (10, 12)
     assert (found["device"], found["versions"]) == ("device of 4", '{"torch": "4"}')
+    shared = records | {judged.key: {**records[judged.key], "shared_by": 5}}
+    assert make_finished_row(asked, chain, shared)["attack_seconds"] == 0.8
     assert found["threads"] == 2, "the model's weights depend on those of its training"
     assert (found["parameters"], found["nonzero_parameters"], found["macs"]) == (9, 8, 7)
     assert (found["status"], found["attack_surrogate"], found["pruning_ratio"]) == ("finished", "resnet8", 0.3)

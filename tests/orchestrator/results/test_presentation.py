@@ -1,0 +1,36 @@
+"""What stands below the table of results: the best setting by its rule, and what makes equal settings differ."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from orchestrator.results.headline import RULE
+from orchestrator.results.presentation import Selection, render_rows
+from tests.support.rows import ifgsm
+
+
+def of_ratio(ratio: float, clean: int, robust: int, **columns: Any) -> dict[str, Any]:
+    found = ifgsm("8/255", 10, robust)
+    config = json.loads(found["config"]) | {"prune": {"ratio": ratio}}
+    rates = {"clean_correct": clean, "clean_accuracy": clean / 1000}
+    key = "prune_key", f"{ratio}"
+    return found | rates | {"pruning_ratio": ratio, "config": json.dumps(config), key[0]: key[1], **columns}
+
+
+def below(*rows: dict[str, Any]) -> str:
+    return render_rows(rows, rows, "table", Selection())
+
+
+def test_the_best_setting_is_named_with_its_rule() -> None:
+    text = below(of_ratio(0.2, 900, 300), of_ratio(0.4, 700, 600))
+    assert "best: clean 70.00 %, robust 60.00 % (pruned 0.4" in text
+    assert RULE in text
+    assert "best:" not in below(of_ratio(0.2, 900, 300)), "one alone is not the best of any"
+
+
+def test_mixed_threads_are_said() -> None:
+    one, two = of_ratio(0.2, 900, 300, threads=1, device="cpu"), of_ratio(0.4, 700, 600, threads=4, device="cpu")
+    assert "models were trained with 1 and 4 threads" in below(one, two)
+    assert "threads" not in below(one, {**two, "threads": 1})
+    assert "threads" not in below(one, {**two, "device": "cuda:0"}), "of a GPU threads do not matter"
