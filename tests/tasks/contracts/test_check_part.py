@@ -26,6 +26,7 @@ from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.registry import OBJECTIVES
 from tasks.transformations.base import TransformationSettings
 from tasks.transformations.registry import TRANSFORMATIONS
+from tests.support.networks import LIKE_ANOTHER
 from tests.support.objectives import OBJECTIVE_CASES
 from tests.support.small import write_images, write_mnist
 
@@ -60,8 +61,6 @@ def write_files(folder: Path, name: str) -> None:
             write_images(folder / split, ("cat", "dog"), 3)
 
 
-LIKE_ANOTHER = ("28-10", "34-10", "70-16", "wide_resnet50_2", "vgg16", "resnet34")
-"""Ends of names of networks that are larger and else the same as one that is tried here or in test_zoo_files.py."""
 SOURCES_HERE = [name for name in SOURCES if name not in PUBLISHED]
 
 
