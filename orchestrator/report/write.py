@@ -11,7 +11,7 @@ from orchestrator.report.analysis.findings import analyse_studies
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
 from orchestrator.report.figures.collection import draw_study, make_suffix
-from orchestrator.report.figures.files import write_figures
+from orchestrator.report.figures.files import FORMATS, write_figures
 from orchestrator.report.figures.requests import ask_for_figure, draw_asked, draw_named
 from orchestrator.report.page.render import render_page
 from orchestrator.store.sweep_store import SweepStore
@@ -75,6 +75,7 @@ def write_figure_files(
 
     :param asked: names of figures of the spaces, or kinds, or beginnings of either.
     :param where: narrows what each of them draws; a key replaces that of the figure.
+    :param formats: the kinds of files; none: all.
     :raises UsageError: a name is unknown, nothing is selected or drawn, or the folder cannot be written.
     """
     if out is not None:
@@ -85,7 +86,7 @@ def write_figure_files(
     wanted = dict(ask_for_figure(data, name, where) for name in asked)
     drawn = [draw_asked(name, request, data, records, data_dir) for name, request in wanted.items()]
     with use_temporary_folder() as folder:
-        write_figures([figure for one in drawn for figure in one.figures], folder, formats)
+        write_figures([figure for one in drawn for figure in one.figures], folder, formats or FORMATS)
         places = _copy_to_storage(sweeps[0], folder) if out is None else _copy_to_folder(folder, out)
     return WrittenFigures(tuple(places), (*records.notes, *(note for one in drawn for note in one.notes)))
 

@@ -52,7 +52,8 @@ def load_stored_model(store: StageStore, key: str) -> StoredModel:
 
 def _check_code(key: str, record: dict[str, Any]) -> None:
     """:raises UsageError: the architecture is of a plugin, and its code is not here, or is other than it was."""
-    name, kept = record["model"].get("name"), (record.get("model_settings") or {}).get(CODE)
+    kept = (record.get("model_settings") or {}).get(CODE)
+    name = str((record.get("model") or {}).get("name"))
     if not kept:
         return
     origin = ARCHITECTURES.find_origin(name)

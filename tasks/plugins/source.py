@@ -12,7 +12,7 @@ import ast
 import hashlib
 import importlib.metadata
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -65,11 +65,11 @@ def read_source(module: str, file: Path) -> Source:
     :raises UsageError: a file cannot be read, or there are too many.
     """
     root = file.parents[module.count(".") + (file.name == "__init__.py")]
-    found = sorted(trace_files(module, root))
+    wheel = _find_wheel(module, file)
+    found = sorted(trace_files(module, root, None if wheel is None else _list_files(wheel, root)))
     if len(found) > MOST_FILES:
         raise UsageError(f"plugin {module}: it takes in {len(found)} files below {root}: give it a folder of its own")
     digests = {name: hashlib.sha256(_read(root / name)).hexdigest() for name in found}
-    wheel = _find_wheel(module, file)
     if wheel is None:
         return Source(module, root, digests, None)
     name = f"{wheel.metadata['Name']} {wheel.version}"
@@ -86,8 +86,11 @@ def hash_code(module: str) -> Mapping[str, str]:
     return find_source(module).digests
 
 
-def trace_files(module: str, root: Path) -> set[str]:
-    """The files below a folder that a module is made of: its own, and those of what it imports."""
+def trace_files(module: str, root: Path, among: Container[str] | None = None) -> set[str]:
+    """The files below a folder that a module is made of: its own, and those of what it imports.
+
+    :param among: the only files that count, such as those of a wheel, which lies beside all others; null: every file.
+    """
     found: set[str] = set()
     waiting, seen = [module], set()
     while waiting:
@@ -96,7 +99,7 @@ def trace_files(module: str, root: Path) -> set[str]:
             continue
         seen.add(name)
         file = _locate(name, root)
-        if file is None:
+        if file is None or (among is not None and file.relative_to(root).as_posix() not in among):
             continue
         found.add(file.relative_to(root).as_posix())
         if "." in name:
@@ -106,7 +109,7 @@ def trace_files(module: str, root: Path) -> set[str]:
             found |= _list_all(name, root)
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         waiting += _list_imports(tree, package)
-    return found
+    return found if among is None else {name for name in found if name in among}
 
 
 def _locate(module: str, root: Path) -> Path | None:
@@ -167,6 +170,12 @@ def _find_wheel(module: str, file: Path) -> importlib.metadata.Distribution | No
         if any(Path(str(found.locate_file(path))).resolve() == file.resolve() for path in found.files or ()):
             return found
     return None
+
+
+def _list_files(wheel: importlib.metadata.Distribution, root: Path) -> set[str]:
+    """The files of a wheel below a folder, as `trace_files` names them."""
+    places = (Path(str(wheel.locate_file(path))) for path in wheel.files or ())
+    return {place.relative_to(root).as_posix() for place in places if place.is_relative_to(root)}
 
 
 def _hash_record(wheel: importlib.metadata.Distribution) -> str:

@@ -15,9 +15,8 @@ from tasks.pruning.registry import IMPORTANCES
 def test_every_part_of_a_kind_is_listed_with_source_and_version() -> None:
     assert [part["name"] for part in list_parts("attack")] == list(ATTACKS)
     assert {(part["source"], part["version"]) for part in list_parts()} == {("advsweep", __version__)}
-    assert {"data set", "model", "attack", "objective", "importance", "optimizer", "schedule"} == {
-        part["kind"] for part in list_parts()
-    }
+    assert {"data set", "model", "attack", "objective", "importance", "optimizer", "schedule", "transformation",
+        "weight average"} == {part["kind"] for part in list_parts()}  # fmt: skip
 
 
 def test_a_part_of_an_installed_package_names_the_package() -> None:
@@ -33,14 +32,14 @@ def test_a_part_of_an_installed_package_names_the_package() -> None:
 def test_a_part_says_what_it_takes() -> None:
     facts = describe_part("attack", "square")
     assert "Square" in facts["description"]
-    assert {"setting": "norm", "value": "`linf`, `l2`", "default": "linf", "meaning": ""} in facts["settings"]
+    assert {"setting": "norm", "value": "`linf`, `l2`, `l1`", "default": "linf", "meaning": ""} in facts["settings"]
     assert "initial_share" in format_part(facts)
     assert describe_part("dataset", "digits")["settings"] == []
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
-    [("atack", "pgd", "did you mean 'attack'"), ("attack", "pdg", "did you mean 'pgd'")],
+    [("atack", "pgd", "did you mean 'attack'"), ("attack", "pgdd", "did you mean 'pgd'")],
 )
 def test_unknown_names_list_the_choices(kind: str, name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):

@@ -63,7 +63,7 @@ def many_columns() -> bytes:
 
 
 BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "many rows": (many_rows, "values or more, the most that is read is 20,000,000"),
+    "many rows": (many_rows, "values or more, the most that is read is 24,000,000"),
     "one long text, often": (one_long_text_often, "its texts are longer than 1,000,000,000 bytes"),
     "texts by their differences": (long_texts_by_their_differences, "it is not written as result tables are"),
     "long texts": (long_text, "bytes or more, the most that is read is 1,000,000,000"),

@@ -17,6 +17,6 @@ def test_a_part_its_kind_and_everything() -> None:
 
 
 def test_an_unknown_part_is_one_message() -> None:
-    ended = run_here("show", "attack", "pdg")
+    ended = run_here("show", "attack", "pgdd")
     assert ended.code == 2
     assert "did you mean 'pgd'" in ended.stderr

@@ -112,7 +112,7 @@ def test_only_rows_whose_verdict_changes_are_written_again(rig: Rig, monkeypatch
     first, second = rig.finish(0), rig.finish(1)
     rig.recorder.record_all()
 
-    def judge(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def judge(rows: list[dict[str, Any]], read: object) -> list[dict[str, Any]]:  # noqa: ARG001
         return [{**row, "verdict": "suspicious"} if row["trial_id"] == second else row for row in rows]
 
     monkeypatch.setattr(row_recorder, "annotate_rows", judge)

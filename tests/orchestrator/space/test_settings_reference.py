@@ -41,6 +41,6 @@ def test_a_setting_says_what_may_stand_there() -> None:
     assert (ratio.name, ratio.kind, ratio.default) == ("ratio", "number or fraction, at least 0, below 1", "required")
     assert "rounded to whole filters" in ratio.meaning
     assert (scope.default, importance.kind) == ("all", "name of an importance")
-    assert mode.kind == "`mask`, `remove`"
+    assert mode.kind == "`mask`, `once`, `remove`"
     steps = next(setting for setting in list_settings(PgdSettings) if setting.name == "steps")
     assert (steps.kind, steps.default) == ("whole number, at least 1, at most 10000", "10")
