@@ -10,7 +10,6 @@ import typer
 from orchestrator.cli.options import JsonOption, print_answer
 from orchestrator.options import DEFAULT_STORAGE, StorageOption, read_folder
 
-
 FiguresOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -58,7 +58,7 @@ def many_row_groups() -> bytes:
 
 
 def many_columns() -> bytes:
-    columns = {f"c{n}": pa.nulls(3000, pa.int64()) for n in range(7000)}
+    columns = {f"c{n}": pa.nulls(3000, pa.int64()) for n in range(9000)}
     return encode(pa.table({"epoch": pa.nulls(3000, pa.int64()), **columns}))
 
 
