@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,20 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+SERVICE = "WANDB_SERVICE"
+"""W&B leaves the socket of its service here, for processes that start later, and the socket ends with its test."""
+
+
 @pytest.fixture(autouse=True)
-def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing of the user's own settings, and no cache outside the test."""
+    os.environ.pop(SERVICE, None)
     for name in [name for name in os.environ if name.startswith(("ADVSWEEP_", "WANDB_"))]:
         if name != "ADVSWEEP_TEST_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path / "cache"))
+    yield
+    os.environ.pop(SERVICE, None)
 
 
 @pytest.fixture
