@@ -3,14 +3,15 @@ left to choose (Croce and Hein 2020, arXiv 2003.01690)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from tasks.attacks.apgd.ascent import Ascent, Loss
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdSettings, ApgdTSettings
-from tasks.attacks.apgd.sparse_ascent import Loss, run_sparse_ascent
+from tasks.attacks.apgd.sparse_ascent import run_sparse_ascent
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_starts, run_worst_case
 from tasks.attacks.engine.loop import divide_places
 from tasks.attacks.engine.losses import compute_cross_entropy, compute_targeted_dlr, rank_likeliest_others
@@ -51,34 +52,18 @@ def craft_apgd_t(job: AttackJob, settings: ApgdTSettings) -> ExamplesBySteps:
 
 
 @dataclass
-class _State:
-    """The images still under attack; every field has one entry per image."""
+class _State(Ascent):
+    """What Auto-PGD of one ball keeps besides."""
 
-    positions: Tensor
-    """int64 [N]: in the whole batch."""
-    clean: Tensor
-    labels: Tensor
-    target_classes: Tensor
-    pixels: Tensor
-    """float [N, C, H, W], as `clean`, `previous`, `gradient`, `best` and `best_gradient`."""
     previous: Tensor
-    gradient: Tensor
+    """float [N, C, H, W]."""
     loss: Tensor
     """float [N]: at `pixels`."""
-    best: Tensor
-    best_gradient: Tensor
-    best_loss: Tensor
-    step_size: Tensor
     increases: Tensor
     """float [N]: steps since the last check that raised the loss."""
     was_halved: Tensor
     """bool [N]: whether the last check halved the step size."""
     best_loss_at_check: Tensor
-
-    def keep(self, chosen: Tensor) -> None:
-        """Go on with the images at these places, int64 [n]."""
-        for item in fields(self):
-            setattr(self, item.name, getattr(self, item.name)[chosen])
 
 
 def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, target_classes: Tensor, purpose: object) -> Tensor:
@@ -139,19 +124,10 @@ def _make_state(
 
 def _update_loss(job: AttackJob, state: _State, loss: Loss) -> tuple[Tensor, int]:
     """Loss and gradient at the pixels, note the best; which images fool the model there, bool [N], and how many."""
-    pixels = state.pixels.detach().requires_grad_(True)
-    with torch.enable_grad():
-        logits = job.model.judge(pixels)
-        values = loss(logits, state.labels, state.target_classes)
-        (state.gradient,) = torch.autograd.grad(values.sum(), pixels)
-    values = values.detach()
+    values, found = state.look(job, loss)
     state.increases = state.increases + (values > state.loss)
     state.loss = values
-    better = values > state.best_loss
-    state.best_loss = torch.where(better, values, state.best_loss)
-    state.best = torch.where(shape_per_image(better), state.pixels, state.best)
-    state.best_gradient = torch.where(shape_per_image(better), state.gradient, state.best_gradient)
-    return job.model.find_adversarial(pixels, state.labels, logits=logits)
+    return found
 
 
 def _take_step(state: _State, norm: Norm, eps: float, share: float) -> None:

@@ -4,18 +4,16 @@ the budget (Croce and Hein 2021, arXiv 2103.01208)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from tasks.attacks.apgd.ascent import Ascent, Loss
 from tasks.attacks.engine.job import AttackJob
+from tasks.attacks.engine.loop import divide_places
 from tasks.attacks.engine.norms import measure_sizes, project_l1_into_box, shape_per_image
 from tasks.seeds import make_generator
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits [N, classes], labels [N], target classes [N]) -> what to raise, [N]."""
 
 PHASES = ((3.0, 0.3), (2.0, 0.3), (1.0, 0.4))
 """Radius as a multiple of the budget, and share of the steps (section 3.2)."""
@@ -30,29 +28,13 @@ SHORTER, SHORTEST = 1.5, 10.0
 
 
 @dataclass
-class _State:
-    """The images under attack; every field has one entry per image."""
+class _State(Ascent):
+    """What Auto-PGD in L1 keeps besides."""
 
-    positions: Tensor
-    clean: Tensor
-    labels: Tensor
-    target_classes: Tensor
-    pixels: Tensor
-    """float [N, C, H, W], as `clean`, `gradient`, `best` and `best_gradient`."""
-    gradient: Tensor
-    best: Tensor
-    best_gradient: Tensor
-    best_loss: Tensor
-    step_size: Tensor
     share: Tensor
     """float [N]: of the values, those that a step changes."""
     changed: Tensor
     """float [N]: values that the best perturbation changed at the last check."""
-
-    def keep(self, chosen: Tensor) -> None:
-        """Go on with some of the images; bool [N]."""
-        for item in fields(self):
-            setattr(self, item.name, getattr(self, item.name)[chosen])
 
 
 def run_sparse_ascent(
@@ -90,17 +72,20 @@ def _run_phase(
     """The iterates of the highest loss in one ball; in the final one, the first that fool the model. [N, C, H, W]."""
     out = pixels.clone(memory_format=torch.preserve_format)
     state = _make_state(job, pixels, eps, target_classes)
-    is_adversarial = _update_loss(job, state, loss) & final
+    _, (is_adversarial, count) = state.look(job, loss)
     interval = max(int(CHECKED * steps), 1)
     for step in range(1, steps + 1):
-        out[state.positions[is_adversarial]] = state.pixels[is_adversarial]
-        state.keep(~is_adversarial)
+        if final and count:
+            kept, leaving = divide_places(is_adversarial, count)
+            out[state.positions[leaving]] = state.pixels[leaving]
+            state.keep(kept)
         if not len(state.positions):
             return out
         _take_step(state, eps)
-        is_adversarial = _update_loss(job, state, loss) & final
+        _, (is_adversarial, count) = state.look(job, loss)
         if step % interval == 0:
-            _check_sparsity(state, is_adversarial, eps)
+            _check_sparsity(state, is_adversarial & final, eps)
+    is_adversarial = is_adversarial & final
     out[state.positions] = torch.where(shape_per_image(is_adversarial), state.pixels, state.best)
     return out
 
@@ -127,21 +112,6 @@ def _make_state(job: AttackJob, pixels: Tensor, eps: float, target_classes: Tens
 def _count_changed(delta: Tensor) -> Tensor:
     """float [N]."""
     return measure_sizes(delta)["l0"].to(delta.dtype)
-
-
-def _update_loss(job: AttackJob, state: _State, loss: Loss) -> Tensor:
-    """Loss and gradient at the pixels, note the best; which images fool the model there, bool [N]."""
-    pixels = state.pixels.detach().requires_grad_(True)
-    with torch.enable_grad():
-        logits = job.model.judge(pixels)
-        values = loss(logits, state.labels, state.target_classes)
-        (state.gradient,) = torch.autograd.grad(values.sum(), pixels)
-    values = values.detach()
-    better = values > state.best_loss
-    state.best_loss = torch.where(better, values, state.best_loss)
-    state.best = torch.where(shape_per_image(better), state.pixels, state.best)
-    state.best_gradient = torch.where(shape_per_image(better), state.gradient, state.best_gradient)
-    return job.model.is_adversarial(pixels, state.labels, logits=logits)
 
 
 def _take_step(state: _State, eps: float) -> None:
