@@ -9,13 +9,15 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from orchestrator.results import verdicts
+from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.tradeoff import HEADINGS, format_setting
 from orchestrator.text import format_percent
 from tasks.keys import format_canonical_json
-from tasks.trial.row import Row
+from tasks.trial.row import Row, identify_model
 
 RULE = (
     "budget: the one under which models differ most; robust: images that withstand every attack of it; "
@@ -56,6 +58,12 @@ class Standing:
     def trials(self) -> tuple[str, ...]:
         """Ids of the trials of its strongest attacks."""
         return tuple(row["trial_id"] for row in self.rows)
+
+    @property
+    def doubt(self) -> str | None:
+        """The worst verdict that speaks against the robust accuracy; null where none does."""
+        worst = find_worst([row["verdict"] for row in self.rows])
+        return worst if worst in (UPPER_BOUND, SUSPICIOUS) else None
 
 
 def get_budget(row: Row) -> Budget:
@@ -131,15 +139,28 @@ def _rate_contrast(found: Sequence[Standing]) -> tuple[float, float]:
 
 
 def find_best(rows: Sequence[Row]) -> Standing | None:
-    """The configuration whose mean of clean accuracy and worst case is highest at the headline budget."""
+    """The configuration whose mean of clean accuracy and worst case is highest at the headline budget, with its
+    verdicts: while a sweep runs, those of the trials that are there.
+    """
     budget = choose_budget(rows)
     if budget is None:
         return None
-    return max(list_standings(rows)[budget], key=lambda standing: (sum(standing.mean), standing.mean[0]))
+    best = max(list_standings(rows)[budget], key=lambda standing: (sum(standing.mean), standing.mean[0]))
+    return _judge(best, rows)
+
+
+def _judge(standing: Standing, rows: Sequence[Row]) -> Standing:
+    """With verdicts where the rows have none yet; by counts, as nothing is read here."""
+    if all(row["verdict"] for row in standing.rows):
+        return standing
+    models = {identify_model(row) for row in standing.rows}
+    alike = [row for row in rows if row["status"] == "finished" and identify_model(row) in models]
+    judged = {row["trial_id"]: row for row in verdicts.annotate_rows(alike)}
+    return replace(standing, rows=tuple(judged[trial_id] for trial_id in standing.trials))
 
 
 def describe_best(best: Standing) -> str:
-    """One line: what it reaches, what it is, and against what."""
+    """One line: what it reaches, with the verdict where one speaks against it, what it is, and against what."""
     clean, robust = best.mean
     row = best.rows[0]
     settings = [
@@ -148,4 +169,20 @@ def describe_best(best: Standing) -> str:
     eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
     against = f"{row['attack']}, {row['attack_steps']} steps" if best.attacks == 1 else f"all {best.attacks} attacks"
     settings.append(f"{against} of {best.budget.norm} {eps}")
-    return f"clean {format_percent(clean)}, robust {format_percent(robust)} ({', '.join(settings)})"
+    doubt = f" [{best.doubt}]" if best.doubt else ""
+    return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({', '.join(settings)})"
+
+
+def describe_doubt(best: Standing) -> str | None:
+    """What speaks against the robust accuracy of the best and why; null where nothing does."""
+    if best.doubt is None:
+        return None
+    why = next((row["verdict_reason"] for row in best.rows if row["verdict"] == best.doubt), None)
+    return f"{best.doubt}: {why}" if why else best.doubt
+
+
+def state_best(best: Standing | None) -> dict[str, str | None]:
+    """What displays and heartbeats say of the best, as plain data."""
+    if best is None:
+        return {"best": None, "best_doubt": None}
+    return {"best": describe_best(best), "best_doubt": describe_doubt(best)}

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.results import verdicts
 from orchestrator.results.budgets import ReadRobust, make_reader, read_nothing
 from orchestrator.results.checks.verdict import Verdict
-from orchestrator.results.headline import RULE, describe_best, find_best, list_standings
+from orchestrator.results.headline import RULE, describe_best, describe_doubt, find_best, list_standings
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.optimality import list_optimality
 from orchestrator.results.pivot import build_pivot
@@ -125,7 +125,9 @@ def _describe_best(rows: Sequence[Row]) -> list[str]:
     best = find_best(rows)
     if best is None or len(list_standings(rows)[best.budget]) < 2:
         return []
-    return [f"best: {describe_best(best)}", f"  by the rule of status, report and W&B: {RULE}"]
+    doubt = describe_doubt(best)
+    said = [f"best: {describe_best(best)}", *([f"  {doubt}"] if doubt else [])]
+    return [*said, f"  by the rule of status, report and W&B: {RULE}"]
 
 
 def _note_threads(rows: Sequence[Row]) -> list[str]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from orchestrator.run.state import SweepState
-from orchestrator.status.display import ResizeGuard, build_panel, format_headline
+from orchestrator.status.display import ResizeGuard, build_panel, format_best, format_headline
 from orchestrator.text import format_duration, say
 
 REFRESH = 0.25
@@ -42,11 +42,15 @@ def _draw_live(state: SweepState, console: Console, closing: threading.Event) ->
 
 
 def _print_lines(state: SweepState, console: Console, closing: threading.Event) -> None:
-    last, shown_at = "", 0.0
+    last, best, shown_at = "", None, 0.0
     while not closing.wait(REFRESH):
         if time.monotonic() - shown_at < LINE_EVERY:
             continue
-        line = format_headline(state.collect_facts())
+        facts = state.collect_facts()
+        line = format_headline(facts)
         if line != last:
             say(console, f"[{format_duration(state.elapsed)}] {line}")
             last, shown_at = line, time.monotonic()
+        if facts["best"] != best:
+            say(console, f"  {format_best(facts)}")
+            best = facts["best"]

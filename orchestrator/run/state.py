@@ -174,7 +174,7 @@ class SweepState:
             "preemptions": self.preemptions,
             "elapsed_seconds": self.elapsed,
             "eta_seconds": self.estimate_remaining(),
-            "best": headline.describe_best(best) if best else None,
+            **headline.state_best(best),
             "running": [entry.describe(now) for entry in running],
         }
 

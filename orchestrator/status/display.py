@@ -65,6 +65,11 @@ def _format_epoch(entry: Mapping[str, Any]) -> str:
     return f"epoch {entry.get('epoch') or 0}/{entry['epochs']}" if entry.get("epochs") else ""
 
 
+def format_best(facts: Mapping[str, Any]) -> str:
+    """The best trade-off so far, with what speaks against its numbers."""
+    return "; ".join(filter(None, [f"best so far: {facts['best'] or '-'}", facts.get("best_doubt")]))
+
+
 def build_panel(facts: Mapping[str, Any], older: float = 0.0) -> Group:
     """The live display of one sweep."""
     bar = Padding(ProgressBar(total=max(1, facts["jobs"]), completed=facts["jobs_done"], width=40), 0)
@@ -74,4 +79,4 @@ def build_panel(facts: Mapping[str, Any], older: float = 0.0) -> Group:
         running.add_row(f"  {cells[0]}", *map(Text, cells[1:]))
     if len(lines) > MOST_RUNNING:
         running.add_row(f"  and {len(lines) - MOST_RUNNING} more")
-    return Group(Text(format_headline(facts)), bar, running, Text(f"best so far: {facts['best'] or '-'}"))
+    return Group(Text(format_headline(facts)), bar, running, Text(format_best(facts)))

@@ -56,7 +56,7 @@ def collect_facts(storage: Storage, sweep_id: str, pulse: Pulse | None = None) -
         "failures": sum(fault["what"] == FAILURE for fault in gone_wrong),
         "retries": sum(fault["what"] == FAILURE and fault["again"] for fault in gone_wrong),
         "preemptions": sum(fault["what"] == PREEMPTION for fault in gone_wrong),
-        "best": headline.describe_best(best) if best else None,
+        **headline.state_best(best),
         "errors": sorted({row["error"] for row in current if row["status"] == "failed"}),
         "failed_trials": [
             {"trial": short[row["trial_id"]], "error": row["error"]} for row in current if row["status"] == "failed"
@@ -144,7 +144,8 @@ def format_sweep_details(fact: Mapping[str, Any]) -> list[str]:
             table = format_table(["stage", "model and settings", "epoch", "key", "where", "for"], cells)
             lines += [f"  {line}" for line in table.splitlines()]
     if fact["best_trials"]:
-        lines.append(f"  {fact['sweep_id']}: best in trial {' '.join(fact['best_trials'])}")
+        doubt = f"; {fact['best_doubt']}" if fact["best_doubt"] else ""
+        lines.append(f"  {fact['sweep_id']}: best in trial {' '.join(fact['best_trials'])}{doubt}")
     return [*lines, *(f"  {fact['sweep_id']}: {line}" for line in _list_failures(fact))]
 
 

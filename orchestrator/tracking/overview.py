@@ -87,7 +87,7 @@ def build_sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunConte
                 "trials": len(rows),
                 "finished": len(finished),
                 "failed": sum(row["status"] == "failed" for row in rows),
-                **({"best": headline.describe_best(best)} if best else {}),
+                **{name: text for name, text in headline.state_best(best).items() if text},
                 **({"examples_left_out_bytes": left_out} if left_out else {}),
             },
             histories=histories,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from orchestrator.results.headline import choose_budget, describe_best, find_best
+from orchestrator.results.headline import choose_budget, describe_best, describe_doubt, find_best, state_best
 from tests.support.rows import ifgsm, row
 
 
 def of_model(ratio: float, found: dict[str, Any]) -> dict[str, Any]:
     """The row of another model."""
     config = json.loads(found["config"]) | {"prune": {"ratio": ratio}}
-    return {**found, "config": json.dumps(config), "pruning_ratio": ratio}
+    own = {"trial_id": f"{found['trial_id']}-{ratio}", "prune_key": f"{ratio}"}
+    return {**found, "config": json.dumps(config), "pruning_ratio": ratio, **own}
 
 
 def grid(small: tuple[int, int], large: tuple[int, int]) -> list[dict[str, Any]]:
@@ -50,3 +51,24 @@ def test_a_weaker_attack_at_the_same_budget_does_not_speak() -> None:
     assert best is not None
     assert best.mean == (0.95, 0.45)
     assert find_best([]) is None
+
+
+def test_a_verdict_and_its_reason_stand_beside_the_best() -> None:
+    """Also before the sweep has ended: rows have no verdicts until then."""
+    falling = [ifgsm("8/255", 5, 600), ifgsm("8/255", 20, 450)]
+    best = find_best(falling)
+    assert best is not None
+    assert best.doubt == "upper bound"
+    assert "robust 45.00 % [upper bound] (" in describe_best(best)
+    stated = state_best(best)
+    assert (stated["best_doubt"] or "").startswith("upper bound: to settle it, add steps")
+    judged = [{**found, "verdict": "suspicious", "verdict_reason": "no gradient"} for found in falling]
+    assert describe_doubt(find_best(judged) or best) == "suspicious: no gradient"
+
+
+def test_nothing_stands_beside_a_best_that_nothing_speaks_against() -> None:
+    best = find_best([{**found, "verdict": "ok"} for found in grid((800, 300), (10, 5))])
+    assert best is not None
+    assert "[" not in describe_best(best)
+    assert state_best(best)["best_doubt"] is None
+    assert state_best(None) == {"best": None, "best_doubt": None}

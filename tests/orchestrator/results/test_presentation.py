@@ -23,10 +23,17 @@ def below(*rows: dict[str, Any]) -> str:
 
 
 def test_the_best_setting_is_named_with_its_rule() -> None:
-    text = below(of_ratio(0.2, 900, 300), of_ratio(0.4, 700, 600))
+    text = below(of_ratio(0.2, 900, 300, verdict="ok"), of_ratio(0.4, 700, 600, verdict="ok"))
     assert "best: clean 70.00 %, robust 60.00 % (pruned 0.4" in text
     assert RULE in text
     assert "best:" not in below(of_ratio(0.2, 900, 300)), "one alone is not the best of any"
+
+
+def test_what_speaks_against_the_best_stands_below_it() -> None:
+    doubted = of_ratio(0.4, 700, 600, verdict="suspicious", verdict_reason="no gradient")
+    text = below(of_ratio(0.2, 900, 300, verdict="ok"), doubted)
+    assert "robust 60.00 % [suspicious] (pruned 0.4" in text
+    assert "\n  suspicious: no gradient\n" in text
 
 
 def test_mixed_threads_are_said() -> None:

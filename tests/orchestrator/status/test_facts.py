@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.plan.plan import make_plan
 from orchestrator.space.space import load
-from orchestrator.status.facts import collect_facts, format_status
+from orchestrator.status.facts import collect_facts, format_status, format_sweep_details
 from orchestrator.store import heartbeat
 from orchestrator.store.fault_log import FAILURE, PREEMPTION, FaultLog
 from orchestrator.store.heartbeat import Pulse
@@ -116,4 +116,10 @@ def test_failed_trials_and_the_best_are_named_as_commands_take_them(tmp_path: Pa
     shown = format_status([found])
     named = " ".join(sorted(short[:5])[:3])
     assert f"  {sweep.sweep_id}: trial {named} and 2 more: out of <b>memory</b>" in shown
-    assert f"  {sweep.sweep_id}: best in trial {' '.join(found['best_trials'])}" in shown
+    assert f"  {sweep.sweep_id}: best in trial {' '.join(found['best_trials'])}; {found['best_doubt']}" in shown
+
+
+def test_what_speaks_against_the_best_is_said_with_its_trials() -> None:
+    fact = {"sweep_id": "s", "state": "finished", "best_trials": ["ab"], "errors": [], "best_doubt": "upper bound: why"}
+    assert format_sweep_details(fact) == ["  s: best in trial ab; upper bound: why"]
+    assert format_sweep_details({**fact, "best_doubt": None}) == ["  s: best in trial ab"]
