@@ -1,4 +1,4 @@
-.PHONY: check test fast picture house digests
+.PHONY: check test fast picture figures house digests
 
 check:  ## formatted, linted, typed
 	python -m ruff format --check .
@@ -13,6 +13,14 @@ fast:  ## what needs neither Ray nor much time
 
 picture:  ## docs/images/architecture.svg from its text; needs Graphviz
 	dot -Tsvg docs/images/architecture.dot -o docs/images/architecture.svg
+
+figures:  ## docs/digits.csv and the picture of README.md, measured again; then put into README.md what is printed
+	advsweep launch --space digits
+	advsweep results digits --sql "SELECT trial_id, examples, clean_correct, robust_correct, worst_case_correct FROM trials \
+		ORDER BY trial_id" --format csv > docs/digits.csv
+	advsweep report digits --figure tradeoff --formats png --out build
+	mv build/tradeoff.png docs/images/digits_tradeoff.png
+	advsweep results digits
 
 digests:  ## keep the code of our own parts as it is: after a version was raised, or where none need be
 	python -m tests.part_digests
