@@ -8,6 +8,7 @@ import sys
 BENCHMARKS = {
     "attack": "benchmarks.attack",
     "gpu": "benchmarks.gpu",
+    "images": "benchmarks.images",
     "overhead": "benchmarks.overhead",
     "scale": "benchmarks.scale",
     "sweep": "benchmarks.sweep",

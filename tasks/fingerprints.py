@@ -9,8 +9,11 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
+
+from tasks.file_digests import hash_files
 
 MOST_UNPACKED = 4_000_000_000
 """Bytes of a gzipped file when it is unpacked."""
@@ -63,16 +66,31 @@ def hash_file(path: Path) -> str:
     return found
 
 
-def hash_folder(folder: Path, names: Iterable[str], digest: Callable[[Path], str] = hash_content) -> str:
-    """sha256 over the names and contents of files below a folder; the folder's own path does not matter."""
-    names = sorted(names)
-    state = [(name, (stat := (folder / name).stat()).st_size, stat.st_mtime_ns) for name in names]
-    memory = _locate_memory([str(folder.resolve()), state])
-    if memory.is_file():
-        return memory.read_text()
-    found = _hash_text(json.dumps([(name.removesuffix(".gz"), digest(folder / name)) for name in names]))
-    _remember(memory, found)
-    return found
+def hash_folder(folder: Path, names: Iterable[str]) -> str:
+    """sha256 over the names and contents of files below a folder; the folder's own path does not matter.
+
+    :raises OSError: a file cannot be read.
+    """
+    return hash_parts([(folder, "", sorted(names))])
+
+
+def hash_parts(parts: Iterable[tuple[Path, str, Sequence[str]]]) -> str:
+    """sha256 over the names and contents of files below several folders, as if they were below one.
+
+    :param parts: of each folder its path, what its names begin with, and the names of its files.
+    :raises OSError: a file cannot be read.
+    """
+    found: list[tuple[str, str]] = []
+    for folder, prefix, names in parts:
+        memory = get_cache_folder() / "fingerprints" / f"{_hash_text(str(folder.resolve()))}.files"
+        digests = hash_files(folder, names, memory, hash_content)
+        found += [(prefix + name, digest) for name, digest in zip(names, digests, strict=True)]
+    found.sort(key=itemgetter(0))
+    whole = hashlib.sha256(b"[")  # over the text of one JSON list, which of a million files is never put together
+    for number, (name, digest) in enumerate(found):
+        whole.update(f"{', ' if number else ''}{json.dumps([name.removesuffix('.gz'), digest])}".encode())
+    whole.update(b"]")
+    return whole.hexdigest()
 
 
 def _locate_memory(state: object) -> Path:

@@ -40,5 +40,5 @@ def _find_image_size(settings: DatasetSettings, data_dir: Path | None) -> tuple[
     """Height and width of images that are used as they are."""
     from tasks.data.loading import load_splits
 
-    height, width = load_splits(settings, data_dir).test.pixels.shape[-2:]
+    height, width = load_splits(settings, data_dir).test.image_shape[-2:]
     return int(height), int(width)

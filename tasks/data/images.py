@@ -1,7 +1,8 @@
-"""Labelled images in memory, and their division into splits."""
+"""Labelled images, in memory or streamed, and their division into splits."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,14 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tasks.data.settings import DatasetSettings, SplitSettings
+from tasks.data.streamed import StreamedPixels
+from tasks.transfer import send
 
 
 @dataclass(frozen=True)
 class Images:
     """One split: pixels as stored, labels, class names."""
 
-    pixels: Tensor
-    """uint8 [N, C, H, W]."""
+    stored: Tensor | StreamedPixels
+    """uint8 [N, C, H, W]: in memory, or read batch by batch."""
     labels: Tensor
     """int64 [N]."""
     classes: tuple[str, ...]
@@ -24,13 +27,51 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def pixels(self) -> Tensor:
+        """All pixels, uint8 [N, C, H, W]: what is streamed is read whole, so only for what is known to be small."""
+        return self.stored.load() if isinstance(self.stored, StreamedPixels) else self.stored
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """[C, H, W]."""
+        return tuple(self.stored.shape[1:])
+
+    @property
+    def device(self) -> torch.device:
+        """Where pixels are read to."""
+        return self.stored.device
+
+    def read(self, index: Tensor | slice) -> Tensor:
+        """The pixels at these places, int64 [n] or a slice; uint8 [n, C, H, W]."""
+        return self.stored[index]
+
+    def split(self, size: int) -> Iterable[Tensor]:
+        """All pixels in order, so many images at a time, uint8 [n, C, H, W]."""
+        return self.stored.split(size)
+
+    def read_batches(self, batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Places, int64 [n], and pixels, uint8 [n, C, H, W], of each batch, both on the device.
+
+        :param batches: places of images, int64 [n], on the host.
+        """
+        if not batches:
+            return
+        sent = send(torch.cat(list(batches)), self.device).split([len(batch) for batch in batches])
+        if isinstance(self.stored, StreamedPixels):
+            yield from zip(sent, self.stored.read_batches(batches), strict=True)
+        else:
+            yield from ((index, self.stored[index]) for index in sent)
+
     def select(self, index: Tensor) -> Images:
         """The images at these places, int64 [n], or where a bool [N] is true; in this order."""
-        return Images(self.pixels[index], self.labels[index], self.classes)
+        stored = self.stored
+        chosen = stored.select(index) if isinstance(stored, StreamedPixels) else stored[index]
+        return Images(chosen, self.labels[index], self.classes)
 
     def to(self, device: torch.device) -> Images:
         """The same images on a device."""
-        return Images(self.pixels.to(device), self.labels.to(device), self.classes)
+        return Images(self.stored.to(device), self.labels.to(device), self.classes)
 
 
 @dataclass(frozen=True)
@@ -83,7 +124,7 @@ def divide_places(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
 def divide_images(images: Images, share: float, seed: int) -> tuple[Images, Images]:
     """Split off a share of the images, chosen by a seed: what stays, what was taken."""
     if round(share * len(images)) == 0:
-        return images, Images(images.pixels[:0], images.labels[:0], images.classes)  # nothing is copied
+        return images, images.select(torch.zeros(0, dtype=torch.int64))  # nothing is copied
     kept, taken = divide_places(len(images), share, seed)
     return images.select(kept), images.select(taken)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from tasks.data.settings import DatasetSettings
@@ -39,10 +41,9 @@ def list_classes(folder: Path, folders: dict[str, str], what: str) -> Listing:
     """
     classes = sorted(folders.values())
     found = [
-        (f"{name}/{file.relative_to(folder / name).as_posix()}", classes.index(folders[name]))
+        (f"{name}/{file}", classes.index(folders[name]))
         for name in sorted(folders, key=folders.__getitem__)
-        for file in sorted((folder / name).rglob("*"))
-        if file.suffix.lower() in SUFFIXES and file.is_file()
+        for file in sorted(_find_images(folder / name), key=lambda file: file.split("/"))
     ]
     empty = sorted(set(range(len(classes))) - {label for _, label in found})
     if not found or empty:
@@ -50,6 +51,16 @@ def list_classes(folder: Path, folders: dict[str, str], what: str) -> Listing:
         raise UsageError(f"{folder} does not hold {what}{which}")
     files, labels = zip(*found, strict=True)
     return Listing(folder, tuple(classes), files, labels)
+
+
+def _find_images(folder: Path, prefix: str = "") -> Iterator[str]:
+    """Every image below a folder, relative to it; links to folders are not followed, and no file is opened."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _find_images(folder / entry.name, f"{prefix}{entry.name}/")
+            elif PurePath(entry.name).suffix.lower() in SUFFIXES and entry.is_file():
+                yield prefix + entry.name
 
 
 def count_images(listing: Listing, settings: DatasetSettings) -> tuple[int, int]:

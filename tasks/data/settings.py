@@ -53,6 +53,9 @@ class DatasetSettings(Settings):
     Only for images that do not come divided."""
     train_examples: Count | None = keyed(None, ge=1)
     """Use so many training images, chosen by `split.seed`; null: all."""
+    stream_above: Number = unkeyed(4.0, ge=0)
+    """Gigabytes of decoded pixels. A split that has more is not held in memory but read from the cache of the machine,
+    batch by batch; what comes out is the same to the bit."""
     split: SplitSettings = keyed(SplitSettings())
     augment: AugmentSettings = keyed(AugmentSettings())
 

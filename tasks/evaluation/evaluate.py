@@ -6,6 +6,7 @@ The judge is the trial's own model in fp32, unfolded and unprepared.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,7 +53,7 @@ class Evaluation:
 
 def prepare_attacked(model: nn.Module, images: Images, cell: AttackSettings) -> AttackedModel:
     """The model in the form in which it is attacked, held against the model itself on the first images of the split."""
-    return prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]), cell.precision)
+    return prepare_model(model, convert_to_float(images.read(slice(PROBE_IMAGES))), cell.precision)
 
 
 @use_tf32(False)
@@ -80,7 +81,7 @@ def evaluate(
     if attacked is None:
         attacked = prepare_attacked(model if surrogate is None else surrogate, images, cells[0])
     chosen = choose_images(copy_unseen(judge), images, cells[0], seed)
-    shown = chosen[spread_evenly(len(chosen), images.pixels[0].numel())]
+    shown = chosen[spread_evenly(len(chosen), math.prod(images.image_shape))]
     run = _Run(attacked, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
     batches = list(_attack_in_memory(run, chosen, cells[0].batch_size))
     return [_join_parts(parts) for parts in zip(*batches, strict=True)]
@@ -127,7 +128,7 @@ class _Run:
     def _craft_batch(self, index: Tensor) -> tuple[AttackJob, ExamplesBySteps]:
         """What is asked of the attack for the images at these places, and what it made."""
         first = self.cells[0]
-        clean, labels = convert_to_float(self.images.pixels[index]), self.images.labels[index]
+        clean, labels = convert_to_float(self.images.read(index)), self.images.labels[index]
         step_counts = tuple(sorted({cell.method.reported_steps for cell in self.cells}))
         # nobody tells who attacks by transfer whether the judge is fooled: its examples are made to the end
         stop = first.stop_when_fooled and not self.transfer
@@ -164,7 +165,7 @@ class _Run:
         kept = torch.isin(job.index, self.shown)
         index = job.index[kept]
         perturbation = delta[kept.to(delta.device)].cpu().numpy().astype(np.float16)
-        return Preview(index.cpu().numpy(), self.images.pixels[index].cpu().contiguous().numpy(), perturbation)
+        return Preview(index.cpu().numpy(), self.images.read(index).cpu().contiguous().numpy(), perturbation)
 
 
 def _build_column(values: Tensor | None, field: pa.Field, length: int) -> pa.Array:

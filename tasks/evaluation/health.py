@@ -37,8 +37,8 @@ def check_health(
     :param found: the evaluations of the cells.
     :param scale: pixels per unit of eps.
     """
-    index = torch.from_numpy(found[0].table["index"].to_numpy()[:PROBED].copy()).to(images.pixels.device)
-    pixels, labels = convert_to_float(images.pixels[index]), images.labels[index]
+    index = torch.from_numpy(found[0].table["index"].to_numpy()[:PROBED].copy()).to(images.device)
+    pixels, labels = convert_to_float(images.read(index)), images.labels[index]
     gradients = check_gradients(looked_at, pixels, labels)
     budget = choose_probe_budget(cells[0].method, scale)
     probes = probe_model(looked_at, lambda: copy_unseen(model), pixels, labels, gradients.gradient, budget, seed)

@@ -59,5 +59,5 @@ def choose_images(judge: nn.Module, images: Images, settings: AttackSettings, se
 
 def _find_correct(judge: nn.Module, images: Images, order: Tensor, batch_size: int) -> Iterator[Tensor]:
     """Which images in this order are classified correctly, bool [N], batch by batch."""
-    for index in order.split(batch_size):
-        yield predict(judge, convert_to_float(images.pixels[index])).classes.eq(images.labels[index]).cpu()
+    for index, pixels in images.read_batches(order.split(batch_size)):
+        yield predict(judge, convert_to_float(pixels)).classes.eq(images.labels[index]).cpu()

@@ -42,7 +42,7 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     images = context.load_data(first, "test").test
     cells = [cast(AttackSettings, stage.settings) for stage in stages]
     surrogate = context.load_upstream_model(first, "surrogate_0")[1] if cells[0].surrogate else None
-    cost = measure_model(model, tuple(images.pixels.shape[1:]))
+    cost = measure_model(model, images.image_shape)
     spaces = {cell.eps_space for cell in cells}
     unit = description.get_pixels_per_unit("normalized" if "normalized" in spaces else "pixel")
     attacked = prepare_attacked(surrogate or model, images, cells[0])
@@ -97,7 +97,7 @@ def measure_inference(model: nn.Module, images: Images, repeats: int = 5) -> flo
 
     :param model: frozen.
     """
-    pixels = convert_to_float(images.pixels[:TIMED_BATCH])
+    pixels = convert_to_float(images.read(slice(TIMED_BATCH)))
     times = []
     for _ in range(repeats + 1):
         started = time.perf_counter()

@@ -110,7 +110,7 @@ def collect_versions() -> dict[str, str]:
 
 def count_channels(images: Images) -> int:
     """Colours of the images."""
-    return int(images.pixels.shape[1])
+    return images.image_shape[0]
 
 
 StageOutcome = dict[str, Any]

@@ -20,7 +20,7 @@ def run_prune(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     settings = cast(PruneSettings, stage.settings)
     description, model = load_initial_model(stage, context)
     draw = make_generator(stage.seed, "prune")
-    image = tuple(context.load_data(stage).test.pixels.shape[1:])
+    image = context.load_data(stage).test.image_shape
     before = measure_model(model, image)
     if settings.mode == "remove":
         shapes, chosen = remove_filters(model, settings, draw, image)

@@ -101,7 +101,7 @@ def _choose_images(images: Images, count: int, stage: Stage) -> Images:
     if count > len(images):
         raise StageError(f"{stage.kind}.fixed_examples = {count}: there are only {len(images)} training images")
     order = torch.randperm(len(images), generator=make_generator(stage.seed, "fixed examples"))
-    return images.select(order[:count].to(images.pixels.device))
+    return images.select(order[:count].to(images.device))
 
 
 def _resume(progress: TrainingProgress, stage: Stage, context: Context) -> int:

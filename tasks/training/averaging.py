@@ -81,7 +81,7 @@ def _estimate_statistics(model: nn.Module, images: Images) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean of all batches
         norm.train()
-    for pixels in images.pixels.split(STATISTICS_BATCH):
+    for pixels in images.split(STATISTICS_BATCH):
         if norms and len(pixels) > 1:
             model(convert_to_float(pixels))
     for norm, momentum in zip(norms, momenta, strict=True):

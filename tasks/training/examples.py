@@ -135,7 +135,7 @@ def draw_seed(draw: torch.Generator) -> int:
 def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> Tensor:
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
     method = method.resolve_for_training()
-    target = prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]))
+    target = prepare_model(model, convert_to_float(images.read(slice(PROBE_IMAGES))))
     return torch.cat(
         [
             craft_examples(target, convert_to_float(batch.pixels), batch.labels, method, seed, index)
@@ -148,7 +148,7 @@ def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSett
     """The share of images that is classified correctly under attack; null where there are none."""
     if not len(images):
         return None
-    target = prepare_model(model, convert_to_float(images.pixels[:PROBE_IMAGES]))
+    target = prepare_model(model, convert_to_float(images.read(slice(PROBE_IMAGES))))
     fooled = 0
     for batch, index in _split_in_order(images):
         examples = craft_examples(target, convert_to_float(batch.pixels), batch.labels, method, seed, index)
@@ -160,4 +160,4 @@ def _split_in_order(images: Images) -> Iterator[tuple[Images, Tensor]]:
     """Batches as slices, which are no copies, and the places of their images."""
     for index in torch.arange(len(images)).split(BATCH):
         part = slice(int(index[0]), int(index[-1]) + 1)
-        yield Images(images.pixels[part], images.labels[part], images.classes), index
+        yield Images(images.read(part), images.labels[part], images.classes), index

@@ -43,7 +43,7 @@ def watch_robustness(model: nn.Module, data: Splits, settings: TrainSettings, se
     probe = choose_probe(settings)
     if probe is not None:
         order = torch.randperm(len(data.train), generator=make_generator(seed, "probe"))
-        images = data.train.select(order[:PROBED].to(data.train.pixels.device))
+        images = data.train.select(order[:PROBED].to(data.train.device))
         found["robust_train_accuracy"] = measure_robust_accuracy(model, images, probe, seed)
     return found
 

@@ -1,4 +1,4 @@
-"""The one training loop: epochs over a split in memory, a checkpoint after each."""
+"""The one training loop: epochs over a split, a checkpoint after each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tasks.training.guards import note_best, watch_robustness
 from tasks.training.objectives.step import Batch, Objective, StepOutcome
 from tasks.training.partial_epoch import PartialEpoch
 from tasks.training.settings import TrainSettings
-from tasks.transfer import send
 
 EVALUATION_BATCH = 512
 
@@ -69,18 +68,16 @@ def _run_epoch(
     progress.model.train()
     partial = progress.partial
     if partial is None:
-        partial = progress.partial = PartialEpoch.begin(progress.draw, images.pixels.device)
-    order = send(partial.draw_order(len(images), progress.draw), images.pixels.device)
+        partial = progress.partial = PartialEpoch.begin(progress.draw, images.device)
+    order = partial.draw_order(len(images), progress.draw)
     batches = [part for part in order.split(settings.batch_size) if len(part) > 1 or len(order) == 1]
     rate, replays = progress.optimizer.param_groups[0]["lr"], settings.chosen_objective.steps_per_batch
-    for number, index in enumerate(batches):
-        if number < partial.steps:
-            continue
+    for number, (index, stored) in enumerate(images.read_batches(batches[partial.steps :]), partial.steps):
         step = progress.epoch * len(batches) + number
         rate = settings.optimizer.lr * settings.schedule.compute_factor(step, len(batches), settings.epochs)
         for group in progress.optimizer.param_groups:
             group["lr"] = rate
-        pixels = convert_to_float(augment_images(images.pixels[index], augment, progress.draw))
+        pixels = convert_to_float(augment_images(stored, augment, progress.draw))
         for replay in range(replays):
             batch = Batch(pixels, images.labels[index], index, is_first=number == replay == 0)
             outcome = _take_step(progress, batch, objective, settings.precision)
@@ -126,9 +123,7 @@ def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None
 
 
 def _split_batches(images: Images) -> Iterator[tuple[Tensor, Tensor]]:
-    for pixels, labels in zip(
-        images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True
-    ):
+    for pixels, labels in zip(images.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True):
         yield convert_to_float(pixels), labels
 
 

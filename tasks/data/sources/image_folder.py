@@ -9,7 +9,7 @@ from tasks.data.listing import Listing, count_images, divide_listing, list_class
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, ReportProgress, require_folder
 from tasks.errors import UsageError
-from tasks.fingerprints import hash_folder
+from tasks.fingerprints import hash_parts
 
 if TYPE_CHECKING:
     from tasks.data.images import Images
@@ -31,10 +31,9 @@ class ImageFolder:
             name = settings.name
             raise UsageError(f"dataset.image_size is missing: {name} needs the size to which images are resized")
         found = self.list_parts(settings, folder)
-        root = found[0].folder if len(found) == 1 else found[0].folder.parent
-        names = [str((part.folder / name).relative_to(root)) for part in found for name in part.files]
+        parts = [(part.folder, "" if len(found) == 1 else f"{part.folder.name}/", part.files) for part in found]
         train, test = count_images(found[0], settings) if len(found) == 1 else (len(part.files) for part in found)
-        return Inspection(hash_folder(root, names), found[0].classes, train, test, settings.channels or 3)
+        return Inspection(hash_parts(parts), found[0].classes, train, test, settings.channels or 3)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         return self._load_parts(settings, folder, None)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image
 
-from tasks.data import decoded
+from tasks.data import decoding
 from tasks.data.loading import load_splits
 from tasks.errors import UsageError
 from tests.support.images import settings
@@ -23,7 +25,7 @@ def test_images_are_decoded_once_and_mapped(tmp_path: Path, cache: Path, monkeyp
     def refuse(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(decoded, "decode_image", refuse)
+    monkeypatch.setattr(decoding, "decode_image", refuse)
     again = load_splits(asked, None)
     assert torch.equal(first.train.pixels, again.train.pixels)
     files = list((cache / "decoded").glob("*.npy"))
@@ -70,14 +72,69 @@ def test_corrupt_images_are_counted_and_named(tmp_path: Path) -> None:
 def test_threads_decode_each_image_into_its_place(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_images(tmp_path / "images", ("cat", "dog"), 12)
     asked = settings("image_folder", root=tmp_path / "images", image_size=16)
-    monkeypatch.setattr(decoded, "count_threads", lambda: 1)
+    monkeypatch.setattr(decoding, "count_threads", lambda: 1)
     alone = load_splits(asked, None).train.pixels.clone()
     for file in (cache / "decoded").glob("*"):
         file.unlink()
     load_splits.cache_clear()
-    monkeypatch.setattr(decoded, "count_threads", lambda: 8)
-    monkeypatch.setattr(decoded, "PORTION", 5)
+    monkeypatch.setattr(decoding, "count_threads", lambda: 8)
+    monkeypatch.setattr(decoding, "PORTION", 5)
     assert torch.equal(load_splits(asked, None).train.pixels, alone)
     cropped = settings("image_folder", root=tmp_path / "images", image_size=16, fit="center_crop")
     load_splits(cropped, None)
     assert len(list((cache / "decoded").glob("*.npy"))) == 4, "cropped images are kept apart"
+
+
+def test_who_goes_on_after_a_kill_decodes_what_is_missing(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 15)
+    asked = settings("image_folder", root=tmp_path / "images", image_size=16)
+    whole = load_splits(asked, None).train.pixels.clone()
+    for file in (cache / "decoded").glob("*"):
+        file.unlink()
+    load_splits.cache_clear()
+    decoded: list[str] = []
+
+    def decode(path: str, mode: ImageReadMode) -> Tensor:
+        decoded.append(path)
+        if len(decoded) == 18:
+            raise KeyboardInterrupt
+        pixels: Tensor = decode_image(path, mode)
+        return pixels
+
+    for name, value in (("decode_image", decode), ("PORTION", 5), ("NOTE_EVERY", 0.0), ("count_threads", lambda: 1)):
+        monkeypatch.setattr(decoding, name, value)
+    with pytest.raises(KeyboardInterrupt):
+        load_splits(asked, None)
+    assert len(decoded[:15]) == len(set(decoded[:15])) == 15
+    noted = set(decoded[:15])
+    decoded[:] = [""] * 20
+    assert torch.equal(load_splits(asked, None).train.pixels, whole)
+    again = [path for path in decoded[20:] if path]
+    assert len(again) == 30 - 15
+    assert not noted & set(again), "what had been noted was decoded again"
+    assert {file.suffix for file in (cache / "decoded").iterdir()} == {".npy", ".sha256", ".lock"}
+
+
+def test_corrupt_images_are_named_also_by_who_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = tmp_path / "images"
+    write_images(images, ("cat", "dog"), 15)
+    (images / "cat" / "000.png").write_bytes(b"no image")
+    asked = settings("image_folder", root=images, image_size=16, split={"test": 0.01})
+    real, calls = decoding.Draft.note, []
+
+    def note(draft: decoding.Draft, done: int, corrupt: list[int]) -> None:
+        real(draft, done, corrupt)
+        calls.append(done)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    for name, value in (("PORTION", 5), ("NOTE_EVERY", 0.0)):
+        monkeypatch.setattr(decoding, name, value)
+    monkeypatch.setattr(decoding.Draft, "note", note)
+    with pytest.raises(KeyboardInterrupt):
+        load_splits(asked, None)
+    with pytest.raises(UsageError, match=r"1 of 30 images are corrupt: cat/000\.png"):
+        load_splits(asked, None)
+    assert calls[2:] == [15, 20, 25, 30]

@@ -26,7 +26,7 @@ def build_ensemble(settings: EnsembleSettings, context: ObjectiveContext) -> Obj
     """The inner objective on batches with examples against the first of the models that were asked for."""
     count = len(settings.surrogates)
     inner = build_objective(settings.inner, replace(context, surrogates=context.surrogates[count:]))
-    probe = convert_to_float(context.images.pixels[:PROBE_IMAGES])
+    probe = convert_to_float(context.images.read(slice(PROBE_IMAGES)))
     attacked = [prepare_model(surrogate, probe) for surrogate in context.surrogates[:count]]
     return replace_share(inner, settings, attacked)
 
