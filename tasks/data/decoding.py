@@ -60,8 +60,8 @@ class Draft:
                 os.posix_fallocate(stream.fileno(), 0, self._file.stat().st_size)
         return 0, []
 
-    def map(self) -> NDArray[np.uint8]:
-        """The array, mapped to be written."""
+    def map_array(self) -> NDArray[np.uint8]:
+        """The array, uint8 [N, C, H, W], mapped to be written."""
         array: NDArray[np.uint8] = np.lib.format.open_memmap(self._file, "r+")
         return array
 
@@ -99,7 +99,7 @@ def decode_files(
     noted = time.monotonic()
     with ThreadPoolExecutor(count_threads()) as threads:
         for first in range(done, total, PORTION):
-            array, places = draft.map(), range(first, min(first + PORTION, total))
+            array, places = draft.map_array(), range(first, min(first + PORTION, total))
 
             def decode(place: int, array: NDArray[np.uint8] = array) -> bool:
                 try:
