@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestrator.results import compare_trials
+from tasks.errors import UsageError
+from tasks.storage.storage import Storage, open_storage
 from tests.support.harness import advsweep
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
@@ -37,3 +41,20 @@ def test_trials_on_different_test_images_are_not_compared(tmp_path: Path) -> Non
     sweeps = [made_up(tmp_path, content, name, images=False) for name, content in contents.items()]
     trials = [sweep.rows()[0]["trial_id"] for sweep in sweeps]
     assert "different test splits" in advsweep("compare", *trials, "--storage", tmp_path, code=2).stderr
+
+
+def test_images_of_other_data_are_not_paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same settings, and files that have changed between two sweeps."""
+    rows = made_up(tmp_path, WITHOUT_TUNING).rows()
+    first, second = (row["trial_id"] for row in rows[:2])
+    find = compare_trials.find_trial
+
+    def find_changed(storage: Storage, name: str) -> Any:
+        sweep, keys, stages = find(storage, name)
+        changed = {key: {**stage, "data": "f" * 64} for key, stage in stages.items()}
+        return sweep, keys, changed if name == second else stages
+
+    compare_trials.compare_trials(open_storage(tmp_path), first, second)
+    monkeypatch.setattr(compare_trials, "find_trial", find_changed)
+    with pytest.raises(UsageError, match="different test splits"):
+        compare_trials.compare_trials(open_storage(tmp_path), first, second)

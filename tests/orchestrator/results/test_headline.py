@@ -72,3 +72,20 @@ def test_nothing_stands_beside_a_best_that_nothing_speaks_against() -> None:
     assert "[" not in describe_best(best)
     assert state_best(best)["best_doubt"] is None
     assert state_best(None) == {"best": None, "best_doubt": None}
+
+
+def test_the_best_setting_has_the_highest_mean_of_both_accuracies() -> None:
+    careful = of_model(0.4, ifgsm("16/255", 20, 600, clean_correct=900))
+    best = find_best(
+        [of_model(0.2, ifgsm("16/255", 20, 200)), careful, of_model(0.6, ifgsm("16/255", 20, 610, clean_correct=700))]
+    )
+    assert best is not None
+    assert best.rows[0]["pruning_ratio"] == 0.4
+
+
+def test_an_attack_on_few_images_does_not_speak() -> None:
+    best = find_best(
+        [ifgsm("16/255", 20, 400), row({"name": "apgd_ce", "eps": "16/255"}, 5, examples=100, clean_correct=90)]
+    )
+    assert best is not None
+    assert best.mean == (0.95, 0.4)

@@ -137,3 +137,11 @@ def test_a_narrow_terminal_has_a_line_for_each_value() -> None:
     shown = list_pivot(build_pivot(rows_of(SPACE)), VerdictNotes([])).render("table", 20)
     assert max(map(len, shown.splitlines())) <= 20
     assert shown.split("\n\n")[1].splitlines()[:2] == ["pruned  0.5", "seeds   2"]
+
+
+def test_clean_accuracy_is_not_of_images_that_were_right_before() -> None:
+    attack = {"name": "ifgsm", "eps": "8/255", "steps": 10}
+    rows = rows_of({**SPACE, "attack": {"grid_search": [{**attack, "only_correct": True}, attack]}})
+    shown = [row | {"clean_accuracy": 1.0} if row["only_correct"] else row for row in rows]
+    for line in build_pivot(shown).lines:
+        assert [row["only_correct"] for row in line.clean] == [False, False]

@@ -6,8 +6,8 @@ import json
 
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.presentation import Selection, render_rows
-from orchestrator.results.verdicts import annotate_rows
-from tests.support.rows import ifgsm, row
+from orchestrator.results.verdicts import annotate_rows, check_rows
+from tests.support.rows import ifgsm, row, verdicts_of
 
 
 def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
@@ -30,3 +30,22 @@ def test_a_worst_verdict_is_that_of_the_highest_grade() -> None:
     assert find_worst([UPPER_BOUND, OK]) == UPPER_BOUND
     assert find_worst([UPPER_BOUND, SUSPICIOUS]) == SUSPICIOUS
     assert find_worst([None]) == "-"
+
+
+def test_the_worst_of_several_verdicts_of_one_check_counts_whatever_came_last() -> None:
+    found = [row({"name": "uniform", "eps": "8/255", "draws": draws}, robust) for draws, robust in ((3, 100), (1, 700))]
+    rows = annotate_rows([ifgsm("8/255", 10, 400), *found])
+    assert json.loads(rows[0]["verdicts"])["white-box >= noise"] == SUSPICIOUS
+    assert json.loads(rows[2]["verdicts"])["white-box >= noise"] == OK
+
+
+def test_the_strongest_of_several_attacks_is_what_a_weaker_one_is_held_against() -> None:
+    rows = [ifgsm("8/255", 10, 600), ifgsm("8/255", 20, 300), row({"name": "uniform", "eps": "8/255"}, 450)]
+    assert verdicts_of("white-box >= noise", check_rows(rows)) == {OK}
+
+
+def test_attacks_on_other_images_and_failed_trials_say_nothing() -> None:
+    few = row({"name": "uniform", "eps": "8/255"}, 50, examples=500, clean_correct=475)
+    failed = ifgsm("8/255", 20, 0) | {"status": "failed", "robust_correct": None, "robust_accuracy": None}
+    assert verdicts_of("white-box >= noise", check_rows([ifgsm("8/255", 10, 400), few, failed])) == {NOT_TESTED}
+    assert annotate_rows([failed]) == [failed]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.results.checks.verdict import OK, SUSPICIOUS
 from orchestrator.results.verdicts import check_rows
 from tests.support.rows import ifgsm, verdicts_of
@@ -20,3 +22,22 @@ def test_training_that_has_collapsed_under_a_single_step_is_noticed() -> None:
     assert verdicts(catastrophic_overfitting_epoch=3, robust_train_accuracy=0.01) == {SUSPICIOUS}
     assert verdicts(robust_train_accuracy=0.4) == {OK}
     assert verdicts() == set(), "nobody has looked"
+
+
+@pytest.mark.parametrize(("clean", "verdict"), [(300, OK), (190, OK), (110, SUSPICIOUS), (60, SUSPICIOUS)])
+def test_a_model_that_guesses_is_noticed(clean: int, verdict: str) -> None:
+    """Of 1,000 images of ten classes; 190 are more than chance explains."""
+    rows = [ifgsm("8/255", 10, 50, clean_correct=clean)]
+    assert verdicts_of("clean accuracy above chance", check_rows(rows)) == {verdict}
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(60, SUSPICIOUS), (32, SUSPICIOUS), (12, OK), (0, OK)])
+def test_erased_images_are_not_recognised(left: int, verdict: str) -> None:
+    rows = [ifgsm("8/255", 10, 200, health={"erased_images": 64, "erased_correct": left})]
+    assert verdicts_of("erased images unseen", check_rows(rows)) == {verdict}
+
+
+@pytest.mark.parametrize(("step", "noise", "verdict"), [(2, 40, SUSPICIOUS), (40, 2, OK), (20, 22, OK)])
+def test_a_step_along_the_gradient_fools_more_than_noise(step: int, noise: int, verdict: str) -> None:
+    health = {"probe_images": 256, "step_only": step, "noise_only": noise}
+    assert verdicts_of("a step >= noise", check_rows([ifgsm("8/255", 10, 200, health=health)])) == {verdict}

@@ -1,0 +1,65 @@
+"""`python -m tests.mutation [--area A] [--match TEXT] [--sample N --seed S] [--jobs N]`: what the tests notice.
+
+Each mutation is applied to a copy of the tree, and the tests that are named for it are run there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+
+from tests.mutation.catalog import list_areas, load_mutations
+from tests.mutation.run import Outcome, run_mutations
+
+
+def main() -> int:
+    """0 where every mutation is noticed that should be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description="Which mistakes the tests notice.")
+    parser.add_argument("--area", action="append", default=[], choices=list_areas(), help="may be given several times")
+    parser.add_argument("--match", default="", help="only mutations whose file or reason has this text")
+    parser.add_argument("--sample", type=int, help="so many of them, chosen by the seed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="copies that are worked on at the same time")
+    parser.add_argument("--without-baseline", action="store_true", help="take it that the tests pass as the tree is")
+    options = parser.parse_args()
+    mutations = [one for one in load_mutations(options.area) if options.match in f"{one.file} {one.why}"]
+    if options.sample is not None:
+        mutations = random.Random(options.seed).sample(mutations, min(options.sample, len(mutations)))
+    found = []
+    for outcome in run_mutations(mutations, options.jobs, baseline=not options.without_baseline):
+        _say(_describe(outcome))
+        found.append(outcome)
+    _say(summarize(found))
+    return int(any(one.problem or one.is_killed == bool(one.mutation.survives) for one in found))
+
+
+def _describe(outcome: Outcome) -> str:
+    mutation = outcome.mutation
+    state = "error" if outcome.problem else "killed" if outcome.is_killed else "survived"
+    note = f" ({mutation.survives})" if mutation.survives and not outcome.is_killed else ""
+    problem = f"\n{outcome.problem}" if outcome.problem else ""
+    return f"{state:9}{outcome.seconds:5.1f} s  {mutation.area:14} {mutation.file}: {mutation.why}{note}{problem}"
+
+
+def summarize(found: Sequence[Outcome]) -> str:
+    """A table of Markdown: how many are noticed, by area and in all."""
+    by_area: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in found:
+        by_area[outcome.mutation.area].append(outcome)
+    lines = ["", "| area | killed | of | rate |", "|---|---|---|---|"]
+    for area, outcomes in [*sorted(by_area.items()), ("all", list(found))]:
+        killed = sum(one.is_killed for one in outcomes)
+        lines.append(f"| {area} | {killed} | {len(outcomes)} | {100 * killed / max(1, len(outcomes)):.0f} % |")
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Applies mutations to a copy of the tree and says what the tests made of each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.mutation.catalog import Mutation
+from tests.support.checkout import ROOT
+
+NEEDED = (
+    "advsweep", "orchestrator", "tasks", "search_spaces", "tests", "docs", "examples", "pyproject.toml", "README.md",
+    "CHANGELOG.md", "CONTRIBUTING.md", "cluster.yaml", "constraints.txt",
+)  # fmt: skip
+"""What is copied."""
+LIMIT = 180.0
+"""Seconds that the tests of one mutation may take; one that makes a loop endless is noticed by that."""
+PASSED, FAILED, INTERRUPTED = 0, 1, 2
+"""Exit codes of pytest; a file that cannot be imported any more interrupts it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one mutation."""
+
+    mutation: Mutation
+    is_killed: bool
+    seconds: float
+    problem: str = ""
+    """Why nothing can be said; empty where something can."""
+
+
+class Worker:
+    """A copy of the tree, and the process that runs tests on it."""
+
+    def __init__(self, folder: Path) -> None:
+        copied = folder / "tree"
+        copied.mkdir()
+        for name in NEEDED:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(ROOT / name, copied / name)
+        environment = {**os.environ, "PYTHONPATH": str(copied), "OMP_NUM_THREADS": "1"}
+        for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
+            del environment[name]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutation.worker"],
+            cwd=copied, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def ask(self, mutation: Mutation | None, tests: Sequence[str]) -> dict[str, Any]:
+        """Run tests on the copy with a mutation; null: as it is."""
+        text = mutation.apply(ROOT) if mutation else None
+        job = {"file": mutation and mutation.file, "text": text, "tests": tests, "limit": LIMIT}
+        assert self._process.stdin is not None, "it is a pipe"
+        assert self._process.stdout is not None, "it is a pipe"
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def open_worker() -> Iterator[Worker]:
+    """A worker, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="advsweep-mutation-") as folder:
+        worker = Worker(Path(folder))
+        try:
+            yield worker
+        finally:
+            worker.close()
+
+
+def run_mutations(mutations: Sequence[Mutation], jobs: int = 1, *, baseline: bool = True) -> Iterator[Outcome]:
+    """The outcome of each, as they come.
+
+    :param jobs: copies that are worked on at the same time.
+    :param baseline: run each set of tests without a mutation first: what fails then says nothing.
+    """
+    groups: dict[tuple[str, ...], list[Mutation]] = {}
+    for mutation in mutations:
+        groups.setdefault(mutation.tests, []).append(mutation)
+    waiting: queue.SimpleQueue[list[Mutation]] = queue.SimpleQueue()
+    for group in groups.values():
+        waiting.put(group)
+    found: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            with open_worker() as worker, contextlib.suppress(queue.Empty):
+                while True:
+                    _judge_group(worker, waiting.get_nowait(), found, baseline=baseline)
+        finally:
+            found.put(None)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(jobs, len(groups)))]
+    for thread in threads:
+        thread.start()
+    left = len(threads)
+    while left:
+        outcome = found.get()
+        if outcome is None:
+            left -= 1
+        else:
+            yield outcome
+
+
+def _judge_group(
+    worker: Worker, group: Sequence[Mutation], found: queue.SimpleQueue[Outcome | None], *, baseline: bool
+) -> None:
+    """:param group: mutations with the same tests."""
+    first = worker.ask(None, group[0].tests) if baseline else {"code": PASSED}
+    for mutation in group:
+        if first["code"] != PASSED:
+            found.put(Outcome(mutation, False, 0.0, f"its tests fail without it: {first['tail']}"))
+            continue
+        answer = worker.ask(mutation, mutation.tests)
+        known = answer["code"] in (PASSED, FAILED, INTERRUPTED) or answer["code"] < 0
+        problem = "" if known else f"pytest ended with {answer['code']}: {answer['tail']}"
+        found.put(Outcome(mutation, answer["code"] != PASSED and known, answer["seconds"], problem))

@@ -1,0 +1,51 @@
+"""Attacks of one budget on the same images: who leaves more, and what withstands them all."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.results.budgets import Budget, Discordance, Robust, group_budgets
+from tests.support.rows import ifgsm, row
+
+SHORT, LONG, OTHER = ifgsm("8/255", 10, 300), ifgsm("8/255", 20, 250), row({"name": "apgd_ce", "eps": "8/255"}, 280)
+IMAGES: dict[str, Robust] = {
+    SHORT["attack_key"]: dict.fromkeys(range(6), True),
+    LONG["attack_key"]: {0: True, 1: True, 2: False, 3: True, 4: True, 5: True},
+    OTHER["attack_key"]: {0: True, 1: False, 2: True, 3: True, 5: False},
+}
+"""Image 4 was not attacked by the last one."""
+BUDGET = Budget([SHORT, LONG, OTHER], lambda found: IMAGES.get(found["attack_key"]))
+
+
+def test_an_image_is_left_where_every_attack_has_tried_and_failed() -> None:
+    assert BUDGET.worst_case == 2, "images 0 and 3; of one trajectory its end counts"
+    assert Budget([OTHER, LONG], BUDGET.read).worst_case == 2
+    assert Budget([SHORT, LONG], BUDGET.read).worst_case == 250
+    assert Budget([LONG, OTHER], lambda _: None).worst_case is None
+
+
+def test_two_attacks_are_compared_on_the_images_of_both() -> None:
+    assert BUDGET.compare(LONG, OTHER) == Discordance(only_first=2, only_second=1)
+    assert BUDGET.compare(OTHER, LONG) == Discordance(only_first=1, only_second=2)
+    assert BUDGET.compare(SHORT, LONG) == Discordance(only_first=50, only_second=0), "one trajectory: counts tell"
+    assert Budget([LONG, OTHER], lambda _: None).compare(LONG, OTHER) is None
+
+
+def test_budgets_are_told_apart_by_norm_and_size() -> None:
+    rows = [
+        LONG,
+        ifgsm("4/255", 20, 500),
+        OTHER,
+        row({"name": "ifgsm", "norm": "l2", "eps": 8 / 255}, 900),
+        ifgsm(0, 1, 950),
+    ]
+    found = group_budgets(rows, BUDGET.read)
+    assert [[each["robust_correct"] for each in budget.rows] for budget in found] == [[250, 280], [500], [900]]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"stop_when_fooled": False}, {"surrogate": {"model": {"name": "resnet8"}, "train": None}}]
+)
+def test_a_longer_run_may_leave_more_where_images_do_not_stop(changes: dict[str, object]) -> None:
+    rows = [row({"name": "ifgsm", "eps": "8/255", "steps": steps, **changes}, 250) for steps in (10, 20)]
+    assert Budget(rows, lambda _: None).compare(*rows) is None
