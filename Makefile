@@ -1,4 +1,4 @@
-.PHONY: check test fast picture figures house digests
+.PHONY: check test fast coverage mutation matrix picture figures house digests
 
 check:  ## formatted, linted, typed
 	python -m ruff format --check .
@@ -10,6 +10,18 @@ test:  ## everything
 
 fast:  ## what needs neither Ray nor much time
 	python -m pytest -m "not slow and not cluster and not fault"
+
+coverage:  ## branches that the quick tests take, those of every process that they start too
+	python -m coverage erase
+	python -m coverage run -m pytest -m "not slow and not cluster and not fault"
+	python -m coverage combine -q
+	python -m coverage report
+
+mutation:  ## which mistakes of tests/mutation/areas the tests notice
+	python -m tests.mutation
+
+matrix:  ## the quick tests on other versions of Python and of the libraries; needs uv
+	python -m tests.matrix
 
 picture:  ## docs/images/architecture.svg from its text; needs Graphviz
 	dot -Tsvg docs/images/architecture.dot -o docs/images/architecture.svg

@@ -87,6 +87,17 @@ def test_an_image_is_robust_where_it_is_against_every_attack(finished: Finished)
         assert line["worst_case_robust_accuracy"] <= min(row["robust_accuracy"] for row in rows)
 
 
+def test_attacks_are_ranked_by_how_near_they_come_to_the_smallest_perturbations(finished: Finished) -> None:
+    lines = json.loads(finished.ask("results", "four", "--optimality", "--json").stdout)
+    assert {line["pruning_ratio"] for line in lines} == {0.0, 0.5}
+    for line in lines:
+        rows = [row for row in finished.rows() if row["pruning_ratio"] == line["pruning_ratio"]]
+        fooled = {1 - row["robust_correct"] / row["clean_correct"] for row in rows}
+        assert any(line["success"] == pytest.approx(share) for share in fooled)
+        assert (line["optimality"] is None) is (line["success"] == 0), "where nothing was found nothing can be said"
+    assert "optimality" in finished.ask("results", "four", "--optimality").stdout
+
+
 def test_duckdb_is_asked(finished: Finished) -> None:
     sql = "SELECT pruning_ratio, count(*) AS trials FROM trials GROUP BY 1 ORDER BY 1"
     assert json.loads(finished.ask("results", "four", "--sql", sql, "--json").stdout) == [
@@ -96,6 +107,8 @@ def test_duckdb_is_asked(finished: Finished) -> None:
     assert "error: --sql: " in finished.ask("results", "four", "--sql", "SELECT", code=2).stderr
 
 
-@pytest.mark.parametrize("two", [("--reference", "--worst-case"), ("--sql", "SELECT 1", "--worst-case")])
+@pytest.mark.parametrize(
+    "two", [("--reference", "--worst-case"), ("--sql", "SELECT 1", "--worst-case"), ("--optimality", "--worst-case")]
+)
 def test_one_question_at_a_time(finished: Finished, two: tuple[str, ...]) -> None:
     assert "ask one at a time" in finished.ask("results", "four", *two, code=2).stderr

@@ -53,3 +53,25 @@ def test_a_speed_is_the_median_of_what_was_measured() -> None:
     data = PLAN.data[of("attack").dataset]
     rate = 6 / estimate_work(of("train"), data)
     assert seconds(speeds, "attack") == pytest.approx(rate * estimate_work(of("attack"), data)), "no speed of its own"
+
+
+def test_one_slow_run_among_many_does_not_count() -> None:
+    plan = planned(seed={"grid_search": [0, 1, 2]})
+    keys = [key for key, stage in plan.stages.items() if stage.kind == "train"]
+    records = {key: {"seconds": taken} for key, taken in zip(keys, (6.0, 90.0, 7.0), strict=True)}
+    assert seconds(Speeds.measured(plan, records), "train", plan) == pytest.approx(7)
+
+
+def test_a_model_that_was_timed_has_its_own_speed() -> None:
+    plan = planned(model={"grid_search": [{"name": "resnet8"}, {"name": "resnet18"}]})
+    stages = {stage.model.name: (key, stage) for key, stage in plan.stages.items() if stage.kind == "train"}
+    slow, fast = stages["resnet18"], stages["resnet8"]
+    speeds = Speeds.measured(plan, {slow[0]: {"seconds": 60.0}, fast[0]: {"seconds": 6.0}})
+    for (_, stage), expected in ((slow, 60), (fast, 6)):
+        assert speeds.seconds(stage, plan.data[stage.dataset]) == pytest.approx(expected)
+
+
+def test_an_attack_through_random_transformations_looks_several_times() -> None:
+    defended = planned(inference={"transformations": [{"name": "noise"}], "eot_samples": 4})
+    data = next(iter(PLAN.data.values()))
+    assert estimate_work(of("attack", defended), data) == pytest.approx(4 * estimate_work(of("attack"), data))

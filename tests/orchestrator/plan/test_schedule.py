@@ -6,9 +6,12 @@ from typing import cast
 
 import pytest
 
-from orchestrator.plan.plan import Job
-from orchestrator.plan.schedule import list_schedule, measure_remaining_paths
+from orchestrator.plan.estimates import Speeds
+from orchestrator.plan.plan import Job, make_plan
+from orchestrator.plan.schedule import estimate_job_seconds, list_schedule, measure_remaining_paths
+from orchestrator.space import space as spaces
 from tasks.trial.chain import Stage
+from tests.conftest import CONFIG
 
 
 class FakeStage:
@@ -49,3 +52,20 @@ def test_the_longest_remaining_path_goes_first(slots: int, finished_at: dict[str
 def test_what_is_stored_is_not_waited_for() -> None:
     assert list_schedule([job("end", "stored elsewhere")], {"end": 4.0}, 1).seconds == 4
     assert list_schedule([], {}, 3).seconds == 0
+
+
+def test_a_job_waits_for_all_that_it_builds_on() -> None:
+    jobs = [job("quick"), job("slow"), job("both", "quick", "slow")]
+    found = list_schedule(jobs, {"quick": 1.0, "slow": 5.0, "both": 2.0}, 9)
+    assert found.finished_at == {"quick": 1, "slow": 5, "both": 7}
+
+
+def test_attacks_that_share_a_run_take_as_long_as_the_longest() -> None:
+    attack = {"name": "ifgsm", "eps": "8/255", "steps": {"grid_search": [5, 50]}}
+    plan = make_plan(spaces.build("test", "test", {**CONFIG, "attack": attack}))
+    *_, shared = plan.jobs([])
+    speeds = Speeds({}, {"attack": 3.0})
+    alone = [speeds.seconds(stage, plan.data[stage.dataset]) for stage in shared.stages]
+    assert len(alone) == 2
+    assert alone[1] > 5 * alone[0]
+    assert estimate_job_seconds(plan, [shared], speeds) == {shared.id: alone[1]}

@@ -70,6 +70,14 @@ def test_the_time_that_is_left_goes_by_the_speed_so_far(clock: Clock, chain: tup
     assert state.estimate_remaining() == pytest.approx(left - 1)
 
 
+def test_stages_that_share_a_run_are_one_piece_of_work(clock: Clock, chain: tuple[Stage, ...]) -> None:
+    state = make_state(clock, chain)
+    state.start_run(chain[:2], "")
+    clock.now += 4
+    state.finish_job(chain[:2])
+    assert state.estimate_remaining() == pytest.approx(4.0 * (len(chain) - 1)), "as long as the longest of both"
+
+
 def test_nothing_is_promised_where_nothing_was_ever_timed(clock: Clock, chain: tuple[Stage, ...]) -> None:
     assert make_state(clock, chain).estimate_remaining() is None
 

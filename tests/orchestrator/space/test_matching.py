@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.space.matching import Matcher, find_match_problems
+from orchestrator.space.matching import Bounds, Matcher, find_match_problems
 from tests.support.rows import ifgsm
 
 ROWS = [ifgsm("8/255", 10, 200), ifgsm("8/255", 10, 300) | {"attack_surrogate": "alexnet"}]
@@ -37,3 +37,19 @@ def test_a_name_that_no_row_has_is_told_with_the_nearest() -> None:
     (problem,) = find_match_problems({"atack": "fgsm", "attack": "fgsm", "train.epochs": 3}, "reference.0.match")
     assert str(problem).startswith("reference.0.match.atack = 'fgsm': neither a column nor a setting")
     assert "did you mean 'attack'?" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "holds"),
+    [
+        (((">", 1.0), ("<=", 3.0)), 3, True),
+        (((">", 1.0), ("<=", 3.0)), 1, False),
+        (((">", 1.0), ("<=", 3.0)), 4, False),
+        (((">=", 1.0),), True, False),
+        (((">=", 1.0),), "2", False),
+    ],
+)
+def test_limits_hold_for_numbers_alone_and_all_of_them(
+    limits: tuple[tuple[str, float], ...], value: object, holds: bool
+) -> None:
+    assert Bounds(limits).hold(value) is holds

@@ -45,3 +45,18 @@ def test_a_targeted_attack_is_nothing_to_stand_beside() -> None:
     space = spaces.load("smoke", ["prune=null", f"attack={{grid_search: {attacks}}}"], verify=True)
     transfers = [trial.attack.method for trial in space.trials if trial.attack.surrogate]
     assert {(method.name, method.eps) for method in transfers} == {("ifgsm", 0.1)}
+
+
+def test_what_is_added_stands_beside_the_hardest_attack_on_its_images() -> None:
+    attacks = "[{name: ifgsm, eps: 0.1, steps: 3}, {name: ifgsm, eps: 0.2, steps: 5, examples: 40}]"
+    space = spaces.load("smoke", ["prune=null", f"attack={{grid_search: {attacks}}}"], verify=True)
+    found = {trial.attack.method.name: trial.attack for trial in space.trials}
+    for probe in ("uniform", "square"):
+        assert (found[probe].method.eps, found[probe].examples) == (0.2, 40)
+    (transfer,) = {trial.attack for trial in space.trials if trial.attack.surrogate}
+    assert (transfer.method.eps, transfer.method.reported_steps, transfer.examples) == (0.2, 5, 40)
+    assert transfer.surrogate is not None
+    assert transfer.surrogate.seed not in {None, *(trial.seed for trial in space.trials)}
+    assert (
+        max(trial.attack.method.reported_steps for trial in space.trials if trial.attack.method.name == "ifgsm") == 10
+    )

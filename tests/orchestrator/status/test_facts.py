@@ -107,6 +107,29 @@ def test_a_finished_sweep_is_told_apart_and_has_no_work_left(space_file: Path, t
     assert left == pytest.approx(sum(row["attack_seconds"] for row in sweep.rows()) / 2)
 
 
+def test_what_runs_is_as_old_as_its_start_not_as_the_last_sign_of_life(sweep: SweepStore, tmp_path: Path) -> None:
+    beating(sweep)
+    aged(tmp_path, 20)
+    (running,) = seen(sweep)["running"]
+    assert running["seconds"] == pytest.approx(9 + 20, abs=3)
+
+
+def test_rows_of_trials_that_the_plan_no_longer_has_do_not_count(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, finished=lambda place: place < 30)
+    rows = sweep.rows()
+    sweep.write_rows([rows[0] | {"trial_id": "f" * 16}])
+    found = seen(sweep)
+    assert (found["trials"], found["finished"], found["missing"], found["state"]) == (36, 30, 6, "stopped")
+
+
+def test_where_a_kind_was_never_timed_nothing_is_said_of_the_time_left(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, finished=lambda place: place < 30)
+    assert seen(sweep)["work_left_seconds"] is not None
+    untimed = [row | {"attack_seconds": None} for row in sweep.rows()]
+    sweep.write_rows(untimed)
+    assert seen(sweep)["work_left_seconds"] is None
+
+
 def test_failed_trials_and_the_best_are_named_as_commands_take_them(tmp_path: Path) -> None:
     sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, failed=lambda place: place < 5)
     found = seen(sweep)

@@ -51,6 +51,16 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
     assert len(gone) == 3
 
 
+def test_the_checkpoint_of_a_stage_that_is_still_to_be_finished_stays(space_file: Path, tmp_path: Path) -> None:
+    _, sweep = finish(space_file, tmp_path, FEW)
+    storage = sweep.storage
+    key = next(key for key, stage in sweep.plan()["stages"].items() if stage["kind"] == "train")
+    storage.remove(f"stages/{key}")
+    for name in (key, STRAY):
+        storage.write(f"checkpoints/{name}.safetensors", b"half trained")
+    assert found(storage) == {f"checkpoints/{STRAY}.safetensors": "checkpoint of no unfinished stage"}
+
+
 FEW = ("adversarial_finetune=null", "prune=null")
 
 

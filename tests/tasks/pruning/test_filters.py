@@ -61,12 +61,15 @@ def test_masks_add_up() -> None:
 
 
 def test_batch_norm_is_pruned_with_its_convolution(model: NormalizedModel) -> None:
+    with torch.no_grad():
+        model.network.get_parameter("layer2.bn1.bias").fill_(1.0)
     Mask.of(model, {"layer2.conv1": [0, 5]}).apply()
     norm = find_batch_norms(model.network)["layer2.conv1"]
     assert norm is model.network.get_submodule("layer2.bn1")
     assert not norm.weight[[0, 5]].any()
     assert not norm.bias[[0, 5]].any()
     assert norm.weight[[1, 2, 3, 4]].all()
+    assert norm.bias[[1, 2, 3, 4]].all()
 
 
 def test_logits_stay_when_only_dead_filters_are_pruned(model: NormalizedModel) -> None:
@@ -99,6 +102,15 @@ class TenFilters(nn.Module):
 def ten_filters() -> NormalizedModel:
     torch.manual_seed(0)
     return NormalizedModel(TenFilters(), 0.5, 0.5)
+
+
+def test_biases_go_with_their_filters() -> None:
+    model = ten_filters()
+    bias = model.network.get_parameter("layer1.0.bias")
+    with torch.no_grad():
+        bias.fill_(1.0)
+    Mask.of(model, {"layer1.0": [2, 9]}).apply()
+    assert bias.tolist() == [1, 1, 0, 1, 1, 1, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize(("ratio", "count"), [(0.04, 0), (0.24, 2), (0.26, 3), (0.3, 3), (0.88, 9), (0.96, 10)])
