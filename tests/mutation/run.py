@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import json
 import os
@@ -24,6 +25,7 @@ NEEDED = (
     "CHANGELOG.md", "CONTRIBUTING.md", "cluster.yaml", "constraints.txt",
 )  # fmt: skip
 """What is copied."""
+OWN = ("advsweep", "orchestrator", "tasks")
 LIMIT = 180.0
 """Seconds that the tests of one mutation may take; one that makes a loop endless is noticed by that."""
 PASSED, FAILED, INTERRUPTED = 0, 1, 2
@@ -49,9 +51,11 @@ class Worker:
         copied.mkdir()
         for name in NEEDED:
             if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(ROOT / name, copied / name)
             else:
                 shutil.copy2(ROOT / name, copied / name)
+        for name in OWN:
+            compileall.compile_dir(copied / name, quiet=2)  # or every process would compile all of it again
         environment = {**os.environ, "PYTHONPATH": str(copied), "OMP_NUM_THREADS": "1"}
         for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
             del environment[name]

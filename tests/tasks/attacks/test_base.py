@@ -25,8 +25,15 @@ from tests.support.attack_models import (
 
 SLOW = {"autoattack"}
 """Tested where a few images are enough."""
+
+
+def mark_slow(name: str) -> list[pytest.MarkDecorator]:
+    """The mark of a case with this attack."""
+    return [pytest.mark.slow] if name in SLOW else []
+
+
 BOUNDED = [
-    (name, norm, stop)
+    pytest.param(name, norm, stop, marks=mark_slow(name))
     for name, attack in list_attacks().items()
     if attack.access == "gradient" and attack.bounded
     for norm in attack.norms()
@@ -127,7 +134,11 @@ PASSES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "raw"), PASSES, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [pytest.param(name, raw, marks=mark_slow(name)) for name, raw in PASSES],
+    ids=lambda value: str(value)[:20],
+)
 def test_an_attack_asks_what_its_class_says(name: str, raw: dict[str, Any]) -> None:
     """No gradients where it follows none, one where it takes one step, and about as much as is estimated."""
     assert {each for each, _ in PASSES} == {*ATTACKS}
