@@ -50,6 +50,7 @@ def test_a_weaker_attack_at_the_same_budget_does_not_speak() -> None:
     best = find_best(rows)
     assert best is not None
     assert best.mean == (0.95, 0.45)
+    assert [found["attack"] for found in best.rows] == ["ifgsm"], "the trial to look at is that of the strongest"
     assert find_best([]) is None
 
 

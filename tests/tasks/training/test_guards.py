@@ -108,6 +108,14 @@ def test_the_best_epoch_follows_the_policy() -> None:
     assert summarize_training(found, "best_robust_accuracy")["epoch"] == 1
 
 
+def test_the_best_loss_is_the_lowest_and_of_equals_the_first_counts() -> None:
+    found = [
+        {"validation_loss": loss, "validation_accuracy": share} for loss, share in ((0.9, 0.6), (0.4, 0.8), (0.4, 0.8))
+    ]
+    assert find_best_epoch(found, "best_loss") == 1
+    assert find_best_epoch(found, "best_accuracy") == 1
+
+
 def test_the_weights_of_the_best_epoch_are_published(tmp_path: Path) -> None:
     wild = {"name": "multistep", "milestones": [1], "gamma": 1000.0}
     spoiled = {**TRAIN, "epochs": 2, "optimizer": {"name": "sgd", "lr": 0.05}, "schedule": wild}
