@@ -19,6 +19,11 @@ def test_division_is_disjoint_complete_and_fixed_by_the_seed() -> None:
     assert numbers(divide_images(numbered(100), 0.2, seed=4)[1]) != numbers(taken)
 
 
+@pytest.mark.parametrize(("share", "taken"), [(0.0, 0), (0.04, 0), (0.24, 2), (0.26, 3), (0.96, 10)])
+def test_a_share_is_rounded_to_the_nearest_number_of_images(share: float, taken: int) -> None:
+    assert [len(part) for part in divide_images(numbered(10), share, seed=0)] == [10 - taken, taken]
+
+
 def test_validation_comes_out_of_the_training_split_and_never_out_of_the_test_split() -> None:
     whole = numbered(100)
     train, test = divide_images(whole, 0.2, seed=0)
