@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.results import compare_trials
+from orchestrator.store.sweep_store import find_trial
 from tasks.errors import UsageError
 from tasks.storage.storage import Storage, open_storage
 from tests.support.harness import advsweep
@@ -47,10 +48,9 @@ def test_images_of_other_data_are_not_paired(tmp_path: Path, monkeypatch: pytest
     """The same settings, and files that have changed between two sweeps."""
     rows = made_up(tmp_path, WITHOUT_TUNING).rows()
     first, second = (row["trial_id"] for row in rows[:2])
-    find = compare_trials.find_trial
 
     def find_changed(storage: Storage, name: str) -> Any:
-        sweep, keys, stages = find(storage, name)
+        sweep, keys, stages = find_trial(storage, name)
         changed = {key: {**stage, "data": "f" * 64} for key, stage in stages.items()}
         return sweep, keys, changed if name == second else stages
 
