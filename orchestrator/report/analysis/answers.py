@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -146,7 +147,8 @@ def _recommend(study: Study, chosen: Sequence[Answer]) -> list[str]:
     threat = study.headline.label
     clean, robust = best.mean
     lines = [
-        f"{format_rate(clean)} clean and {format_rate(robust)} robust accuracy under {threat} ({describe_seeds(best)})."
+        f"{format_rate(clean)} clean and {format_rate(robust)} robust accuracy under {threat} "
+        f"({_describe_spread(best)})."
     ]
     if plain is not best:
         cost, gain = plain.mean[0] - clean, robust - plain.mean[1]
@@ -242,6 +244,14 @@ def format_p_value(value: float | None) -> str:
     if value is None:
         return "-"
     return "< 0.001" if value < 0.001 else f"= {value:.3f}" if value < 0.1 else f"= {value:.2f}"
+
+
+def _describe_spread(entry: Measured) -> str:
+    """How many seeds stand behind both rates, and how far they lie apart."""
+    if len(entry.rows) < 2:
+        return describe_seeds(entry)
+    clean, robust = (format_points(statistics.stdev(rates)) for rates in (entry.clean, entry.robust))
+    return f"{describe_seeds(entry)}, standard deviation {clean} and {robust}"
 
 
 def describe_seeds(entry: Measured) -> str:

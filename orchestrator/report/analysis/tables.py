@@ -66,6 +66,7 @@ def _read_trial(row: Row) -> dict[str, Any]:
         "low": round(row["robust_accuracy_low"], 4),
         "high": round(row["robust_accuracy_high"], 4),
         "verdict": row["verdict"] or "-",
+        "reason": row["verdict_reason"] or "",
     }
 
 

@@ -278,6 +278,14 @@
         element("div", { class: "chips" }, element("span", { class: "name" }, "show only"), ...buttons)));
     }
 
+    /** What the checks say of the numbers of the table, readable without a pointer: each verdict with one of its reasons. */
+    reasons(cells) {
+      return [...new Set(cells.filter((cell) => cell.reason).map((cell) => cell.verdict))].map((verdict) => {
+        const of = cells.filter((cell) => cell.verdict === verdict), first = of[0];
+        return `${verdict}: ${of.length} of ${cells.length} numbers, such as ${first.robustText} of ${first.label}: ${first.reason}`;
+      });
+    }
+
     table(cells) {
       const ordered = [...cells].sort((a, b) => b.robust - a.robust || b.clean - a.clean);
       const best = new Set(ordered.filter((cell, place) => ordered.slice(0, place).every((other) => other.clean < cell.clean)));
@@ -288,6 +296,7 @@
           ...this.axes.map((_, place) => cell(row[`a${place}`], "wide")),
           cell(row.seeds, "number wide"), cell(row.cleanText, "number"), cell(row.robustText, "number"),
           element("td", {}, ...(best.has(row) ? [badge("front")] : []), ...(row.reason ? [badge(row.verdict, row.reason)] : [])))));
+      this.find("reasons").replaceChildren(...this.reasons(ordered).map((text) => element("p", {}, text)));
       const all = this.find("all");
       all.hidden = ordered.length <= SHORT;
       all.textContent = this.all ? "show fewer" : `show all ${ordered.length}`;

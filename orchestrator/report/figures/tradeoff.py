@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from orchestrator.report.analysis.doubts import MARKS
 from orchestrator.report.analysis.groups import choose_groups
 from orchestrator.report.analysis.study import Study
-from orchestrator.report.analysis.tables import StudyTables
+from orchestrator.report.analysis.tables import StudyTables, find_worst_verdict
 from orchestrator.report.figures.encodings import (
     INK,
     describe,
@@ -30,10 +31,14 @@ def draw_tradeoff(study: Study, tables: StudyTables) -> Figure:
     """Every configuration under one attack: the mean over its seeds with one standard deviation to both sides, each
     seed, and the front of the means.
     """
-    layers = [*_draw_front(study), *_draw_spreads(study), _draw_trials(study), _draw_means(study)]
+    layers = [
+        *_draw_front(study), *_draw_spreads(study), _draw_trials(study), _draw_means(study), _draw_doubts(study),
+    ]  # fmt: skip
     attack = next(place for place, threat in enumerate(study.threats) if threat is study.headline)
     panel = Panel("", {"height": 330, "layer": layers}, 430, {"attack": attack})
-    title = f"What robustness costs: {study.dataset}, {study.headline.label}"
+    under = study.under(study.headline)
+    marks = [f"{mark}: {kind}" for kind, mark in MARKS.items() if kind in map(find_worst_verdict, under)]
+    title = f"What robustness costs: {'; '.join([f'{study.dataset}, {study.headline.label}', *marks])}"
     return Figure("tradeoff", title, (panel,), {"trials": tables.trials, "cells": tables.cells})
 
 
@@ -94,6 +99,7 @@ def _draw_trials(study: Study) -> Spec:
         describe("interval", "95 % interval, robust"),
         describe("counts", "robust of images"),
         describe("verdict", "verdict"),
+        describe("reason", "why"),
     ]
     texts = [
         {"calculate": "format(datum.low, '.1%') + ' to ' + format(datum.high, '.1%')", "as": "interval"},
@@ -117,6 +123,7 @@ def _draw_means(study: Study) -> Spec:
         describe("cleanText", "clean accuracy"),
         describe("robustText", "robust accuracy"),
         describe("verdict", "verdict"),
+        describe("reason", "why"),
     ]
     mark = {"type": "point", "filled": True, "size": 120, "opacity": 1, "fillOpacity": 0.95,
             "stroke": {"expr": "paper"}, "strokeWidth": 1, "cursor": "pointer"}  # fmt: skip
@@ -126,4 +133,16 @@ def _draw_means(study: Study) -> Spec:
         "transform": [UNDER_ATTACK],
         "mark": mark,
         "encoding": _place(study) | {"color": encode_colour(colour), "shape": encode_shape(shape), "tooltip": tooltip},
+    }
+
+
+def _draw_doubts(study: Study) -> Spec:
+    """A mark beside each mean that a verdict speaks against."""
+    mark = " : ".join([*(f"datum.verdict === '{kind}' ? '{text}'" for kind, text in MARKS.items()), "''"])
+    return {
+        "name": "doubts",
+        "data": {"name": "cells"},
+        "transform": [UNDER_ATTACK, {"calculate": mark, "as": "doubt"}, {"filter": "datum.doubt !== ''"}],
+        "mark": {"type": "text", "dx": 11, "dy": -8, "fontSize": 13, "fontWeight": "bold", "color": INK},
+        "encoding": _place(study) | {"text": {"field": "doubt"}},
     }

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from orchestrator.report.analysis.answers import describe_seeds_needed, format_p_value, format_rate, format_signed
+from orchestrator.report.analysis.doubts import describe_doubts_of_figures
 from orchestrator.report.analysis.effects import TOO_FEW
 from orchestrator.report.analysis.findings import StudyFindings
 from orchestrator.report.analysis.report_data import ReportData, SweepFacts
@@ -91,6 +92,7 @@ def _build_view(found: StudyFindings, figures: Sequence[Figure]) -> Mapping[str,
         "seeds_needed": describe_seeds_needed(found.study),
         "figures": {figure.name: figure for figure in figures},
         "confidence": [(result.configuration.label, *result.mean_confidence) for result in found.images],
+        "doubts": describe_doubts_of_figures(found.study),
         "gallery_note": found.gallery.note,
     }
 

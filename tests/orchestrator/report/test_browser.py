@@ -208,6 +208,18 @@ def test_the_front_of_the_picture_is_that_of_the_table(report: Path, show: Calla
     assert opened.count('[data-part="table"] tr.front') == ends
 
 
+def test_reasons_of_verdicts_are_read_without_a_pointer(report: Path, show: Callable[..., Opened]) -> None:
+    opened = show(report, width=390, height=844)
+    opened.drawn()
+    badges = opened.page.locator('[data-part="table"] .badge.upper')
+    assert badges.count() > 0
+    first = badges.first.get_attribute("title")
+    assert first
+    assert opened.text('[data-part="reasons"]').startswith(f"upper bound: {badges.count()} of 10 numbers, such as ")
+    assert opened.text('[data-part="reasons"]').endswith(first)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390, "badges are broken into lines"
+
+
 def test_what_was_chosen_stands_in_the_address(report: Path, show: Callable[..., Opened]) -> None:
     opened = show(report)
     opened.drawn()

@@ -12,7 +12,7 @@ from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import StudyTables, build_study_tables
 from orchestrator.report.figures.tradeoff import draw_tradeoff
 from tests.support.drawn_marks import read_marks
-from tests.support.report_data import GRID, made_up
+from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 
 
 def test_means_and_trials_are_those_of_the_headline_attack(made_study: Study, made_tables: StudyTables) -> None:
@@ -78,3 +78,13 @@ def test_error_bars_are_one_standard_deviation_to_both_sides(made_study: Study, 
         assert sorted((across.item["x"], across.item["x2"])) == pytest.approx(
             [mean["x"] + scale * (cell[end] - cell["clean"]) for end in ("cleanLow", "cleanHigh")]
         )
+
+
+def test_a_mark_stands_beside_each_mean_that_a_verdict_speaks_against(tmp_path: Path) -> None:
+    (plain,) = group_studies(made_up(tmp_path, WITHOUT_TUNING, images=False).rows())
+    assert read_marks(draw_tradeoff(plain, build_study_tables(plain)), "doubts") == []
+    rows = [{**row, "verdict": "upper bound" if row["pruning_ratio"] else "ok"} for row in plain.rows]
+    (study,) = group_studies(rows)
+    figure = draw_tradeoff(study, build_study_tables(study))
+    assert [mark.item["text"] for mark in read_marks(figure, "doubts")] == ["\N{LESS-THAN OR EQUAL TO}"]
+    assert figure.title.endswith("; \N{LESS-THAN OR EQUAL TO}: upper bound")

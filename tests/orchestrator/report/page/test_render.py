@@ -53,7 +53,9 @@ def test_a_suspicious_number_says_so_wherever_it_stands(tmp_path: Path) -> None:
         rule=lambda row: (0.9, 0.8 - row["pruning_ratio"] if row["attack_eps"] > 0.1 else 0.3),
     )  # fmt: skip
     page = page_of([sweep], tmp_path / "out")
-    assert "(mean of 3 seeds). suspicious" in page.text, "in the answer"
+    assert "(mean of 3 seeds, standard deviation 0.0 points and 0.0 points). suspicious" in page.text, "in the answer"
+    assert "robust accuracies are suspicious; such as" in page.text, "in the captions of figures"
+    assert any(page.payload["studies"][0]["tables"]["trials"]["reason"]["levels"]), "with a reason in the tooltips"
     assert "robust suspicious" in page.text, "in the list of minima"
     assert "suspicious" in page.payload["studies"][0]["tables"]["cells"]["verdict"]["levels"], "in the table"
 
