@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.cluster.address import LOCAL, check_answers, parse_address
 from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.cluster.packages import build_runtime_environment, make_job_config
-from orchestrator.cluster.private_ray import QUIET, start_private_ray, start_ray, use_private_folder
+from orchestrator.cluster.private_ray import QUIET, shut_down_ray, start_private_ray, start_ray, use_private_folder
 from tasks.environment import set_variables
 from tasks.errors import UsageError
 
@@ -71,7 +71,7 @@ def _join_ray(address: str) -> Iterator[None]:
     try:
         yield
     finally:
-        ray.shutdown()
+        shut_down_ray()
 
 
 def explain_joining_problem(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import logging
 import os
@@ -38,8 +39,6 @@ def start_private_ray(scratch: Path, cpus: int, gpus: int | None = None) -> Iter
 
     :param gpus: null: those that Ray finds.
     """
-    import ray
-
     token = scratch / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))
@@ -65,7 +64,7 @@ def start_private_ray(scratch: Path, cpus: int, gpus: int | None = None) -> Iter
                 )
             yield
         finally:
-            ray.shutdown()
+            shut_down_ray()
     _read_variables()
 
 
@@ -81,6 +80,24 @@ def start_ray(**options: Any) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
+
+
+def shut_down_ray() -> None:
+    """`ray.shutdown` that nothing of ours runs into: Ray ends the process if a reference dies while it shuts down.
+
+    The garbage collector may free references of Ray in any thread, so what it would free goes before, and it rests
+    meanwhile.
+    """
+    import ray
+
+    gc.collect()
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @contextlib.contextmanager

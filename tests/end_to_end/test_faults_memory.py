@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.m
 GIB = 2**30
 MARGIN = 1.5 * GIB
 """Memory that may come into use on the machine before the monitor acts."""
-TAKEN = 2.5 * GIB
-"""What is taken, so that it does."""
+BEYOND = 1.0 * GIB
+"""What is taken beyond that, so that it does, whatever others give back meanwhile."""
 HELD = 2.5
 """Seconds for which it is held: the monitor looks ten times a second, and ends a few processes each time."""
 BURSTS = 3
@@ -34,9 +34,14 @@ def begin(arguments: list[str | Path], threshold: float, log: Path) -> subproces
         )
 
 
-def take_memory() -> None:
-    """Use more than the monitor lets pass, for a while."""
-    taken = bytearray(int(TAKEN))
+def take_memory(threshold: float) -> None:
+    """Use more than the monitor lets pass, for a while.
+
+    :param threshold: the share of the memory from which on it acts.
+    """
+    memory = psutil.virtual_memory()
+    used = memory.total - memory.available
+    taken = bytearray(int(max(0.0, threshold * memory.total - used) + BEYOND))
     for page in range(0, len(taken), 4096):
         taken[page] = 1
     time.sleep(HELD)
@@ -49,7 +54,7 @@ def check_shown(shown: str) -> None:
 
 def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path: Path) -> None:
     memory = psutil.virtual_memory()
-    if memory.available < 2 * TAKEN:
+    if memory.available < 2 * (MARGIN + BEYOND):
         pytest.skip("too little memory to take some of it")
     space, log = tmp_path / "killed.yaml", tmp_path / "log"
     space.write_text(SPACE)
@@ -57,11 +62,12 @@ def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path
     advsweep("launch", "--space", space, "--storage", tmp_path / "reference", *more)
     storage = tmp_path / "storage"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, *more]
-    driver = begin(command, (memory.total - psutil.virtual_memory().available + MARGIN) / memory.total, log)
+    threshold = (memory.total - psutil.virtual_memory().available + MARGIN) / memory.total
+    driver = begin(command, threshold, log)
     for burst in range(BURSTS):
         assert wait_until(lambda: len(executions(storage)) > 2 * burst or driver.poll() is not None)  # noqa: B023
         if driver.poll() is None:
-            take_memory()
+            take_memory(threshold)
     assert driver.wait(timeout=LIMIT) in (0, 1)
     shown = log.read_text()
     check_shown(shown)
