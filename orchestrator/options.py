@@ -88,6 +88,9 @@ class LaunchOptions:
         typer.Option("--timeout", metavar="KIND=SECONDS", help="End runs that take longer; may be given often."),
     ] = ()
     wandb: Annotated[WandbMode, typer.Option(help="Where W&B runs go.")] = "offline"
+    wandb_runs: Annotated[
+        int, typer.Option(min=0, help="A sweep of more trials is one W&B run with tables, and none for each trial.")
+    ] = 1000
     project: Annotated[str, typer.Option(help="W&B project.")] = "advsweep"
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, start nothing.")] = False
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what is stored.")] = False

@@ -26,12 +26,19 @@ def make_wandb_log(prepared: PreparedSweep, options: LaunchOptions, console: Con
         lambda text: say(console, text),
         lambda key: classes[key],
         list_trials,
+        each_trial=has_trial_runs(prepared, options),
     )
+
+
+def has_trial_runs(prepared: PreparedSweep, options: LaunchOptions) -> bool:
+    """Whether each trial becomes a W&B run: a sweep of very many would make a list that nobody can look through."""
+    return len(prepared.plan.trials) <= options.wandb_runs
 
 
 def log_pending_rows(prepared: PreparedSweep, options: LaunchOptions, console: Console) -> None:
     """Write, and online send, the W&B runs that earlier launches did not get to."""
-    if options.wandb == "disabled" or not has_pending(prepared.sweep, prepared.finished, options.wandb):
+    each_trial = has_trial_runs(prepared, options)
+    if not has_pending(prepared.sweep, prepared.finished, options.wandb, each_trial=each_trial):
         return
     rows = list(prepared.finished.values())
     log = make_wandb_log(prepared, options, console)

@@ -40,11 +40,16 @@ Classes = Callable[[str], Sequence[str]]
 """Trial id -> names of the classes of its data set."""
 
 
-def has_pending(sweep: SweepStore, finished: Mapping[str, Row], mode: str) -> bool:
-    """Whether a launch in this mode has something to write or to send, though every trial is finished."""
+def has_pending(sweep: SweepStore, finished: Mapping[str, Row], mode: str, *, each_trial: bool = True) -> bool:
+    """Whether a launch in this mode has something to write or to send, though every trial is finished.
+
+    :param each_trial: whether a trial has a run of its own.
+    """
     folder = WandbFolder(sweep)
     written = folder.written()
-    missing = set(finished) - set(written) or hash_overview(list(finished.values())) not in written
+    missing = (set(finished) if each_trial else set()) - set(written) or hash_overview(
+        list(finished.values())
+    ) not in written
     return mode != "disabled" and (bool(missing) or (mode == "online" and bool(folder.sendable())))
 
 
@@ -59,13 +64,16 @@ class WandbLog:
         say: Callable[[str], None],
         classes: Classes = lambda _: (),
         list_trials: Callable[[], Sequence[Row]] = lambda: (),
+        *,
+        each_trial: bool = True,
     ) -> None:
         """:param mode: `offline`, `online` or `disabled`.
         :param say: shows the user a line; called at most once for each kind of trouble.
         :param list_trials: rows of every trial of the sweep, finished or not: what varies names the runs.
+        :param each_trial: whether a trial has a run of its own, beside the run of the sweep.
         """
         self._sweep, self._mode, self._project, self._classes = sweep, mode, project, classes
-        self._say, self._list_trials = say, list_trials
+        self._say, self._list_trials, self._each_trial = say, list_trials, each_trial
         self._said: set[str] = set()
         self._folder = WandbFolder(sweep)
         self._sender: Sender | None = None
@@ -84,8 +92,10 @@ class WandbLog:
             self._thread.start()
 
     def add(self, row: Row) -> None:
-        """Write the run of a finished trial, some time."""
-        if self._mode != "disabled" and row["trial_id"] not in self._known:
+        """Write the run of a finished trial, some time, where trials have runs."""
+        if not self._each_trial:
+            self.start()
+        elif self._mode != "disabled" and row["trial_id"] not in self._known:
             self._known.add(row["trial_id"])
             self.start()
             self._queue.put(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -45,6 +46,24 @@ def test_an_online_launch_sends_everything_once(sweep: Sweep, stub: Stub) -> Non
     assert (stub.operations, {name: stub.history(name) for name in stub.runs}) == (asked, lines)
     assert sweep.files() == before
     assert not stub.unknown
+
+
+def test_a_sweep_of_too_many_trials_is_one_run_with_tables(sweep: Sweep, stub: Stub) -> None:
+    shutil.rmtree(WandbFolder(sweep.store).path)
+    assert sweep.launch("online", runs=TRIALS - 1)[0] == 0
+    (run,) = stub.runs.values()
+    assert run.complete
+    assert run.attributes["jobType"] == "sweep"
+    assert run.summary["finished"] == TRIALS
+    (table,) = [row["trials"] for row in stub.history(run.name) if "trials" in row]
+    assert table["nrows"] == TRIALS
+    (tables,) = [found for found in stub.artifacts.values() if found["type"] == "results"]
+    assert "trials.parquet" in tables["files"]
+    asked = stub.operations.copy()
+    assert sweep.launch("online", runs=TRIALS - 1)[0] == 0
+    assert stub.operations == asked, "nothing was missing"
+    assert sweep.launch("online", runs=TRIALS)[0] == 0
+    assert stub.runs.keys() == {run.name, *sweep.ids()}, "as many as there are may have one each"
 
 
 @pytest.mark.parametrize("command", ["wandb sync", "launch --wandb online"])

@@ -36,11 +36,11 @@ class Sweep:
     space: Path
     storage: Path
 
-    def launch(self, mode: WandbMode) -> tuple[int, str]:
+    def launch(self, mode: WandbMode, runs: int = 1000) -> tuple[int, str]:
         """The same command again: exit code and output."""
         shown = io.StringIO()
         options = LaunchOptions(
-            str(self.space), overrides=GRID, storage=str(self.storage), wandb=mode, project="robust"
+            str(self.space), overrides=GRID, storage=str(self.storage), wandb=mode, project="robust", wandb_runs=runs
         )
         return launch(options, Console(file=shown, width=400)), shown.getvalue()
 
