@@ -21,12 +21,22 @@ from orchestrator.results.checks.attack import (
 )
 from orchestrator.results.checks.model import (
     check_a_step_beats_noise,
+    check_answers_are_logits,
     check_answers_repeat,
     check_erased_images_are_not_recognised,
+    check_gradient_raises_the_loss,
     check_gradients_are_present,
     check_model_beats_guessing,
     check_model_forgets,
+    check_model_stays_the_same,
     check_training_did_not_collapse,
+)
+from orchestrator.results.checks.path import (
+    check_another_loss_finds_no_more,
+    check_attack_has_converged,
+    check_best_iterate_counts,
+    check_loss_rises,
+    check_transfer_fools_its_surrogate,
 )
 from orchestrator.results.checks.strength import (
     check_attack_is_adaptive,
@@ -49,11 +59,19 @@ CHECKS: tuple[Check, ...] = (
     check_gradients_are_present,
     check_answers_repeat,
     check_model_forgets,
+    check_model_stays_the_same,
+    check_answers_are_logits,
+    check_gradient_raises_the_loss,
     check_a_step_beats_noise,
     check_erased_images_are_not_recognised,
     check_attack_lowers_accuracy,
     check_images_are_moved,
     check_attack_beats_probes,
+    check_loss_rises,
+    check_another_loss_finds_no_more,
+    check_best_iterate_counts,
+    check_attack_has_converged,
+    check_transfer_fools_its_surrogate,
     check_iterative_beats_single_step,
     check_budget_helps,
     check_budget_matters,

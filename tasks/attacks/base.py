@@ -90,6 +90,11 @@ class MethodSettings(Settings):
         return int(getattr(self, "steps", 1)) if self.eps != 0 else 0
 
     @property
+    def averaged_looks(self) -> int:
+        """Looks at a model that answers at random whose mean gradient the attack follows."""
+        return 1
+
+    @property
     def longest_path(self) -> float | None:
         """How far the steps can go in all, in the unit of eps; null where they reach the budget by themselves."""
         return None

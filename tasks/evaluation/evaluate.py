@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from tasks.arithmetic import is_out_of_memory, use_tf32
 from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, copy_unseen, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
+from tasks.attacks.engine.path import AttackPath, PathCounts
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.audit import audit_examples, find_outside_budget
@@ -29,6 +30,9 @@ from tasks.evaluation.settings import AttackSettings
 from tasks.schema import EXAMPLES
 
 LOG = logging.getLogger(__name__)
+
+NO_GRADIENT = "does not require grad"
+"""What torch says where a loss has no gradient at all."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Evaluation:
     """Examples that a judge which has seen the clean images answers otherwise than one that has not: see `asked`."""
     asked: int = 0
     """Examples that both were asked about."""
+    path: PathCounts = field(default_factory=dict)
+    """How the attack went on its way, in images; zeros where it does not tell."""
 
     def count_correct(self) -> dict[str, int]:
         """Examples, and how many are classified correctly before and after."""
@@ -93,6 +99,7 @@ def _join_parts(parts: Sequence[Evaluation]) -> Evaluation:
         Preview.concatenate([part.preview for part in parts]),
         sum(part.remembered for part in parts),
         sum(part.asked for part in parts),
+        {name: sum(part.path[name] for part in parts) for name in parts[0].path},
     )
 
 
@@ -132,7 +139,9 @@ class _Run:
         step_counts = tuple(sorted({cell.method.reported_steps for cell in self.cells}))
         # nobody tells who attacks by transfer whether the judge is fooled: its examples are made to the end
         stop = first.stop_when_fooled and not self.transfer
-        job = AttackJob(self.model, clean, labels, step_counts, index, self.seed, stop, self._get_scale(first))
+        path = AttackPath(len(index))
+        scale = self._get_scale(first)
+        job = AttackJob(self.model, clean, labels, step_counts, index, self.seed, stop, scale, path=path)
         job = with_target_classes(job, first.method)
         return job, craft(job.copy_tensors(), first)
 
@@ -159,7 +168,8 @@ class _Run:
         }
         schema = pa.schema([field for field in EXAMPLES if field.name != "stage_key"])
         table = pa.table({name: _build_column(columns[name], schema.field(name), len(delta)) for name in schema.names})
-        return Evaluation(table, self._make_preview(job, delta))
+        path = job.path.count(columns["robust"], cell.method.reported_steps) if job.path else {}
+        return Evaluation(table, self._make_preview(job, delta), path=path)
 
     def _make_preview(self, job: AttackJob, delta: Tensor) -> Preview:
         kept = torch.isin(job.index, self.shown)
@@ -206,7 +216,16 @@ def craft(job: AttackJob, settings: AttackSettings) -> ExamplesBySteps:
     method = settings.method
     if method.eps == 0:
         return dict.fromkeys(job.step_counts, job.clean)
-    found: object = load_attack(method)(job, method)
+    try:
+        found: object = load_attack(method)(job, method)
+    except RuntimeError as error:
+        if NO_GRADIENT not in str(error):
+            raise
+        raise StageError(
+            f"{method.name} follows gradients, and the model has none: its answer does not depend on the pixels in a "
+            "way that can be differentiated (an encoding, a comparison, detach); give what has no gradient a backward "
+            "pass (BPDA), or attack without gradients"
+        ) from error
     if not isinstance(found, dict) or not found.keys() >= set(job.step_counts):
         wanted = f"images, or images for each of the step counts {', '.join(map(str, job.step_counts))}"
         raise StageError(f"{method.name} returned {type(found).__name__}: {wanted}, are wanted")

@@ -11,6 +11,7 @@ from torch import nn
 
 from tasks.attacks.engine.fast_model import copy_unseen
 from tasks.data.images import Images, convert_to_float
+from tasks.evaluation.behaviour import check_behaviour
 from tasks.evaluation.evaluate import Evaluation
 from tasks.evaluation.gradient_check import check_gradients
 from tasks.evaluation.probes import PROBED, choose_probe_budget, probe_model
@@ -41,10 +42,14 @@ def check_health(
     pixels, labels = convert_to_float(images.read(index)), images.labels[index]
     gradients = check_gradients(looked_at, pixels, labels)
     budget = choose_probe_budget(cells[0].method, scale)
+    behaviour = check_behaviour(lambda: copy_unseen(model), pixels)
     probes = probe_model(looked_at, lambda: copy_unseen(model), pixels, labels, gradients.gradient, budget, seed)
     robust = [torch.from_numpy(result.table["robust"].to_numpy().copy()) for result in found]
     return [
-        {**gradients.count(), "health": {**count_answers(result, cell), **probes.compare(held)}}
+        {
+            **gradients.count(),
+            "health": {**count_answers(result, cell), **result.path, **behaviour, **probes.compare(held)},
+        }
         for result, cell, held in zip(found, cells, robust, strict=True)
     ]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import ERASING_EPS, MethodSettings
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.fast_model import AttackedModel, compute_margin
 from tasks.attacks.engine.loop import StepRule, run_gradient_attack
 from tasks.attacks.engine.norms import NORMS, Norm
 from tasks.seeds import make_generator
@@ -23,6 +23,14 @@ PROBED = 256
 """Images of a stage that one step and noise are tried on; the first ones that it attacks."""
 ERASED, ERASING_STEPS = 64, 5
 """Images that are erased, and the steps it may take; most leave after the first."""
+RAISED = 128
+"""Images whose margin is watched while it is raised by a small step."""
+WALKED, WALKING_STEPS = 32, 8
+"""Images that the attack has left and that another loss is tried on, and its steps."""
+WALKING_STRIDE = 0.3
+"""Step size as a share of the budget."""
+SMALL = 8 / 255
+"""A change of every value along which a gradient should hold, in pixels of [0, 1]."""
 PROBE_NORMS = ("linf", "l2")
 OTHERWISE = ("linf", 8 / 255)
 """Norm and budget of the probes where the attack has none of these norms, or is made for no budget."""
@@ -44,6 +52,10 @@ class Probes:
     """Images that were to be erased."""
     erased_correct: int
     """Those that are seen rightly all the same."""
+    raised: Tensor
+    """bool [N]: whether one small step along the gradient raises the margin more than noise of that size does."""
+    walk: Callable[[Tensor], Tensor]
+    """Positions of images -> whether a few steps along another loss fool the model, bool."""
 
     def compare(self, robust: Tensor) -> dict[str, int | None]:
         """Counts of images on which the probes disagree with each other, and with the attack where they are comparable.
@@ -62,7 +74,16 @@ class Probes:
         for name, probe in (("step", step), ("noise", noise)):
             found[f"{name}_beats_attack"] = int((probe & ~fooled).sum()) if self.comparable else None
             found[f"attack_beats_{name}"] = int((fooled & ~probe).sum()) if self.comparable else None
-        return found
+        raised = self.raised[self.known[: len(self.raised)]]
+        found |= {"raised_images": len(raised), "raised": int(raised.sum())}
+        return found | self._walk_on(self.known & ~fooled)
+
+    def _walk_on(self, left: Tensor) -> dict[str, int | None]:
+        """What another loss does to the images that the attack has left."""
+        places = left.nonzero(as_tuple=True)[0][:WALKED]
+        if not self.comparable:
+            return {"walk_images": None, "walk_fooled": None}
+        return {"walk_images": len(places), "walk_fooled": int(self.walk(places).sum()) if len(places) else 0}
 
 
 def choose_probe_budget(method: MethodSettings, scale: float) -> tuple[str, float, bool]:
@@ -97,11 +118,38 @@ def probe_model(
     rule = StepRule(norm, eps, eps)
     stepped = rule.project(pixels, pixels + eps * norm.direction(gradient.nan_to_num()))
     noisy = rule.project(pixels, pixels + _draw_noise(norm, pixels, eps, seed))
+    some, slope = pixels[:RAISED], gradient[:RAISED].nan_to_num()
+    raised = _compare_margins(make_judge(), some, labels[:RAISED], slope, seed)
     answers = [_classify(make_judge(), images) for images in (pixels, stepped, noisy)]
     known = answers[0].eq(labels)
-    some = known.nonzero(as_tuple=True)[0][:ERASED]
-    left = _erase(attacked, make_judge(), pixels[some], labels[some]) if len(some) else 0
-    return Probes(budget[2], known, answers[1].ne(labels), answers[2].ne(labels), len(some), left)
+    erased = known.nonzero(as_tuple=True)[0][:ERASED]
+    left = _erase(attacked, make_judge(), pixels[erased], labels[erased]) if len(erased) else 0
+    fooled = (answers[1].ne(labels), answers[2].ne(labels))
+
+    def walk(places: Tensor) -> Tensor:
+        return _walk(attacked, make_judge(), pixels[places], labels[places], StepRule(norm, eps, eps * WALKING_STRIDE))
+
+    return Probes(budget[2], known, *fooled, len(erased), left, raised, walk)
+
+
+def _compare_margins(judge: nn.Module, pixels: Tensor, labels: Tensor, gradient: Tensor, seed: int) -> Tensor:
+    """Whether a small step raises the margin more than noise of its size; bool [N]."""
+    norm = NORMS["linf"]
+    moved = [SMALL * norm.direction(gradient), SMALL * _draw_noise(norm, pixels, 1.0, seed).sign()]
+    with torch.no_grad():
+        step, noise = (compute_margin(judge((pixels + delta).clamp(0, 1)), labels) for delta in moved)
+    return step > noise
+
+
+def _walk(attacked: nn.Module, judge: nn.Module, pixels: Tensor, labels: Tensor, rule: StepRule) -> Tensor:
+    """Which images a few steps along the margin fool, bool [N]."""
+    target = AttackedModel(attacked, attacked, attacked)
+    walked = run_gradient_attack(target, pixels, labels, rule, (WALKING_STEPS,), loss=_sum_margins)[WALKING_STEPS]
+    return _classify(judge, walked).ne(labels)
+
+
+def _sum_margins(logits: Tensor, labels: Tensor, target_classes: Tensor | None) -> Tensor:
+    return compute_margin(logits, labels, target_classes).sum()
 
 
 def _draw_noise(norm: Norm, pixels: Tensor, eps: float, seed: int) -> Tensor:

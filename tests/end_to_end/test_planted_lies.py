@@ -17,12 +17,9 @@ from tests.support.planted_lies import LieSettings, meet_grid, shift_labels
 from tests.support.toy_attack import registered
 
 TRICKS = [
-    (planted_lies.Saturated, "gradients present"),
     (planted_lies.Rounded, "gradients present"),
-    (planted_lies.Noisy, "deterministic"),
     (planted_lies.Dropping, "deterministic"),
     (planted_lies.SecondLook, "deterministic"),
-    (planted_lies.Shattered, "erased images unseen"),
     (planted_lies.Reversed, "erased images unseen"),
     (planted_lies.LookUp, "no flat curve"),
     (planted_lies.Remembering, "answers from the image alone"),
@@ -70,10 +67,9 @@ def test_labels_off_by_one_are_noticed_and_named() -> None:
     assert "labels are shifted, or classes stand in another order" in rows[0]["verdict_reason"]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("attack", [{}, {"norm": "l2"}, {"name": "mifgsm"}, {"stop_when_fooled": False}], ids=str)
-def test_a_sound_model_raises_no_alarm(seed: int, attack: dict[str, Any]) -> None:
-    rows = annotate_rows(meet_grid(network(seed), **attack))
+def test_an_attack_on_a_sound_model_raises_no_alarm(attack: dict[str, Any]) -> None:
+    rows = annotate_rows(meet_grid(network(), **attack))
     assert alarms(rows) == set()
     if attack.get("norm") != "l2":  # in which these budgets are small
         assert UPPER_BOUND in {row["verdict"] for row in rows}, "one step is the end of no curve"

@@ -34,28 +34,12 @@ class _Planted(nn.Module):
         self.network = copy.deepcopy(network())
 
 
-class Saturated(_Planted):
-    """Logits so large that the softmax has no gradient left."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = 1e4 * self.network(pixels)
-        return logits
-
-
 class Rounded(_Planted):
     """Pixels are rounded, which has no gradient."""
 
     def forward(self, pixels: Tensor) -> Tensor:
         logits: Tensor = self.network(torch.round(pixels * 8) / 8)
         return logits
-
-
-class Noisy(_Planted):
-    """Another answer each time."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.network(pixels)
-        return logits + 3 * torch.randn_like(logits)
 
 
 class Dropping(_Planted):
@@ -77,21 +61,6 @@ class SecondLook(_Planted):
         self.calls += 1
         logits: Tensor = self.network(pixels)
         return logits.roll(self.calls % 2, 1)
-
-
-class Shattered(_Planted):
-    """Rounded, with a ripple whose gradient is there and leads nowhere."""
-
-    ripple: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("ripple", torch.randn(64, 10, generator=torch.Generator().manual_seed(1)))
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        ripple = torch.sin(1000 * pixels.flatten(1)) @ self.ripple
-        logits: Tensor = self.network(torch.round(pixels * 8) / 8)
-        return logits + 0.01 * ripple
 
 
 class Reversed(_Planted):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-from pydantic import ValidationError
-
+from orchestrator.results.checks.methods import read_method
 from orchestrator.results.checks.model import SURE, THIS_VERSION, read_health
 from orchestrator.results.checks.verdict import (
     ATHALYE,
@@ -22,7 +20,6 @@ from orchestrator.results.checks.verdict import (
 )
 from orchestrator.results.statistics import compute_sign_test
 from orchestrator.text import format_eps
-from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import find_attack
 from tasks.kinds import TRAINING_KINDS
 from tasks.trial.row import Row
@@ -31,17 +28,6 @@ UNMOVED_SHARE = 0.1
 """Share of the robust images left as they are that is taken as an attack which does nothing."""
 LEAST = 0.99
 """Share of the budget that the largest perturbation should have; below a half of it, an attack does not attack."""
-
-
-def read_method(content: Any) -> MethodSettings | None:
-    """The settings of an attack as a configuration has them; null where it is not registered, or is another by now."""
-    found = find_attack(content.get("name")) if isinstance(content, dict) else None
-    if found is None:
-        return None
-    try:
-        return found.model_validate({name: content[name] for name in found.model_fields if name in content})
-    except ValidationError:
-        return None
 
 
 def check_attack_lowers_accuracy(group: Group) -> Iterator[Verdict]:
@@ -67,6 +53,8 @@ def check_images_are_moved(group: Group) -> Iterator[Verdict]:
         if unmoved is None:
             continue
         still = unmoved > UNMOVED_SHARE * robust and unmoved > 1
+        if row["deterministic"] is False:  # a look that fooled it needs no perturbation, and the judge has another
+            continue
         figures = f"{unmoved} of {robust} robust images have a perturbation of size 0"
         cause = "the attack leaves images as they are, so nothing was tried on them" if still else ""
         yield Verdict(check, SUSPICIOUS if still else OK, figures, CARLINI, list_ids(row), cause)
@@ -75,7 +63,7 @@ def check_images_are_moved(group: Group) -> Iterator[Verdict]:
 def check_attack_beats_probes(group: Group) -> Iterator[Verdict]:
     """An attack that follows gradients finds what one step and noise of its own budget find on the same images."""
     check = "attack >= probes"
-    found = [row for row in group if _is_comparable(row)]
+    found = [row for row in group if is_comparable(row)]
     if not found:
         yield report_not_tested(check, ATHALYE, group, f"{THIS_VERSION}, of a white-box attack with a budget")
     for row in found:
@@ -90,7 +78,7 @@ def check_attack_beats_probes(group: Group) -> Iterator[Verdict]:
         yield Verdict(check, SUSPICIOUS if beaten else OK, figures, ATHALYE, list_ids(row), cause)
 
 
-def _is_comparable(row: Row) -> bool:
+def is_comparable(row: Row) -> bool:
     """Whether the probes of its stage are weaker than its attack by right."""
     attack = find_attack(row["attack"])
     if attack is None or attack.access != "gradient" or row["attack_surrogate"] or row["attack_targeted"]:

@@ -16,6 +16,8 @@ ATHALYE = "Athalye et al. 2018, arXiv 1802.00420"
 CARLINI = "Carlini et al. 2019, arXiv 1902.06705"
 CROCE = "Croce and Hein 2020, arXiv 2003.01690"
 PAPERNOT = "Papernot et al. 2017, arXiv 1602.02697"
+CROCE_ADAPTIVE = "Croce et al. 2022, arXiv 2202.13711"
+PINTOR = "Pintor et al. 2022, arXiv 2106.09947"
 WONG = "Wong et al. 2020, arXiv 2001.03994"
 
 

@@ -38,16 +38,21 @@ class Ascent:
         for item in fields(self):
             setattr(self, item.name, getattr(self, item.name)[chosen])
 
-    def look(self, job: AttackJob, loss: Loss) -> tuple[Tensor, tuple[Tensor, int]]:
+    def look(self, job: AttackJob, loss: Loss, looks: int = 1) -> tuple[Tensor, tuple[Tensor, int]]:
         """Loss and gradient at the pixels, the best noted.
 
+        :param looks: at a model that answers at random; the gradient is their mean, the loss that of the last, as in
+            the authors' code.
         :return: the losses, float [N]; which images fool the model there, bool [N], and how many.
         """
         pixels = self.pixels.detach().requires_grad_(True)
-        with torch.enable_grad():
-            logits = job.model.judge(pixels)
-            values = loss(logits, self.labels, self.target_classes)
-            (self.gradient,) = torch.autograd.grad(values.sum(), pixels)
+        found: list[Tensor] = []
+        for _ in range(looks):
+            with torch.enable_grad():
+                logits = job.model.judge(pixels)
+                values = loss(logits, self.labels, self.target_classes)
+                found += torch.autograd.grad(values.sum(), pixels)
+        self.gradient = found[0] if looks == 1 else torch.stack(found).mean(0)
         values = values.detach()
         better = values > self.best_loss
         self.best_loss = torch.where(better, values, self.best_loss)

@@ -14,7 +14,7 @@ from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdSettings, ApgdTSetti
 from tasks.attacks.apgd.sparse_ascent import run_sparse_ascent
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_starts, run_worst_case
 from tasks.attacks.engine.loop import divide_places
-from tasks.attacks.engine.losses import compute_cross_entropy, compute_targeted_dlr, rank_likeliest_others
+from tasks.attacks.engine.losses import compute_cross_entropy, compute_dlr, compute_targeted_dlr, rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 
 MOMENTUM = 0.75
@@ -25,11 +25,25 @@ FIRST, SHORTER, SHORTEST = 0.22, 0.03, 0.06
 """Shares of all steps: to the first check, by which each interval is shorter than the last, the shortest."""
 
 
-def craft_apgd_ce(job: AttackJob, settings: ApgdCeSettings) -> ExamplesBySteps:
-    """Auto-PGD on the cross-entropy, each restart on the survivors of those before; images [N, C, H, W] in [0, 1]."""
+def craft_apgd_ce(job: AttackJob, settings: ApgdCeSettings, *, looks: int = 1) -> ExamplesBySteps:
+    """Auto-PGD on the cross-entropy, each restart on the survivors of those before; images [N, C, H, W] in [0, 1].
 
+    :param looks: whose mean the gradient is, for a model that answers at random.
+    """
+    return _craft_untargeted(job, settings, compute_cross_entropy, "ce", looks)
+
+
+def craft_apgd_dlr(job: AttackJob, settings: ApgdSettings, *, looks: int = 1) -> ExamplesBySteps:
+    """The same on the difference of logits ratio without a target.
+
+    :raises StageError: there are fewer than three classes.
+    """
+    return _craft_untargeted(job, settings, compute_dlr, "untargeted dlr", looks)
+
+
+def _craft_untargeted(job: AttackJob, settings: ApgdSettings, loss: Loss, name: str, looks: int) -> ExamplesBySteps:
     def attempt(job: AttackJob, restart: int) -> Tensor:
-        return _run_ascent(job, settings, compute_cross_entropy, job.labels, ("ce", restart))
+        return _run_ascent(job, settings, loss, job.labels, (name, restart), looks)
 
     return {job.step_counts[0]: run_worst_case(job, (partial(attempt, restart=n) for n in range(settings.restarts)))}
 
@@ -66,15 +80,17 @@ class _State(Ascent):
     best_loss_at_check: Tensor
 
 
-def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, target_classes: Tensor, purpose: object) -> Tensor:
+def _run_ascent(
+    job: AttackJob, settings: ApgdSettings, loss: Loss, target_classes: Tensor, purpose: object, looks: int = 1
+) -> Tensor:
     """One run: the first iterate that fools the model, or the one of the highest loss; [N, C, H, W]."""
     norm, eps = NORMS[settings.norm], settings.eps * job.scale
     if settings.norm == "l1":
-        return run_sparse_ascent(job, eps, settings.steps, loss, target_classes, purpose)
+        return run_sparse_ascent(job, eps, settings.steps, loss, target_classes, purpose, looks)
     out = job.clean.clone(memory_format=torch.preserve_format)
     shares = (FIRST, SHORTER, SHORTEST)
     interval, shorter, shortest = (max(int(share * settings.steps), 1) for share in shares)
-    state, (is_adversarial, count) = _make_state(job, norm, eps, loss, target_classes, purpose)
+    state, (is_adversarial, count) = _make_state(job, norm, eps, loss, target_classes, purpose, looks)
     since_check = 0
     for step in range(settings.steps):
         if count:
@@ -87,14 +103,14 @@ def _run_ascent(job: AttackJob, settings: ApgdSettings, loss: Loss, target_class
             _check_progress(state, interval)
             interval, since_check = max(interval - shorter, shortest), 0
         _take_step(state, norm, eps, MOMENTUM if step else 1.0)
-        is_adversarial, count = _update_loss(job, state, loss)
+        is_adversarial, count = _update_loss(job, state, loss, looks)
         since_check += 1
     out[state.positions] = torch.where(shape_per_image(is_adversarial), state.pixels, state.best)
     return out
 
 
 def _make_state(
-    job: AttackJob, norm: Norm, eps: float, loss: Loss, target_classes: Tensor, purpose: object
+    job: AttackJob, norm: Norm, eps: float, loss: Loss, target_classes: Tensor, purpose: object, looks: int
 ) -> tuple[_State, tuple[Tensor, int]]:
     """The state at the random start, and which images fool the model there already, bool [N], and how many."""
     pixels = (job.clean + draw_random_starts(job, norm, eps, purpose)).clamp_(0, 1)
@@ -117,14 +133,14 @@ def _make_state(
         was_halved=torch.ones_like(nothing, dtype=torch.bool),
         best_loss_at_check=lowest,
     )
-    found = _update_loss(job, state, loss)
+    found = _update_loss(job, state, loss, looks)
     state.increases, state.best_loss_at_check = nothing, state.best_loss
     return state, found
 
 
-def _update_loss(job: AttackJob, state: _State, loss: Loss) -> tuple[Tensor, int]:
+def _update_loss(job: AttackJob, state: _State, loss: Loss, looks: int) -> tuple[Tensor, int]:
     """Loss and gradient at the pixels, note the best; which images fool the model there, bool [N], and how many."""
-    values, found = state.look(job, loss)
+    values, found = state.look(job, loss, looks)
     state.increases = state.increases + (values > state.loss)
     state.loss = values
     return found

@@ -38,13 +38,14 @@ class _State(Ascent):
 
 
 def run_sparse_ascent(
-    job: AttackJob, eps: float, steps: int, loss: Loss, target_classes: Tensor, purpose: object
+    job: AttackJob, eps: float, steps: int, loss: Loss, target_classes: Tensor, purpose: object, looks: int = 1
 ) -> Tensor:
     """One run: the first iterate within the budget that fools the model, or the one of the highest loss.
 
     :param eps: the budget in pixels of [0, 1].
     :param target_classes: int64 [N].
     :param purpose: tells the random numbers of one attack apart.
+    :param looks: whose mean the gradient is.
     :return: float [N, C, H, W] in [0, 1].
     """
     counts = [math.ceil(share * steps) for _, share in PHASES[:-1]]
@@ -53,7 +54,7 @@ def run_sparse_ascent(
     for (factor, _), count in zip(PHASES, counts, strict=True):
         radius = factor * eps
         pixels = job.clean + project_l1_into_box(job.clean, pixels - job.clean, radius)
-        pixels = _run_phase(job, pixels, radius, count, loss, target_classes, final=factor == 1.0)
+        pixels = _run_phase(job, pixels, radius, count, loss, target_classes, looks, final=factor == 1.0)
     return pixels
 
 
@@ -67,12 +68,20 @@ def _draw_starts(job: AttackJob, radius: float, purpose: object) -> Tensor:
 
 
 def _run_phase(
-    job: AttackJob, pixels: Tensor, eps: float, steps: int, loss: Loss, target_classes: Tensor, *, final: bool
+    job: AttackJob,
+    pixels: Tensor,
+    eps: float,
+    steps: int,
+    loss: Loss,
+    target_classes: Tensor,
+    looks: int,
+    *,
+    final: bool,
 ) -> Tensor:
     """The iterates of the highest loss in one ball; in the final one, the first that fool the model. [N, C, H, W]."""
     out = pixels.clone(memory_format=torch.preserve_format)
     state = _make_state(job, pixels, eps, target_classes)
-    _, (is_adversarial, count) = state.look(job, loss)
+    _, (is_adversarial, count) = state.look(job, loss, looks)
     interval = max(int(CHECKED * steps), 1)
     for step in range(1, steps + 1):
         if final and count:
@@ -82,7 +91,7 @@ def _run_phase(
         if not len(state.positions):
             return out
         _take_step(state, eps)
-        _, (is_adversarial, count) = state.look(job, loss)
+        _, (is_adversarial, count) = state.look(job, loss, looks)
         if step % interval == 0:
             _check_sparsity(state, is_adversarial & final, eps)
     is_adversarial = is_adversarial & final

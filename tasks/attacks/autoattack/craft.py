@@ -1,4 +1,4 @@
-"""AutoAttack in its standard form (Croce and Hein 2020, arXiv 2003.01690)."""
+"""AutoAttack in its standard form, and in that for random models (Croce and Hein 2020, arXiv 2003.01690)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.attacks.square.settings import SquareSettings
 def craft_autoattack(job: AttackJob, settings: AutoAttackSettings) -> ExamplesBySteps:
     """APGD-CE, APGD-T, FAB-T and Square with the settings of the paper, each on the survivors of those before.
 
-    Images [N, C, H, W] in [0, 1].
+    In the form `rand`, APGD-CE and APGD-DLR along the mean of many looks. Images [N, C, H, W] in [0, 1].
 
     :raises StageError: there are fewer than four classes.
     """
@@ -31,6 +31,11 @@ def craft_autoattack(job: AttackJob, settings: AutoAttackSettings) -> ExamplesBy
 def _list_attempts(job: AttackJob, settings: AutoAttackSettings) -> Iterator[Callable[[AttackJob], Tensor]]:
     shared = {"norm": settings.norm, "eps": settings.eps}
     count = job.step_counts[0]
+    if settings.version == "rand":
+        alone, looks = ApgdCeSettings(**shared), settings.averaged_looks
+        yield lambda job: apgd.craft_apgd_ce(job, alone, looks=looks)[count]
+        yield lambda job: apgd.craft_apgd_dlr(job, alone, looks=looks)[count]
+        return
     restarts, targets = (5, 5) if settings.norm == "l1" else (1, 9)  # as the authors' code has them
     yield lambda job: apgd.craft_apgd_ce(job, ApgdCeSettings(**shared, restarts=restarts))[count]
     yield lambda job: apgd.craft_apgd_t(job, ApgdTSettings(**shared, targets=targets))[count]

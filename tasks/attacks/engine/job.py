@@ -12,6 +12,7 @@ from torch import Tensor
 from tasks.attacks.base import MethodSettings, TargetedSettings
 from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.attacks.engine.norms import Norm
+from tasks.attacks.engine.path import AttackPath
 from tasks.registry import load_object
 from tasks.seeds import make_generator
 from tasks.transfer import send
@@ -39,6 +40,8 @@ class AttackJob:
     """Pixels per unit of eps and step size."""
     target_classes: Tensor | None = None
     """int64 [N]: the classes to reach; null: any but the label."""
+    path: AttackPath | None = None
+    """Told by the attacks of the one loop how they went; null: nobody asks. A part of the images has none."""
 
     def copy_tensors(self) -> AttackJob:
         """The same job on images, labels and classes of its own: what an attack does to them in place is not judged."""
@@ -53,7 +56,7 @@ class AttackJob:
         """
         clean, labels, index = self.clean[chosen], self.labels[chosen], self.index[chosen.to(self.index.device)]
         wanted = self.target_classes[chosen] if self.target_classes is not None else None
-        return replace(self, clean=clean, labels=labels, index=index, target_classes=wanted)
+        return replace(self, clean=clean, labels=labels, index=index, target_classes=wanted, path=None)
 
     def is_adversarial(self, images: Tensor, logits: Tensor | None = None) -> Tensor:
         """Which images the model takes for what the attack is after, bool [N].

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from tasks.attacks.engine.fast_model import AttackedModel, compute_margin
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
+from tasks.attacks.engine.path import AttackPath
 
 CLOSE = 0.05
 """A bf16 margin within this share of the largest logit is too close to call: the fp32 judge decides."""
@@ -100,6 +101,7 @@ def run_gradient_attack(
     start: Tensor | None = None,
     target_classes: Tensor | None = None,
     loss: Loss = compute_attack_loss,
+    path: AttackPath | None = None,
 ) -> dict[int, Tensor]:
     """Attack a batch; return the images [N, C, H, W] after each number of steps in `step_counts`.
 
@@ -108,6 +110,7 @@ def run_gradient_attack(
     :param step_counts: at least one, each 1 or more.
     :param start: perturbations to start from, the shape of `clean`; null: none.
     :param target_classes: classes to reach, int64 [N]; null: untargeted.
+    :param path: told what the model says before each step; null: nobody asks.
     """
     pixels = clean if start is None else rule.project(clean, clean + start)
     trajectory = Trajectory(step_counts, pixels.clone(memory_format=torch.preserve_format))
@@ -115,6 +118,8 @@ def run_gradient_attack(
     for step in range(max(step_counts)):
         trajectory.record(step, batch)
         gradient, logits = _compute_gradient(model, batch, loss)
+        if path is not None:
+            path.note(batch.positions, logits, batch.labels, batch.target_classes)
         is_adversarial, count = _judge_batch(model, batch, logits) if rule.stop_when_fooled else (None, 0)
         if is_adversarial is not None and count:
             kept, leaving = divide_places(is_adversarial, count)

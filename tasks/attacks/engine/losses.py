@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.attacks.engine.fast_model import compute_margin
 from tasks.attacks.engine.job import AttackJob
 from tasks.errors import StageError
 
@@ -17,6 +18,22 @@ def compute_cross_entropy(logits: Tensor, labels: Tensor, target_classes: Tensor
     :param labels: int64 [N].
     """
     return F.cross_entropy(logits, labels, reduction="none")
+
+
+def compute_dlr(logits: Tensor, labels: Tensor, target_classes: Tensor) -> Tensor:  # noqa: ARG001
+    """The difference of logits ratio, float [N] (Croce and Hein 2020, arXiv 2003.01690, equation 6).
+
+    -(z_label - the largest of the others) / (z_1 - z_3), where z_1 >= z_2 >= ... are the logits in order; the target
+    classes do not matter.
+
+    :param logits: float [N, classes].
+    :param labels: int64 [N].
+    :raises StageError: there are fewer than three classes.
+    """
+    if logits.shape[1] < 3:
+        raise StageError(f"the DLR loss needs at least 3 classes; the model has {logits.shape[1]}")
+    ordered = logits.sort(dim=1, descending=True).values
+    return compute_margin(logits, labels) / (ordered[:, 0] - ordered[:, 2] + 1e-12)
 
 
 def compute_targeted_dlr(logits: Tensor, labels: Tensor, target_classes: Tensor) -> Tensor:

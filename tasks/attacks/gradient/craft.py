@@ -37,8 +37,9 @@ def craft_pgd(job: AttackJob, settings: IterativeSettings) -> ExamplesBySteps:
 
     def run(job: AttackJob, restart: int) -> ExamplesBySteps:
         start = draw_random_starts(job, rule.norm, rule.eps, restart) if random else None
+        wanted, path = job.target_classes, job.path
         return run_gradient_attack(
-            job.model, job.clean, job.labels, rule, job.step_counts, start=start, target_classes=job.target_classes
+            job.model, job.clean, job.labels, rule, job.step_counts, start=start, target_classes=wanted, path=path
         )
 
     best = run(job, 0)

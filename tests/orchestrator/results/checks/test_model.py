@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.results.checks.verdict import OK, SUSPICIOUS
+from orchestrator.results.checks.verdict import OK, SUSPICIOUS, UPPER_BOUND
 from orchestrator.results.verdicts import check_rows
-from tests.support.rows import ifgsm, verdicts_of
+from tests.support.rows import ifgsm, row, verdicts_of
 
 
 def test_masked_and_random_models_are_noticed() -> None:
@@ -41,3 +41,20 @@ def test_erased_images_are_not_recognised(left: int, verdict: str) -> None:
 def test_a_step_along_the_gradient_fools_more_than_noise(step: int, noise: int, verdict: str) -> None:
     health = {"probe_images": 256, "step_only": step, "noise_only": noise}
     assert verdicts_of("a step >= noise", check_rows([ifgsm("8/255", 10, 200, health=health)])) == {verdict}
+
+
+def test_an_attack_on_the_mean_of_many_looks_fits_a_model_that_answers_at_random() -> None:
+    attack = {"name": "autoattack", "eps": "8/255", "version": "rand"}
+    assert verdicts_of("deterministic", check_rows([row(attack, 200, deterministic=False)])) == {OK}
+    attack.pop("version")
+    assert verdicts_of("deterministic", check_rows([row(attack, 200, deterministic=False)])) == {SUSPICIOUS}
+
+
+def test_a_gradient_through_transformations_is_a_stand_in_at_most() -> None:
+    health = {"raised_images": 100, "raised": 50}
+    found = ifgsm("8/255", 10, 200, health=health)
+    assert verdicts_of("gradient raises the loss", check_rows([found])) == {SUSPICIOUS}
+    behind = found | {"transformations": "quilting"}
+    assert verdicts_of("gradient raises the loss", check_rows([behind])) == {UPPER_BOUND}
+    sound = ifgsm("8/255", 10, 200, health={"raised_images": 100, "raised": 95})
+    assert verdicts_of("gradient raises the loss", check_rows([sound])) == {OK}

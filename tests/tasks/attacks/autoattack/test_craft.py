@@ -58,3 +58,25 @@ def test_the_standard_attacks_in_their_order(norm: Literal["l2", "l1"], monkeypa
     assert runs["apgd_t"] == (1, 5 if norm == "l1" else 9)
     assert torch.equal(found[12:], job.clean[12:])
     assert job.is_adversarial(found).tolist() == [True] * 12 + [False] * 2
+
+
+def test_the_form_for_random_models_follows_the_mean_of_twenty_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int, dict[str, Any]]] = []
+
+    def replaced(name: str) -> Callable[..., dict[int, Tensor]]:
+        def craft(attacked: AttackJob, settings: Any, *, looks: int) -> dict[int, Tensor]:
+            asked.append((name, looks, settings.document()))
+            return {attacked.step_counts[0]: attacked.clean}
+
+        return craft
+
+    model = network()
+    job = job_of(model, network_images(model, 4), (7,))
+    monkeypatch.setattr(apgd, "craft_apgd_ce", replaced("ce"))
+    monkeypatch.setattr(apgd, "craft_apgd_dlr", replaced("dlr"))
+    found = craft_autoattack(job, AutoAttackSettings(name="autoattack", eps=0.25, version="rand"))[7]
+    assert torch.equal(found, job.clean)
+    assert [(name, looks) for name, looks, _ in asked] == [("ce", 20), ("dlr", 20)]
+    assert all(document["steps"] == 100 and document["restarts"] == 1 for _, _, document in asked)
+    standard = AutoAttackSettings(name="autoattack", eps=0.25)
+    assert "version" not in standard.canonical(), "the keys of settings that stood before stay as they are"
