@@ -15,7 +15,7 @@ errors kinds environment devices arithmetic transfer registry settings settings_
 schema metrics file_digests fingerprints parquet_pages yaml_events yaml_files plugins temporary
 < storage < data < models < pruning attacks transformations
 < training < evaluation < trial < stages contracts < tasks.__main__
-< text options processes space store < results cluster < plan report < status tracking remote
+< text options processes space store < results cluster < plan report verify < status tracking remote
 < run doctor parts < launch < cli < advsweep
 """  # from the ground
 FLOOR = {room: floor for floor, layer in enumerate(LAYERS.split("<")) for room in layer.split()}

@@ -32,6 +32,7 @@ from orchestrator.cli.show import show
 from orchestrator.cli.spaces import spaces
 from orchestrator.cli.status import status
 from orchestrator.cli.stop import stop
+from orchestrator.cli.verify import verify
 from orchestrator.cli.wandb import wandb
 from tasks import __version__
 from tasks.temporary import remove_own_folders
@@ -61,7 +62,7 @@ def _group(
 
 
 for command in (
-    launch, evaluate, spaces, plan, status, logs, stop, results, report, compare, explain, export, plugins,
+    launch, evaluate, verify, spaces, plan, status, logs, stop, results, report, compare, explain, export, plugins,
     check_plugin, show, schema, init, doctor, clean,
 ):  # fmt: skip
     app.command()(adapt_command(command))

@@ -55,6 +55,8 @@ class MethodSettings(Settings):
     probe: ClassVar[Mapping[str, Any] | None] = None
     """Settings with which `--verify` adds this attack beside an iterative one of the same norm and budget: cheap, and
     enough to notice masked gradients, not to measure robustness. null: it is not added."""
+    random_form: ClassVar[Mapping[str, Any] | None] = None
+    """Settings with which it follows the mean of many looks at a model that answers at random; null: it has none."""
     bound: ClassVar[Literal["upper", "lower"]] = "upper"
     """What robust accuracy is of the true one: an attack may miss examples, so `upper`; a certificate may miss robust
     images, so `lower`."""

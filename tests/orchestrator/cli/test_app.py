@@ -15,9 +15,9 @@ from tests.support.command_line import run_here
 from tests.support.harness import COMMAND, LIMIT, list_imported_modules
 
 COMMANDS = [
-    "launch", "evaluate", "spaces", "plan", "status", "logs", "stop", "results", "report", "compare", "explain",
-    "export", "plugins", "check-plugin", "show", "schema", "init", "doctor", "clean", "data prepare", "wandb sync",
-    "wandb report",
+    "launch", "evaluate", "verify", "spaces", "plan", "status", "logs", "stop", "results", "report", "compare",
+    "explain", "export", "plugins", "check-plugin", "show", "schema", "init", "doctor", "clean", "data prepare",
+    "wandb sync", "wandb report",
 ]  # fmt: skip
 
 

@@ -1,0 +1,117 @@
+"""What the verdicts of a finished sweep question, and the trials that would settle it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
+
+from orchestrator.results.budgets import Budget, make_reader
+from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.verdicts import annotate_rows
+from orchestrator.space.space import Space, load_content
+from orchestrator.store.sweep_store import SweepStore
+from orchestrator.verify.cells import list_remedies
+from tasks.errors import UsageError
+from tasks.evaluation.settings import AttackSettings
+from tasks.storage.stage_store import StageStore
+from tasks.trial.read import read_row
+from tasks.trial.row import Row, identify_model
+from tasks.trial.trial import Trial, simplify_trial
+
+
+@dataclass(frozen=True)
+class Question:
+    """The lowest number of one model, norm and budget, which a check speaks against, and what would settle it."""
+
+    rows: tuple[Row, ...]
+    """Of this budget, the lowest first."""
+    checks: tuple[str, ...]
+    cells: dict[str, Trial]
+    """Words for what is tried -> the trial."""
+
+    @property
+    def row(self) -> Row:
+        """The number that is questioned."""
+        return self.rows[0]
+
+
+def list_questions(sweep: SweepStore) -> list[Question]:
+    """One for each model and budget whose lowest robust accuracy is an upper bound at best, or suspicious.
+
+    :raises UsageError: the sweep has no finished trial, or parts of it are not known here.
+    """
+    rows = [row for row in sweep.rows() if row["status"] == "finished"]
+    if not rows:
+        raise UsageError(f"{sweep.sweep_id}: no trial of it is finished, so that there is nothing to verify")
+    judged = annotate_rows(rows, make_reader(StageStore(sweep.storage)))
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in judged:
+        if row["attack_eps"] != 0:
+            budget = (row["attack_norm"], row["attack_eps"], row["attack_eps_space"])
+            groups[identify_model(row), budget, row["examples"], row["only_correct"]].append(row)
+    known = {row["trial_id"] for row in rows}
+    ordered = (sorted(group, key=lambda row: (row["robust_correct"], row["trial_id"])) for group in groups.values())
+    found = (_ask(group, known) for group in ordered)
+    return [question for question in found if question is not None]
+
+
+def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
+    row = group[0]
+    if row["verdict"] not in (UPPER_BOUND, SUSPICIOUS):
+        return None
+    said = json.loads(row["verdicts"])
+    checks = tuple(check for check, verdict in said.items() if verdict in (UPPER_BOUND, SUSPICIOUS))
+    trial = read_row(row)
+    cells: dict[str, Trial] = {}
+    for words, section in list_remedies(checks, trial.attack).items():
+        try:
+            attack = AttackSettings.model_validate(section).simplify()
+        except ValidationError:  # no budget where one is needed: the attack that is questioned looks for the smallest
+            continue
+        made = simplify_trial(trial.model_copy(update={"attack": attack}))
+        if made.trial_id not in known and made.trial_id not in {cell.trial_id for cell in cells.values()}:
+            cells[words] = made
+    return Question(tuple(group), checks, cells)
+
+
+def make_space(sweep: SweepStore, questions: Sequence[Question]) -> Space:
+    """The space whose trials are the cells of these questions: of its own name, in the storage of the sweep.
+
+    :raises UsageError: there are no cells.
+    """
+    trials = [cell for question in questions for cell in question.cells.values()]
+    if not trials:
+        raise UsageError(f"{sweep.sweep_id}: no attack would settle what the verdicts say")
+    documents = [trial.document() for trial in trials]
+    name = f"verify_{sweep.sweep_id.rpartition('-')[0] or sweep.sweep_id}"
+    first = load_content(name, sweep.sweep_id, {**documents[0], "description": f"settles verdicts of {sweep.sweep_id}"})
+    attacks = list({trial.attack.canonical_text: trial.attack.document() for trial in trials}.values())
+    content = {**(sweep.space() or first.content), "description": first.description, "attack": {"grid_search": attacks}}
+    return replace(first, content=content, trials=tuple(dict.fromkeys(trials)))
+
+
+def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
+    """How a number moved: what stood, what each cell leaves, and the images that withstand all of them.
+
+    :param found: rows of the verification.
+    """
+    read = make_reader(StageStore(sweep.storage))
+    wanted = {cell.trial_id: words for words, cell in question.cells.items()}
+    new = [row for row in found if row["trial_id"] in wanted and row["status"] == "finished"]
+    row = question.row
+    after = Budget([*question.rows, *new], read).worst_case if new else None
+    return {
+        "trial_id": row["trial_id"],
+        "attack": f"{row['attack']} {row['attack_norm']}",
+        "eps": row["attack_eps"],
+        "verdict": row["verdict"],
+        "checks": ", ".join(question.checks),
+        "tried": {wanted[each["trial_id"]]: each["robust_accuracy"] for each in new},
+        "examples": row["examples"],
+        "robust_before": row["robust_accuracy"],
+        "robust_after": None if after is None else after / row["examples"],
+    }

@@ -1,0 +1,80 @@
+"""`advsweep verify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator import launch
+from orchestrator.options import LaunchOptions
+from orchestrator.plan.plan import make_plan, plan_text
+from orchestrator.space.space import Space
+from orchestrator.store.sweep_store import SweepStore, list_sweeps
+from tasks import paths
+from tasks.stages.context import Context
+from tasks.stages.run import run_chain
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
+from tasks.trial.row import make_finished_row
+from tests.support.command_line import run_here
+from tests.support.finished_sweep import finish
+
+SPACE = """
+dataset: {name: digits, image_size: 8, train_examples: 200}
+model: {name: resnet8}
+train: {epochs: 2, batch_size: 32, optimizer: {name: sgd, lr: 0.1, momentum: 0.9}}
+attack: {name: ifgsm, eps: {grid_search: [0, 24/255]}, steps: 1, step_size: 8/255, examples: 40}
+"""
+"""One step of a third of the budget: a check says that the budget is not reached."""
+
+
+def launch_here(space: Space, options: LaunchOptions, console: Console) -> int:  # noqa: ARG001
+    """A launch in this process, one trial after another."""
+    storage = open_storage(options.storage)
+    plan = make_plan(space, options.data_dir)
+    sweep = SweepStore(storage, plan.sweep_id)
+    context = Context(StageStore(storage), None, "cpu", sweep_id=plan.sweep_id)
+    made = [(planned, run_chain(planned.chain, context)) for planned in plan.trials]
+    rows = [make_finished_row(planned.trial, planned.chain, records) for planned, records in made]
+    sweep.write_rows([row | {"sweep_id": plan.sweep_id, "space": space.name} for row in rows])
+    storage.write(sweep.path(paths.PLAN), plan_text(plan))
+    return 0
+
+
+def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "small.yaml").write_text(SPACE)
+    plan, sweep = finish(tmp_path / "small.yaml", tmp_path / "s")
+    trained = set(StageStore(sweep.storage).list_keys())
+    dry = run_here("verify", "small", "--storage", tmp_path / "s", "--dry-run", "--json")
+    (asked,) = json.loads(dry.stdout)
+    assert "budget reached" in asked["checks"].split(", ")
+    assert list(asked["tried"])[:2] == ["take more steps: ifgsm", "take another loss: apgd_t"]
+    assert set(asked["tried"].values()) == {None}
+    assert asked["robust_after"] is None
+    assert list_sweeps(sweep.storage) == [plan.sweep_id], "a dry run starts nothing"
+    assert set(StageStore(sweep.storage).list_keys()) == trained
+
+    monkeypatch.setattr(launch, "launch_space", launch_here)
+    ended = run_here("verify", "small", "--storage", tmp_path / "s", "--json")
+    (found,) = json.loads(ended.stdout)
+    assert ended.code == 0, ended.stderr
+    assert found["tried"].keys() == asked["tried"].keys()
+    assert found["robust_after"] <= min(found["tried"].values()) < found["robust_before"]
+    store = StageStore(sweep.storage)
+    new = [store.read_record(key)["kind"] for key in store.list_keys() if key not in trained]
+    assert new == ["attack"] * len(found["tried"]), "the model is the sweep's own: attacks alone were run"
+    shown = run_here("verify", "small", "--storage", tmp_path / "s").stdout
+    assert "ifgsm linf eps 24/255" in shown
+    assert " -> " in shown
+
+
+def test_a_mistake_is_named(tmp_path: Path) -> None:
+    ended = run_here("verify", "nothing", "--storage", tmp_path / "s")
+    assert ended.code == 2
+    assert "nothing" in ended.stderr
+    assert not (tmp_path / "s").exists()
