@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 
 from advsweep.frames import FrameFormat, convert_table, make_table
 from orchestrator.results.budgets import make_reader
+from orchestrator.results.optimality import list_optimality
 from orchestrator.results.query import ask, load_sorted_rows
 from orchestrator.results.stage_tables import open_stage_files
 from orchestrator.results.tradeoff import (
@@ -131,6 +132,14 @@ class Sweep:
         """
         columns, lines = list_worst_cases(self._store.rows(), ask(self._store, SURVIVORS)[1])
         return convert_table(make_table(columns, lines), format)
+
+    def optimality(self, format: FrameFormat = "pandas") -> Any:  # noqa: A002
+        """How near each attack comes to the smallest perturbations that any attack in the storage found of a model.
+
+        >>> bool(sweep.optimality()["optimality"].dropna().between(0, 1).all())
+        True
+        """
+        return convert_table(make_table(*list_optimality(self._store)), format)
 
     def query(self, sql: str, format: FrameFormat = "pandas") -> Any:  # noqa: A002
         """What DuckDB answers over the tables `trials`, `history`, `examples` and `stages`.

@@ -20,7 +20,7 @@ from tasks.storage.storage import open_storage
 from tests.conftest import SMALL_SPACE
 from tests.support.finished_sweep import finish
 
-TABLES = ("trials", "history", "examples", "tradeoff", "verdicts", "worst_case")
+TABLES = ("trials", "history", "examples", "tradeoff", "verdicts", "worst_case", "optimality")
 
 
 @pytest.fixture(scope="module")

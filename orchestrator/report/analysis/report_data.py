@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.report.analysis.cost import Cost, sum_costs
+from orchestrator.report.analysis.optimality_table import OptimalityTable, build_optimality_table
 from orchestrator.report.analysis.provenance import Provenance, describe_provenance
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
@@ -44,6 +45,8 @@ class SweepFacts:
     provenance: Provenance
     verdicts: tuple[list[str], ...]
     """A line per check, by `verdicts.COLUMNS`."""
+    optimality: OptimalityTable | None
+    """How near each attack comes to the best; null where no model met several."""
     paper: Paper
     figures: Mapping[str, FigureRequest]
     """Name -> what the space wants to be drawn."""
@@ -157,6 +160,7 @@ def _collect_facts(
         tuple(sum_costs(sweep, plan)),
         provenance,
         tuple(verdicts.summarize_verdicts(verdicts.check_rows(finished, read))),
+        build_optimality_table(sweep, finished),
         paper,
         figures,
         tuple(entry.cells() for entry in compare(paper, finished, StageNumbers(StageStore(sweep.storage)))),

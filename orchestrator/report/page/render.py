@@ -50,6 +50,7 @@ def render_page(data: ReportData, drawn: Drawn, named: Named, formats: Sequence[
         reference=[(facts.label, facts.reference) for facts in data.sweeps if facts.reference],
         reference_columns=reference.COLUMNS,
         verdicts=[(facts.label, facts.verdicts) for facts in data.sweeps if facts.verdicts],
+        optimality=[(facts.label, facts.optimality) for facts in data.sweeps if facts.optimality],
         verdict_columns=verdicts.COLUMNS,
         formats=formats,
         notes=notes,
