@@ -30,7 +30,7 @@ def check_health(
     seed: int,
     scale: float,
 ) -> list[Health]:
-    """What was noticed, for each cell of a run; a few hundred passes of an image in all.
+    """What was noticed, for each cell of a run; some 3,000 passes of an image in all, fewer where images leave early.
 
     :param model: frozen; it has answered nothing yet, and only copies of it are asked.
     :param looked_at: where gradients come from, frozen.
