@@ -19,16 +19,18 @@ from orchestrator.results.checks.attack import (
     check_images_are_moved,
     check_training_budget_is_reached,
 )
+from orchestrator.results.checks.behaviour import (
+    check_answers_are_logits,
+    check_gradient_raises_the_loss,
+    check_model_stays_the_same,
+)
 from orchestrator.results.checks.model import (
     check_a_step_beats_noise,
-    check_answers_are_logits,
     check_answers_repeat,
     check_erased_images_are_not_recognised,
-    check_gradient_raises_the_loss,
     check_gradients_are_present,
     check_model_beats_guessing,
     check_model_forgets,
-    check_model_stays_the_same,
     check_training_did_not_collapse,
 )
 from orchestrator.results.checks.path import (

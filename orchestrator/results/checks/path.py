@@ -26,6 +26,8 @@ LEAST_SHARE = 0.01
 """Share of all images from which on what a path shows is no detail."""
 DEAD_SHARE = 0.2
 """Share of the robust images whose loss may stand still or fall on the whole way."""
+NO_CHANCE = 0.01
+"""Below it, what another loss fools is more than `LEAST_SHARE` of the images left: three of 32."""
 FOOLED_SHARE, MANY, WALKING_STEPS = 0.5, 16, 8
 """Share of the images left that another loss may fool before an attack of as many steps is said to be misled, and how
 many images tell."""
@@ -93,7 +95,7 @@ def check_another_loss_finds_no_more(group: Group) -> Iterator[Verdict]:
     for row, health in told:
         fooled, of = health["walk_fooled"], health["walk_images"]
         many = row["attack_steps"] >= WALKING_STEPS and of >= MANY and fooled > FOOLED_SHARE * of
-        more = fooled >= 2 and fooled > LEAST_SHARE * of
+        more = compute_binomial_tail(fooled, of, LEAST_SHARE) < NO_CHANCE
         figures = f"eight steps along the margin fool {fooled} of {of} images that it left"
         cause = "the attack is misled where a plain one is not: its loss saturates, or its steps are wrong"
         if not many:
