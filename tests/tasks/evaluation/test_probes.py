@@ -19,15 +19,25 @@ def test_probes_and_attack_are_compared_on_images_that_are_seen_rightly() -> Non
     """Of nine images the last two are wrong before; the attack fools the first two and the last but one."""
     known, step, noise = bools("xxxxxxx.."), bools("x.xxx..xx"), bools("xx.x.....")
     robust = ~bools("xx.....x.")
-    found = Probes(True, known, step, noise, 7, 2).compare(robust)
+    asked: list[list[int]] = []
+
+    def walk(places: torch.Tensor) -> torch.Tensor:
+        asked.append(places.tolist())
+        return places > 3
+
+    found = Probes(True, known, step, noise, 7, 2, bools("x.x"), walk).compare(robust)
+    assert asked == [[2, 3, 4, 5, 6]], "another loss is tried on what the attack has left"
     assert found == {
         "probe_images": 7, "step_only": 2, "noise_only": 1, "erased_images": 7, "erased_correct": 2,
         "step_beats_attack": 3, "attack_beats_step": 1, "noise_beats_attack": 1, "attack_beats_noise": 0,
+        "raised_images": 3, "raised": 2, "walk_images": 5, "walk_fooled": 3,
     }  # fmt: skip
 
 
 def test_where_budgets_differ_only_the_probes_are_compared_with_each_other() -> None:
-    found = Probes(False, bools("xx"), bools("x."), bools(".."), 2, 0).compare(bools("xx"))
+    probes = Probes(False, bools("xx"), bools("x."), bools(".."), 2, 0, bools("x."), lambda places: places > 0)
+    found = probes.compare(bools("xx"))
+    assert found["walk_images"] is None
     assert (found["step_only"], found["step_beats_attack"], found["attack_beats_noise"]) == (1, None, None)
 
 
