@@ -104,10 +104,11 @@ def objective(name: str, *, settings: type[Settings]) -> Callable[[Decorated], D
 
 
 def importance(name: str) -> Callable[[Decorated], Decorated]:
-    """Register an importance of filters: a function `(weight, generator) -> scores`.
+    """Register an importance of filters and weights: a function `(weight, generator) -> scores`.
 
     `weight` is that of a convolution, float [filters, channels, height, width]; scores are float [filters], and the
-    filters with the smallest are pruned first.
+    filters with the smallest are pruned first. With `unit: weights` a weight is a filter of one, float [weights, 1].
+    Where the function has a third parameter, it is given the `Layer`: gradient, batch norm, and learned scores.
     """
 
     def register(score: Decorated) -> Decorated:

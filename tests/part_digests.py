@@ -29,7 +29,7 @@ from tests.support.checkout import ROOT
 KEPT = ROOT / "tests" / "part_digests.json"
 SHARED: dict[str, Kind] = {
     "tasks/attacks/engine": "attack", "tasks/evaluation": "attack", "tasks/data": "train", "tasks/models": "train",
-    "tasks/training": "train", "tasks/pruning": "prune", "tasks/stages": "train",
+    "tasks/training": "train", "tasks/training/sparsity": "prune", "tasks/pruning": "prune", "tasks/stages": "train",
 }  # fmt: skip
 """Rooms whose loose modules several parts share, and the kind of stage whose version counts for them."""
 

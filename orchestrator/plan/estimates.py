@@ -11,8 +11,8 @@ from typing import Any
 from orchestrator.plan.plan import Plan
 from tasks.data.source import Inspection, count_training_images
 from tasks.evaluation.settings import AttackSettings
-from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
+from tasks.trial.trial import find_training
 
 Group = tuple[str, str, str]
 """Kind of stage, model, data set: stages of one group have one speed."""
@@ -30,11 +30,12 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
     if isinstance(settings, AttackSettings):
         images = min(settings.examples or data.test_images, data.test_images)
         return max(LEAST_WORK, (1 + settings.method.expected_passes) * settings.looks * images / 1000)
-    if isinstance(settings, TrainSettings):
-        objective = settings.chosen_objective
+    training = find_training(settings)
+    if training is not None:
+        objective = training.chosen_objective
         limit, trained = objective.image_limit, count_training_images(stage.dataset, data)
         images = trained if limit is None else min(limit, trained)
-        return max(LEAST_WORK, settings.epochs * objective.total_passes * images / 1000)
+        return max(LEAST_WORK, training.epochs * objective.total_passes * images / 1000)
     return LEAST_WORK
 
 

@@ -10,6 +10,7 @@ from tasks.pruning.settings import PruneSettings
 from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
+from tasks.trial.trial import find_training
 
 
 def describe_settings(stages: Sequence[Stage]) -> str:
@@ -19,7 +20,8 @@ def describe_settings(stages: Sequence[Stage]) -> str:
     """
     settings = stages[0].settings
     if isinstance(settings, PruneSettings):
-        return f"ratio {settings.ratio:g}"
+        training = find_training(settings)
+        return ", ".join([f"ratio {settings.ratio:g}", *(_describe_objective(training) if training else ())])
     if isinstance(settings, TrainSettings):
         return ", ".join(_describe_objective(settings))
     cells = [stage.settings for stage in stages if isinstance(stage.settings, AttackSettings)]

@@ -25,22 +25,22 @@ from tasks.environment import read_number
 from tasks.errors import MOST_PROBLEMS, Problem, ProblemsError, UsageError, limit_problems, list_choices
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json
-from tasks.kinds import TRAINING_KINDS
+from tasks.kinds import MODEL_KINDS
 from tasks.local_paths import parse_local_path
 from tasks.models.settings import ModelSettings
-from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings
 from tasks.settings_problems import describe_problems
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.transformations.settings import InferenceSettings
-from tasks.trial.trial import Trial, simplify_section
+from tasks.trial.trial import Trial, find_training, simplify_section
 from tasks.yaml_files import NOT_SETTINGS, format_yaml, parse_yaml, read_mapping
 
 SECTIONS: dict[str, type[Settings]] = {
     "dataset": DatasetSettings,
     "model": ModelSettings,
     "train": TrainSettings,
-    "prune": PruneSettings,
+    "prune": TrainedPruneSettings,
     "finetune": FinetuneSettings,
     "adversarial_finetune": AdversarialFinetuneSettings,
     "inference": InferenceSettings,
@@ -215,10 +215,10 @@ def _check_texts(content: dict[str, Any]) -> Iterator[Problem]:
 def _find_unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
     """Settings that need a validation part, where some variant of the data set has none."""
     share = min(dataset.split.validation for dataset in sections["dataset"][0])
-    for name in TRAINING_KINDS:
-        for section in sections[name][0]:
-            if section is not None and (message := section.find_validation_problem(share)):
-                yield Problem(name, None, message)
+    for name in MODEL_KINDS:
+        for training in map(find_training, sections[name][0]):
+            if training is not None and (message := training.find_validation_problem(share)):
+                yield Problem("prune.training" if name == "prune" else name, None, message)
 
 
 def _read_seeds(node: Any) -> tuple[list[int], list[Problem]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tasks.contracts.contract import Finding, expect, try_promises
+from tasks.pruning.layers import Evidence, Layer, takes_layer
 from tasks.pruning.registry import IMPORTANCES
 from tasks.seeds import make_generator
 
@@ -21,6 +23,7 @@ class ImportanceSubject:
     """An importance, and weights to be scored."""
 
     score: Callable[[Tensor, torch.Generator], Tensor]
+    """What the part computes, with what else it asks for of the layer made up."""
     weights: tuple[Tensor, ...]
     """float [filters, channels, height, width] each."""
 
@@ -34,9 +37,22 @@ def check_importance(name: str) -> list[Finding]:
 
     def prepare() -> ImportanceSubject:
         draw = make_generator("weights")
-        return ImportanceSubject(IMPORTANCES.load(name), tuple(torch.randn(shape, generator=draw) for shape in SHAPES))
+        score = IMPORTANCES.load(name)
+        if takes_layer(name):
+            score = partial(_score_made_up_layer, score)
+        return ImportanceSubject(score, tuple(torch.randn(shape, generator=draw) for shape in SHAPES))
 
     return try_promises("importance", name, prepare, CHECKS)
+
+
+def _score_made_up_layer(score: Callable[..., Tensor], weight: Tensor, draw: torch.Generator) -> Tensor:
+    """Scores of a layer whose gradient, batch norm and learned scores are drawn."""
+    numbers, filters = make_generator("layer"), len(weight)
+    norm = nn.BatchNorm2d(filters)
+    nn.init.uniform_(norm.weight, generator=numbers)
+    gradient, learned = torch.randn(weight.shape, generator=numbers), torch.randn(filters, generator=numbers)
+    evidence = Evidence(lambda: {"layer": gradient}, {"layer": learned})
+    return score(weight, draw, Layer("layer", "filters", norm, evidence))
 
 
 def check_scores_are_one_for_each_filter(subject: ImportanceSubject) -> None:

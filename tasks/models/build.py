@@ -82,6 +82,8 @@ class Description:
     """Convolution -> positions of its pruned filters, ascending."""
     shapes: Shapes = field(default_factory=dict)
     """Layer -> shape of its weight, where channels were removed."""
+    sparse: list[str] = field(default_factory=list)
+    """Layers whose single weights were pruned: those that are zero stay zero."""
 
     @classmethod
     def of(cls, settings: ModelSettings, channels: int, classes: int) -> Description:
@@ -107,7 +109,8 @@ class Description:
         return self.std
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        return found if self.sparse else {name: value for name, value in found.items() if name != "sparse"}
 
 
 def build_model(description: Description) -> NormalizedModel:

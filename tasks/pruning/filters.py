@@ -1,12 +1,14 @@
-"""Which filters go, and how they are kept at zero.
+"""Which units go, and how they are kept at zero.
 
 A pruned filter is zero for good only if the batch norm behind it is zero too: its bias would bring the channel back
-to life. Filters are named by convolution and position, so that a model needs no mask of its own to be restored.
+to life. Filters are named by convolution and position, so that a model needs no mask of its own to be restored; single
+weights are too many for that: their layers are named, and what is zero there is held at zero.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,47 +16,55 @@ from torch import Tensor, fx, nn
 
 from tasks.errors import StageError
 from tasks.models.build import NormalizedModel
-from tasks.pruning.registry import IMPORTANCES
+from tasks.pruning.layers import Evidence, Layer, find_layers, score_layer
+from tasks.pruning.selection import Marks, select_least
 from tasks.pruning.settings import PruneSettings
 
 Pruned = dict[str, list[int]]
 """Convolution -> positions of its pruned filters, ascending."""
+NOTHING = Evidence()
 
 
-def choose_filters(model: NormalizedModel, settings: PruneSettings, draw: torch.Generator) -> Pruned:
+def mark_units(
+    model: NormalizedModel,
+    settings: PruneSettings,
+    draw: torch.Generator,
+    evidence: Evidence = NOTHING,
+    held: Mapping[str, Tensor] | None = None,
+) -> Marks:
+    """The exact share of units in scope, smallest importance first; on the CPU.
+
+    :param held: layer -> bool [filters] or [out, in, ...]: what is pruned already, which goes before all others.
+    :raises StageError: no layer is in scope; the message lists the scopes there are.
+    """
+    layers = find_layers(model.network, settings.scope, settings.unit)
+    norms = find_batch_norms(model.network) if settings.unit == "filters" else {}
+    scores = {}
+    for name, layer in layers.items():
+        known = Layer(name, settings.unit, norms.get(name), evidence)
+        scores[name] = score_layer(layer.get_parameter("weight").detach(), settings, draw, known)
+    for name, pruned in (held or {}).items():
+        scores[name] = scores[name].masked_fill(pruned.cpu(), -torch.inf)
+    marks = select_least(scores, settings.ratio, settings.within)
+    if not marks:
+        raise StageError(f"prune.within = {settings.within}: no layer in scope has input channels that it divides")
+    return marks
+
+
+def choose_filters(
+    model: NormalizedModel, settings: PruneSettings, draw: torch.Generator, evidence: Evidence = NOTHING
+) -> Pruned:
     """The filters to prune: the exact share of every convolution in scope, smallest importance first.
 
     :raises StageError: no convolution is in scope; the message lists the scopes there are.
     """
-    convolutions = find_convolutions(model.network, settings.scope)
-    chosen: Pruned = {}
-    for name, convolution in convolutions.items():
-        count = round(settings.ratio * convolution.out_channels)
-        order = score_filters(convolution.weight.detach(), settings, draw).argsort(stable=True)
-        chosen[name] = sorted(order[:count].tolist())
-    return {name: positions for name, positions in chosen.items() if positions}
+    return list_positions(mark_units(model, settings, draw, evidence))
 
 
-def find_convolutions(network: nn.Module, scope: str) -> dict[str, nn.Conv2d]:
-    """The convolutions at or below a name, or all of them."""
-    found = {
-        name: module
-        for name, module in network.named_modules()
-        if isinstance(module, nn.Conv2d) and (scope == "all" or name == scope or name.startswith(f"{scope}."))
-    }
-    if not found:
-        known = ["all", *(name for name, _ in network.named_children())]
-        raise StageError(f"prune.scope = {scope!r}: no convolution there; choose from {', '.join(known)}")
-    return found
-
-
-def score_filters(weight: Tensor, settings: PruneSettings, draw: torch.Generator) -> Tensor:
-    """How much each filter of a convolution matters, as the settings measure it.
-
-    :param weight: float [filters, ...].
-    :returns: float [filters] on the CPU.
-    """
-    return IMPORTANCES.load(settings.importance)(weight, draw).cpu()
+def list_positions(marks: Mapping[str, Tensor]) -> Pruned:
+    """Marked filters, bool [filters], by their positions; convolutions without one are left out."""
+    found = {name: mark.nonzero().flatten().tolist() for name, mark in marks.items()}
+    return {name: positions for name, positions in found.items() if positions}
 
 
 @torch.no_grad()
@@ -64,6 +74,17 @@ def clear_filters(model: NormalizedModel, chosen: Pruned) -> None:
     for name, positions in chosen.items():
         weight = modules[name].get_parameter("weight")
         weight.index_fill_(0, torch.tensor(positions, device=weight.device), 0)
+
+
+@torch.no_grad()
+def clear_weights(model: NormalizedModel, marks: Mapping[str, Tensor]) -> None:
+    """Set single weights to zero.
+
+    :param marks: layer -> bool, of the shape of its weight: [out, in, ...].
+    """
+    for name, mark in marks.items():
+        weight = model.network.get_submodule(name).get_parameter("weight")
+        weight.masked_fill_(mark.to(weight.device), 0)
 
 
 def merge_pruned(before: Pruned, more: Pruned) -> Pruned:
@@ -76,27 +97,41 @@ def merge_pruned(before: Pruned, more: Pruned) -> Pruned:
 class Mask:
     """Parameters that are held at zero."""
 
-    rows: tuple[tuple[nn.Parameter, Tensor], ...]
+    parameters: Mapping[str, nn.Parameter]
+    """Those of the model, by name."""
+    rows: tuple[tuple[str, Tensor], ...]
     """A parameter, and the positions along its first axis."""
+    zeros: tuple[tuple[str, Tensor], ...] = ()
+    """A parameter, and where it is held, bool of its shape."""
 
     @classmethod
-    def of(cls, model: NormalizedModel, pruned: Pruned) -> Mask:
-        """The filters and biases of the convolutions, and weight and bias of the batch norm behind each."""
-        if not pruned:
-            return cls(())
-        modules, norms = dict(model.network.named_modules()), find_batch_norms(model.network)
+    def of(cls, model: NormalizedModel, pruned: Pruned, sparse: Collection[str] = ()) -> Mask:
+        """The filters and biases of the convolutions, and weight and bias of the batch norm behind each.
+
+        :param sparse: layers whose weights that are zero now are held.
+        """
+        parameters, device = dict(model.named_parameters()), model.mean.device
+        norms = find_batch_norms(model.network) if pruned else {}
+        places = {id(parameter): name for name, parameter in parameters.items()}
         rows = []
         for name, positions in pruned.items():
-            owners = [modules[name], *([norms[name]] if name in norms else [])]
-            index = torch.tensor(positions, device=model.mean.device)
-            rows += [(parameter, index) for owner in owners for parameter in owner.parameters(recurse=False)]
-        return cls(tuple(rows))
+            owners = [model.network.get_submodule(name), *([norms[name]] if name in norms else [])]
+            index = torch.tensor(positions, device=device)
+            rows += [(places[id(part)], index) for owner in owners for part in owner.parameters(recurse=False)]
+        weights = [places[id(model.network.get_submodule(name).get_parameter("weight"))] for name in sparse]
+        return cls(parameters, tuple(rows), tuple((name, parameters[name].detach() == 0) for name in weights))
 
-    @torch.no_grad()
     def apply(self) -> None:
         """Set everything that is held at zero to zero."""
-        for parameter, index in self.rows:
-            parameter.index_fill_(0, index, 0)
+        self.clear(self.parameters)
+
+    @torch.no_grad()
+    def clear(self, tensors: Mapping[str, Tensor]) -> None:
+        """The same for tensors of the same names and shapes, such as averaged weights, float [filters, ...]."""
+        for name, index in self.rows:
+            tensors[name].index_fill_(0, index, 0)
+        for name, held in self.zeros:
+            tensors[name].masked_fill_(held, 0)
 
 
 def find_batch_norms(network: nn.Module) -> dict[str, nn.BatchNorm2d]:

@@ -6,16 +6,20 @@ This module imports nothing heavy, so that a plan can be made without torch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from tasks.registry import Registry
 
 if TYPE_CHECKING:
     import torch
 
-Importance = Callable[["torch.Tensor", "torch.Generator"], "torch.Tensor"]
-"""(weight of a convolution, float [filters, ...]; random numbers by the seed of the trial) -> how much each filter
-matters, float [filters]: the smallest go first."""
+Importance = Callable[..., "torch.Tensor"]
+"""(weight of a layer, float [units, ...]; random numbers by the seed of the trial; where it takes a third, what else is
+known of the layer, as `layers.Layer`) -> how much each unit matters, float [units]: the smallest go first. A unit is a
+filter of a convolution, or a single weight: then the weight is float [units, 1]."""
+
+Unit = Literal["filters", "weights"]
 
 IMPORTANCES: Registry[Importance] = Registry(
     "importance",
@@ -23,5 +27,27 @@ IMPORTANCES: Registry[Importance] = Registry(
         "l1": "tasks.pruning.importance.l1:score_l1",
         "l2": "tasks.pruning.importance.l2:score_l2",
         "random": "tasks.pruning.importance.random:score_random",
+        "bn_scale": "tasks.pruning.importance.bn_scale:score_bn_scale",
+        "taylor": "tasks.pruning.importance.taylor:score_taylor",
+        "hydra": "tasks.pruning.importance.hydra:score_hydra",
     },
 )
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What an importance asks of the settings beside it."""
+
+    units: tuple[Unit, ...] = ("filters", "weights")
+    """What it can tell apart."""
+    is_learned: bool = False
+    """Whether its scores are learned while the weights stand still, which takes `training`."""
+
+
+DEMANDS = {"bn_scale": Demand(units=("filters",)), "hydra": Demand(is_learned=True)}
+"""Of those that ask for something."""
+
+
+def find_demand(name: str) -> Demand:
+    """What an importance asks for; nothing, unless it stands above."""
+    return DEMANDS.get(name, Demand())

@@ -6,13 +6,17 @@ their importance. Torch-Pruning (Fang et al. 2023, arXiv 2301.12900) knows which
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
 from tasks.errors import StageError
 from tasks.models.build import NormalizedModel, Shapes, list_weight_shapes
-from tasks.pruning.filters import Pruned, find_convolutions, score_filters
+from tasks.pruning.filters import NOTHING, Pruned, find_batch_norms
+from tasks.pruning.layers import Evidence, Layer, find_layers, score_layer, takes_layer
+from tasks.pruning.selection import select_least
 from tasks.pruning.settings import PruneSettings
 
 REMOVABLE = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
@@ -22,7 +26,11 @@ Groups = list[list[str]]
 
 
 def remove_filters(
-    model: NormalizedModel, settings: PruneSettings, draw: torch.Generator, shape: tuple[int, ...]
+    model: NormalizedModel,
+    settings: PruneSettings,
+    draw: torch.Generator,
+    shape: tuple[int, ...],
+    evidence: Evidence = NOTHING,
 ) -> tuple[Shapes, Pruned]:
     """Remove the exact share of every group of channels in scope, the least important first; the model is changed.
 
@@ -34,9 +42,8 @@ def remove_filters(
     _require_known_layers(model.network)
     network, before = model.network.eval(), list_weight_shapes(model.network)
     graph = _build_graph(network, torch.zeros(1, *shape, device=model.mean.device))
-    removed: Pruned = {}
-    for names in _group_channels(network, graph, settings):
-        places = _select_least_important(network, names, settings, draw)
+    groups, removed = _group_channels(network, graph, settings), Pruned()
+    for names, places in _choose_channels(network, groups, settings, draw, evidence):
         removed |= dict.fromkeys(names, places) if places else {}
         group = graph.get_pruning_group(network.get_submodule(names[0]), tp.prune_conv_out_channels, idxs=places)
         if places:
@@ -62,7 +69,7 @@ def _build_graph(network: nn.Module, example: Tensor) -> tp.DependencyGraph:
 
 def _group_channels(network: nn.Module, graph: tp.DependencyGraph, settings: PruneSettings) -> Groups:
     names = {module: name for name, module in network.named_modules()}
-    scope = find_convolutions(network, settings.scope)
+    scope = find_layers(network, settings.scope, "filters")
     groups: Groups = []
     for name, convolution in scope.items():
         if any(name in group for group in groups):
@@ -80,11 +87,36 @@ def _group_channels(network: nn.Module, graph: tp.DependencyGraph, settings: Pru
     return groups
 
 
-def _select_least_important(
-    network: nn.Module, names: list[str], settings: PruneSettings, draw: torch.Generator
-) -> list[int]:
-    weights = [network.get_parameter(f"{name}.weight").detach() for name in names]
-    count = min(round(settings.ratio * len(weights[0])), len(weights[0]) - 1)  # a layer without filters is none
-    total = torch.stack([score_filters(weight, settings, draw) for weight in weights]).sum(0)
-    chosen: list[int] = sorted(total.argsort(stable=True)[:count].tolist())
+def _choose_channels(
+    network: nn.Module, groups: Groups, settings: PruneSettings, draw: torch.Generator, evidence: Evidence
+) -> Iterator[tuple[list[str], list[int]]]:
+    """Each group, and the positions of its least important channels.
+
+    What goes before is not counted in the norm of a later filter. Everything is measured first where the whole network
+    is compared, or a gradient has the shapes of the whole network.
+    """
+    norms = find_batch_norms(network) if takes_layer(settings.importance) else {}
+
+    def score(names: list[str]) -> Tensor:
+        layers = [Layer(name, "filters", norms.get(name), evidence) for name in names]
+        weights = [network.get_parameter(f"{name}.weight").detach() for name in names]
+        scored = [score_layer(weight, settings, draw, layer) for weight, layer in zip(weights, layers, strict=True)]
+        return torch.stack(scored).sum(0)
+
+    if settings.within == "layer" and not takes_layer(settings.importance):
+        for names in groups:
+            yield names, _select_least_important(score(names), settings.ratio)
+        return
+    scores = {str(number): score(names) for number, names in enumerate(groups)}
+    if settings.within == "network":
+        marks = select_least(scores, settings.ratio, settings.within)
+        chosen = [mark.nonzero().flatten().tolist() for mark in marks.values()]
+    else:
+        chosen = [_select_least_important(part, settings.ratio) for part in scores.values()]
+    yield from zip(groups, chosen, strict=True)
+
+
+def _select_least_important(scores: Tensor, ratio: float) -> list[int]:
+    count = min(round(ratio * len(scores)), len(scores) - 1)  # a layer without filters is none
+    chosen: list[int] = sorted(scores.argsort(stable=True)[:count].tolist())
     return chosen

@@ -2,29 +2,74 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
+from pydantic import AfterValidator, model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.pruning.registry import IMPORTANCES
-from tasks.settings import NameOf, Number, Settings, keyed
+from tasks.pruning.registry import IMPORTANCES, Unit, find_demand
+from tasks.settings import NameOf, Number, Settings, added, keyed
+
+PATTERN = re.compile(r"([1-9]\d?):([1-9]\d?)", re.ASCII)
+"""Of so many kept weights of so many neighbours."""
+
+
+def parse_pattern(within: str) -> tuple[int, int] | None:
+    """Kept weights, and of how many: `2:4` is (2, 4); null for `layer` and `network`."""
+    found = PATTERN.fullmatch(within)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _check_within(within: str) -> str:
+    pattern = parse_pattern(within)
+    if within in ("layer", "network") or (pattern and pattern[0] < pattern[1]):
+        return within
+    raise PydanticCustomError("within", "should be layer, network, or N:M such as 2:4, of M weights N are kept")
 
 
 class PruneSettings(Settings):
-    """Structured pruning of whole filters (Li et al. 2017, arXiv 1608.08710), made permanent."""
+    """Pruning of whole filters (Li et al. 2017, arXiv 1608.08710) or single weights (Han et al. 2015, 1506.02626)."""
 
     ratio: Number = keyed(ge=0, lt=1)
-    """Share of the filters of every convolution in scope; rounded to whole filters."""
+    """Share of the filters of every convolution in scope, or of what `unit` and `within` say; rounded to whole
+    filters."""
     scope: str = keyed("all", min_length=1)
     """`all`, or the name of a part of the network such as `layer4`: its convolutions and those below it."""
     importance: Annotated[str, NameOf(IMPORTANCES)] = keyed("l1")
-    """How much a filter matters: its L1 or L2 norm, or `random`, by the seed of the trial; the smallest go first."""
+    """How much a filter or a weight matters; the smallest go first. Its L1 or L2 norm; `random`, by the seed of the
+    trial; bn_scale: the scale of the batch norm behind a filter; taylor: what a step to zero does to the loss, to first
+    order; hydra: scores that are learned by `training` while the weights stand still."""
     mode: Literal["mask", "once", "remove"] = keyed("mask")
     """mask: the filters and their batch norm are set to zero and stay zero; shapes do not change. once: the weights of
     the filters are set to zero and not held there, as `torch.nn.utils.prune` leaves them after `prune.remove`: later
     training may let them grow again. remove: the channels go, with everything that belongs to them, so that the network
     gets faster; channels that a residual connection joins go together."""
+    unit: Unit = added("filters")
+    """filters: whole filters of convolutions. weights: single weights of convolutions and linear layers."""
+    within: Annotated[str, AfterValidator(_check_within)] = added("layer")
+    """Among what the least important are looked for. layer: every layer loses the same share. network: all layers
+    together, each of which keeps one unit at least. N:M, such as 2:4: of M neighbours along the input channels N
+    weights are kept, in the layers whose input channels M divides; the ratio is then 1 - N/M."""
+
+    @model_validator(mode="after")
+    def _units_can_be_pruned_so(self) -> Self:
+        pattern, single = parse_pattern(self.within), self.unit == "weights"
+        if self.unit not in find_demand(self.importance).units:
+            _refuse(f"importance: {self.importance} tells no {self.unit} apart: choose unit: filters")
+        if single and self.mode == "remove":
+            _refuse("mode: remove takes whole filters: choose mode: mask or once with unit: weights")
+        if pattern and not single:
+            _refuse(f"within: {self.within} is about weights: give unit: weights")
+        if pattern and self.ratio and abs(self.ratio - (1 - pattern[0] / pattern[1])) > 1e-9:
+            _refuse(f"within: {self.within} prunes {1 - pattern[0] / pattern[1]:g}: give ratio: that, or 0")
+        return self
 
     def simplify(self) -> Self | None:
         """Null where nothing would be pruned."""
         return self if self.ratio else None
+
+
+def _refuse(text: str) -> None:
+    raise PydanticCustomError("prune", "{text}", {"text": text})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 import torch
+from torch import nn
 
 from tasks.data.images import Images, Splits
 from tasks.errors import MisplacedError, StageError
@@ -33,14 +35,44 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     """Train, fine-tune or adversarially fine-tune; continue from the last checkpoint, if there is one."""
     settings = cast(TrainSettings, stage.settings)
     description, model = load_initial_model(stage, context)
-    mask = Mask.of(model, description.pruned)
-    data, objective = _build_objective(stage, context, model)
+    mask = Mask.of(model, description.pruned, description.sparse)
+    data, objective = build_stage_objective(stage, settings, context, model)
+    outcome = train_model(stage, settings, context, model, data, objective, lambda progress: mask.apply())  # noqa: ARG005
+    save_model(draft, model, description)
+    return {"model": description.to_json(), **save_training(draft, stage, settings, outcome)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training."""
+
+    history: list[dict[str, Any]]
+    """One entry for each epoch."""
+    resumed_from: int
+    """How many epochs a checkpoint has saved."""
+
+
+def train_model(
+    stage: Stage,
+    settings: TrainSettings,
+    context: Context,
+    model: nn.Module,
+    data: Splits,
+    objective: Objective,
+    hold: Callable[[TrainingProgress], None],
+) -> Trained:
+    """Train the parameters of a model that have a gradient; the weights that are to be published are in it afterwards.
+
+    :param hold: keeps at zero what is pruned, before the first step and after each, and in the average of the weights.
+    """
     torch.manual_seed(derive_seed(stage.seed, stage.kind, "torch"))
     draw = make_generator(stage.seed, stage.kind, "draw")
-    progress = TrainingProgress(model, build_optimizer(model.parameters(), settings.optimizer), draw, [])
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    progress = TrainingProgress(model, build_optimizer(parameters, settings.optimizer), draw, [])
     averaging = settings.chosen_objective.weight_averaging
     progress.average = WeightAverage(model, averaging) if averaging else None
     resumed = _resume(progress, stage, context)
+    hold(progress)
 
     saved_at, pauses = time.monotonic(), settings.can_pause
 
@@ -50,7 +82,7 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
         saved_at = time.monotonic()
 
     def after_step() -> None:
-        mask.apply()
+        hold(progress)
         if progress.average:
             progress.average.note_step(model)
         if pauses and time.monotonic() - saved_at >= settings.checkpoint_every:
@@ -68,29 +100,38 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
         model.load_state_dict(progress.best)
     elif progress.average:
         progress.average.write_to(model)
-    save_model(draft, model, description)
-    save_table(draft, HISTORY, _build_history(stage, progress.history))
+    return Trained(progress.history, resumed)
+
+
+def save_training(draft: Path, stage: Stage, settings: TrainSettings, outcome: Trained) -> StageOutcome:
+    """Write the history of a training, and give what its record says of it."""
+    save_table(draft, HISTORY, _build_history(stage, outcome.history))
     return {
-        "model": description.to_json(),
-        "metrics": summarize_training(progress.history, settings.keep),
-        "resumed_from": resumed,
-        "training_seconds": sum(entry["seconds"] for entry in progress.history),
+        "metrics": summarize_training(outcome.history, settings.keep),
+        "resumed_from": outcome.resumed_from,
+        "training_seconds": sum(entry["seconds"] for entry in outcome.history),
     }
 
 
-def _build_objective(stage: Stage, context: Context, model: NormalizedModel) -> tuple[Splits, Objective]:
+def build_stage_objective(
+    stage: Stage, settings: TrainSettings, context: Context, model: nn.Module
+) -> tuple[Splits, Objective]:
     """The images of a stage that trains, and what it minimises on them; `model` is what it starts from."""
-    settings, data = cast(TrainSettings, stage.settings), context.load_data(stage, "train", "validation")
+    data = context.load_data(stage, "train", "validation")
     problem = settings.find_validation_problem(stage.dataset.split.validation)
     if problem:
         raise StageError(f"{stage.kind}.{problem}")
     objective = settings.chosen_objective
     if objective.image_limit:
         data = replace(data, train=_choose_images(data.train, objective.image_limit, stage))
-    roles = [f"surrogate_{number}" for number in range(len(settings.surrogates))]
-    surrogates = [context.load_upstream_model(stage, role)[1] for role in roles]
+    surrogates = load_surrogates(stage, context, len(settings.surrogates))
     built = build_objective(objective, ObjectiveContext(model, data.train, surrogates, stage.seed))
     return data, perturb_weights(built, objective.awp) if objective.awp else built
+
+
+def load_surrogates(stage: Stage, context: Context, count: int) -> list[NormalizedModel]:
+    """The other models that a stage builds on, in their order."""
+    return [context.load_upstream_model(stage, f"surrogate_{number}")[1] for number in range(count)]
 
 
 def _choose_images(images: Images, count: int, stage: Stage) -> Images:

@@ -57,6 +57,12 @@ def fit(
         after_epoch()
 
 
+def count_steps(images: int, settings: TrainSettings) -> int:
+    """Batches of all epochs; a last one of a single image is left out where there are others."""
+    whole, rest = divmod(images, settings.batch_size)
+    return settings.epochs * (whole + (rest > 1 or images == 1))
+
+
 def _run_epoch(
     progress: TrainingProgress,
     images: Images,

@@ -16,6 +16,7 @@ from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
 from tasks.training.basic import SgdSettings
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.training.surrogate import SurrogateSettings
 from tasks.trial.trial import Trial, simplify_section
 
@@ -159,12 +160,13 @@ def _add_stage(common: _Common, before: _Stages, kind: Kind, section: Settings) 
     return _Stages(before.surrogates + surrogates, own)
 
 
-TRAINING_SETTINGS: dict[Kind, type[TrainSettings]] = {
+SECTIONS: dict[Kind, type[Settings]] = {
     "train": TrainSettings,
+    "prune": TrainedPruneSettings,
     "finetune": FinetuneSettings,
     "adversarial_finetune": AdversarialFinetuneSettings,
 }
-"""The settings of the stages that train; the section of a surrogate becomes those of the same stage of a trial."""
+"""The settings of the stages that make a model; the section of a surrogate becomes that of a trial."""
 
 
 @lru_cache(maxsize=4096)
@@ -174,8 +176,8 @@ def _build_surrogate(common: _Common, asked: SurrogateSettings) -> tuple[Stage, 
     sections: list[tuple[Kind, Settings]] = []
     for kind in MODEL_KINDS:
         section = getattr(asked, kind)
-        if section is not None and kind in TRAINING_SETTINGS:
-            section = simplify_section(TRAINING_SETTINGS[kind].model_validate(section.document()))
+        if section is not None:
+            section = simplify_section(SECTIONS[kind].model_validate(section.document()))
         if section is not None:
             sections.append((kind, section))
     seed = common.seed if asked.seed is None else asked.seed

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from tasks.attacks.base import TargetedSettings
 from tasks.keys import format_canonical_json
-from tasks.kinds import MODEL_KEYS, TRAINING_KINDS, Kind
+from tasks.kinds import MODEL_KEYS, MODEL_KINDS, TRAINING_KINDS, Kind
 from tasks.metrics import compute_rate, compute_wilson
 from tasks.schema import RATES, TRIALS
 from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.settings import TrainSettings
-from tasks.trial.chain import TRAINING_SETTINGS, Stage, list_own_stages
-from tasks.trial.trial import Trial
+from tasks.trial.chain import SECTIONS, Stage, list_own_stages
+from tasks.trial.trial import Trial, find_training
 
 OPTIONAL_METRICS = (
     "classes", "prepared", "gradient_images", "zero_gradients", "deterministic", "inference_seconds", "eps_reached",
@@ -60,9 +60,9 @@ def _describe_runs(trial: Trial, runs: Mapping[Kind, Mapping[str, Any]]) -> Row:
 
     :param runs: kind -> record of each stage of the trial's own that has one, the attack last.
     """
-    sections = {kind: getattr(trial, kind) for kind in TRAINING_KINDS}
+    sections = {kind: find_training(getattr(trial, kind)) for kind in MODEL_KINDS}
     trained = [kind for kind in runs if sections.get(kind) is not None]
-    attacked = _find_adversarial([sections[kind] for kind in TRAINING_KINDS])
+    attacked = _find_adversarial([sections[kind] for kind in MODEL_KINDS])
     found = [runs[kind]["metrics"] for kind in trained if sections[kind] is attacked]
     metrics = found[-1] if found else {}
     return {
@@ -93,7 +93,7 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "dataset": trial.dataset.name,
         "model": trial.model.name,
         "pruning_ratio": trial.prune.ratio if trial.prune else 0.0,
-        **describe_training([getattr(trial, kind) for kind in TRAINING_KINDS]),
+        **describe_training([section for _, section in trial.list_trainings()]),
         "transformations": trial.inference.label if trial.inference else None,
         "attack": method.name,
         "attack_norm": method.norm,
@@ -170,7 +170,7 @@ def _describe_written_training(sections: tuple[str, ...]) -> Row:
     contents = [json.loads(section) for section in sections]
     try:
         settings = [
-            TRAINING_SETTINGS[kind].model_validate(content) if content else None
+            find_training(SECTIONS[kind].model_validate(content)) if content else None
             for kind, content in zip(TRAINING_KINDS, contents, strict=True)
         ]
     except ValidationError:

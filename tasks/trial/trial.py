@@ -12,12 +12,12 @@ from tasks.attacks.base import MOST_VALUES, check_budget
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json, format_mapping, hash_text
-from tasks.kinds import TRAINING_KINDS
+from tasks.kinds import MODEL_KINDS
 from tasks.models.settings import ModelSettings
-from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Settings, added, keyed
 from tasks.training.objectives.base import list_attacks_of
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
+from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.transformations.settings import InferenceSettings
 
 
@@ -28,7 +28,7 @@ class Trial(Settings):
     dataset: DatasetSettings = keyed()
     model: ModelSettings = keyed()
     train: TrainSettings | None = keyed(None)
-    prune: PruneSettings | None = keyed(None)
+    prune: TrainedPruneSettings | None = keyed(None)
     finetune: FinetuneSettings | None = keyed(None)
     adversarial_finetune: AdversarialFinetuneSettings | None = keyed(None)
     inference: InferenceSettings | None = added(None)
@@ -36,11 +36,10 @@ class Trial(Settings):
 
     @model_validator(mode="after")
     def _validation_part_where_it_is_needed(self) -> Self:
-        for kind in TRAINING_KINDS:
-            section: TrainSettings | None = getattr(self, kind)
-            problem = section.find_validation_problem(self.dataset.split.validation) if section else None
+        for place, section in self.list_trainings():
+            problem = section.find_validation_problem(self.dataset.split.validation)
             if problem:
-                raise PydanticCustomError("validation", "{text}", {"text": f"{kind}.{problem}"})
+                raise PydanticCustomError("validation", "{text}", {"text": f"{place}.{problem}"})
         return self
 
     @model_validator(mode="after")
@@ -52,11 +51,18 @@ class Trial(Settings):
             check_budget(self.attack.method, values, path="attack")
         elif not isinstance(deviation, tuple):
             check_budget(self.attack.method, values, deviation, path="attack")
-        for kind in TRAINING_KINDS:
-            section: TrainSettings | None = getattr(self, kind)
-            for method in list_attacks_of(section.chosen_objective) if section else ():
-                check_budget(method, values, path=f"{kind}.attack")
+        for place, section in self.list_trainings():
+            for method in list_attacks_of(section.chosen_objective):
+                check_budget(method, values, path=f"{place}.attack")
+        if self.prune and self.prune.objective:
+            for method in list_attacks_of(self.prune.objective):
+                check_budget(method, values, path="prune.objective.attack")
         return self
+
+    def list_trainings(self) -> list[tuple[str, TrainSettings]]:
+        """Where a section says how something is trained, and what it says, in the order of the chain."""
+        found = [(kind, find_training(getattr(self, kind))) for kind in MODEL_KINDS]
+        return [("prune.training" if kind == "prune" else kind, part) for kind, part in found if part is not None]
 
     @property
     def trial_id(self) -> str:
@@ -78,6 +84,12 @@ class Trial(Settings):
 
 
 _NAMES = tuple(Trial.model_fields)
+
+
+def find_training(section: Any) -> TrainSettings | None:
+    """What a section trains with: itself, or what pruning has inside; null where nothing is trained."""
+    found = section.training if isinstance(section, TrainedPruneSettings) else section
+    return found if isinstance(found, TrainSettings) else None
 
 
 def simplify_section(section: Any) -> Any:

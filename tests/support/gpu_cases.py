@@ -9,6 +9,7 @@ from tasks.attacks.registry import ATTACKS
 from tasks.trial.trial import Trial
 from tests.support import small
 from tests.support.objectives import NAMED_OBJECTIVES
+from tests.support.pruning import PRUNING_CASES
 
 IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 4}
 EPOCH = {"epochs": 2, "batch_size": 50, "optimizer": small.SGD}
@@ -26,6 +27,8 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
     pgd = {"name": "pgd", "eps": "8/255", "steps": 2}
     yield "chain", small.trial(prune={"ratio": 0.5}, finetune=EPOCH, adversarial_finetune=tuned)
     yield "chain of a smaller network", small.trial(prune={"ratio": 0.5, "mode": "remove"}, finetune=EPOCH)
+    for name, section in PRUNING_CASES.items():
+        yield f"pruning {name}", small.trial(prune={"ratio": 0.5, **section})
     yield "training in bf16", small.trial(train={**EPOCH, "precision": "bf16"})
     yield "training with Adam", small.trial(train={**EPOCH, "optimizer": {"name": "adam", "lr": 0.001}})
     yield (

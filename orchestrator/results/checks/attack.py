@@ -21,7 +21,7 @@ from orchestrator.results.checks.verdict import (
 from orchestrator.results.statistics import compute_sign_test
 from orchestrator.text import format_eps
 from tasks.attacks.registry import find_attack
-from tasks.kinds import TRAINING_KINDS
+from tasks.kinds import MODEL_KINDS
 from tasks.trial.row import Row
 
 UNMOVED_SHARE = 0.1
@@ -111,7 +111,8 @@ def check_training_budget_is_reached(group: Group) -> Iterator[Verdict]:
     """What `eps_train` says was trained with."""
     row = group[0]
     config, eps, reached = json.loads(row["config"]), row["eps_train"], row["train_eps_reached"]
-    sections = [config.get(kind) or {} for kind in TRAINING_KINDS]
+    sections = [config.get(kind) or {} for kind in MODEL_KINDS]
+    sections = [part.get("training") or part for part in sections]
     methods = [read_method(s.get("attack") or (s.get("objective") or {}).get("attack")) for s in sections]
     method = next((found for found in reversed(methods) if found is not None and found.eps == eps), None)
     if method is None or not eps or not method.bounded:

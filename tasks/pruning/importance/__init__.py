@@ -1,1 +1,1 @@
-"""How much each filter of a convolution matters, one file each."""
+"""How much each filter or weight of a layer matters, one file each."""

@@ -37,10 +37,11 @@ def test_every_field_is_there_with_its_default(cls: type[Settings]) -> None:
 
 
 def test_a_setting_says_what_may_stand_there() -> None:
-    ratio, scope, importance, mode = list_settings(PruneSettings)
+    ratio, scope, importance, mode, _, within = list_settings(PruneSettings)
     assert (ratio.name, ratio.kind, ratio.default) == ("ratio", "number or fraction, at least 0, below 1", "required")
     assert "rounded to whole filters" in ratio.meaning
     assert (scope.default, importance.kind) == ("all", "name of an importance")
     assert mode.kind == "`mask`, `once`, `remove`"
+    assert (within.kind, within.default) == ("text", "layer")
     steps = next(setting for setting in list_settings(PgdSettings) if setting.name == "steps")
     assert (steps.kind, steps.default) == ("whole number, at least 1, at most 10000", "10")

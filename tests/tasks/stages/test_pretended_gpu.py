@@ -26,6 +26,8 @@ MOST_PROBED = 9
 MORE_AN_EPOCH = {
     "training that keeps its best epoch": 1,  # loss and accuracy of the validation part
     "objective ensemble+awp+swa": 9,  # batch norm anew: a layer asks how many batches it has seen
+    "pruning filters, gradually": 36,  # an update reads the scores of each layer
+    "pruning weights, gradually": 40,
 }
 UNDECIDED = 2
 """Waits of a step in which images are close to undecided, so that the model itself is asked."""
