@@ -15,7 +15,16 @@ from tasks.trial.chain import build_chain
 from tasks.trial.row import make_failed_row
 from tasks.trial.trial import Trial
 
-STUDIES = ("animals10_ifgsm", "cifar10_aft", "cifar10_ensemble", "defences", "fastat", "mnist_fgsm", "pruning_grid")
+STUDIES = (
+    "animals10_ifgsm",
+    "cifar10_aft",
+    "cifar10_ensemble",
+    "defences",
+    "fastat",
+    "mnist_fgsm",
+    "pruning_benchmark",
+    "pruning_grid",
+)
 
 
 MISSING = object()
