@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tasks.training.objectives.awp.objective import perturb_weights
 from tasks.training.objectives.awp.settings import AwpSettings
 from tasks.training.objectives.n_fgsm.objective import build_n_fgsm
 from tasks.training.objectives.n_fgsm.settings import NFgsmSettings
+from tasks.training.objectives.registry import OBJECTIVES
 from tasks.training.objectives.standard.objective import compute_standard_loss
-from tasks.training.objectives.step import Batch, ExampleObjective, StepOutcome
+from tasks.training.objectives.step import Batch, ExampleObjective, ObjectiveContext, StepOutcome, build_objective
+from tasks.training.settings import TrainSettings
 from tests.support.formulas import Softmax, flatten, make_images, make_softmax
+from tests.support.plugin_texts import OBJECTIVE
 from tests.support.training import make_draw
 
 GAMMA = 0.3
@@ -93,3 +101,41 @@ def test_statistics_of_batch_norm_are_noted_once_and_what_is_zero_stays_zero() -
     assert len(seen) == 3
     assert seen[2][1].count_nonzero() == 0
     assert not torch.equal(seen[2], seen[0])
+
+
+@pytest.fixture
+def margin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While this lasts, `margin` is an objective of a plugin."""
+    file = tmp_path / "awp_plugin.py"
+    file.write_text(OBJECTIVE)
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, file.stem, module)
+    spec.loader.exec_module(module)
+    try:
+        yield
+    finally:
+        OBJECTIVES.remove("margin")
+
+
+@pytest.mark.usefixtures("margin")
+def test_the_loss_of_a_plugin_is_taken_at_the_worse_weights() -> None:
+    content = {"name": "margin", "awp": {"gamma": GAMMA}}
+    settings = TrainSettings.model_validate({"epochs": 1, "optimizer": {"name": "sgd"}, "objective": content})
+    chosen = settings.chosen_objective
+    assert (chosen.label, chosen.total_passes) == ("margin+awp", 6)
+    assert chosen.awp is not None
+
+    (model, formula), batch = make_softmax(), make_images()
+    built = build_objective(chosen, ObjectiveContext(model, None, [], 0))  # type: ignore[arg-type]
+    found = perturb_weights(built, chosen.awp)(model, batch, make_draw())
+
+    weight = torch.tensor(formula.weight, requires_grad=True)
+    bias, pixels = torch.tensor(formula.bias), batch.pixels.flatten(1).to(weight.dtype)
+    (slope,) = torch.autograd.grad(F.multi_margin_loss(pixels @ weight.T + bias, batch.labels), weight)
+    worse = weight.detach() + GAMMA * weight.detach().norm() / slope.norm() * slope
+    expected = F.multi_margin_loss(pixels @ worse.T + bias, batch.labels)
+    assert found.loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found.loss.item() > F.multi_margin_loss(pixels @ weight.T + bias, batch.labels).item()
