@@ -49,6 +49,14 @@ def test_mcnemar_is_a_coin_toss_among_the_images_that_disagree() -> None:
     assert compute_mcnemar(first, first).p == 1.0
 
 
+def test_over_five_seeds_a_bootstrap_would_claim_to_know_more() -> None:
+    """Why intervals over seeds are Student's: resampling five values is too sure (docs/statistics.md)."""
+    seeds = [0.71, 0.74, 0.69, 0.78, 0.73]
+    student, drawn = estimate_mean(seeds), bootstrap(np.array(seeds))
+    assert None not in (student.low, student.high, drawn.low, drawn.high)
+    assert (student.high or 0) - (student.low or 0) > 1.3 * ((drawn.high or 0) - (drawn.low or 0))
+
+
 def test_bootstrap_covers_the_mean_and_repeats() -> None:
     sample = np.random.default_rng(0).normal(0.4, 0.1, 400)
     found = bootstrap(sample)
