@@ -52,15 +52,15 @@ def main(arguments: list[str]) -> None:
         }  # fmt: skip
         rows = []
         for what, command in steps.items():
-            seconds, peak = measure(command, folder)
-            rows.append([what, f"{seconds:.0f}", f"{peak:,.0f}"])
+            wall, cpu, peak = measure(command, folder)
+            rows.append([what, f"{wall:.0f}", f"{cpu:.0f}", f"{peak:,.0f}"])
             print(rows[-1], file=sys.stderr, flush=True)
     print(f"{options.images:,} images in {CLASSES:,} folders")
-    print(format_table(["step", "wall s", "peak MB"], rows))
+    print(format_table(["step", "wall s", "CPU s", "peak MB"], rows))
 
 
-def measure(command: Sequence[str], folder: Path) -> tuple[float, float]:
-    """Wall seconds and the peak memory in MB of a process of Python, pages of mapped files among it."""
+def measure(command: Sequence[str], folder: Path) -> tuple[float, float, float]:
+    """Wall and CPU seconds and the peak memory in MB of a process of Python, pages of mapped files among it."""
     started = time.perf_counter()
     env = {**os.environ, "ADVSWEEP_CACHE": str(folder / "cache")}
     process = subprocess.Popen([sys.executable, *command], env=env, stdout=subprocess.DEVNULL)
@@ -68,7 +68,7 @@ def measure(command: Sequence[str], folder: Path) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def make_images(folder: Path, count: int) -> None:

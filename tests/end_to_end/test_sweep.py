@@ -56,6 +56,13 @@ def test_every_distinct_stage_ran_once_by_the_workers_own_log(finished: tuple[Pa
     assert len({(entry["pid"], round(entry["time"], 2)) for entry in runs}) <= 8
 
 
+def test_what_a_trial_leaves_is_three_files_and_a_row(finished: tuple[Path, Path, str]) -> None:
+    storage, _, _ = finished
+    stages = [sorted(file.name for file in stage.iterdir()) for stage in (storage / "stages").iterdir()]
+    assert max(map(len, stages)) == 3, stages
+    assert len(list(storage.glob("sweeps/*/trials/*"))) == 1, "rows are put together at the end"
+
+
 def test_the_same_command_again_has_nothing_to_do(finished: tuple[Path, Path, str]) -> None:
     storage, space, _ = finished
     before = artifacts(storage)
