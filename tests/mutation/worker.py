@@ -23,6 +23,7 @@ LIBRARIES = (
     "filelock", "psutil", "tenacity", "yaml", "torch_pruning", "ray.tune",
 )  # fmt: skip
 """What most tests import."""
+QUICK = "not slow and not cluster and not fault"
 OWN = ("advsweep", "orchestrator", "tasks", "tests")
 
 
@@ -77,7 +78,7 @@ def _become_pytest(tests: list[str], out: int) -> None:
 
     code = 3
     with contextlib.suppress(BaseException):
-        code = int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", *tests]))
+        code = int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "-m", QUICK, *tests]))
     sys.stdout.flush()
     os._exit(code)
 

@@ -25,6 +25,10 @@ from tests.support.fuzzing import drawn
         (3, [3]),
         ({"grid_search": [1, 2]}, [1, 2]),
         ({"a": {"grid_search": [1, 2]}, "b": 3}, [{"a": 1, "b": 3}, {"a": 2, "b": 3}]),
+        (
+            {"a": {"grid_search": [1, 2]}, "b": {"grid_search": [3, 4]}},
+            [{"a": 1, "b": 3}, {"a": 1, "b": 4}, {"a": 2, "b": 3}, {"a": 2, "b": 4}],
+        ),
         ({"grid_search": [None, {"a": {"grid_search": [1, 2]}}]}, [None, {"a": 1}, {"a": 2}]),
         ({"grid_search": [{"grid_search": [1, 2]}, 3]}, [1, 2, 3]),
         ([{"grid_search": [1, 2]}, 5], [[1, 5], [2, 5]]),

@@ -121,3 +121,12 @@ def test_files_that_are_no_space(tmp_path: Path, content: bytes, message: str) -
 def test_an_explosion_is_refused_before_it_happens() -> None:
     with pytest.raises(UsageError, match="1,200,000 trials"):
         built(seed={"grid_search": list(range(1_200_000))})
+
+
+def test_as_many_trials_as_there_may_be_are_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = {"grid_search": [0, 1, 2]}
+    monkeypatch.setenv(spaces.MOST_TRIALS, "3")
+    assert len(built(seed=seeds).trials) == 3
+    monkeypatch.setenv(spaces.MOST_TRIALS, "2")
+    with pytest.raises(UsageError, match="3 trials; a space may have 2"):
+        built(seed=seeds)
