@@ -71,6 +71,7 @@ def test_a_sweep_is_named_by_the_space_and_by_its_trials_in_any_order() -> None:
 def test_more_images_than_the_test_split_has_are_refused() -> None:
     with pytest.raises(UsageError, match=r"attack.examples = 9999: the test split of digits has 180 images"):
         planned(attack={**ATTACK, "examples": 9999})
+    assert len(planned(attack={**ATTACK, "examples": 180}).trials) > 0, "exactly as many are let through"
 
 
 def test_a_fixed_set_of_all_training_images_is_planned_and_one_more_is_refused() -> None:

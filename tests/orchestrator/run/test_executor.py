@@ -271,6 +271,18 @@ def test_the_same_error_in_the_first_jobs_of_a_kind_stops_the_sweep() -> None:
     assert any("not run" in error for error in listener.blocks)
 
 
+def test_errors_alike_after_a_success_do_not_stop_the_sweep() -> None:
+    planned = plan(seed={"grid_search": list(range(8))})
+
+    def fail_but_the_first(node: JobNode) -> BaseException | None:
+        stage = node.job.stages[0]
+        return ValueError("bad luck") if stage.kind == "train" and stage.seed else None
+
+    executor, graph, _, _ = executed(planned, fail_but_the_first, breaker=3)
+    assert executor.stopped_by is None
+    assert states(graph, "train").count(JobState.FAILED) == 7
+
+
 def test_different_errors_do_not_stop_the_sweep() -> None:
     planned = plan(seed={"grid_search": list(range(8))})
     executor, _, _, pool = executed(planned, lambda node: ValueError(node.job.id), breaker=3)

@@ -12,7 +12,7 @@ from torch import Tensor
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps
 from tasks.attacks.gradient import craft as gradient_attacks
 from tasks.errors import StageError
-from tasks.evaluation.audit import find_outside_budget
+from tasks.evaluation.audit import audit_examples, find_outside_budget
 from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import Linear, linear_images, settings
 
@@ -89,3 +89,12 @@ def test_sizes_are_compared_in_the_norm_of_the_attack(name: str, norm: str, size
 def test_without_a_budget_nothing_is_outside() -> None:
     method = settings(name="deepfool", eps=None).method
     assert find_outside_budget(torch.ones(3, 1, 2, 2), method, 1.0).tolist() == [False] * 3
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_pixels_that_are_no_numbers_are_said_to_be_none(value: float) -> None:
+    clean = torch.full((2, 1, 2, 2), 0.5)
+    broken = clean.clone()
+    broken[1, 0, 1, 1] = value
+    with pytest.raises(StageError, match="returned NaN or infinite pixels"):
+        audit_examples(clean, broken, settings(name="deepfool").method, 1.0)

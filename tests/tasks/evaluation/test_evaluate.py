@@ -13,7 +13,7 @@ from tasks.data.images import convert_to_float
 from tasks.evaluation import evaluate as evaluator
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.settings import AttackSettings
-from tests.support.attack_models import HALF, Linear, linear_images, network, network_images, settings
+from tests.support.attack_models import HALF, Linear, craft, job_of, linear_images, network, network_images, settings
 
 
 def test_a_batch_that_does_not_fit_in_memory_is_halved(
@@ -123,3 +123,15 @@ def test_the_table_says_what_the_model_answers() -> None:
     assert found.table["index"].to_pylist() == list(range(24))
     assert found.table["label"].to_pylist() == images.labels.tolist()
     assert {*found.table["target"].to_pylist()} == {None}
+
+
+def test_confidence_is_that_before_and_that_after() -> None:
+    model = network()
+    images, cell = network_images(model, 6), settings(name="fgsm", eps=0.1)
+    (found,) = evaluate(model, images, [cell], 0, 0.5)
+    shown = {"clean": convert_to_float(images.pixels), "adversarial": craft(job_of(model, images, (1,)), cell)}
+    for kind, pixels in shown.items():
+        with torch.no_grad():
+            confidence = model(pixels).softmax(1).amax(1)
+        stored = torch.tensor(found.table[f"{kind}_confidence"].to_pylist())
+        torch.testing.assert_close(stored, confidence, rtol=1e-3, atol=1e-3)

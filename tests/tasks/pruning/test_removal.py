@@ -110,3 +110,18 @@ def test_one_channel_of_a_layer_is_kept() -> None:
 def test_a_network_with_layers_that_cannot_shrink_is_refused(name: str, layer: str) -> None:
     with pytest.raises(StageError, match=rf"is a {layer}: choose mode: mask"):
         remove_filters(fresh(name), asked(), draw(), IMAGE)
+
+
+def test_channels_that_are_joined_go_by_the_sum_of_their_scores() -> None:
+    model = fresh("resnet8")
+    scores = {
+        name: layer.weight.detach().flatten(1).abs().sum(1)
+        for name, layer in model.network.named_modules()
+        if isinstance(layer, torch.nn.Conv2d)
+    }
+    _, removed = remove_filters(model, asked(ratio=0.25), draw(), IMAGE)
+    first = next(iter(removed))  # of later ones the input channels that went are not counted
+    names = [name for name, places in removed.items() if places is removed[first]]
+    assert len(names) > 1
+    total = torch.stack([scores[name] for name in names]).sum(0)
+    assert sorted(total.argsort()[: len(removed[first])].tolist()) == removed[first]
