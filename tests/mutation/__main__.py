@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tests.mutation.catalog import list_areas, load_mutations
+from tests.mutation.catalog import list_areas, load_mutations, note_outcomes
 from tests.mutation.run import Outcome, run_mutations
 
 
@@ -32,6 +32,7 @@ def main() -> int:
     for outcome in run_mutations(mutations, options.jobs, baseline=not options.without_baseline):
         _say(_describe(outcome))
         found.append(outcome)
+        note_outcomes({outcome.mutation.why: outcome.is_killed})
     _say(summarize(found))
     return int(any(one.problem or one.is_killed == bool(one.mutation.survives) for one in found))
 

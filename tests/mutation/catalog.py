@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ else:
     import tomli as tomllib
 
 AREAS = Path(__file__).parent / "areas"
+NOTICED = Path(__file__).parent / "noticed.txt"
+"""The reasons of the mutations that were noticed when they were last run."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,17 @@ def list_areas() -> list[str]:
 def load_mutations(areas: Iterable[str] = ()) -> list[Mutation]:
     """The mutations of these areas; of all where none is named."""
     return [mutation for area in areas or list_areas() for mutation in _load_area(area)]
+
+
+def read_noticed() -> set[str]:
+    """The reasons of the mutations that were noticed when they were last run."""
+    return set(NOTICED.read_text().splitlines())
+
+
+def note_outcomes(outcomes: Mapping[str, bool]) -> None:
+    """Keep for each reason whether it was noticed now; what was not run stays as it was."""
+    noticed = read_noticed() - outcomes.keys() | {reason for reason, is_killed in outcomes.items() if is_killed}
+    NOTICED.write_text("".join(f"{reason}\n" for reason in sorted(noticed)))
 
 
 def _load_area(area: str) -> list[Mutation]:

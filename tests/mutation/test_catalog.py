@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation import catalog
 from tests.mutation.__main__ import summarize
 from tests.mutation.catalog import Mutation, find_missing_tests, load_mutations
 from tests.mutation.run import Outcome
@@ -33,6 +34,16 @@ def test_every_mutation_has_tests_and_a_reason_of_its_own() -> None:
     reasons = [mutation.why for mutation in MUTATIONS]
     assert sorted({reason for reason in reasons if reasons.count(reason) > 1}) == []
     assert len(MUTATIONS) >= 150
+
+
+def test_what_was_noticed_is_on_the_list_and_what_was_run_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert catalog.read_noticed() <= {mutation.why for mutation in MUTATIONS}
+    monkeypatch.setattr(catalog, "NOTICED", tmp_path / "noticed.txt")
+    (tmp_path / "noticed.txt").write_text("one\ntwo\n")
+    catalog.note_outcomes({"two": False, "three": True})
+    assert catalog.read_noticed() == {"one", "three"}
 
 
 def make_mutation(before: str, tests: tuple[str, ...] = ()) -> Mutation:
