@@ -1,5 +1,7 @@
 """The name of everything that is written: one place, so that nothing is ever looked for elsewhere."""
 
+import re
+
 STAGES = "stages"
 """<storage>/stages/<key>/: one folder per finished stage."""
 CHECKPOINTS = "checkpoints"
@@ -30,6 +32,16 @@ DRIVERS = "drivers"
 FAULTS = "faults"
 WANDB = "wandb"
 REPORT = "report"
+
+
+_KEY = r"[0-9a-f]{64}"
+OURS = {
+    STAGES: re.compile(rf"{_KEY}|\.{_KEY}\..+\.tmp"),
+    CHECKPOINTS: re.compile(rf"{_KEY}\.safetensors|\.{_KEY}\..+\.tmp"),
+    CORRUPT: re.compile(rf"{_KEY}-.+"),
+}
+"""Folder -> the names that are given there. `checkpoints` is what others call their folders too: nothing else goes."""
+SWEEP_ID = re.compile(r"[a-z0-9_-]+-[0-9a-f]{10}")
 
 
 def is_temporary(name: str) -> bool:

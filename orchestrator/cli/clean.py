@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import Printing
 from orchestrator.options import DEFAULT_STORAGE, StorageOption
+
+if TYPE_CHECKING:
+    from orchestrator.store.clean import Leftover
 
 
 def clean(
@@ -28,15 +31,14 @@ def clean(
       advsweep clean --forget digits-545015c7ed --yes
       advsweep clean --json
     """
-    from orchestrator.store.clean import find_leftovers, remove_again_unreferenced
+    from orchestrator.store.clean import find_leftovers, list_sweep_folders, remove_again_unreferenced
     from orchestrator.store.identifiers import resolve_id
     from orchestrator.text import format_bytes, format_table
-    from tasks import paths
     from tasks.storage.storage import open_storage
     from tasks.storage.uri import redact_uri
 
     opened = open_storage(storage)
-    known = opened.list_names(paths.SWEEPS)  # also those whose plan cannot be read
+    known = list_sweep_folders(opened)  # also those whose plan cannot be read
     forgotten = [resolve_id(name, known, "sweep", f"in {redact_uri(opened.uri)}", whole=True) for name in forget]
     found = find_leftovers(opened, forgotten)
     table = [[item.name, format_bytes(item.size), item.reason] for item in found]
@@ -48,11 +50,17 @@ def clean(
         if yes:
             remove_again_unreferenced(opened, found, forgotten, partial(typer.echo, err=True))
         return
-    total = f"{len(found)} entries, {format_bytes(sum(item.size for item in found))}"
-    if found and (yes or typer.confirm(f"remove {total}?", default=False)):
+    if found and (yes or typer.confirm(f"remove {_count(found)}?", default=False)):
         removed = remove_again_unreferenced(opened, found, forgotten, partial(typer.echo, err=True))
         kept = len(found) - len(removed)
-        total = f"{len(removed)} entries, {format_bytes(sum(item.size for item in removed))}"
-        typer.echo(f"removed {total}" + (f"; {kept} are in use since they were shown, and stay" if kept else ""))
+        typer.echo(
+            f"removed {_count(removed)}" + (f"; {kept} are in use since they were shown, and stay" if kept else "")
+        )
     elif found:
         typer.echo("nothing was removed")
+
+
+def _count(found: Sequence["Leftover"]) -> str:
+    from orchestrator.text import format_bytes
+
+    return f"{len(found)} {'entry' if len(found) == 1 else 'entries'}, {format_bytes(sum(item.size for item in found))}"

@@ -14,7 +14,6 @@ from orchestrator.store.storage_lock import hold_to_remove
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UnreadableError, UsageError
-from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 
 ABANDONED_AFTER = 24 * 3600
@@ -34,27 +33,38 @@ class Leftover:
 def find_leftovers(storage: Storage, forgotten: Sequence[str] = ()) -> list[Leftover]:
     """Stages and checkpoints that no sweep refers to, what was set aside, and abandoned half-written files.
 
+    What has a name that no launch gives belongs to somebody else, and stays: a storage may be a folder of other work.
+
     :param forgotten: sweeps that are to go with what they alone refer to.
     :raises UsageError: a driver of a sweep that is to go lives, or what another sweep refers to cannot be read.
     """
     kept: set[str] = set()
-    for sweep_id in storage.list_names(paths.SWEEPS):
+    for sweep_id in list_sweep_folders(storage):
         sweep = SweepStore(storage, sweep_id)
         if sweep_id in forgotten:
             _check_rests(sweep)
         else:
             kept |= _read_plan(sweep)["stages"].keys()
-    store = StageStore(storage)
     names = [(f"{paths.SWEEPS}/{sweep_id}", "forgotten sweep") for sweep_id in forgotten]
-    stored = set(store.list_keys())
+    stored = set(_list_ours(storage, paths.STAGES))
     names += [(f"{paths.STAGES}/{key}", "stage of no sweep") for key in sorted(stored - kept)]
-    for file in storage.list_names(paths.CHECKPOINTS):
+    for file in _list_ours(storage, paths.CHECKPOINTS):
         key = file.removesuffix(".safetensors")
         if key not in kept or key in stored:
             names.append((f"{paths.CHECKPOINTS}/{file}", "checkpoint of no unfinished stage"))
-    names += [(f"{paths.CORRUPT}/{name}", "set aside as corrupt") for name in storage.list_names(paths.CORRUPT)]
+    names += [(f"{paths.CORRUPT}/{name}", "set aside as corrupt") for name in _list_ours(storage, paths.CORRUPT)]
     names += [(name, "half-written") for name in _find_abandoned(storage)]
     return [Leftover(name, measure_size(storage, name), reason) for name, reason in names]
+
+
+def list_sweep_folders(storage: Storage) -> list[str]:
+    """What may be a sweep, its plan missing or unreadable included; a folder of somebody else's is none."""
+    names = storage.list_names(paths.SWEEPS)
+    return [name for name in names if paths.SWEEP_ID.fullmatch(name) or SweepStore(storage, name).exists]
+
+
+def _list_ours(storage: Storage, folder: str) -> list[str]:
+    return [name for name in storage.list_names(folder) if paths.OURS[folder].fullmatch(name)]
 
 
 def _check_rests(sweep: SweepStore) -> None:
@@ -86,7 +96,9 @@ def _find_abandoned(storage: Storage) -> list[str]:
     for folder in (paths.STAGES, paths.CHECKPOINTS):
         root = Path(storage.path(folder))
         for entry in os.scandir(root) if root.is_dir() else ():
-            if paths.is_temporary(entry.name) and entry.stat().st_mtime < before:
+            if not paths.is_temporary(entry.name) or not paths.OURS[folder].fullmatch(entry.name):
+                continue
+            if entry.stat(follow_symlinks=False).st_mtime < before:
                 found.append(f"{folder}/{entry.name}")
     return sorted(found)
 

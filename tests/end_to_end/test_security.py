@@ -290,11 +290,12 @@ def test_clean_removes_links_and_nothing_behind_them(storage: Storage, tmp_path:
     (outside / "a").mkdir(parents=True)
     (outside / "a" / "file").write_text("precious")
     root = Path(storage.uri)
-    for folder in ("stages", "corrupt"):
-        (root / folder).mkdir()
-        (root / folder / "link").symlink_to(outside)
+    links = {f"stages/{'a' * 64}", f"corrupt/{'a' * 64}-20260101T000000-ab12"}
+    for link in links:
+        (root / link).parent.mkdir()
+        (root / link).symlink_to(outside)
     found = find_leftovers(storage)
-    assert {item.name for item in found} == {"stages/link", "corrupt/link"}
+    assert {item.name for item in found} == links
     remove(storage, found, lambda: None)
     assert not list((root / "stages").iterdir())
     (root / "stages").rmdir()

@@ -14,21 +14,23 @@ import pytest
 from tests.orchestrator.cli.conftest import Finished
 from tests.support.command_line import list_tree, run_here
 
+ASIDE = "a" * 64 + "-20260101T000000-ab12"
+
 
 @pytest.fixture
 def storage(finished: Finished, tmp_path: Path) -> Path:
     """A copy of the finished sweep's storage, with something that was set aside."""
     copy = tmp_path / "storage"
     shutil.copytree(finished.storage, copy)
-    (copy / "corrupt" / "a-1").mkdir(parents=True)
-    (copy / "corrupt" / "a-1" / "model.safetensors").write_bytes(b"x" * 1500)
+    (copy / "corrupt" / ASIDE).mkdir(parents=True)
+    (copy / "corrupt" / ASIDE / "model.safetensors").write_bytes(b"x" * 1500)
     return copy
 
 
 def test_what_would_go_is_told_to_scripts_and_stays(storage: Path) -> None:
     before = list_tree(storage)
     asked = ("clean", "--storage", storage)
-    leftovers = [{"name": "corrupt/a-1", "size": 1500, "reason": "set aside as corrupt"}]
+    leftovers = [{"name": f"corrupt/{ASIDE}", "size": 1500, "reason": "set aside as corrupt"}]
     assert json.loads(run_here(*asked, "--json").stdout) == leftovers
     (line,) = csv.DictReader(io.StringIO(run_here(*asked, "--format", "csv").stdout))
     assert line == {name: str(value) for name, value in leftovers[0].items()}
@@ -40,9 +42,9 @@ def test_it_asks_first(storage: Path, answer: str, goes: bool, monkeypatch: pyte
     before = list_tree(storage)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     shown = run_here("clean", "--storage", storage).stdout
-    assert "corrupt/a-1  1.5 kB  set aside as corrupt" in shown
-    assert "remove 1 entries, 1.5 kB?" in shown
-    assert shown.splitlines()[-1].endswith("removed 1 entries, 1.5 kB" if goes else "nothing was removed")
+    assert f"corrupt/{ASIDE}  1.5 kB  set aside as corrupt" in shown
+    assert "remove 1 entry, 1.5 kB?" in shown
+    assert shown.splitlines()[-1].endswith("removed 1 entry, 1.5 kB" if goes else "nothing was removed")
     assert (list_tree(storage) != before) is goes
 
 

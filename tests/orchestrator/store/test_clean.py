@@ -12,12 +12,14 @@ from orchestrator.store import heartbeat
 from orchestrator.store.clean import ABANDONED_AFTER, find_leftovers, remove, remove_again_unreferenced
 from orchestrator.store.heartbeat import Heartbeat
 from orchestrator.store.sweep_store import SweepStore
+from tasks import paths
 from tasks.errors import UsageError
 from tasks.storage.storage import Storage, open_storage
 from tests.support.driver_signs import aged, beating, published_facts
 from tests.support.finished_sweep import finish
 
 STRAY = "f" * 64
+ASIDE = f"{STRAY}-20260101T000000-ab12"
 HOUR = 3600.0
 
 
@@ -32,15 +34,16 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
     key = storage.list_names("stages")[0]
     storage.write(f"stages/{STRAY}/stage.json", b"{}")
     storage.write(f"checkpoints/{key}.safetensors", b"finished long ago")
-    storage.write("corrupt/x-1/model.safetensors", b"")
-    storage.write("stages/.young.tmp/model.safetensors", b"")
-    storage.write("stages/.old.tmp/model.safetensors", b"")
-    os.utime(tmp_path / "stages" / ".old.tmp", (time.time() - ABANDONED_AFTER - 60,) * 2)
+    storage.write(f"corrupt/{ASIDE}/model.safetensors", b"")
+    young, old = (paths.make_temporary_name(STRAY, unique) for unique in ("a1b2c3d4", "d4c3b2a1"))
+    for draft in (young, old):
+        storage.write(f"stages/{draft}/model.safetensors", b"")
+    os.utime(tmp_path / "stages" / old, (time.time() - ABANDONED_AFTER - 60,) * 2)
     assert found(storage) == {
         f"stages/{STRAY}": "stage of no sweep",
         f"checkpoints/{key}.safetensors": "checkpoint of no unfinished stage",
-        "corrupt/x-1": "set aside as corrupt",
-        "stages/.old.tmp": "half-written",
+        f"corrupt/{ASIDE}": "set aside as corrupt",
+        f"stages/{old}": "half-written",
     }
     remove(storage, find_leftovers(storage), lambda: None)
     assert found(storage) == {}
@@ -61,12 +64,35 @@ def test_the_checkpoint_of_a_stage_that_is_still_to_be_finished_stays(space_file
     assert found(storage) == {f"checkpoints/{STRAY}.safetensors": "checkpoint of no unfinished stage"}
 
 
+FOREIGN = (
+    "checkpoints/best.pt", "checkpoints/last.safetensors", "checkpoints/.git/config", f"checkpoints/{STRAY}.pt",
+    "corrupt/list.txt", "stages/raw/notes.txt", f"stages/{STRAY}.txt", f"stages/.{STRAY}/notes.txt",
+    "sweeps/notes/a.txt", "sweeps/list.txt",
+)  # fmt: skip
+
+
+def test_files_of_somebody_else_in_folders_of_the_same_names_stay(space_file: Path, tmp_path: Path) -> None:
+    _, sweep = finish(space_file, tmp_path, ("adversarial_finetune=null", "prune=null"))
+    for name in FOREIGN:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("precious")
+        for place in (file, file.parent):
+            os.utime(place, (time.time() - ABANDONED_AFTER - 60,) * 2)
+    storage = open_storage(tmp_path)
+    assert found(storage) == {}
+    remove_again_unreferenced(storage, find_leftovers(storage, [sweep.sweep_id]), [sweep.sweep_id], print)
+    assert not storage.exists(sweep.path())
+    assert {name for name in FOREIGN if (tmp_path / name).read_text() == "precious"} == set(FOREIGN)
+
+
 FEW = ("adversarial_finetune=null", "prune=null")
 
 
 def test_nothing_more_is_removed_by_whoever_may_not(tmp_path: Path) -> None:
     storage = open_storage(tmp_path)
-    for name in ("a", "b"):
+    names = [f"{STRAY}-{letter}" for letter in "ab"]
+    for name in names:
         storage.write(f"corrupt/{name}/model.safetensors", b"")
     asked: list[None] = []
 
@@ -77,7 +103,7 @@ def test_nothing_more_is_removed_by_whoever_may_not(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="stood still"):
         remove(storage, find_leftovers(storage), check)
-    assert storage.list_names("corrupt") == ["b"]
+    assert storage.list_names("corrupt") == names[1:]
 
 
 @pytest.mark.parametrize("jump", [0, HOUR, -HOUR])
