@@ -18,6 +18,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from tasks.printable import make_printable
+
 UNLIMITED = 1_000_000
 """Characters of a line that goes to no terminal."""
 
@@ -40,6 +42,7 @@ def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: i
     :param width: characters that a line may have: texts are broken at spaces, no word or number ever is; where that is
         not enough each row is a block of lines. Null: the width of the terminal, and no limit elsewhere.
     """
+    columns, *rows = [[make_printable(cell) for cell in line] for line in (columns, *rows)]
     lines = [columns, *rows]
     right = [all(_is_numeric(row[place]) for row in rows) for place in range(len(columns))]
     widths = [max(cell_len(line[place]) for line in lines) for place in range(len(columns))]
@@ -143,7 +146,11 @@ def _make_plain(value: Any) -> Any:
 
 
 def say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """Print a line. An output that is full or gone ends no sweep: nothing more is printed, and `main` says why."""
+    try:
+        console.print(make_printable(text), markup=False, highlight=False, soft_wrap=True)
+    except OSError:
+        console.quiet = True
 
 
 def format_duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ def parse_local_path(text: str | Path, what: str) -> Path:
     :raises UsageError: no file can have this path, or there is no user of that name.
     """
     head = f"{what} {str(text)[:100]!r}: " if what else ""
-    if not str(text):
+    if not str(text).strip():
         raise UsageError(f"{head}is empty; write . for the folder that you are in")
     if "\0" in str(text):
         raise UsageError(f"{head}holds a zero byte, which no path can hold")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Union, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -200,14 +199,14 @@ def parse_count(value: object) -> object:
 Count = Annotated[int, BeforeValidator(parse_count)]
 
 
-def _check_path(path: Path) -> Path:
+def _check_path(path: object) -> object:
     try:
-        return parse_local_path(path, "")
+        return parse_local_path(path, "") if isinstance(path, (str, Path)) else path
     except UsageError as error:
         raise PydanticCustomError("path", "{text}", {"text": str(error)}) from None
 
 
-LocalPath = Annotated[Path, AfterValidator(_check_path)]
+LocalPath = Annotated[Path, BeforeValidator(_check_path)]  # a blank text would be the working directory
 """A path that the system can look up, `~` written out."""
 
 

@@ -76,6 +76,7 @@ def main() -> None:
     Every command has cleaned up after itself by then, so the process ends at once: threads of native libraries (Arrow,
     DuckDB) now and then abort an interpreter that takes itself apart beside them.
     """
+    fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may hold what a terminal cannot show
@@ -83,10 +84,25 @@ def main() -> None:
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:
-        pass  # `advsweep results ... | head`
+    except OSError as error:
+        code = code or report_error(error)
     remove_own_folders()
     os._exit(code)
+
+
+def fill_closed_streams() -> None:
+    """Let input and outputs that were closed, as by `advsweep ... >&-`, lead nowhere.
+
+    The next files that are opened would take their numbers, and whatever libraries print would go into them.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 (until the process ends)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ def report_error(error: Exception) -> int:
     with `ADVSWEEP_TRACEBACK=1` it too is shown with where it came from.
     """
     from tasks.errors import CorruptArtifactError, StorageError, UsageError, describe_system_error
+    from tasks.printable import make_printable
 
     if isinstance(error, BrokenPipeError):
         return 0  # `advsweep results ... | head`
@@ -37,7 +38,7 @@ def report_error(error: Exception) -> int:
         traceback.print_exception(error)
         print(DEFECT, file=sys.stderr)  # noqa: T201
         return 1
-    print(_shorten(f"error: {message}"), file=sys.stderr)  # noqa: T201
+    print(_shorten(make_printable(f"error: {message}")), file=sys.stderr)  # noqa: T201
     return 2
 
 

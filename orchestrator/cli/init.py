@@ -1,9 +1,12 @@
 """`init`: a space to start from."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tasks.printable import make_printable
 
 
 def init(
@@ -19,4 +22,9 @@ def init(
     from orchestrator.space.template import write_template
 
     write_template(file)
-    typer.echo(f"{file}: edit it, look at it with `advsweep plan --space {file}`, run it with `advsweep launch`")
+    place = shlex.quote(str(file))
+    typer.echo(
+        make_printable(
+            f"{file}: edit it, look at it with `advsweep plan --space {place}`, run it with `advsweep launch`"
+        )
+    )

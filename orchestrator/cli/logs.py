@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.cli.options import AddressOption, SweepArgument
 from orchestrator.options import DEFAULT_STORAGE, StorageOption
+from tasks.printable import make_printable
 
 
 def logs(
@@ -24,7 +25,7 @@ def logs(
       advsweep logs digits --address http://HEAD:8265 --follow
     """
     if address is None:
-        typer.echo(_read_failures_log(sweep, storage, follow=follow), nl=False)
+        typer.echo(make_printable(_read_failures_log(sweep, storage, follow=follow)), nl=False)
         return
     from rich.console import Console
 
@@ -37,7 +38,7 @@ def logs(
     job = jobs.find(sweep)
     if follow:
         raise typer.Exit(watch(jobs, job.id, place, Console()))
-    typer.echo(jobs.log(job.id), nl=False)
+    typer.echo(make_printable(jobs.log(job.id)), nl=False)
 
 
 def _read_failures_log(sweep: str, storage: str, *, follow: bool) -> str:

@@ -18,6 +18,7 @@ from orchestrator.cli.completion import COMPLETIONS
 from orchestrator.options import PluginOption, list_parameters
 from tasks.errors import UsageError
 from tasks.plugins.load import load_plugins
+from tasks.printable import make_printable
 
 Format = Literal["table", "csv", "json"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -62,7 +63,7 @@ class Printing:
             columns = list(lines[0]) if lines else []
             print_answer(render_table(columns, [[line[name] for name in columns] for line in lines], "csv"))
         else:
-            typer.echo(format_text())
+            typer.echo(make_printable(format_text()))
 
 
 _answer: ContextVar[TextIO | None] = ContextVar("answer", default=None)
@@ -70,7 +71,8 @@ _answer: ContextVar[TextIO | None] = ContextVar("answer", default=None)
 
 def print_answer(text: str) -> None:
     """Print what a script reads: to where the output went before it was kept clean."""
-    typer.echo(text, file=_answer.get())
+    sink = _answer.get() or sys.stdout
+    typer.echo(make_printable(text) if sink.isatty() else text, file=sink)
 
 
 @contextlib.contextmanager
@@ -115,7 +117,7 @@ def adapt_command(command: Callable[..., None]) -> Callable[..., None]:
             with contextlib.redirect_stdout(sys.stderr):  # whatever a plugin prints is no part of the answer
                 lines = load_plugins(given.pop("plugins"))
             for line in lines:
-                typer.echo(line, err=True)
+                typer.echo(make_printable(line), err=True)
         for name, fields in groups.items():
             values = {field.name: given.pop(field.name) for field in fields}
             given[name] = signature.parameters[name].annotation(**values)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.text import format_duration
+from tasks.printable import make_printable
 
 MOST_RUNNING = 20
 """Stages that a display lists; of the others it says how many there are."""
@@ -76,7 +77,7 @@ def build_panel(facts: Mapping[str, Any], older: float = 0.0) -> Group:
     running = Table.grid(padding=(0, 2))
     lines = list_running(facts, older)
     for cells in lines[:MOST_RUNNING]:
-        running.add_row(f"  {cells[0]}", *map(Text, cells[1:]))
+        running.add_row(*map(Text, map(make_printable, (f"  {cells[0]}", *cells[1:]))))
     if len(lines) > MOST_RUNNING:
         running.add_row(f"  and {len(lines) - MOST_RUNNING} more")
     return Group(Text(format_headline(facts)), bar, running, Text(format_best(facts)))

@@ -16,6 +16,7 @@ from orchestrator.status.facts import RUNNING, collect_facts, format_status
 from orchestrator.store.heartbeat import BEAT, Pulse
 from orchestrator.store.sweep_store import find_sweep, list_sweeps
 from tasks.errors import UnreadableError
+from tasks.printable import make_printable
 from tasks.storage.documents import note_passed_over
 from tasks.storage.storage import Storage
 
@@ -69,7 +70,7 @@ def follow(storage: Storage, name: str | None, console: Console, *, as_json: boo
             guard.clear_if_resized()
             live.update(build_display(facts), refresh=True)
             time.sleep(EVERY)
-    print("\n".join(format_status(facts)) or "no sweeps yet", flush=True)  # noqa: T201
+    print(make_printable("\n".join(format_status(facts))) or "no sweeps yet", flush=True)  # noqa: T201
 
 
 def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
@@ -83,7 +84,7 @@ def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
         else:
             text = "\n".join(format_status(facts)) or "no sweeps yet"
         if text not in ("", last):
-            print(text, flush=True)  # noqa: T201
+            print(make_printable(text), flush=True)  # noqa: T201
         last = text
         if not watch.goes_on(facts):
             return
@@ -102,7 +103,8 @@ def build_display(facts: Sequence[Mapping[str, Any]]) -> RenderableType:
     parts: list[RenderableType] = []
     for fact in facts:
         state = f"{fact['state']} ({fact['detail']})" if fact["detail"] else fact["state"]
-        parts.append(Text(f"{fact['sweep_id']}: {state}, {fact['stages_stored']}/{fact['stages']} stages stored"))
+        line = f"{fact['sweep_id']}: {state}, {fact['stages_stored']}/{fact['stages']} stages stored"
+        parts.append(Text(make_printable(line)))
         if fact["state"] == RUNNING:
             parts.append(build_panel(fact))
     return Group(*parts)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.errors import MisplacedError
+from tasks.printable import make_printable
 
 logger = logging.getLogger("advsweep.storage")
 
@@ -60,4 +61,4 @@ def note_passed_over(error: Exception) -> None:
 
 @functools.cache
 def warn_once(text: str) -> None:
-    logger.warning("%s", text)
+    logger.warning("%s", make_printable(text))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import random
 from datetime import datetime, timezone
 
 import pytest
+from rich.console import Console
 
 from orchestrator.text import (
     format_bytes,
@@ -18,6 +20,7 @@ from orchestrator.text import (
     format_value,
     make_sort_key,
     render_table,
+    say,
 )
 
 COLUMNS = ["pruned", "eps_train", "clean accuracy", "why"]
@@ -93,3 +96,23 @@ def test_nulls_come_before_numbers_and_numbers_before_texts() -> None:
     ordered = [None, -1, 0.5, 2, 10, "10", "2", "a"]
     shuffled = random.Random(0).sample(ordered, len(ordered))
     assert sorted(shuffled, key=make_sort_key) == ordered
+
+
+class FullDisk(io.StringIO):
+    """Where the output goes, on a disk that has no room."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_output_that_is_full_ends_no_sweep() -> None:
+    console = Console(file=FullDisk())
+    say(console, "[5 s] trials 0/4")
+    assert console.quiet, "nobody reads it"
+
+
+def test_what_is_said_does_not_steer_the_terminal() -> None:
+    sink = io.StringIO()
+    say(Console(file=sink, force_terminal=True), "a\x1b[2Jb")
+    assert sink.getvalue() == "a\\x1b[2Jb\n"
+    assert format_table(["\x1b[1m"], [["\x1b[0m"]]) == "\\x1b[1m\n-------\n\\x1b[0m"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.space.resources import Resources
 from tasks.attacks.registry import ATTACKS
@@ -72,3 +74,10 @@ def test_a_changed_copy_keeps_nothing_of_the_original() -> None:
     again = pickle.loads(pickle.dumps(before))
     assert vars(again).keys() == AttackSettings.model_fields.keys()
     assert (again, hash(again), again.canonical_text) == (before, hash(before), before.canonical_text)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_a_blank_folder_is_not_the_working_directory(text: str) -> None:
+    with pytest.raises(ValidationError, match=r"root\n  is empty"):
+        DatasetSettings(name="image_folder", root=text)  # type: ignore[arg-type]
+    assert DatasetSettings(name="image_folder", root=Path("~")).root == Path.home()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +110,30 @@ def test_a_shell_is_told_how_to_complete(monkeypatch: pytest.MonkeyPatch) -> Non
     ).stdout
     assert "_ADVSWEEP_COMPLETE=complete_bash" in shown
     assert shown.rstrip().endswith("advsweep")
+
+
+CLOSED = """
+import os, sys
+from orchestrator.cli.app import fill_closed_streams
+fill_closed_streams()
+assert None not in (sys.stdin, sys.stdout, sys.stderr)
+print("x", flush=True)
+file = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)
+os.system("echo printed; echo printed >&2")
+assert file > 2, file
+assert os.fstat(file).st_size == 0
+"""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_outputs_lead_nowhere(closed: str, tmp_path: Path) -> None:
+    shell = f'exec "$0" -c "$1" "$2" {closed}'
+    subprocess.run(["bash", "-c", shell, sys.executable, CLOSED, tmp_path / "file"], check=True, timeout=LIMIT)
+    assert subprocess.run(["bash", "-c", f'"$@" {closed}', "bash", *COMMAND, "spaces"], check=False).returncode == 0
+
+
+def test_an_output_that_is_full_is_an_error() -> None:
+    ended = subprocess.run(
+        ["bash", "-c", '"$@" > /dev/full', "bash", *COMMAND, "schema"], stderr=subprocess.PIPE, check=False
+    )
+    assert (ended.returncode, ended.stderr.decode()) == (2, "error: No space left on device\n")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from orchestrator.remote import job_table
+from orchestrator.store.sweep_store import SweepStore
+from tasks.storage.storage import open_storage
 from tests.orchestrator.cli.conftest import Finished
 from tests.support.command_line import run_here
+from tests.support.driver_signs import beating, published_facts
 from tests.support.scripted_jobs import ScriptedJobs
 
 
@@ -31,6 +35,20 @@ def test_a_finished_sweep_in_all_forms(finished: Finished) -> None:
     shown = finished.ask("status").stdout.splitlines()
     assert shown[0].split()[:4] == ["sweep", "state", "trials", "finished"]
     assert shown[2].split()[:4] == [fact["sweep_id"], "finished", "4", "4"]
+
+
+def test_what_is_planted_in_a_storage_does_not_steer_the_terminal(finished: Finished, tmp_path: Path) -> None:
+    shutil.copytree(finished.storage, tmp_path / "storage")
+    storage = open_storage(tmp_path / "storage")
+    sweep = SweepStore(storage, finished.sweep.sweep_id)
+    beating(sweep, running=[{**published_facts()["running"][0], "where": "\x1b]0;mine\x07"}])
+    storage.write(sweep.path("faults", "\x1b[2J.jsonl"), b"{}\n")
+    storage.write("sweeps/\x1b[31m/plan.json", b"{}")
+    for command in ("status", "results four", "explain zz", "clean"):
+        shown = run_here(*command.split(), "--storage", tmp_path / "storage")
+        assert "\x1b" not in shown.stdout + shown.stderr
+    assert r"\x1b[31m" in shown.stderr
+    assert r"\x1b]0;mine\x07" in run_here("status", "--storage", tmp_path / "storage").stdout
 
 
 def test_watching_ends_where_nothing_runs(finished: Finished) -> None:
