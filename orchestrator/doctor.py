@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks.errors import UsageError
 from tasks.fingerprints import get_cache_folder
+from tasks.local_paths import list_missing_folders
 from tasks.storage.storage import check_writable, open_storage
 
 PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "duckdb", "pydantic", "safetensors", "wandb", "torch-pruning")
@@ -89,10 +90,10 @@ def _check_free_space(folder: Path) -> Finding:
 def _check_storage(uri: str) -> Finding:
     try:
         opened = open_storage(uri)
-        existed = opened.exists("")
+        missing = list_missing_folders(opened.local) if opened.local else []
         check_writable(opened)
-        if not existed and opened.local:
-            opened.local.rmdir()
+        for folder in missing:
+            folder.rmdir()
     except UsageError as error:
         return Finding("storage", False, str(error))
     return Finding("storage", True, f"{opened.uri} can be written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tasks.errors import UsageError
@@ -31,3 +32,8 @@ def parse_local_path(text: str | Path, what: str) -> Path:
     if len(encoded) > LONGEST_PATH or any(len(name) > LONGEST_NAME for name in encoded.split(b"/")):
         raise UsageError(f"{head}is too long: a name has at most {LONGEST_NAME} bytes, a path {LONGEST_PATH}")
     return path
+
+
+def list_missing_folders(folder: Path) -> list[Path]:
+    """The folder and those above it that are not there, the innermost first: what a trial of writing has to remove."""
+    return [each for each in (folder, *folder.parents) if not os.path.lexists(each)]

@@ -17,7 +17,7 @@ from orchestrator.report.page.render import render_page
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
 from tasks.errors import UsageError
-from tasks.local_paths import parse_local_path
+from tasks.local_paths import list_missing_folders, parse_local_path
 from tasks.temporary import use_temporary_folder
 
 PAGE = "report.html"
@@ -111,12 +111,15 @@ def _copy_to_storage(sweep: SweepStore, folder: Path) -> list[str]:
 
 
 def _check_folder(out: Path) -> None:
-    """:raises UsageError: nothing can be written there; found out before the work."""
+    """:raises UsageError: nothing can be written there; found out before the work, which may fail: nothing is left."""
     probe = out / paths.make_temporary_name(PAGE, "probe")
+    missing = list_missing_folders(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
+        for folder in missing:
+            folder.rmdir()
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written: {error.strerror or error}") from error
 
@@ -124,6 +127,7 @@ def _check_folder(out: Path) -> None:
 def _copy_to_folder(folder: Path, out: Path) -> list[str]:
     """:returns: where each file is now."""
     names = _list_names(folder)
+    out.mkdir(parents=True, exist_ok=True)
     for name in names:
         draft = out / paths.make_temporary_name(name, "report")
         draft.write_bytes((folder / name).read_bytes())

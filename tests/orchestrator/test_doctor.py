@@ -25,11 +25,11 @@ def found(storage: Path, data_dir: Path | None = None, address: str | None = Non
 
 
 def test_a_machine_that_is_in_order_leaves_nothing_behind(tmp_path: Path) -> None:
-    findings = found(tmp_path / "storage", tmp_path)
+    findings = found(tmp_path / "new" / "storage", tmp_path)
     assert all(finding.fine for finding in findings.values()), findings
     assert {*doctor.PACKAGES, "python", "processors", "cache", "storage", "data folder"} <= findings.keys()
     assert findings["processors"].detail.endswith("no GPU") or "," in findings["processors"].detail
-    assert not (tmp_path / "storage").exists()
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_package_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,3 +20,9 @@ def test_a_page_and_the_figures_that_were_asked_for(finished: Finished, tmp_path
     refused = finished.ask("report", "four", "--out", tmp_path / "other", "--formats", "gif", code=2)
     assert "--formats gif: choose from" in refused.stderr
     assert not (tmp_path / "other").exists()
+
+
+def test_a_report_that_fails_leaves_no_folder(finished: Finished, tmp_path: Path) -> None:
+    refused = finished.ask("report", "four", "--out", tmp_path / "new" / "page", "--figure", "nonsense", code=2)
+    assert "nonsense" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
