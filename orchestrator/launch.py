@@ -15,7 +15,7 @@ from orchestrator.plan.prepare import prepare_sweep
 from orchestrator.plan.summary import collect_plan_facts, describe_work, format_plan
 from orchestrator.space.space import Space, load
 from orchestrator.store.storage_lock import hold_to_begin
-from orchestrator.text import say
+from orchestrator.text import print_line, say
 from orchestrator.tracking.folder import check_project
 from tasks.plugins.load import load_plugins
 from tasks.storage.storage import open_storage
@@ -52,7 +52,7 @@ def launch_space(space: Space, options: LaunchOptions, console: Console) -> int:
             if address.place is not AddressKind.private
             else place_stages(plan.space.resources, list_kinds(plan), options.device, survey_machine())
         )
-        say(console, "\n".join(format_plan(collect_plan_facts(plan, storage, placement=placement))))
+        print_line(console, "\n".join(format_plan(collect_plan_facts(plan, storage, placement=placement))))
         return FINISHED
     from orchestrator.run.request import check_request
 

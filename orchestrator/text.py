@@ -20,6 +20,8 @@ from rich.text import Text
 
 from tasks.printable import make_printable
 
+FORMULA = ("=", "+", "-", "@", "\t")
+"""How texts begin that spreadsheets take for formulas (OWASP, CSV injection)."""
 UNLIMITED = 1_000_000
 """Characters of a line that goes to no terminal."""
 
@@ -31,9 +33,17 @@ def render_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: st
     if form == "csv":
         sink = io.StringIO()
         writer = csv.writer(sink, lineterminator="\n")
-        writer.writerows([columns, *rows])
+        writer.writerows([[_guard_formula(value) for value in line] for line in (columns, *rows)])
         return sink.getvalue().rstrip("\n")
     return format_table(columns, [[format_value(value) for value in row] for row in rows])
+
+
+def _guard_formula(value: Any) -> Any:
+    """The value; a text that a spreadsheet would compute, such as `=HYPERLINK(...)`, behind an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    plain = value.replace("\r", r"\r")  # `csv` does not quote it, and readers take it for the end of a line
+    return f"'{plain}" if plain.startswith(FORMULA) else plain
 
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
@@ -146,11 +156,17 @@ def _make_plain(value: Any) -> Any:
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line. An output that is full or gone ends no sweep: nothing more is printed, and `main` says why."""
+    """Print a line while something goes on that an output without room does not end: that is said once."""
     try:
-        console.print(make_printable(text), markup=False, highlight=False, soft_wrap=True)
-    except OSError:
+        print_line(console, text)
+    except OSError as error:
         console.quiet = True
+        print(f"nothing more is printed: {error.strerror}", file=sys.stderr)  # noqa: T201
+
+
+def print_line(console: Console, text: str) -> None:
+    """:raises OSError: the output has no room, or is gone."""
+    console.print(make_printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def format_duration(seconds: float) -> str:

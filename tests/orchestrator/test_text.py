@@ -105,10 +105,11 @@ class FullDisk(io.StringIO):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_an_output_that_is_full_ends_no_sweep() -> None:
+def test_an_output_that_is_full_ends_no_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(file=FullDisk())
-    say(console, "[5 s] trials 0/4")
-    assert console.quiet, "nobody reads it"
+    for line in ("[5 s] trials 0/4", "[10 s] trials 1/4"):
+        say(console, line)
+    assert capsys.readouterr().err == "nothing more is printed: No space left on device\n"
 
 
 def test_what_is_said_does_not_steer_the_terminal() -> None:
@@ -116,3 +117,13 @@ def test_what_is_said_does_not_steer_the_terminal() -> None:
     say(Console(file=sink, force_terminal=True), "a\x1b[2Jb")
     assert sink.getvalue() == "a\\x1b[2Jb\n"
     assert format_table(["\x1b[1m"], [["\x1b[0m"]]) == "\\x1b[1m\n-------\n\\x1b[0m"
+
+
+def test_a_spreadsheet_computes_nothing_of_a_csv_file() -> None:
+    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"]
+    shown = list(
+        csv.reader(io.StringIO(render_table(["=x", "rate"], [[text, -0.5] for text in texts], "csv"), newline=""))
+    )
+    assert shown == [["'=x", "rate"], *([f"'{text}", "-0.5"] for text in texts)]
+    assert render_table(["x"], [["a\r=1"]], "csv") == "x\na\\r=1"
+    assert json.loads(render_table(["=x"], [["=1+1"]], "json")) == [{"=x": "=1+1"}], "scripts read it as it is"
