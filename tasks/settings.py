@@ -22,6 +22,8 @@ from pydantic import (
     GetCoreSchemaHandler,
     Tag,
     TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -199,14 +201,14 @@ def parse_count(value: object) -> object:
 Count = Annotated[int, BeforeValidator(parse_count)]
 
 
-def _check_path(path: object) -> object:
-    try:
-        return parse_local_path(path, "") if isinstance(path, (str, Path)) else path
+def _check_path(path: object, parse: ValidatorFunctionWrapHandler) -> Path:
+    try:  # of what was written: as a path, a blank text is the working directory
+        return parse_local_path(path if isinstance(path, str) else parse(path), "")
     except UsageError as error:
         raise PydanticCustomError("path", "{text}", {"text": str(error)}) from None
 
 
-LocalPath = Annotated[Path, BeforeValidator(_check_path)]  # a blank text would be the working directory
+LocalPath = Annotated[Path, WrapValidator(_check_path, json_schema_input_type=Path)]
 """A path that the system can look up, `~` written out."""
 
 
