@@ -79,5 +79,5 @@ def test_a_changed_copy_keeps_nothing_of_the_original() -> None:
 @pytest.mark.parametrize("text", ["", "  "])
 def test_a_blank_folder_is_not_the_working_directory(text: str) -> None:
     with pytest.raises(ValidationError, match=r"root\n  is empty"):
-        DatasetSettings(name="image_folder", root=text)  # type: ignore[arg-type]
+        DatasetSettings(name="image_folder", root=text)
     assert DatasetSettings(name="image_folder", root=Path("~")).root == Path.home()
