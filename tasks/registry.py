@@ -7,8 +7,9 @@ made without what only a running stage needs. Parts may be added and removed whi
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from tasks.errors import UsageError, list_choices
@@ -35,8 +36,7 @@ class Registry(Generic[Part]):
         :param parts: name -> the part, or `module:name` of it.
         """
         self.kind = kind
-        self.revision = 0
-        """Raised by every change, for those who keep what they have computed from the parts."""
+        self._revision = 0
         self._parts = dict(parts)
         self._origins: dict[str, str] = {}
 
@@ -49,9 +49,18 @@ class Registry(Generic[Part]):
     def __len__(self) -> int:
         return len(self._parts)
 
+    @property
+    def revision(self) -> int:
+        """Raised by every change, for those who keep what they have computed from the parts."""
+        return self._revision
+
+    def list_registries(self) -> Sequence[Registry[Part]]:
+        """Itself; of several that are joined, each."""
+        return (self,)
+
     def describe_unknown(self, name: object) -> str:
         """What a message says about a name that is not here: the known ones, and the nearest."""
-        return f"unknown {self.kind}; {list_choices(self._parts, name)}"
+        return f"unknown {self.kind}; {list_choices(list(self), name)}"
 
     def load(self, name: str) -> Part:
         """The part of that name; its module is imported now.
@@ -79,7 +88,7 @@ class Registry(Generic[Part]):
         self._parts[name] = part
         if origin is not None:
             self._origins[name] = origin
-        self.revision += 1
+        self._revision += 1
         for watch in _WATCHERS:
             watch((self, name))
 
@@ -91,11 +100,46 @@ class Registry(Generic[Part]):
         self._require(name)
         del self._parts[name]
         self._origins.pop(name, None)
-        self.revision += 1
+        self._revision += 1
 
     def _require(self, name: str) -> None:
-        if name not in self._parts:
+        if name not in self:
             raise UsageError(f"{name!r}: {self.describe_unknown(name)}")
+
+
+class JoinedRegistry(Registry[Part]):
+    """The parts of several registries, for a place where those of any of them may stand; parts enter those."""
+
+    def __init__(self, kind: str, *registries: Registry[Part]) -> None:
+        """:param kind: the word for one of the parts in messages."""
+        super().__init__(kind, {})
+        self._registries = registries
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self._registries)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in registry for registry in self._registries)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._registries))
+
+    @property
+    def revision(self) -> int:
+        return sum(registry.revision for registry in self._registries)
+
+    def list_registries(self) -> Sequence[Registry[Part]]:
+        return self._registries
+
+    def load(self, name: str) -> Part:
+        self._require(name)
+        return self._find(name).load(name)
+
+    def find_origin(self, name: str) -> str | None:
+        return self._find(name).find_origin(name) if name in self else None
+
+    def _find(self, name: str) -> Registry[Part]:
+        return next(registry for registry in self._registries if name in registry)
 
 
 _WATCHERS: list[Callable[[tuple[Registry[Any], str]], None]] = []

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from orchestrator.results.bounds import select_attacks
 from orchestrator.results.stage_tables import load_stage_table
 from tasks import paths
 from tasks.attacks.registry import find_attack
@@ -33,17 +35,30 @@ def read_nothing(row: Row) -> Robust | None:  # noqa: ARG001
     return None
 
 
-def make_reader(store: StageStore) -> ReadRobust:
+class ImageReader:
     """Reads the images of a trial where they are asked for; what was read is kept."""
 
-    @functools.lru_cache(maxsize=4096)
-    def read(key: str) -> Robust | None:
-        table = load_stage_table(store, key, paths.EXAMPLES, EXAMPLES)
+    def __init__(self, store: StageStore) -> None:
+        self._store = store
+        self._read_robust = functools.lru_cache(maxsize=4096)(self._load_robust)
+
+    def __call__(self, row: Row) -> Robust | None:
+        return self._read_robust(row["attack_key"])
+
+    def load_table(self, row: Row) -> pa.Table | None:
+        """`schema.EXAMPLES` of a trial; null where it is not known."""
+        return load_stage_table(self._store, row["attack_key"], paths.EXAMPLES, EXAMPLES)
+
+    def _load_robust(self, key: str) -> Robust | None:
+        table = load_stage_table(self._store, key, paths.EXAMPLES, EXAMPLES)
         if table is None:
             return None
         return dict(zip(table["index"].to_pylist(), table["robust"].to_pylist(), strict=True))
 
-    return lambda row: read(row["attack_key"])
+
+def make_reader(store: StageStore) -> ImageReader:
+    """Reads what a store keeps of the images of its trials."""
+    return ImageReader(store)
 
 
 class Discordance(NamedTuple):
@@ -99,9 +114,9 @@ def _line_up(robust: Robust, like: Robust) -> NDArray[np.bool_]:
 
 
 def group_budgets(group: Sequence[Row], read: ReadRobust) -> list[Budget]:
-    """The budgets above zero of one model; attacks without a budget have none."""
+    """The budgets above zero of one model; attacks without a budget have none, and certificates are no attacks."""
     found: dict[tuple[str, float], list[Row]] = defaultdict(list)
-    for row in group:
+    for row in select_attacks(group):
         if row["attack_eps"]:
             found[row["attack_norm"], row["attack_eps"]].append(row)
     return [Budget(rows, read) for rows in found.values()]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from orchestrator.results import verdicts
+from orchestrator.results.bounds import select_attacks
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.tradeoff import HEADINGS, format_setting
 from orchestrator.text import format_percent
@@ -78,8 +79,9 @@ def compute_worst_case(rows: Sequence[Row]) -> float:
 
 
 def list_standings(rows: Sequence[Row]) -> dict[Budget, list[Standing]]:
-    """Every configuration at every budget that it met; a budget of zero is no attack, and few images tell little."""
-    finished = [row for row in rows if row["status"] == "finished" and row["attack_eps"] != 0]
+    """Every configuration at every budget that it met; a budget of zero is no attack, nor is a certificate, and few
+    images tell little."""
+    finished = [row for row in select_attacks(rows) if row["status"] == "finished" and row["attack_eps"] != 0]
     most = max((row["examples"] for row in finished), default=0)
     found: dict[Budget, dict[str, dict[int, list[Row]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for row in finished:

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from orchestrator.results.bounds import is_lower_bound, select_attacks
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings
 from orchestrator.store.sweep_store import SweepStore, iterate_plans
@@ -75,14 +76,15 @@ class _Rank:
 
 def list_optimality(sweep: SweepStore) -> tuple[list[str], list[list[Any]]]:
     """Columns and lines, one for each attack on each configuration of a model, the best first."""
-    rows = [row for row in sweep.rows() if row["status"] == "finished"]
+    rows = select_attacks([row for row in sweep.rows() if row["status"] == "finished"])
     store = StageStore(sweep.storage)
 
     @cache
     def load(key: str) -> pa.Table | None:
         return load_stage_table(store, key, paths.EXAMPLES, EXAMPLES)
 
-    others = (row for other, _ in iterate_plans(sweep.storage) for row in other.rows() if row["status"] == "finished")
+    stored = (row for other, _ in iterate_plans(sweep.storage) for row in other.rows())
+    others = (row for row in stored if row["status"] == "finished" and not is_lower_bound(row))
     return rank_attacks(rows, others, load)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.results.bounds import is_lower_bound, select_attacks
 from orchestrator.results.tradeoff import (
     AXES,
     find_distinguishing_paths,
@@ -69,7 +70,8 @@ def build_pivot(rows: Sequence[Row]) -> Pivot:
     columns: dict[Settings, list[Row]] = defaultdict(list)
     for row in finished:
         columns[_identify(configs[row["trial_id"]], attack=True)].append(row)
-    bounded = {key: group for key, group in columns.items() if group[0]["attack_eps"] != 0} or columns
+    stated = {key: group for key, group in columns.items() if group[0]["attack_eps"] != 0 or is_lower_bound(group[0])}
+    bounded = stated or columns
     threats = _name_threats(bounded, configs)
     firsts = [group[0] for group in models.values()]
     axes = [axis for axis in find_varying_axes(firsts) if axis in TRAINING_AXES]
@@ -81,7 +83,7 @@ def build_pivot(rows: Sequence[Row]) -> Pivot:
         cells: dict[Settings, list[Row]] = defaultdict(list)
         for row in group:
             cells[_identify(configs[row["trial_id"]], attack=True)].append(row)
-        clean = [row for row in group if not row["only_correct"]]
+        clean = [row for row in select_attacks(group) or group if not row["only_correct"]]
         found = {key: _select_last(cells[key]) for key in threats.keys() & cells.keys()}
         lines.append(PivotLine(values, _select_last(clean or group), found))
     lines.sort(key=lambda line: [make_sort_key(value) for value in line.settings])
@@ -123,11 +125,16 @@ def _name_threats(
     more = find_distinguishing_paths(labels, [leaves[key] for key in keys])
     return {
         key: Threat(
-            _join_values(firsts[key], shown, leaves[key], more) or str(firsts[key]["attack"]),
-            _join_values(firsts[key], THREAT_AXES, leaves[key], more),
+            _mark_bound(firsts[key], _join_values(firsts[key], shown, leaves[key], more) or str(firsts[key]["attack"])),
+            _mark_bound(firsts[key], _join_values(firsts[key], THREAT_AXES, leaves[key], more)),
         )
         for key in keys
     }
+
+
+def _mark_bound(row: Row, name: str) -> str:
+    """What is certified is more than what withstands an attack."""
+    return f"certified {name}" if is_lower_bound(row) else name
 
 
 def _join_values(row: Row, axes: Sequence[str], leaves: Mapping[str, Any], more: Sequence[str]) -> str:

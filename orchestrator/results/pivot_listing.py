@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.pivot import TRAINING_AXES, Pivot, PivotLine
@@ -68,11 +69,15 @@ def describe_pivot(pivot: Pivot) -> Iterator[str]:
         yield ", ".join(settings)
     steps: dict[str, set[int]] = defaultdict(set)
     for line in pivot.lines:
-        for row in (row for group in line.cells.values() for row in group):
+        for row in select_attacks([row for group in line.cells.values() for row in group]):
             steps[" ".join(filter(None, [row["attack"], row["attack_norm"]]))].add(row["attack_steps"] or 0)
     attacks = [f"{name} ({_format_steps(found)})" if any(found) else name for name, found in sorted(steps.items())]
+    certificates = sorted({str(row["attack"]) for row in select_certificates(pivot.rows)})
+    bounds = ["an upper bound", "a lower bound"] if attacks and certificates else ["", ""]
+    words = [("robust under", attacks, bounds[0]), ("certified by", certificates, bounds[1])]
+    parts = ["clean", *(f"{verb} {', '.join(names)}{kind and f' ({kind})'}" for verb, names, kind in words if names)]
     spread = ", mean ± standard deviation over seeds" if len({row["seed"] for row in pivot.rows}) > 1 else ""
-    yield f"% of the test images: clean, and robust under {', '.join(attacks)}{spread}"
+    yield f"% of the test images: {', and '.join(parts)}{spread}"
 
 
 def _format_steps(found: set[int]) -> str:

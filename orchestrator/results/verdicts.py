@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 
+from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.budgets import ReadRobust, group_budgets, read_nothing
 from orchestrator.results.checks.attack import (
     check_attack_beats_probes,
@@ -24,6 +25,7 @@ from orchestrator.results.checks.behaviour import (
     check_gradient_raises_the_loss,
     check_model_stays_the_same,
 )
+from orchestrator.results.checks.certificate import check_certificates
 from orchestrator.results.checks.model import (
     check_a_step_beats_noise,
     check_answers_repeat,
@@ -99,8 +101,10 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
     """
     found = []
     for group in _group_tasks(rows):
-        found += [verdict for check in CHECKS for verdict in check(group)]
-        found += check_upper_bounds(group, read)
+        attacks, certificates = select_attacks(group), select_certificates(group)
+        found += [verdict for check in CHECKS for verdict in check(attacks)] if attacks else []
+        found += check_upper_bounds(attacks, read)
+        found += check_certificates(certificates, attacks, read)
     return found
 
 

@@ -20,7 +20,7 @@ SURVIVORS = f"""
 with cells as (
   select distinct coalesce({", ".join(MODEL_KEYS)})::varchar || coalesce('+' || transformations, '') as model_key,
     attack_norm, attack_eps, attack_eps_space, attack_key
-  from trials where status = 'finished' and attack_eps > 0
+  from trials where status = 'finished' and attack_eps > 0 and bound is distinct from 'lower'
 ), images as (
   select c.* exclude (attack_key), e.index, bool_and(e.robust) as robust, count(*) as attacks
   from cells c join examples e on e.stage_key = c.attack_key group by all

@@ -194,7 +194,8 @@ def _list_nested(cls: type[Settings]) -> Iterator[type[Settings]]:
 
 def find_registries() -> dict[str, Registry[Any]]:
     """Kind of part -> the registry of its parts, of all that a space can name."""
-    return {registry.kind: registry for cls in list_classes().values() for _, registry in list_registries(cls)}
+    named = [registry for cls in list_classes().values() for _, registry in list_registries(cls)]
+    return {each.kind: each for registry in named for each in registry.list_registries()}
 
 
 def format_reference() -> str:

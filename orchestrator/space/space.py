@@ -20,6 +20,7 @@ from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts, parse_timeouts, with_options
 from orchestrator.space.verification import with_verification
+from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
 from tasks.environment import read_number
 from tasks.errors import MOST_PROBLEMS, Problem, ProblemsError, UsageError, limit_problems, list_choices
@@ -168,7 +169,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     found += _check_texts(content)
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
-        found = list(_find_unvalidated(sections))
+        found = [*_find_unvalidated(sections), *_find_uncertified(sections)]
     if found:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
@@ -219,6 +220,14 @@ def _find_unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> I
         for training in map(find_training, sections[name][0]):
             if training is not None and (message := training.find_validation_problem(share)):
                 yield Problem("prune.training" if name == "prune" else name, None, message)
+
+
+def _find_uncertified(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
+    """Certificates that do not fit what some variant of `inference` puts before the model, each message once."""
+    methods = [attack.method for attack in sections["attack"][0] if is_certificate(attack.method)]
+    pairs = itertools.product(methods, sections["inference"][0])
+    messages = (method.find_inference_problem(inference) for method, inference in pairs)
+    yield from (Problem("attack", None, message) for message in dict.fromkeys(messages) if message)
 
 
 def _read_seeds(node: Any) -> tuple[list[int], list[Problem]]:

@@ -8,7 +8,7 @@ from torch import nn
 
 from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.evaluation.settings import DefendedAttackSettings
-from tasks.transformations.defended_model import DefendedModel, LoadImages
+from tasks.transformations.defended_model import JUDGE, DefendedModel, LoadImages
 
 
 def defend(
@@ -24,7 +24,7 @@ def defend(
     :param training: loads the training images, float [M, C, H, W] in [0, 1].
     """
     behind = partial(DefendedModel, settings=cell.inference, seed=seed, training=training)
-    judged = behind(model, purpose="judge", samples=cell.inference.samples)
+    judged = behind(model, purpose=JUDGE, samples=cell.inference.samples)
     if not cell.adaptive or cell.surrogate:
         return judged, attacked
     seen = partial(behind, purpose="attack", samples=cell.inference.eot_samples)

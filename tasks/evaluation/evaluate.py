@@ -5,56 +5,30 @@ The judge is the trial's own model in fp32, unfolded and unprepared.
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from tasks.arithmetic import is_out_of_memory, use_tf32
+from tasks.arithmetic import use_tf32
 from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, copy_unseen, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
-from tasks.attacks.engine.path import AttackPath, PathCounts
+from tasks.attacks.engine.path import AttackPath
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.audit import audit_examples, find_outside_budget
+from tasks.evaluation.evaluation import Evaluation, build_table, evaluate_in_memory
 from tasks.evaluation.predict import Predictions, choose_images, predict
 from tasks.evaluation.preview import Preview, spread_evenly
 from tasks.evaluation.settings import AttackSettings
-from tasks.schema import EXAMPLES
-
-LOG = logging.getLogger(__name__)
 
 NO_GRADIENT = "does not require grad"
 """What torch says where a loss has no gradient at all."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One attack on the test images: a row per image, and a few of the images."""
-
-    table: pa.Table
-    """`schema.EXAMPLES`, without the stage key."""
-    preview: Preview
-    remembered: int = 0
-    """Examples that a judge which has seen the clean images answers otherwise than one that has not: see `asked`."""
-    asked: int = 0
-    """Examples that both were asked about."""
-    path: PathCounts = field(default_factory=dict)
-    """How the attack went on its way, in images; zeros where it does not tell."""
-
-    def count_correct(self) -> dict[str, int]:
-        """Examples, and how many are classified correctly before and after."""
-        label = self.table["label"].to_numpy()
-        clean = self.table["clean_prediction"].to_numpy() == label
-        robust = self.table["robust"].to_numpy()
-        return {"examples": len(label), "clean_correct": int(clean.sum()), "robust_correct": int(robust.sum())}
 
 
 def prepare_attacked(model: nn.Module, images: Images, cell: AttackSettings) -> AttackedModel:
@@ -89,18 +63,7 @@ def evaluate(
     chosen = choose_images(copy_unseen(judge), images, cells[0], seed)
     shown = chosen[spread_evenly(len(chosen), math.prod(images.image_shape))]
     run = _Run(attacked, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
-    batches = list(_attack_in_memory(run, chosen, cells[0].batch_size))
-    return [_join_parts(parts) for parts in zip(*batches, strict=True)]
-
-
-def _join_parts(parts: Sequence[Evaluation]) -> Evaluation:
-    return Evaluation(
-        pa.concat_tables([part.table for part in parts]),
-        Preview.concatenate([part.preview for part in parts]),
-        sum(part.remembered for part in parts),
-        sum(part.asked for part in parts),
-        {name: sum(part.path[name] for part in parts) for name in parts[0].path},
-    )
+    return evaluate_in_memory(run.evaluate_batch, chosen, cells[0].batch_size)
 
 
 @dataclass(frozen=True)
@@ -166,46 +129,14 @@ class _Run:
             **measure_sizes(delta),
             "robust": after.classes.eq(job.labels) | unharmed,
         }
-        schema = pa.schema([field for field in EXAMPLES if field.name != "stage_key"])
-        table = pa.table({name: _build_column(columns[name], schema.field(name), len(delta)) for name in schema.names})
         path = job.path.count(columns["robust"], cell.method.reported_steps) if job.path else {}
-        return Evaluation(table, self._make_preview(job, delta), path=path)
+        return Evaluation(build_table(columns, len(delta)), self._make_preview(job, delta), path=path)
 
     def _make_preview(self, job: AttackJob, delta: Tensor) -> Preview:
         kept = torch.isin(job.index, self.shown)
         index = job.index[kept]
         perturbation = delta[kept.to(delta.device)].cpu().numpy().astype(np.float16)
         return Preview(index.cpu().numpy(), self.images.read(index).cpu().contiguous().numpy(), perturbation)
-
-
-def _build_column(values: Tensor | None, field: pa.Field, length: int) -> pa.Array:
-    if values is None:
-        return pa.nulls(length, field.type)
-    return pa.array(values.cpu().numpy()).cast(field.type)
-
-
-def _attack_in_memory(run: _Run, chosen: Tensor, size: int) -> Iterator[list[Evaluation]]:
-    """Attack batch by batch; where one does not fit in memory it is halved, and so are all that follow.
-
-    :raises StageError: not even one image fits.
-    """
-    start = 0
-    while start < len(chosen):
-        try:
-            cells = run.evaluate_batch(chosen[start : start + size])
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            cells = []
-        if cells:
-            yield cells
-            start += size
-        elif size == 1:
-            raise StageError("out of memory: not even one image fits")
-        else:
-            size = min(size, len(chosen) - start) // 2 or 1
-            LOG.warning("out of memory: attacking %d images at a time from now on", size)
-            torch.cuda.empty_cache()
 
 
 def craft(job: AttackJob, settings: AttackSettings) -> ExamplesBySteps:

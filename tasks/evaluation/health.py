@@ -12,7 +12,7 @@ from torch import nn
 from tasks.attacks.engine.fast_model import copy_unseen
 from tasks.data.images import Images, convert_to_float
 from tasks.evaluation.behaviour import check_behaviour
-from tasks.evaluation.evaluate import Evaluation
+from tasks.evaluation.evaluation import Evaluation
 from tasks.evaluation.gradient_check import check_gradients
 from tasks.evaluation.probes import PROBED, choose_probe_budget, probe_model
 from tasks.evaluation.settings import AttackSettings

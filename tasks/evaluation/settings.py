@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import check_budget
-from tasks.attacks.registry import AnyMethod
+from tasks.certificates.registry import AnyMethod, is_certificate
 from tasks.keys import format_canonical_json
 from tasks.settings import Count, Settings, added, keyed, unkeyed
 from tasks.training.surrogate import SurrogateSettings
@@ -52,6 +53,12 @@ class AttackSettings(Settings):
             check_budget(self.method)
         return self
 
+    @model_validator(mode="after")
+    def _certificate_is_of_the_model_itself(self) -> Self:
+        if self.surrogate and is_certificate(self.method):
+            raise PydanticCustomError("certificate", "a certificate is of the model itself: leave `surrogate` out")
+        return self
+
     @property
     def looks(self) -> int:
         """How often the model is asked where an attack asks once."""
@@ -76,7 +83,10 @@ class AttackSettings(Settings):
         return self.model_copy(update=changes)
 
     def simplify_view(self, inference: InferenceSettings | None) -> Self:
-        """Without what cannot matter where the model stands behind these transformations; null: behind none."""
+        """Without what cannot matter where the model stands behind these transformations, and with what a certificate
+        takes from them; null: behind none."""
+        if is_certificate(self.method):
+            return self.model_copy(update={"method": self.method.adopt_inference(inference), "adaptive": True})
         is_seen = inference is not None and self.method.eps != 0 and not self.surrogate
         walks_on = is_seen and self.adaptive and inference is not None and inference.is_random
         stops = self.stop_when_fooled and not (walks_on and self.method.in_gradient_loop)
@@ -92,7 +102,7 @@ class AttackSettings(Settings):
     def shared(self) -> dict[str, Any]:
         """The canonical settings without what cells of one run may differ in: steps, or a budget for the verdict."""
         content = {name: value for name, value in self.canonical().items() if name not in self.method.canonical()}
-        if not self.method.bounded and self.method.eps != 0:
+        if is_certificate(self.method) or (not self.method.bounded and self.method.eps != 0):
             content.pop("eps_space")
         return content | self.method.shared()
 

@@ -18,7 +18,8 @@ from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.defence import defend
-from tasks.evaluation.evaluate import Evaluation, evaluate, prepare_attacked
+from tasks.evaluation.evaluate import evaluate, prepare_attacked
+from tasks.evaluation.evaluation import Evaluation
 from tasks.evaluation.health import check_health
 from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.models.build import NormalizedModel
@@ -80,7 +81,8 @@ def save_examples(draft: Path, stage: Stage, result: Evaluation) -> None:
     """Write one row per image, and a few of the images."""
     keys = pa.array([stage.key] * len(result.table), pa.string())
     save_table(draft, EXAMPLES, result.table.add_column(0, EXAMPLES_SCHEMA.field("stage_key"), keys))
-    save_file(draft, PREVIEW, result.preview.to_bytes())
+    if result.preview is not None:
+        save_file(draft, PREVIEW, result.preview.to_bytes())
 
 
 def check_weights(model: NormalizedModel) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from tasks.arithmetic import release_memory, use_tf32
+from tasks.certificates.registry import is_certificate
+from tasks.evaluation.settings import AttackSettings
 from tasks.stages import prune, train
 from tasks.stages.attack import run_attack, save_examples
+from tasks.stages.certificate import run_certificate
 from tasks.stages.context import Context, collect_versions
 from tasks.temporary import remove_temporary_folder
 from tasks.trial.chain import Stage
@@ -40,7 +43,8 @@ def run_stages(stages: Sequence[Stage], context: Context) -> list[Record]:
 def _run_exactly(stages: Sequence[Stage], context: Context) -> list[Record]:
     clock = _Clock()
     if stages[0].kind == "attack":
-        results = run_attack(stages, context)
+        run = run_certificate if is_certificate(cast(AttackSettings, stages[0].settings).method) else run_attack
+        results = run(stages, context)
         shared = {"shared_by": len(stages)}
         return [
             _publish(stage, context, clock, {**metrics, **shared}, partial(save_examples, stage=stage, result=result))

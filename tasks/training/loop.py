@@ -85,7 +85,8 @@ def _run_epoch(
             group["lr"] = rate
         pixels = convert_to_float(augment_images(stored, augment, progress.draw))
         for replay in range(replays):
-            batch = Batch(pixels, images.labels[index], index, is_first=number == replay == 0)
+            share = step / (len(batches) * settings.epochs)
+            batch = Batch(pixels, images.labels[index], index, number == replay == 0, share)
             outcome = _take_step(progress, batch, objective, settings.precision)
             partial.note_step(outcome.loss, outcome.accuracy, outcome.eps_reached, len(index))
             partial.steps = number + 1

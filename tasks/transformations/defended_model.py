@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.nn import functional as F
 
 from tasks.registry import load_object
 from tasks.transformations.base import TransformationSettings
 from tasks.transformations.draws import Draws
 from tasks.transformations.settings import InferenceSettings
 
+JUDGE = "judge"
+"""The purpose of the looks that decide."""
 LoadImages = Callable[[], Tensor]
 """Training images, float [M, C, H, W] in [0, 1]."""
 
@@ -54,6 +59,8 @@ class _TrainingParts:
 class DefendedModel(nn.Module):
     """Pixels float [N, C, H, W] of [0, 1] -> mean logits float [N, classes] over looks through the transformations.
 
+    Where the answer is a vote, the judge's are log shares of the looks, and an attack's the log of mean probabilities.
+
     A gradient passes through what has one, and takes the rest for the identity; the mean over looks is the expectation
     over transformations of the same paper (section 4.2).
     """
@@ -75,18 +82,33 @@ class DefendedModel(nn.Module):
         self.model, self.samples = model, samples if settings.is_random else 1
         self._settings, self._purpose = settings, (seed, "transformation", purpose)
         self._training = _TrainingParts(training)
+        self._combine = _average if settings.answer == "mean" else _vote if purpose == JUDGE else _average_probabilities
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Float [N, C, H, W] in [0, 1] -> mean logits float [N, classes]."""
-        looks = [self.model(self._transform(pixels, sample)) for sample in range(self.samples)]
-        total: Tensor = sum(looks[1:], looks[0])
-        return total / self.samples
+        """Float [N, C, H, W] in [0, 1] -> logits float [N, classes]."""
+        return self._combine([self.model(self._transform(pixels, sample)) for sample in range(self.samples)])
 
     def _transform(self, pixels: Tensor, sample: int) -> Tensor:
         for place, settings in enumerate(self._settings.transformations):
             draws = Draws(pixels, (self._purpose, sample, place), partial(self._training.prepare, place))
             pixels = apply_transformation(pixels, settings, draws)
         return pixels
+
+
+def _average(looks: Sequence[Tensor]) -> Tensor:
+    total: Tensor = sum(looks[1:], looks[0])
+    return total / len(looks)
+
+
+def _average_probabilities(looks: Sequence[Tensor]) -> Tensor:
+    return torch.logsumexp(torch.stack([logits.log_softmax(1) for logits in looks]), 0) - math.log(len(looks))
+
+
+def _vote(looks: Sequence[Tensor]) -> Tensor:
+    """Log shares, as if each class had said 1 / classes of a look more: none of them is infinite."""
+    classes = looks[0].shape[1]
+    votes = torch.stack([F.one_hot(logits.argmax(1), classes) for logits in looks]).sum(0)
+    return ((votes + 1 / classes) / (len(looks) + 1)).log()
 
 
 def apply_transformation(pixels: Tensor, settings: TransformationSettings, draws: Draws) -> Tensor:

@@ -5,7 +5,9 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
-from tasks.settings import Count, Settings, keyed
+from typing import Literal
+
+from tasks.settings import Count, Settings, added, keyed
 from tasks.transformations.registry import NamedTransformation
 
 
@@ -17,7 +19,9 @@ class InferenceSettings(Settings):
     """Applied in this order."""
     samples: Count = keyed(1, ge=1, le=10_000)
     """Looks at an image whose mean logits are the answer, where a transformation draws."""
-
+    answer: Literal["mean", "vote"] = added("mean")
+    """vote: the answer is the class that most looks say, as randomized smoothing has it; an adaptive attack follows the
+    mean of their probabilities (Salman et al. 2019, arXiv 1906.04584)."""
     eot_samples: Count = keyed(30, ge=1, le=10_000)
     """Looks whose mean an adaptive attack follows, where a transformation draws: the expectation over transformations
     of Athalye et al. 2018 (arXiv 1802.00420)."""
@@ -26,7 +30,8 @@ class InferenceSettings(Settings):
     def label(self) -> str:
         """What the column `transformations` shows, such as `jpeg(quality 50)+noise x10`: all that is not a default."""
         looks = f" x{self.samples}" if self.samples > 1 else ""
-        return "+".join(each.label for each in self.transformations) + looks
+        vote = " by vote" if self.answer == "vote" else ""
+        return "+".join(each.label for each in self.transformations) + vote + looks
 
     @property
     def is_random(self) -> bool:
@@ -42,4 +47,6 @@ class InferenceSettings(Settings):
         """Where nothing is random, one look says what many say."""
         if self.is_random:
             return self
-        return self.model_copy(update={"samples": 1, "eot_samples": type(self).model_fields["eot_samples"].default})
+        return self.model_copy(
+            update={"samples": 1, "answer": "mean", "eot_samples": type(self).model_fields["eot_samples"].default}
+        )

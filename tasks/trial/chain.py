@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.keys import format_mapping, hash_text
@@ -114,7 +115,9 @@ def build_chain(trial: Trial, fingerprint: str) -> tuple[Stage, ...]:
     """
     sections = tuple((kind, section) for kind in MODEL_KINDS if (section := getattr(trial, kind)) is not None)
     common = _Common(trial.seed, trial.dataset, fingerprint, trial.model)
-    attack = DefendedAttackSettings.of(trial.attack, trial.inference) if trial.inference else trial.attack
+    attack = trial.attack
+    if trial.inference and not is_certificate(attack.method):  # a certificate says itself what it is of
+        attack = DefendedAttackSettings.of(attack, trial.inference)
     made = _add_stage(common, _build_model_stages(common, sections or (("train", UNTRAINED),)), "attack", attack)
     if not made.surrogates:
         return made.own

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.attacks.base import TargetedSettings
+from tasks.certificates.registry import is_certificate
 from tasks.keys import format_canonical_json
 from tasks.kinds import MODEL_KEYS, MODEL_KINDS, TRAINING_KINDS, Kind
 from tasks.metrics import compute_rate, compute_wilson
@@ -94,7 +95,7 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "model": trial.model.name,
         "pruning_ratio": trial.prune.ratio if trial.prune else 0.0,
         **describe_training([section for _, section in trial.list_trainings()]),
-        "transformations": trial.inference.label if trial.inference else None,
+        "transformations": _describe_transformations(trial),
         "attack": method.name,
         "attack_norm": method.norm,
         "attack_eps": method.eps,
@@ -109,6 +110,12 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "config": format_canonical_json(trial.document()),
         **{f"{stage.kind}_key": stage.key for stage in list_own_stages(chain)},
     }
+
+
+def _describe_transformations(trial: Trial) -> str | None:
+    if trial.inference:
+        return trial.inference.label
+    return trial.attack.method.judged_behind if is_certificate(trial.attack.method) else None
 
 
 def describe_training(sections: Sequence[TrainSettings | None]) -> Row:

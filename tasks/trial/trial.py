@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import MOST_VALUES, check_budget
+from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json, format_mapping, hash_text
@@ -57,6 +58,14 @@ class Trial(Settings):
         if self.prune and self.prune.objective:
             for method in list_attacks_of(self.prune.objective):
                 check_budget(method, values, path="prune.objective.attack")
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_fits_what_stands_before_the_model(self) -> Self:
+        method = self.attack.method
+        problem = method.find_inference_problem(self.inference) if is_certificate(method) else None
+        if problem:
+            raise PydanticCustomError("certificate", "{text}", {"text": problem, "path": "attack"})
         return self
 
     def list_trainings(self) -> list[tuple[str, TrainSettings]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.attacks.registry import ATTACKS
+from tasks.certificates.registry import CERTIFICATES
 from tasks.trial.trial import Trial
 from tests.support import small
 from tests.support.objectives import NAMED_OBJECTIVES
@@ -55,8 +56,19 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
         yield f"objective {name}", small.trial(train={**EPOCH, "objective": objective})
     yield "attack by transfer", small.trial(train=TRAINED, attack={**IFGSM, "examples": IMAGES, "surrogate": surrogate})
     yield "attack in bf16", small.trial(train=TRAINED, attack={**IFGSM, "examples": IMAGES, "precision": "bf16"})
+    yield from list_certificates()
     for name in ATTACKS:
         yield f"attack {name}", small.trial(train=TRAINED, attack=make_cheap(name))
+
+
+def list_certificates() -> Iterator[tuple[str, Trial]]:
+    """Every certificate."""
+    smoothing = {"name": "randomized_smoothing", "sigma": 0.1, "eps": 0.05, "samples": 60, "sampling": "anytime"}
+    sections: list[dict[str, Any]] = [smoothing, {"name": "interval_bounds", "eps": "1/2550"}]
+    assert {section["name"] for section in sections} == {*CERTIFICATES}
+    for section in sections:
+        trial = small.trial(train=TRAINED, attack={**section, "examples": IMAGES})
+        yield f"certificate {section['name']}", trial
 
 
 def make_cheap(name: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _publish(
         "adversarial_prediction": np.where(held, label, (label + 3) % 10),
         "clean_confidence": np.linspace(0.5, 1, count), "adversarial_confidence": np.linspace(0.3, 0.9, count),
         "linf": np.zeros(count), "l2": np.zeros(count), "l1": np.zeros(count), "l0": np.zeros(count, np.int32),
-        "robust": held,
+        "robust": held, "radius": pa.nulls(count), "samples": pa.nulls(count),
     }  # fmt: skip
     table = pa.table([pa.array(columns[field.name]).cast(field.type) for field in EXAMPLES], schema=EXAMPLES)
     pq.write_table(table, draft / paths.EXAMPLES)

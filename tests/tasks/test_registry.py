@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.errors import UsageError
-from tasks.registry import Registry, load_object
+from tasks.registry import JoinedRegistry, Registry, load_object
 from tasks.settings import ByName, NameOf, Number, Settings, keyed
 from tasks.settings_problems import describe_problems
 
@@ -100,3 +100,17 @@ def test_settings_know_what_is_registered_when_they_are_validated() -> None:
 def test_a_part_with_settings_is_a_mapping(value: Any) -> None:
     (problem,) = problems({"shape": value})
     assert problem.endswith("should be a mapping with a `name`")
+
+
+def test_joined_registries_are_one_where_parts_are_named_and_two_where_they_enter() -> None:
+    fruits, nuts = Registry[int]("fruit", {"apple": 1}), Registry[int]("nut", {"almond": 2})
+    both = JoinedRegistry("fruit or nut", fruits, nuts)
+    assert ([*both], len(both), both.load("almond"), "walnut" in both) == (["apple", "almond"], 2, 2, False)
+    before = both.revision
+    nuts.add("walnut", 3, origin="garden")
+    assert both.revision > before
+    assert both.load("walnut") == 3
+    assert (both.find_origin("walnut"), both.find_origin("apple"), both.find_origin("stone")) == ("garden", None, None)
+    assert [each.kind for each in both.list_registries()] == ["fruit", "nut"]
+    with pytest.raises(UsageError, match="unknown fruit or nut; choose from almond, apple, walnut"):
+        both.load("stone")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat, is_defended
 from orchestrator.report.analysis.worst_case_threat import add_worst_case
+from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.tradeoff import (
     find_distinguishing_paths,
     find_varying_axes,
@@ -21,12 +23,20 @@ from tasks.trial.row import Row
 
 
 def group_studies(rows: Sequence[Row]) -> list[Study]:
-    """One study for each data set that has finished trials, by name."""
+    """One study for each data set that has finished trials under attack, by name; certificates have a figure of their
+    own."""
     groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in select_attacks(rows):
         if row["status"] == "finished":
             groups[row["dataset"]].append(row)
-    return [_build_study(dataset, groups[dataset]) for dataset in sorted(groups)]
+    certified: dict[str, list[Row]] = defaultdict(list)
+    for row in select_certificates(rows):
+        if row["status"] == "finished":
+            certified[row["dataset"]].append(row)
+    return [
+        replace(_build_study(dataset, groups[dataset]), certificates=tuple(certified[dataset]))
+        for dataset in sorted(groups)
+    ]
 
 
 def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
@@ -45,7 +55,7 @@ def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
     together: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in ordered:
         config, value = configs[row["trial_id"]], values[row["trial_id"]]
-        model, threat = hash_json(_extract_model_part(config))[:16], hash_json(_attack_part(config))[:16]
+        model, threat = identify_configuration(config), hash_json(_attack_part(config))[:16]
         if model not in models:
             made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
             models[model] = Configuration(model, _label(known, made, row) or row["model"], made, row)
@@ -73,6 +83,11 @@ def _find_axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
             labels, [list_leaf_settings(part(configs[row["trial_id"]]), prefix) for row in distinct]
         )
     return axes
+
+
+def identify_configuration(config: Mapping[str, Any]) -> str:
+    """The key of a configuration: the same for all seeds and all attacks."""
+    return hash_json(_extract_model_part(config))[:16]
 
 
 def _extract_model_part(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -142,6 +142,8 @@ class Study:
     """Keys of configuration and threat -> what was measured."""
     worst: Threat | None = None
     """Every attack of the headline budget together, where together they leave less than each."""
+    certificates: tuple[Row, ...] = ()
+    """Rows with a lower bound of robust accuracy, which stand among no others."""
 
     @property
     def training_axes(self) -> list[Axis]:

@@ -114,7 +114,7 @@
       this.root = root;
       this.prefix = payload.studies.length > 1 ? `${number}.` : "";
       this.tables = decodeAll(content.tables);
-      for (const rows of [this.tables.trials, this.tables.cells]) for (const row of rows) row.group = row.g;
+      for (const rows of [this.tables.trials, this.tables.cells, this.tables.bands ?? []]) for (const row of rows) row.group = row.g;
       this.hosts = [...root.querySelectorAll("[data-figure]")];
       this.all = false;
       this.controls();
@@ -238,7 +238,7 @@
       }
       this.find("reset").hidden = !this.filters.size;
       const colour = this.colouring(), filtered = { ...this.tables };
-      for (const name of ["trials", "cells"]) {
+      for (const name of ["trials", "cells", "bands"].filter((name) => name in this.tables)) {
         filtered[name] = this.tables[name].filter((row) => this.passes(this.configs[row.config]));
         for (const row of filtered[name]) row.g = colour.of(row);
       }

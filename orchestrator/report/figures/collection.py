@@ -14,6 +14,7 @@ from orchestrator.report.analysis.tables import StudyTables, build_study_tables
 from orchestrator.report.analysis.training_table import list_epochs
 from orchestrator.report.figures.axes import draw_axes
 from orchestrator.report.figures.budget_bars import draw_budget_bars
+from orchestrator.report.figures.certified_band import draw_certified_band
 from orchestrator.report.figures.confidence import draw_confidence
 from orchestrator.report.figures.confusion_matrices import draw_confusion_matrices
 from orchestrator.report.figures.figure import Figure
@@ -28,13 +29,15 @@ from orchestrator.space.figures import FigureKind, FigureRequest
 from tasks.trial.row import Row
 
 STANDARD: tuple[FigureKind, ...] = (
-    "tradeoff", "axes", "security_curves", "heat_map", "training_curves", "confusion_matrices", "confidence", "images",
+    "tradeoff", "axes", "security_curves", "certified_band", "heat_map", "training_curves", "confusion_matrices",
+    "confidence", "images",
 )  # fmt: skip
 """What every report draws, where there is something to draw."""
 NEEDS: dict[FigureKind, str] = {
     "tradeoff": "a finished trial",
     "axes": "a setting of the training that varies",
     "security_curves": "an attack at several budgets",
+    "certified_band": "a certificate of a model that was attacked too",
     "budget_bars": "an attack with a budget",
     "heat_map": "an attack at several budgets and several iterations",
     "training_curves": "epochs of these stages",
@@ -61,6 +64,8 @@ def draw_figure(request: FigureRequest, found: StudyFindings) -> Figure | None:
             return draw_axes(study, tables)
         case "security_curves":
             return draw_security_curves(study, tables, request.rates)
+        case "certified_band":
+            return draw_certified_band(study)
         case "budget_bars":
             return draw_budget_bars(study, tables, request.rates)
         case "heat_map":

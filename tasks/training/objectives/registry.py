@@ -25,6 +25,9 @@ OBJECTIVES: Registry[type[ObjectiveSettings]] = Registry(
         "n_fgsm": "tasks.training.objectives.n_fgsm.settings:NFgsmSettings",
         "input_gradient": "tasks.training.objectives.input_gradient.settings:InputGradientSettings",
         "jacobian": "tasks.training.objectives.jacobian.settings:JacobianSettings",
+        "ibp": "tasks.training.objectives.ibp.settings:IbpSettings",
+        "noise": "tasks.training.objectives.noise.settings:NoiseTrainingSettings",
+        "smooth_adv": "tasks.training.objectives.smooth_adv.settings:SmoothAdvSettings",
         "logit_pairing": "tasks.training.objectives.logit_pairing.settings:LogitPairingSettings",
     },
 )

@@ -30,6 +30,8 @@ class Batch:
     is_first: bool = True
     """Whether this is the first step of an epoch: what an objective keeps of earlier steps begins anew there, so that
     a stage that is continued is the same."""
+    progress: float = 1.0
+    """Share of the steps of the stage that lie before this one, in [0, 1): what a schedule of an objective goes by."""
     examples: Tensor | None = None
     """float [N, C, H, W] in [0, 1]: what an `ExampleObjective` has made of the images; null before it has."""
 

@@ -7,7 +7,7 @@ from typing import cast
 import pyarrow as pa
 import pytest
 
-from tasks.evaluation.evaluate import Evaluation
+from tasks.evaluation.evaluation import Evaluation
 from tasks.evaluation.health import count_answers
 from tasks.evaluation.preview import Preview
 from tasks.evaluation.settings import AttackSettings

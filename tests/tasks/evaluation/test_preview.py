@@ -18,6 +18,7 @@ def test_the_preview_shows_what_the_table_says(eps: float, steps: tuple[int, ...
     images = network_images(model, 20)
     cells = [settings(name="ifgsm", eps=eps, steps=count, batch_size=7) for count in steps]
     for found in evaluate(model, images, cells, 0, 0.5):
+        assert found.preview is not None
         preview = Preview.from_bytes(found.preview.to_bytes())
         rows = {row["index"]: row for row in found.table.to_pylist()}
         assert preview.index.tolist() == [number * 20 // 8 for number in range(8)]
@@ -35,6 +36,8 @@ def test_the_preview_is_the_same_whatever_the_batch() -> None:
     whole, parts = (
         evaluate(model, images, [settings(name="pgd", eps=0.1, batch_size=size)], 0, 0.5)[0].preview for size in (13, 4)
     )
+    assert whole is not None
+    assert parts is not None
     assert np.array_equal(whole.index, parts.index)
     np.testing.assert_allclose(whole.perturbation, parts.perturbation, atol=1e-4)
 

@@ -75,3 +75,37 @@ def test_every_transformation_keeps_shape_range_and_order(name: str) -> None:
     assert varied.grad is not None
     assert varied.grad.isfinite().all()
     assert (varied.grad != 0).any()
+
+
+class Side(nn.Module):
+    """Says the first class by far where the first pixel is above one half, else the second by little."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        above = pixels.flatten(1)[:, :1] > 0.5
+        return torch.where(above, torch.tensor([10.0, 0.0]), torch.tensor([0.0, 1.0]))
+
+
+def test_a_vote_counts_looks_and_an_attack_follows_their_mean_probability() -> None:
+    """A pixel at 0.5 less 0.2 sigma: 42 % of looks say the first class, each of them as surely as can be."""
+    settings = InferenceSettings.model_validate(
+        {"transformations": [{"name": "noise", "sigma": 0.1}], "answer": "vote"}
+    )
+    pixels = torch.full((3, 1, 2, 2), 0.48) + torch.arange(3).view(3, 1, 1, 1) * 1e-4
+    vote, mean = (DefendedModel(Side(), settings, 0, name, samples=300)(pixels) for name in ("judge", "attack"))
+    shares = vote.softmax(1)[:, 0]
+    torch.testing.assert_close(shares, torch.full((3,), 0.42), rtol=0, atol=0.1)
+    counts = shares * 301 - 0.5
+    torch.testing.assert_close(counts, counts.round(), rtol=0, atol=1e-3)
+    assert vote.argmax(1).eq(1).all()
+    assert mean.argmax(1).eq(0).all() == (mean.softmax(1)[:, 0] > 0.5).all()
+    torch.testing.assert_close(mean.exp().sum(1), torch.ones(3))
+    expected = 0.42 * torch.sigmoid(torch.tensor(10.0)) + 0.58 * torch.sigmoid(torch.tensor(-1.0))
+    torch.testing.assert_close(mean.softmax(1)[:, 0], expected.expand(3), rtol=0, atol=0.1)
+
+
+def test_the_answer_is_in_the_label_and_in_the_key_only_where_it_is_a_vote() -> None:
+    noise = {"transformations": [{"name": "noise"}], "samples": 4}
+    mean, vote = (InferenceSettings.model_validate({**noise, "answer": answer}) for answer in ("mean", "vote"))
+    assert (mean.label, vote.label) == ("noise x4", "noise by vote x4")
+    assert "answer" not in mean.canonical()
+    assert vote.canonical()["answer"] == "vote"

@@ -1,0 +1,81 @@
+"""What is certified of a model and what attacks leave of it, at each budget: the true robust accuracy lies between."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from orchestrator.report.analysis.groups import SHAPED, Groups, choose_groups, group_configurations
+from orchestrator.report.analysis.studies import identify_configuration
+from orchestrator.report.analysis.study import Study
+from orchestrator.report.analysis.tables import Rows
+from orchestrator.results.headline import compute_worst_case
+from orchestrator.results.tradeoff import format_setting
+from tasks.trial.row import Row
+
+BySeed = dict[int, list[Row]]
+
+
+def group_without_ratio(study: Study) -> Groups:
+    """The configurations by all that tells them apart but the pruning ratio: one line over the ratios each."""
+    return group_configurations(study, [axis for axis in study.training_axes if axis.name != SHAPED])
+
+
+def list_bands(study: Study) -> Rows:
+    """A row for each attacked model and each norm and budget at which it is certified.
+
+    `config` (place among the configurations), `label`, `g` (group by colour), `line` (group without the pruning
+    ratio), `norm`, `eps`, `epsText`, `ratio` (of
+    pruning), `lower` (certified: of each seed the most that a certificate proves), `upper` (what withstands every
+    attack of that budget; at a budget of zero what is seen rightly; null where none was run), means over seeds, and
+    `range`, both in words.
+    """
+    places = {configuration.key: place for place, configuration in enumerate(study.configurations)}
+    (colour, _), lines = choose_groups(study), group_without_ratio(study)
+    proven, attacked = _group(study.certificates), _group(study.rows)
+    rows: Rows = []
+    for (model, norm, eps), certified in proven.items():
+        if model not in places:
+            continue
+        lower = statistics.fmean(max(row["robust_accuracy"] for row in rows) for rows in certified.values())
+        upper = _measure_upper(model, norm, eps, certified, attacked)
+        first = next(iter(certified.values()))[0]
+        rows.append(
+            {
+                "config": places[model],
+                "label": study.configurations[places[model]].label,
+                "g": colour.by_configuration[model],
+                "line": lines.by_configuration[model],
+                "norm": norm,
+                "eps": eps,
+                "epsText": format_setting("attack_eps", eps),
+                "ratio": first["pruning_ratio"],
+                "lower": lower,
+                "upper": upper,
+                "range": f"{lower:.1%} to {'?' if upper is None else f'{upper:.1%}'}",
+            }
+        )
+    return sorted(rows, key=lambda row: (row["config"], row["norm"], row["eps"]))
+
+
+def _group(rows: Sequence[Row]) -> dict[tuple[str, str, float], BySeed]:
+    """Key of the configuration, norm and budget -> seed -> rows."""
+    found: dict[tuple[str, str, float], BySeed] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        if row["attack_eps"] is not None:
+            model = identify_configuration(json.loads(row["config"]))
+            found[model, row["attack_norm"], row["attack_eps"]][row["seed"]].append(row)
+    return found
+
+
+def _measure_upper(
+    model: str, norm: str, eps: float, certified: BySeed, attacked: Mapping[tuple[str, str, float], BySeed]
+) -> float | None:
+    """The mean over the seeds that have both."""
+    if eps == 0:
+        return statistics.fmean(max(row["clean_accuracy"] for row in rows) for rows in certified.values())
+    met = attacked.get((model, norm, eps), {})
+    found = [compute_worst_case(met[seed]) for seed in certified if seed in met]
+    return statistics.fmean(found) if found else None

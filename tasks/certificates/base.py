@@ -1,0 +1,71 @@
+"""What all certificates have in common: they stand where an attack stands, and state a lower bound.
+
+This module imports nothing heavy, so that a plan can be made without torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Self
+
+from tasks.attacks.base import MethodSettings
+from tasks.settings import Number, keyed
+from tasks.transformations.settings import InferenceSettings
+
+
+class CertificateSettings(MethodSettings):
+    """Base of all certificates: a norm, and the budget within which an image is to be certified.
+
+    An image counts as robust if the classifier is right about it and the certified radius exceeds `eps`. One run gives
+    the radii of all budgets.
+    """
+
+    certify: ClassVar[str]
+    """`module:function`: (`CertificateJob`, one of these settings for each budget) -> a `Certificate` for each;
+    imported when the stage runs."""
+    access = "none"
+    iterative = False
+    bounded = False
+    bound = "lower"
+
+    eps: Number = keyed(ge=0)
+
+    @property
+    def reported_steps(self) -> int:
+        return 0
+
+    @property
+    def judged_behind(self) -> str | None:
+        """What the column `transformations` shows: what stands before the model that is certified; null: nothing."""
+        return None
+
+    def find_inference_problem(self, inference: InferenceSettings | None) -> str | None:
+        """Why a model behind these transformations cannot be certified so; null where it can."""
+        if inference is None:
+            return None
+        return f"{self.name} certifies the model itself, not one behind {inference.label}: leave `inference` out"
+
+    def adopt_inference(self, inference: InferenceSettings | None) -> Self:  # noqa: ARG002
+        """The settings with what they take from the transformations before the model."""
+        return self
+
+    def bound_wrong_answer(self, margin: NDArray[np.float64], samples: int) -> NDArray[np.float64]:  # noqa: ARG002
+        """The probability that an answer differs from the certified class although nothing is wrong, at most; [N].
+
+        :param margin: by how much the radius of each image exceeds the perturbation, [N].
+        :param samples: looks of the answer, where the classifier is random.
+        """
+        return np.zeros(len(margin))
+
+    def simplify(self) -> Self:
+        """As they are: a budget of zero asks what is certified at all."""
+        return self
+
+    def shared(self) -> dict[str, Any]:
+        """The canonical settings without the budget."""
+        content = self.canonical()
+        content.pop("eps")
+        return content

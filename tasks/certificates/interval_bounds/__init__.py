@@ -1,0 +1,1 @@
+"""Interval bounds: what every layer can put out for any image of a box around one."""

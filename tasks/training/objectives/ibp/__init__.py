@@ -1,0 +1,1 @@
+"""Training on interval bounds: the worst logits that any image of a box can have."""

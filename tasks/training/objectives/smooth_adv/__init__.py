@@ -1,0 +1,1 @@
+"""SmoothAdv: adversarial training of the smoothed classifier."""

@@ -1,0 +1,144 @@
+"""Interval bounds of networks worked by hand, and what they promise of any other."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tasks.certificates.interval_bounds.propagate import Bounds, bound_margins, trace_network
+from tasks.data.images import Images, convert_to_float
+from tasks.errors import StageError
+from tests.support.attack_models import Linear, network, network_images
+from tests.support.certificates import certify_batch
+
+
+def make_hand_network() -> nn.Sequential:
+    """Two pixels, two hidden values, two logits."""
+    hidden, last = nn.Linear(2, 2), nn.Linear(2, 2)
+    hidden.weight.data, hidden.bias.data = torch.tensor([[1.0, -2.0], [3.0, 1.0]]), torch.tensor([0.5, -1.0])
+    last.weight.data, last.bias.data = torch.tensor([[1.0, 1.0], [-1.0, 2.0]]), torch.tensor([0.0, 1.0])
+    return nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), last).double()
+
+
+def test_bounds_of_a_network_worked_by_hand() -> None:
+    """Pixels in [.4, .6] and [.1, .3]: hidden [.3, .9] and [.3, 1.1]; the margin of logit 1 is -2 h0 + h1 + 1."""
+    pixels = torch.tensor([[[[0.5, 0.2]]]], dtype=torch.float64)
+    logits, margins = bound_margins(
+        trace_network(make_hand_network()), Bounds(pixels, pixels - 0.1, pixels + 0.1), torch.tensor([1])
+    )
+    torch.testing.assert_close(logits, torch.tensor([[1.3, 1.8]], dtype=torch.float64))
+    torch.testing.assert_close(margins, torch.tensor([[-2 * 0.9 + 0.3 + 1, 0.0]], dtype=torch.float64))
+
+
+def test_a_relu_cuts_what_lies_below_zero() -> None:
+    pixels = torch.tensor([[[[0.0, 0.4]]]], dtype=torch.float64)
+    graph = trace_network(make_hand_network()[:3])
+    bounds = graph_bounds(graph, pixels, 0.2)
+    torch.testing.assert_close(bounds.lower, torch.zeros(1, 2, dtype=torch.float64))
+    torch.testing.assert_close(bounds.upper, torch.tensor([[0.3, 0.2]], dtype=torch.float64))
+
+
+def graph_bounds(graph: torch.fx.GraphModule, pixels: Tensor, eps: float) -> Bounds:
+    from tasks.certificates.interval_bounds.propagate import _Walk
+
+    found = _Walk(graph).run(Bounds(pixels, pixels - eps, pixels + eps))
+    assert isinstance(found, Bounds)
+    return found
+
+
+def test_a_linear_model_is_certified_up_to_its_distance() -> None:
+    class Plain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            model = Linear()
+            self.layer = nn.Linear(16, 2)
+            self.layer.weight.data = torch.stack([model.weight.data, -model.weight.data])
+            self.layer.bias.data = torch.stack([-model.offset.data, model.offset.data])
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            return cast(Tensor, self.layer(pixels.flatten(1)))
+
+    draw = torch.Generator().manual_seed(5)
+    pixels = torch.randint(90, 165, (12, 1, 4, 4), generator=draw).to(torch.uint8)
+    images = Images(pixels, Linear()(convert_to_float(pixels)).argmax(1), ("a", "b"))
+    (found,) = certify_batch(Plain(), images, 0.02, name="interval_bounds")
+    exact = Linear().distances(convert_to_float(pixels), "linf").double()
+    torch.testing.assert_close(found.radius, exact, rtol=0, atol=5e-5)
+    assert (found.radius <= exact).all()
+    assert torch.equal(found.certified, exact > 0.02)
+
+
+class Every(nn.Module):
+    """Every layer that is known, and additions of branches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv2, self.skip = nn.Conv2d(4, 4, 3, padding=1, groups=2), nn.Identity()
+        self.pool, self.mean, self.flat = nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Flatten()
+        self.drop, self.fc = nn.Dropout(), nn.Linear(16, 3)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        h = torch.relu(self.bn1(self.conv1((pixels - 0.4) / 0.3)))
+        h = self.pool(torch.nn.functional.relu(self.conv2(h) + self.skip(h)))
+        h = self.mean(2 * h - h)
+        return cast(Tensor, self.fc(self.drop(self.flat(h))))
+
+
+def test_no_image_of_the_box_lies_outside_of_the_bounds() -> None:
+    torch.manual_seed(0)
+    model = Every()
+    model(torch.rand(20, 1, 8, 8))  # gives batch norm statistics
+    model.eval()
+    pixels, labels = torch.rand(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2])
+    logits, margins = bound_margins(trace_network(model), Bounds(pixels, pixels - 0.05, pixels + 0.05), labels)
+    torch.testing.assert_close(logits, model(pixels))
+    for draw in range(40):
+        corner = pixels + 0.05 * (torch.randint(0, 2, pixels.shape) * 2 - 1 if draw else 0)
+        found = model(corner)
+        assert (found.gather(1, labels[:, None]) - found >= margins - 1e-5).all()
+    assert (margins.scatter(1, labels[:, None], 1.0) < 1.0).any(), "the bounds say something"
+
+
+def test_a_residual_network_is_never_certified_beyond_what_an_attack_finds() -> None:
+    model = network()
+    images = network_images(model, 12)
+    (found,) = certify_batch(model, images, 5e-5, name="interval_bounds")
+    pixels = convert_to_float(images.pixels).requires_grad_(True)
+    loss = torch.nn.functional.cross_entropy(model(pixels), images.labels)
+    (gradient,) = torch.autograd.grad(loss, pixels)
+    step = found.radius[:, None, None, None].float() * gradient.sign()
+    assert model((pixels + step).clamp(0, 1)).argmax(1).eq(images.labels).all()
+    assert found.radius.gt(0).any()
+    assert torch.equal(found.certified, found.radius >= 5e-5)
+
+
+class Smooth(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.GELU())
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return cast(Tensor, self.body(pixels))
+
+
+class Squares(nn.Module):
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.exp(pixels.flatten(1))
+
+
+class Decides(nn.Module):
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.flatten(1) if pixels.sum() > 0 else -pixels.flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"), [(Smooth(), "body.2: GELU"), (Squares(), "exp"), (Decides(), "can be traced")]
+)
+def test_what_is_not_known_is_named(model: nn.Module, message: str) -> None:
+    images = Images(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), tuple("abcd"))
+    with pytest.raises(StageError, match=message):
+        certify_batch(model, images, 0.1, name="interval_bounds")
