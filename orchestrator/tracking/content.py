@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from orchestrator.results.bounds import is_lower_bound
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.tracking.folder import run_id
 from orchestrator.tracking.pictures import compose_picture
@@ -127,6 +128,9 @@ def _read_histories(row: Row, store: StageStore) -> dict[str, list[dict[str, Any
 
 
 def _read_examples(row: Row, store: StageStore) -> pa.Table | None:
+    """The attacked images; a certificate has none."""
+    if is_lower_bound(row):
+        return None
     return load_stage_table(store, row["attack_key"], paths.EXAMPLES, EXAMPLES)
 
 
