@@ -9,6 +9,7 @@ imports from beside itself, is part of the key of every stage that uses one of i
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args
@@ -27,6 +28,8 @@ from tasks.training.objectives.registry import OBJECTIVES
 from tasks.transformations.base import TransformationSettings
 from tasks.transformations.registry import TRANSFORMATIONS
 
+NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*")
+"""Of a part. `:` stands in the names of parts of other libraries, such as `timm:NAME`."""
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -39,9 +42,10 @@ def model(name: str, *, has_one_stem: bool = True) -> Callable[[Decorated], Deco
     :param has_one_stem: whether it is the same network whatever `model.stem` says; false where it builds a stem for
         small images (`cifar`) and one for large ones (`imagenet`).
     """
+    _check_name("model", name)
 
     def register(builder: Decorated) -> Decorated:
-        _add(ARCHITECTURES, name, Architecture(_refer(builder), has_one_stem=has_one_stem), builder)
+        _add(ARCHITECTURES, name, Architecture(builder, has_one_stem=has_one_stem), builder)
         return builder
 
     return register
@@ -54,6 +58,7 @@ def dataset(name: str) -> Callable[[Decorated], Decorated]:
     uint8 [N, C, H, W] and integers [N], arrays or tensors. `folder` is the data folder, or null. Images are resized as
     `dataset.image_size` and `dataset.channels` ask. For a plan it is run once in a process, and the content is hashed.
     """
+    _check_name("dataset", name)
 
     def register(source: Decorated) -> Decorated:
         _add(SOURCES, name, source() if inspect.isclass(source) else FunctionSource(name, source), source)
@@ -73,10 +78,14 @@ def attack(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Deco
         attack, or of `advsweep.Settings`.
     :raises UsageError: the settings have another name than the attack.
     """
+    _check_name("attack", name)
 
     def register(craft: Decorated) -> Decorated:
         complete = _complete(name, settings, MethodSettings)
-        complete.craft = _refer(craft)
+        complete.craft = staticmethod(craft)
+        said = any("iterative" in vars(base) for base in complete.__mro__ if base is not MethodSettings)
+        if not said and "steps" not in complete.model_fields:
+            complete.iterative = None
         _add(ATTACKS, name, complete, craft)
         return craft
 
@@ -93,10 +102,11 @@ def objective(name: str, *, settings: type[Settings]) -> Callable[[Decorated], D
     :param settings: a subclass of `advsweep.ObjectiveSettings` or of `advsweep.Settings`.
     :raises UsageError: the settings have another name than the objective.
     """
+    _check_name("objective", name)
 
     def register(build: Decorated) -> Decorated:
         complete = _complete(name, settings, ObjectiveSettings)
-        complete.build = _refer(build)
+        complete.build = staticmethod(build)
         _add(OBJECTIVES, name, complete, build)
         return build
 
@@ -110,6 +120,7 @@ def importance(name: str) -> Callable[[Decorated], Decorated]:
     filters with the smallest are pruned first. With `unit: weights` a weight is a filter of one, float [weights, 1].
     Where the function has a third parameter, it is given the `Layer`: gradient, batch norm, and learned scores.
     """
+    _check_name("importance", name)
 
     def register(score: Decorated) -> Decorated:
         _add(IMPORTANCES, name, score, score)
@@ -128,10 +139,11 @@ def transformation(name: str, *, settings: type[Settings]) -> Callable[[Decorate
         passes and whether it draws, or of `advsweep.Settings`: then attacks take it for the identity on the way back.
     :raises UsageError: the settings have another name than the transformation.
     """
+    _check_name("transformation", name)
 
     def register(transform: Decorated) -> Decorated:
         complete = _complete(name, settings, TransformationSettings)
-        complete.transform = _refer(transform)
+        complete.transform = staticmethod(transform)
         _add(TRANSFORMATIONS, name, complete, transform)
         return transform
 
@@ -147,15 +159,31 @@ def _add(registry: Registry[Any], name: str, part: Any, written: Any) -> None:
     registry.add(name, part, origin=written.__module__)
 
 
-def _refer(written: Any) -> str:
-    return f"{written.__module__}:{written.__qualname__}"
+def _check_name(kind: str, name: object) -> None:
+    """A name stands in spaces, in file names and in SQL; one that is a function was meant for `@advsweep.KIND(NAME)`.
+
+    :raises UsageError: it is no such name.
+    """
+    if callable(name):
+        raise UsageError(
+            f"write the name of the {kind} above {getattr(name, '__name__', name)}, as in @advsweep.{kind}(NAME)"
+        )
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a {kind}: letters, digits, `_`, `-` and `.`")
 
 
-def _complete(name: str, settings: type[Settings], base: type[Any]) -> Any:
+def _complete(name: str, settings: Any, base: type[Any]) -> Any:
     """The settings as a subclass of what its kind has in common; its module then has that in their place."""
+    if not (inspect.isclass(settings) and issubclass(settings, Settings)):
+        raise UsageError(f"settings={settings!r}: give a class of advsweep.{base.__name__} or advsweep.Settings")
     field = settings.model_fields.get("name")
     if field is None or get_args(field.annotation) != (name,):
         raise UsageError(f"{settings.__name__}: declare `name: Literal[{name!r}] = advsweep.keyed({name!r})`")
+    problem = settings.find_declaration_problem()
+    if "<locals>" in settings.__qualname__:
+        problem = f"{settings.__name__}: define it at the top of the module, where a worker finds it"
+    if problem:
+        raise UsageError(problem)
     if issubclass(settings, base):
         return settings
     content = {"__module__": settings.__module__, "__qualname__": settings.__qualname__, "__doc__": settings.__doc__}

@@ -171,6 +171,8 @@ class Sweep:
     def model(self, trial: str) -> NormalizedModel:
         """The model of a trial with its weights, in evaluation mode: pixels of [0, 1], float [N, C, H, W] -> logits.
 
+        Without the transformations of `inference`; `advsweep export` writes those too.
+
         :param trial: its id, or the beginning of one.
         :raises UsageError: there is no such trial, its model is not finished, or the plugin of its model is not loaded.
 

@@ -8,10 +8,11 @@ field is one of these.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -94,13 +95,32 @@ class Settings(BaseModel):
 
     def canonical(self) -> dict[str, Any]:
         """The fields that change the outcome, by their names in the file, nested; the content of a stage key."""
-        return self._dump(keyed_only=True)
+        return self._dump(keyed_only=True, with_code=True)
 
     def document(self) -> dict[str, Any]:
         """Every field as it would be written in a file."""
-        return self._dump(keyed_only=False)
+        return self._dump(keyed_only=False, with_code=False)
 
-    def _dump(self, keyed_only: bool) -> dict[str, Any]:
+    @classmethod
+    def find_declaration_problem(cls) -> str | None:
+        """Why a field of this class can be in no key; null where each can."""
+        for name, field in cls.model_fields.items():
+            if not isinstance(field.json_schema_extra, dict) or "keyed" not in field.json_schema_extra:
+                return (
+                    f"{cls.__name__}.{name}: declare it with keyed(...) where it changes the outcome, else unkeyed(...)"
+                )
+            for part in walk_annotation((field.annotation, *field.metadata)):
+                kind = get_origin(part) or part
+                problem = _find_type_problem(kind) if isinstance(kind, type) else None
+                if problem:
+                    return f"{cls.__name__}.{name}: {problem}"
+        return None
+
+    def describe(self) -> dict[str, Any]:
+        """Every field as in `document`, and beside each that names a user's own part the digests of its code."""
+        return self._dump(keyed_only=False, with_code=True)
+
+    def _dump(self, *, keyed_only: bool, with_code: bool) -> dict[str, Any]:
         out: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
             extra = field.json_schema_extra
@@ -109,16 +129,16 @@ class Settings(BaseModel):
                 continue
             if keyed_only and extra.get("added") and getattr(self, name) == field.default:
                 continue
-            value = _make_plain(getattr(self, name), keyed_only)
+            value = _make_plain(getattr(self, name), keyed_only, with_code)
             if name == FLATTENED:
                 out.update(value)
             else:
                 out[field.alias or name] = value
-        if keyed_only:
-            out |= self.describe_code()
+        if with_code:
+            out |= self._describe_code()
         return out
 
-    def describe_code(self) -> dict[str, dict[str, str]]:
+    def _describe_code(self) -> dict[str, dict[str, str]]:
         """`code`: file -> digest, of those parts that are a user's own: with other code they are other work."""
         found: dict[str, str] = {}
         for name, registry in list_registries(type(self)):
@@ -129,6 +149,8 @@ class Settings(BaseModel):
         return {CODE: found} if found else {}
 
 
+UNWRITABLE = (list, dict, set, frozenset, bytes, Enum)
+"""Types of fields that cannot be compared, or that no file can say."""
 CODE = "code"
 """Where the canonical form of settings has the digests of a user's own code."""
 
@@ -152,12 +174,22 @@ def walk_annotation(parts: tuple[Any, ...]) -> Iterator[Any]:
         yield from walk_annotation(get_args(part))
 
 
-def _make_plain(value: Any, keyed_only: bool) -> Any:
+def _find_type_problem(kind: type) -> str | None:
+    """Why a field of this type can be in no key; null where it can."""
+    if issubclass(kind, UNWRITABLE):
+        better = "Literal[...]" if issubclass(kind, Enum) else "tuple[...] or a class of Settings"
+        return f"no {kind.__name__} can be in a key: make it {better}"
+    if issubclass(kind, Settings):
+        return kind.find_declaration_problem()
+    return f"{kind.__name__} is to be a class of Settings" if issubclass(kind, BaseModel) else None
+
+
+def _make_plain(value: Any, keyed_only: bool, with_code: bool) -> Any:
     """A value as JSON has it."""
     if isinstance(value, Settings):
-        return value._dump(keyed_only)
+        return value._dump(keyed_only=keyed_only, with_code=with_code)
     if isinstance(value, tuple):
-        return [_make_plain(part, keyed_only) for part in value]
+        return [_make_plain(part, keyed_only, with_code) for part in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.store.stage_records import load_records
 from orchestrator.store.sweep_store import Identity, find_trial
+from tasks.plugins.load import PLUGINS
 from tasks.settings import CODE
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
@@ -37,7 +38,40 @@ def explain_trial(storage: Storage, name: str) -> list[Explanation]:
     records = load_records(store, store.list_keys())
     own = set(list_own_keys(keys[-1], {key: stage["upstream"] for key, stage in stages.items()}))
     found = [_explain_stage(key, stages[key], records, sweep.sweep_id) for key in keys]
+    changed = _find_changes(keys, stages)
+    found = [
+        replace(line, reason=f"{line.reason}; {changed[line.key]}") if line.stored and line.key in changed else line
+        for line in found
+    ]
     return [line if line.key in own else replace(line, kind=f"surrogate {line.kind}") for line in found]
+
+
+def _find_changes(keys: Iterable[str], stages: Mapping[str, Identity]) -> dict[str, str]:
+    """Key -> what a launch would compute anew, since code of a user's own is other than it was when it was planned.
+
+    :param keys: of stages, each behind what it builds on.
+    """
+    now = {name: digest for plugin in PLUGINS.loaded.values() for name, digest in plugin.list_digests().items()}
+    found: dict[str, str] = {}
+    for key in keys:
+        then = _collect_digests(stages[key])
+        files = sorted(name for name in then if now.get(name, then[name]) != then[name])
+        if files:
+            found[key] = f"the code has changed since: {', '.join(files)}: a launch computes it anew"
+        elif found.keys() & set(stages[key]["upstream"].values()):
+            found[key] = "what it builds on has changed since: a launch computes it anew"
+    return found
+
+
+def _collect_digests(content: Any) -> dict[str, str]:
+    """File -> digest of all code that an identity names."""
+    if isinstance(content, list):
+        return {name: digest for part in content for name, digest in _collect_digests(part).items()}
+    if not isinstance(content, dict):
+        return {}
+    found = {name: digest for part in content.values() for name, digest in _collect_digests(part).items()}
+    code = content.get(CODE)
+    return {**found, **code} if isinstance(code, dict) else found
 
 
 def _explain_stage(key: str, identity: Identity, records: Mapping[str, Identity], sweep_id: str) -> Explanation:

@@ -42,9 +42,10 @@ class MethodSettings(Settings):
     """Who described the attack, and where: `Madry et al. 2018, arXiv 1706.06083`; empty where nobody in particular."""
     access: ClassVar[Access] = "gradient"
     """What it asks of the model. An attack that asks less should not find more: where it does, gradients are masked."""
-    iterative: ClassVar[bool] = True
+    iterative: ClassVar[bool | None] = True
     """Whether it takes many steps. If so, it should find at least what a single step finds, and twice the steps should
-    find nothing new; if not, a large step may go too far, so that a larger budget may find less."""
+    find nothing new; if not, a large step may go too far, so that a larger budget may find less. null: nobody has said,
+    and no check takes it for either."""
     bounded: ClassVar[bool] = True
     """Whether examples are made for a budget. If not, the smallest perturbation found is returned: the evaluator
     compares it with the budget, so that one run serves every budget."""
@@ -79,12 +80,12 @@ class MethodSettings(Settings):
     @classmethod
     def is_single_step(cls) -> bool:
         """Whether it follows the gradient once, within a budget."""
-        return cls.access == "gradient" and cls.bounded and not cls.iterative
+        return cls.access == "gradient" and cls.bounded and cls.iterative is False
 
     @classmethod
     def is_iterative_white_box(cls) -> bool:
         """Whether it follows the gradient in many steps, within a budget: what weaker attacks are held against."""
-        return cls.access == "gradient" and cls.bounded and cls.iterative
+        return cls.access == "gradient" and cls.bounded and cls.iterative is True
 
     @property
     def reported_steps(self) -> int:
@@ -114,8 +115,8 @@ class MethodSettings(Settings):
         """Image passes of a first estimate of time, a backward pass counted as two; who leaves early is not known."""
         return 3.0 * self.reported_steps
 
-    def _dump(self, keyed_only: bool) -> dict[str, Any]:
-        found = super()._dump(keyed_only)
+    def _dump(self, *, keyed_only: bool, with_code: bool) -> dict[str, Any]:
+        found = super()._dump(keyed_only=keyed_only, with_code=with_code)
         return found | {"revision": self.revision} if keyed_only and self.revision > 1 else found
 
     def simplify(self) -> Self:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import string
 import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import fx, nn
@@ -27,7 +28,13 @@ from tasks.storage.stage_store import StageStore
 
 WEIGHTS, CODE, PREPROCESSING, EXAMPLE = "weights.safetensors", "model.py", "preprocessing.json", "example.py"
 PLUGIN = "plugin"
-"""Folder with the code of a user's own that the model was built by; `model.py` does not need it."""
+"""Folder with code of a user's own; `model.py` does not need what the model was built by."""
+LOAD = """from model import Model
+
+model, about = Model(), json.loads((here / "preprocessing.json").read_text())
+model.load_state_dict(load_file(here / "weights.safetensors"))
+model.eval()"""
+"""How the example loads a model that stands by itself."""
 
 HEADER = '''"""{name}: float images [N, {channels}, H, W] with pixels in [0, 1] -> logits [N, {classes}]."""
 
@@ -66,7 +73,8 @@ class Model(nn.Module):
         return self.network((pixels - self.mean) / self.std)
 '''
 
-EXAMPLE_CODE = '''"""Load the model and classify an image; needs torch and safetensors, and pillow for an image file."""
+EXAMPLE_CODE = string.Template('''
+"""Load the model and classify an image; needs torch and safetensors, and pillow for an image file."""
 import json
 import sys
 from pathlib import Path
@@ -76,11 +84,7 @@ from safetensors.torch import load_file
 
 here = Path(__file__).parent
 sys.path.insert(0, str(here))
-from model import Model
-
-model, about = Model(), json.loads((here / "preprocessing.json").read_text())
-model.load_state_dict(load_file(here / "weights.safetensors"))
-model.eval()
+$load
 pixels = torch.rand(1, about["channels"], about["height"], about["width"])
 if len(sys.argv) > 1:
     import numpy as np
@@ -92,7 +96,7 @@ if len(sys.argv) > 1:
 with torch.no_grad():
     confidence, place = model(pixels).softmax(1)[0].max(0)
 print(about["classes"][int(place)], round(float(confidence), 4))
-'''
+''')
 
 
 def export_model(
@@ -103,12 +107,16 @@ def export_model(
     dataset: DatasetSettings,
     classes: tuple[str, ...],
     size: tuple[int, int],
+    beside: Mapping[str, bytes] | None = None,
+    load: str = LOAD,
 ) -> Path:
     """Write the model of a stage to a folder, whole or not at all.
 
     :param key: of a stage that makes a model.
     :param classes: their names, in the order of the logits.
     :param size: height and width of the images that it was trained on.
+    :param beside: further files: name -> content.
+    :param load: code by which the example makes `model` and reads `about`.
     :returns: the folder.
     :raises FileNotFoundError: there is no such stage.
     :raises CorruptArtifactError: its weights have changed since they were published.
@@ -128,27 +136,29 @@ def export_model(
         "metrics": found.record["metrics"],
     }
     files = {
-        CODE: generate_source(model, description),
-        EXAMPLE: EXAMPLE_CODE,
-        PREPROCESSING: json.dumps(about, indent=1),
+        CODE: generate_source(model, description).encode(),
+        EXAMPLE: EXAMPLE_CODE.substitute(load=load).lstrip().encode(),
+        PREPROCESSING: json.dumps(about, indent=1).encode(),
+        WEIGHTS: found.content,
+        **list_plugin_files([ARCHITECTURES.find_origin(description.name)]),
+        **(beside or {}),
     }
     draft = folder.with_name(make_temporary_name(folder.name, key[:8]))
-    draft.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (draft / name).write_text(text)
-    (draft / WEIGHTS).write_bytes(found.content)
-    for name, content in list_plugin_files(description).items():
-        (draft / PLUGIN / name).parent.mkdir(parents=True, exist_ok=True)
-        (draft / PLUGIN / name).write_bytes(content)
+    for name, content in files.items():
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).write_bytes(content)
     draft.rename(folder)
     return folder
 
 
-def list_plugin_files(description: Description) -> Mapping[str, bytes]:
-    """The code of the plugin that brought the architecture: file -> content; none where it is ours, or of a wheel."""
-    origin = ARCHITECTURES.find_origin(description.name)
-    bundles = pack_plugins() if origin else ()
-    return next((bundle.files for bundle in bundles if origin in bundle.sources), {})
+def list_plugin_files(origins: Iterable[str | None]) -> dict[str, bytes]:
+    """The code of the plugins of some parts, in the folder `PLUGIN`: file -> content; a wheel's does not travel.
+
+    :param origins: the modules that have registered the parts; null: ours.
+    """
+    wanted = set(filter(None, origins))
+    bundles = [bundle for bundle in pack_plugins() if wanted & bundle.sources.keys()] if wanted else []
+    return {f"{PLUGIN}/{name}": content for bundle in bundles for name, content in bundle.files.items()}
 
 
 def generate_source(model: NormalizedModel, description: Description) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tasks.errors import UsageError
-from tasks.plugins.source import Source, find_source, name_module, trace_files
+from tasks.plugins.source import Source, find_source, hash_code, name_module, trace_files
 from tasks.registry import Registry, watch_additions
 
 GROUP = "advsweep.plugins"
@@ -42,6 +42,10 @@ class Plugin:
     def list_origins(self) -> list[str]:
         """The modules that have registered parts."""
         return list(dict.fromkeys(origin for _, _, origin in self.parts))
+
+    def list_digests(self) -> dict[str, str]:
+        """File -> sha256 of all code that is in the key of some stage that uses a part of it."""
+        return {name: digest for origin in self.list_origins() for name, digest in hash_code(origin).items()}
 
 
 class Plugins:
@@ -128,9 +132,11 @@ def _import(reference: str) -> ModuleType:
     """:raises UsageError: there is no such file or module, or its name is taken."""
     if not reference.strip():
         raise UsageError("is empty; is a variable of the shell unset?")
-    path = Path(reference).expanduser().resolve()
-    is_path = reference.endswith(".py") or "/" in reference or os.sep in reference or (path / "__init__.py").is_file()
-    if not is_path:
+    path = Path(os.path.expanduser(reference)).resolve()  # noqa: PTH111 - `Path.expanduser` refuses unknown users
+    is_path = reference.endswith(".py") or reference[0] in ".~" or "/" in reference or os.sep in reference
+    if not is_path and not (path / "__init__.py").is_file():
+        if path.exists() and importlib.util.find_spec(reference.split(".")[0]) is None:
+            raise UsageError("is neither a Python file nor a folder with an __init__.py")
         return importlib.import_module(reference)
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
@@ -142,16 +148,21 @@ def _import(reference: str) -> ModuleType:
     sys.meta_path.append(_Finder(root, frozenset(names)))
     module = importlib.import_module(name)
     if module.__file__ is None or Path(module.__file__).resolve() != file:
-        raise UsageError(f"{name!r} is the name of a module that is installed ({module.__file__}): rename the file")
+        raise UsageError(
+            f"{name!r} is the name of a module that is installed or loaded already ({module.__file__}): rename the file"
+        )
     return module
 
 
 def _describe(error: BaseException) -> str:
     """The error in one line, with the last line of code that was the plugin's own."""
-    text = " ".join(str(error).split()) or "no message"
+    try:
+        text = " ".join(str(error).split()) or "no message"
+    except Exception:  # an error of somebody's own may fail to say itself
+        text = "no message"
     if isinstance(error, UsageError):
         return text
-    ours = (str(Path(__file__).parents[2]), "<frozen")
+    ours = (str(Path(__file__).parents[2]), "<frozen", str(Path(importlib.__file__).parent))
     calls = [call for call in traceback.extract_tb(error.__traceback__) if not call.filename.startswith(ours)]
     place = f" ({Path(calls[-1].filename).name}, line {calls[-1].lineno})" if calls else ""
     return f"{type(error).__name__}: {text}{place}"

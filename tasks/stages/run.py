@@ -85,7 +85,7 @@ def _build_record(stage: Stage, context: Context, clock: _Clock, outcome: Record
     trained_before = outcome.get("training_seconds", 0.0)
     return {
         **stage.identity,
-        "model_settings": {**stage.model.document(), **stage.model.describe_code()},
+        "model_settings": stage.model.describe(),
         "sweep_id": context.sweep_id,
         "device": str(context.get_device()),
         "threads": context.threads,
@@ -95,7 +95,7 @@ def _build_record(stage: Stage, context: Context, clock: _Clock, outcome: Record
         "finished_at": datetime.now(timezone.utc).isoformat(),
         "metrics": {},
         **outcome,
-        "settings": {**stage.settings.document(), **stage.settings.describe_code()},
+        "settings": stage.settings.describe(),
     }
 
 

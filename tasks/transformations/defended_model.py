@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -41,19 +42,19 @@ class _StraightThrough(Function):
 class _TrainingParts:
     """What transformations have made of the training images; copies of a model share it."""
 
-    def __init__(self, training: LoadImages | None) -> None:
+    def __init__(self, training: LoadImages | None, made: Mapping[int, Tensor]) -> None:
         self._training = training
-        self._made: dict[int, Tensor] = {}
+        self.made = dict(made)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _TrainingParts:
         return self
 
     def prepare(self, place: int, make: Callable[[Tensor], Tensor]) -> Tensor:
         """What the transformation at a place makes of them, once; float, of any shape."""
-        if place not in self._made:
+        if place not in self.made:
             assert self._training is not None, "its settings say that it needs training images"
-            self._made[place] = make(self._training())
-        return self._made[place]
+            self.made[place] = make(self._training())
+        return self.made[place]
 
 
 class DefendedModel(nn.Module):
@@ -74,15 +75,22 @@ class DefendedModel(nn.Module):
         *,
         samples: int,
         training: LoadImages | None = None,
+        prepared: Mapping[int, Tensor] = MappingProxyType({}),
     ) -> None:
         """:param purpose: whose random numbers: the judge's are no attack's.
         :param samples: looks, where a transformation draws.
+        :param prepared: what transformations have made of the training images already, by their place.
         """
         super().__init__()
         self.model, self.samples = model, samples if settings.is_random else 1
         self._settings, self._purpose = settings, (seed, "transformation", purpose)
-        self._training = _TrainingParts(training)
+        self._training = _TrainingParts(training, prepared)
         self._combine = _average if settings.answer == "mean" else _vote if purpose == JUDGE else _average_probabilities
+
+    @property
+    def prepared(self) -> Mapping[int, Tensor]:
+        """What transformations have made of the training images by now, by their place."""
+        return self._training.made
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Float [N, C, H, W] in [0, 1] -> logits float [N, classes]."""

@@ -191,7 +191,7 @@ def _may_overshoot(row: Row) -> bool:
     A step of length eps in l2 changes each of N values by eps / sqrt(N).
     """
     attack = find_attack(row["attack"])
-    if attack is None or attack.iterative:
+    if attack is None or attack.iterative is not False:
         return False
     largest = LARGE_STEP * math.sqrt(_count_values(row)) if row["attack_norm"] == "l2" else LARGE_STEP
     return bool(_measure_in_pixels(row) > largest)

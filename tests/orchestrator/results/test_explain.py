@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from orchestrator.results.explain import explain_trial
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
+from tasks.plugins.load import PLUGINS
+from tasks.plugins.source import know_source
+from tasks.pruning.registry import IMPORTANCES
 from tasks.stages.context import Context
 from tasks.stages.run import run_stages
 from tasks.storage.stage_store import StageStore
@@ -74,6 +78,36 @@ def test_another_version_and_other_data_are_named(storage: Storage, monkeypatch:
         assert "its version: 1 -> 99" in reasons(storage)["train"]
     finally:
         chain._build_model_stages.cache_clear()
+
+
+SPREAD = """
+import advsweep
+
+@advsweep.importance("spread_to_explain")
+def spread(weight, generator):
+    return weight.flatten(1).std(1, correction=0)
+"""
+
+
+def test_code_that_has_changed_since_is_named_where_its_stages_are_stored(storage: Storage, tmp_path: Path) -> None:
+    name = "spread_to_explain"
+    (tmp_path / f"{name}.py").write_text(SPREAD)
+    plugin = PLUGINS.load(str(tmp_path / f"{name}.py"))
+    assert plugin is not None, PLUGINS.failures
+    try:
+        trial = planned(storage, prune={"ratio": 0.25, "importance": name})
+        plan = make_plan(spaces.build("test", "test", {**CONFIG, "prune": {"ratio": 0.25, "importance": name}}), None)
+        run_stages([plan.trials[0].chain[1]], Context(StageStore(storage)))
+        before = {line.kind: line.reason for line in explain_trial(storage, trial)}
+        assert "changed since" not in "".join(before.values())
+        know_source(replace(plugin.source, digests={f"{name}.py": "0" * 64}))
+        after = {line.kind: line.reason for line in explain_trial(storage, trial)}
+        assert after["train"] == before["train"]
+        assert after["prune"].endswith(f"; the code has changed since: {name}.py: a launch computes it anew")
+        assert after["finetune"] == before["finetune"], "it is not stored"
+    finally:
+        del PLUGINS.loaded[name]
+        IMPORTANCES.remove(name)
 
 
 def test_an_unknown_trial_is_said(storage: Storage) -> None:

@@ -81,6 +81,7 @@ def test_a_package_is_given_as_a_folder_or_as_a_file_in_it(tmp_path: Path) -> No
         ("def f(:", "invalid syntax"),
         ("raise SystemExit(3)", "SystemExit: 3 (broken.py, line 1)"),
         ("1 / 0", "ZeroDivisionError: division by zero (broken.py, line 1)"),
+        ("class Mute(Exception):\n    def __str__(self): 1 / 0\nraise Mute", "Mute: no message (broken.py, line 3)"),
         ("import no_such_module", "No module named 'no_such_module'"),
         (NET.replace("from net_layers import WIDTH", "WIDTH = 3") + "\n1 / 0", "ZeroDivisionError"),
     ],
@@ -100,17 +101,21 @@ def test_a_plugin_that_cannot_be_imported_is_one_line_and_the_others_are_there(
     [
         ("absent.py", "there is no such file"),
         ("no/folder", "is no folder with an __init__.py"),
-        ("no.such.module", "No module named 'no'"),
+        ("no.such.module", "ModuleNotFoundError: No module named 'no'\n"),
+        (".", "is no folder with an __init__.py"),
+        ("~nobody.here/x.py", "there is no such file"),
+        ("plain", "is neither a Python file nor a folder with an __init__.py"),
         ("two words.py", "is no name of a Python module"),
-        ("json.py", "is the name of a module that is installed"),
+        ("json.py", "is the name of a module that is installed or loaded already"),
         ("", "is empty"),
     ],
 )
 def test_what_is_no_plugin_is_refused_in_one_line(reference: str, said: str, plugin: Path) -> None:
     for name in ("two words.py", "json.py"):
         (plugin / name).write_text(NET)
+    (plugin / "plain").mkdir()
     (line,) = load(plugin, reference)
-    assert said in line
+    assert said in f"{line}\n"
 
 
 def test_what_else_lies_beside_a_plugin_is_never_imported(plugin: Path) -> None:

@@ -1,0 +1,112 @@
+"""The decorators by which a user's own parts enter, as the documentation shows them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel
+
+import advsweep
+from tasks.attacks.base import MethodSettings
+from tasks.attacks.registry import ATTACKS
+from tasks.models.registry import ARCHITECTURES
+from tasks.pruning.registry import IMPORTANCES
+from tests.support.checkout import ROOT
+from tests.support.harness import advsweep as run_command
+
+
+class Shade(advsweep.Settings):
+    name: Literal["shade_of_tests"] = advsweep.keyed("shade_of_tests")
+    eps: advsweep.Number = advsweep.keyed(ge=0)
+
+
+class SteppedShade(Shade):
+    steps: advsweep.Count = advsweep.keyed(3)
+
+
+class SingleShade(MethodSettings):
+    iterative = False
+    name: Literal["shade_of_tests"] = advsweep.keyed("shade_of_tests")
+
+
+@pytest.mark.parametrize(("settings", "expected"), [(Shade, None), (SteppedShade, True), (SingleShade, False)])
+def test_no_check_takes_an_attack_for_what_it_has_not_said(
+    settings: type[advsweep.Settings], expected: bool | None
+) -> None:
+    advsweep.attack("shade_of_tests", settings=settings)(lambda job, _: job.clean)
+    try:
+        found = ATTACKS.load("shade_of_tests")
+        assert found.iterative is expected
+        assert found.is_iterative_white_box() is (expected is True)
+        assert found.is_single_step() is (expected is False)
+    finally:
+        ATTACKS.remove("shade_of_tests")
+
+
+class Odd(advsweep.Settings):
+    name: Literal["odd_one"] = "odd_one"
+
+
+class Listed(advsweep.Settings):
+    name: Literal["odd_one"] = advsweep.keyed("odd_one")
+    layers: list[int] = advsweep.keyed((1,))
+
+
+class Nested(advsweep.Settings):
+    name: Literal["odd_one"] = advsweep.keyed("odd_one")
+    inner: Listed | None = advsweep.keyed(None)
+
+
+class Foreign(BaseModel):
+    name: Literal["odd_one"] = "odd_one"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Odd, r"Odd.name: declare it with keyed\(...\)"),
+        (Listed, r"Listed.layers: no list can be in a key: make it tuple"),
+        (Nested, r"Nested.inner: Listed.layers: no list can be in a key"),
+        (Foreign, r"give a class of advsweep.MethodSettings or advsweep.Settings"),
+        (dict, r"give a class of advsweep.MethodSettings or advsweep.Settings"),
+        (SingleShade, r"SingleShade: declare `name: Literal\['odd_one'\]"),
+    ],
+)
+def test_settings_that_could_be_in_no_key_are_refused(settings: Any, said: str) -> None:
+    with pytest.raises(advsweep.UsageError, match=said):
+        advsweep.attack("odd_one", settings=settings)(lambda job, _: job.clean)
+    assert "odd_one" not in ATTACKS
+
+
+@pytest.mark.parametrize("name", ["", "two words", "../up", "timm:net", 3, None, len])
+def test_a_name_that_no_space_can_say_is_refused(name: Any) -> None:
+    with pytest.raises(advsweep.UsageError, match=r"is no name of a model|write the name of the model above"):
+        advsweep.model(name)
+
+
+def test_functions_of_one_name_and_functions_inside_functions_are_told_apart() -> None:
+    names = ["first_of_two", "second_of_two"]
+    for name in names:
+
+        @advsweep.importance(name)
+        def score(weight: object, generator: object, name: str = name) -> str:  # noqa: ARG001
+            return name
+
+        advsweep.model(name)(lambda channels, classes, stem, name=name: name)  # noqa: ARG005
+    try:
+        assert [IMPORTANCES.load(name)(None, None) for name in names] == names  # type: ignore[arg-type]
+        assert [ARCHITECTURES.load(name).load_builder()(1, 2, "cifar") for name in names] == names  # type: ignore[comparison-overlap]
+    finally:
+        for name in names:
+            IMPORTANCES.remove(name)
+            ARCHITECTURES.remove(name)
+
+
+def test_the_parts_that_the_documentation_shows_keep_what_they_promise(tmp_path: Path) -> None:
+    texts = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.DOTALL)
+    (tmp_path / "shown.py").write_text("\n".join(texts))
+    told = run_command("check-plugin", tmp_path / "shown.py", "--set", "darken.eps=0.1").stdout
+    assert told.splitlines()[-1] == "6 parts: 45 promises are kept"
