@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
 import advsweep
 from tasks.attacks.base import MethodSettings
@@ -46,38 +47,34 @@ def test_no_check_takes_an_attack_for_what_it_has_not_said(
         ATTACKS.remove("shade_of_tests")
 
 
-class Odd(advsweep.Settings):
-    name: Literal["odd_one"] = "odd_one"
+NAME = (Literal["odd_one"], advsweep.keyed("odd_one"))
 
 
-class Listed(advsweep.Settings):
-    name: Literal["odd_one"] = advsweep.keyed("odd_one")
-    layers: list[int] = advsweep.keyed((1,))
+def make_settings(base: type[BaseModel] = advsweep.Settings, **fields: Any) -> Any:
+    """A class of settings that is made when a test asks, so that no other test comes upon it."""
+    return create_model("Odd", __base__=base, **fields)
 
 
-class Nested(advsweep.Settings):
-    name: Literal["odd_one"] = advsweep.keyed("odd_one")
-    inner: Listed | None = advsweep.keyed(None)
-
-
-class Foreign(BaseModel):
-    name: Literal["odd_one"] = "odd_one"
+def make_nested() -> Any:
+    """Settings whose mistake stands in other settings."""
+    inner = make_settings(layers=(list[int], advsweep.keyed((1,))))
+    return make_settings(name=NAME, inner=(inner | None, advsweep.keyed(None)))
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("make", "said"),
     [
-        (Odd, r"Odd.name: declare it with keyed\(...\)"),
-        (Listed, r"Listed.layers: no list can be in a key: make it tuple"),
-        (Nested, r"Nested.inner: Listed.layers: no list can be in a key"),
-        (Foreign, r"give a class of advsweep.MethodSettings or advsweep.Settings"),
-        (dict, r"give a class of advsweep.MethodSettings or advsweep.Settings"),
-        (SingleShade, r"SingleShade: declare `name: Literal\['odd_one'\]"),
+        (lambda: make_settings(name=(Literal["odd_one"], "odd_one")), r"Odd.name: declare it with keyed\(...\)"),
+        (lambda: make_settings(name=NAME, layers=(list[int], advsweep.keyed((1,)))), r"Odd.layers: no list can be in"),
+        (make_nested, r"Odd.inner: Odd.layers: no list can be in a key: make it tuple"),
+        (lambda: make_settings(BaseModel, name=NAME), r"give a class of advsweep.MethodSettings or advsweep.Settings"),
+        (lambda: dict, r"give a class of advsweep.MethodSettings or advsweep.Settings"),
+        (lambda: SingleShade, r"SingleShade: declare `name: Literal\['odd_one'\]"),
     ],
 )
-def test_settings_that_could_be_in_no_key_are_refused(settings: Any, said: str) -> None:
+def test_settings_that_could_be_in_no_key_are_refused(make: Callable[[], Any], said: str) -> None:
     with pytest.raises(advsweep.UsageError, match=said):
-        advsweep.attack("odd_one", settings=settings)(lambda job, _: job.clean)
+        advsweep.attack("odd_one", settings=make())(lambda job, _: job.clean)
     assert "odd_one" not in ATTACKS
 
 
