@@ -94,7 +94,7 @@ def test_functions_of_one_name_and_functions_inside_functions_are_told_apart() -
 
         advsweep.model(name)(lambda channels, classes, stem, name=name: name)  # noqa: ARG005
     try:
-        assert [IMPORTANCES.load(name)(None, None) for name in names] == names  # type: ignore[arg-type]
+        assert [IMPORTANCES.load(name)(None, None) for name in names] == names
         assert [ARCHITECTURES.load(name).load_builder()(1, 2, "cifar") for name in names] == names  # type: ignore[comparison-overlap]
     finally:
         for name in names:
