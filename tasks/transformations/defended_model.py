@@ -89,7 +89,7 @@ class DefendedModel(nn.Module):
 
     @property
     def prepared(self) -> Mapping[int, Tensor]:
-        """What transformations have made of the training images by now, by their place."""
+        """Place of a transformation -> what it has made of the training images by now, float of any shape [...]."""
         return self._training.made
 
     def forward(self, pixels: Tensor) -> Tensor:
