@@ -176,18 +176,23 @@ def _take_smallest(found: Iterable[Sizes]) -> Sizes:
 def compute_optimality(sizes: Sizes, best: Sizes) -> float | None:
     """1 where an attack found the best of every image, 0 where it found none; over the images that it attacked.
 
-    Null where nothing can be said: every image is misclassified, or no attack found anything.
+    Where the best needs the same size for every image that can be fooled, the share of them that the attack fooled
+    with it: the limit of the areas. Null where nothing can be said: every image is misclassified, or no attack found
+    anything.
     """
-    smallest = np.array([best[index] for index in sizes])
+    found: NDArray[np.float64] = np.array(list(sizes.values()))
+    smallest: NDArray[np.float64] = np.array([best[index] for index in sizes])
     reached = np.isfinite(smallest)
-    if not reached.any():
+    if not smallest[reached].any():
         return None
     largest = float(smallest[reached].max())
-    ours: NDArray[np.float64] = np.minimum(np.array(list(sizes.values())), largest)
+    ours: NDArray[np.float64] = np.minimum(found, largest)
     nothing = np.where(smallest > 0, largest, 0.0)
     smallest = np.minimum(smallest, largest)
     span = float((nothing - smallest).mean())
-    return 1 - float((ours - smallest).mean()) / span if span > 0 else None
+    if span == 0:
+        return float((found <= smallest)[reached & (smallest > 0)].mean())
+    return 1 - float((ours - smallest).mean()) / span
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

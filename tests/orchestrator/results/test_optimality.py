@@ -41,9 +41,15 @@ def test_optimality_is_the_share_of_the_area_that_was_gained() -> None:
 
 
 def test_images_that_nothing_fools_are_cut_at_the_largest_size() -> None:
-    assert compute_optimality({0: 1.0, 1: math.inf}, {0: 1.0, 1: math.inf}) is None, "no span between best and nothing"
+    assert compute_optimality({0: 1.0, 1: math.inf}, {0: 1.0, 1: math.inf}) == 1
     assert compute_optimality({0: 2.0, 1: math.inf, 2: 3.0}, {0: 1.0, 1: math.inf, 2: 3.0}) == pytest.approx(0.5)
     assert compute_optimality({0: math.inf}, {0: math.inf}) is None
+
+
+def test_one_size_for_all_leaves_the_share_that_was_fooled_with_it() -> None:
+    best = {0: 2.0, 1: 2.0, 2: 2.0, 3: 2.0, 4: 0.0, 5: math.inf}
+    assert compute_optimality({0: 2.0, 1: 3.0, 2: math.inf, 3: math.inf, 4: 0.0, 5: math.inf}, best) == 0.25
+    assert compute_optimality({4: 0.0}, best) is None, "nothing was right before"
 
 
 def attack_row(key: str, **raw: Any) -> dict[str, Any]:
