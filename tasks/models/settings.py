@@ -51,7 +51,7 @@ def _read_weights(value: object) -> object:
             raise PydanticCustomError("weights", "{text}", {"text": text})
         return {"source": "file", "url": address["url"], "sha256": address["sha256"].lower()}
     try:
-        file = parse_local_path(value, "")
+        file = parse_local_path(value, "").absolute()  # workers run elsewhere
         return {"source": "file", "file": file, "sha256": hash_file(file)}
     except (OSError, UsageError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

@@ -116,6 +116,17 @@ def test_the_content_of_a_weights_file_is_in_the_key_and_its_path_is_not(tmp_pat
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_a_relative_path_is_found_from_wherever_a_worker_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = saved(tmp_path, ".safetensors")
+    monkeypatch.chdir(tmp_path)
+    settings = ModelSettings.model_validate({"name": "resnet18", "weights": file.name})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert settings.weights is not None
+    assert settings.weights.file == file
+    load_initial_weights(build_model(Description.of(settings, 3, 7)).network, settings)
+
+
 def test_weights_of_densenet_have_the_names_of_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that torchvision offers were written when `norm1` was called `norm.1`."""
     settings = ModelSettings.model_validate({"name": "densenet121", "stem": "imagenet", "weights": "imagenet"})
