@@ -77,6 +77,7 @@ class LaunchKeywords(TypedDict, total=False):
     max_preemptions: int
     timeouts: Sequence[str]
     wandb: WandbMode
+    wandb_runs: int
     project: str
     fresh: bool
     verify: bool

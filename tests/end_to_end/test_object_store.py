@@ -218,7 +218,7 @@ def finished_stage(storage: Storage, key: str, content: bytes = b"weights") -> S
     return store
 
 
-KEY = "k" * 64
+KEY = "c" * 64
 FETCH = """
 import sys
 from tasks.storage.storage import open_storage

@@ -142,7 +142,7 @@ def _draw_doubts(study: Study) -> Spec:
     return {
         "name": "doubts",
         "data": {"name": "cells"},
-        "transform": [UNDER_ATTACK, {"calculate": mark, "as": "doubt"}, {"filter": "datum.doubt !== ''"}],
+        "transform": [UNDER_ATTACK, {"calculate": mark, "as": "doubt"}],
         "mark": {"type": "text", "dx": 11, "dy": -8, "fontSize": 13, "fontWeight": "bold", "color": INK},
         "encoding": _place(study) | {"text": {"field": "doubt"}},
     }

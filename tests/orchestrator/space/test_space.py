@@ -89,7 +89,7 @@ def test_all_mistakes_are_reported_at_once_with_path_value_and_choices() -> None
         "did you mean 'resnet8'?",
         "prune.ratio = 1.5: should be less than 1",
         "prune.scop = 'all': unknown setting; choose from importance, mode, objective, ramp, ratio,",
-        "attack.name = 'igfsm': unknown attack;",
+        "attack.name = 'igfsm': unknown attack or certificate;",
         "did you mean 'ifgsm'?",
         "train.epochs = 2.5: is not a whole number",
         "train.optimizer.lr = -1: should be greater than 0",
