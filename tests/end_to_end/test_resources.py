@@ -37,7 +37,7 @@ def test_a_sweep_whose_kinds_differ_uses_a_worker_class_each(tmp_path: Path) -> 
     assert {"attack"} in kinds.values()
 
 
-LONG_ATTACKS = {**dict.fromkeys(SECONDS, 0.3), "attack": 6.0}
+LONG_ATTACKS = {**dict.fromkeys(SECONDS, 0.3), "attack": 9.0}
 """Seconds by kind: all attacks that fit are under way together."""
 
 
