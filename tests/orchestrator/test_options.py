@@ -25,6 +25,7 @@ EVERYTHING = LaunchOptions(
     max_preemptions=5,
     timeouts=["train=60"],
     wandb="online",
+    wandb_runs=50,
     project="mine",
     dry_run=True,
     fresh=True,

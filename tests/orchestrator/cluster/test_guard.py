@@ -44,7 +44,9 @@ def test_the_processes_of_a_killed_driver_end_and_its_folder_goes(mark: str, tmp
     driver, folder, pid = start_driver(tmp_path, "stay", mark)
     child = psutil.Process(pid)
     (other,) = [subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: str(tmp_path / "another")})]
-    assert find_marked_processes(folder) == [child]
+    assert wait_until(lambda: find_marked_processes(folder) == [child], 10), (
+        "its variables show a moment after its start"
+    )
     kill([driver.pid])
     driver.wait()
     assert wait_until(lambda: not child.is_running() and not folder.exists(), 60)
