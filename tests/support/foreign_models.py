@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
-
-class _Quantize(torch.autograd.Function):
-    """Rounds, with the gradient of the identity: a straight-through estimator."""
-
-    @staticmethod
-    def forward(context: Any, values: Tensor) -> Tensor:  # noqa: ARG004
-        return (values * 4).round() / 4
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
-        return gradient
+from tests.support.straight_through import RoundStraightThrough
 
 
 class _Foreign(nn.Module):
@@ -49,7 +37,7 @@ class Plain(_Foreign):
 
 class StraightThrough(_Foreign):
     def extract(self, x: Tensor) -> Tensor:
-        return _Quantize.apply(super().extract(x))  # type: ignore[no-any-return]
+        return RoundStraightThrough.apply(super().extract(x), 4)  # type: ignore[no-any-return]
 
 
 class SharedConvolution(_Foreign):

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tests.support.straight_through import RoundStraightThrough
 from tests.support.zoo_nets import build_net, step_along_gradient, train_net, trained_net
-
-
-class _RoundStraightThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, values: Tensor) -> Tensor:  # noqa: ARG004
-        return (values * 8).round() / 8
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
-        return gradient
 
 
 class QuantisedInput(nn.Module):
@@ -30,7 +20,7 @@ class QuantisedInput(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.network(_RoundStraightThrough.apply(pixels))
+        logits: Tensor = self.network(RoundStraightThrough.apply(pixels, 8))
         return logits
 
 

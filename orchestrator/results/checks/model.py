@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.results.checks.methods import read_method
@@ -35,7 +36,12 @@ THIS_VERSION = "a stage of this version"
 
 def read_health(row: Row) -> dict[str, Any]:
     """The counts that its stage noted; empty in rows of earlier versions."""
-    found: dict[str, Any] = json.loads(row["health"]) if row["health"] else {}
+    return _parse_health(row["health"]) if row["health"] else {}
+
+
+@lru_cache(maxsize=4096)  # a dozen checks look at the same few rows, one after the other
+def _parse_health(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
     return found
 
 

@@ -31,6 +31,8 @@ NO_CHANCE = 0.01
 FOOLED_SHARE, MANY, WALKING_STEPS = 0.5, 16, 8
 """Share of the images left that another loss may fool before an attack of as many steps is said to be misled, and how
 many images tell."""
+NEEDED = f"{THIS_VERSION}, of an attack of 4 steps or more"
+"""What a row has to have for its path to be known."""
 REACHED_SHARE = 0.5
 """Share of the images that an attack by transfer should fool on the model that it was made against."""
 
@@ -41,13 +43,17 @@ def _read_path(row: Row) -> dict[str, Any]:
     return health if health.get("path_images") and not row["attack_surrogate"] else {}
 
 
+def _list_paths(group: Group) -> list[tuple[Row, dict[str, Any]]]:
+    """The rows whose path is known, with its counts."""
+    return [(row, found) for row in group if (found := _read_path(row))]
+
+
 def check_best_iterate_counts(group: Group) -> Iterator[Verdict]:
     """An image that was fooled on the way and is not at the end was fooled all the same."""
     check = "no silent success"
-    told = [(row, found) for row in group if (found := _read_path(row)) and not row["transformations"]]
-    told = [(row, found) for row, found in told if not row["attack_targeted"]]
+    told = [each for each in _list_paths(group) if not each[0]["transformations"] and not each[0]["attack_targeted"]]
     if not told:
-        yield report_not_tested(check, PINTOR, group, f"{THIS_VERSION}, of an attack of 4 steps or more")
+        yield report_not_tested(check, PINTOR, group, NEEDED)
     for row, found in told:
         missed = found["silent"] if not row["stop_when_fooled"] else 0
         figures = f"{missed} of {row['robust_correct']} robust images were fooled on the way"
@@ -58,9 +64,9 @@ def check_best_iterate_counts(group: Group) -> Iterator[Verdict]:
 def check_attack_has_converged(group: Group) -> Iterator[Verdict]:
     """Images that the attack would reach if it went on as it did are not robust yet."""
     check = "attack has converged"
-    told = [(row, found) for row in group if (found := _read_path(row))]
+    told = _list_paths(group)
     if not told:
-        yield report_not_tested(check, PINTOR, group, f"{THIS_VERSION}, of an attack of 4 steps or more")
+        yield report_not_tested(check, PINTOR, group, NEEDED)
     for row, found in told:
         near = found["unfinished"]
         open_end = near >= 2 and near > LEAST_SHARE * row["examples"]
@@ -72,9 +78,9 @@ def check_attack_has_converged(group: Group) -> Iterator[Verdict]:
 def check_loss_rises(group: Group) -> Iterator[Verdict]:
     """An attack whose loss stands still, or was never above that of the start, has gone nowhere."""
     check = "loss rises"
-    told = [(row, found) for row in group if (found := _read_path(row))]
+    told = _list_paths(group)
     if not told:
-        yield report_not_tested(check, PINTOR, group, f"{THIS_VERSION}, of an attack of 4 steps or more")
+        yield report_not_tested(check, PINTOR, group, NEEDED)
     for row, found in told:
         dead, of = found["backwards"], found["path_images"]
         lost = compute_binomial_tail(dead, of, DEAD_SHARE) < SURE
