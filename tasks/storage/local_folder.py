@@ -36,6 +36,7 @@ class LocalFolder:
         self.filesystem = fs.LocalFileSystem()
         self._folder = root
         self._established = established or os.path.exists(root / MARKER)  # noqa: PTH110 (false where it may not be asked)
+        self._left: list[Path] = []  # drafts that could not be removed, since the storage was away
 
     def establish(self) -> None:
         """Make the folder, and mark it as a storage."""
@@ -67,7 +68,7 @@ class LocalFolder:
                 write_file(draft, content)
                 draft.replace(target)
         finally:
-            draft.unlink(missing_ok=True)
+            self._discard(draft)
 
     def append(self, name: str, line: str) -> None:
         """Add a line."""
@@ -147,8 +148,7 @@ class LocalFolder:
                     raise
                 return False
         finally:
-            for leftover in (copy, before):
-                shutil.rmtree(leftover, ignore_errors=True)
+            self._discard(copy, before)
 
     def move(self, folder: str, aside: str) -> None:
         """Give a folder another name."""
@@ -170,10 +170,22 @@ class LocalFolder:
     def _make_target(self, name: str) -> Path:
         """The path of something that is about to be written, with the folders above it."""
         self._check_present()
+        left, self._left = self._left, []
+        self._discard(*left)
         target = self._folder / name
         self._make_folder(target.parent)
         self._check_inside(target.parent)
         return target
+
+    def _discard(self, *drafts: Path) -> None:
+        """Remove drafts; those of a storage that is away at the next write."""
+        for draft in drafts:
+            if draft.is_dir():
+                shutil.rmtree(draft, ignore_errors=True)
+            else:
+                draft.unlink(missing_ok=True)
+        if self._is_away():
+            self._left += drafts
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder and those above it, but never the storage itself while that is away."""
@@ -196,8 +208,12 @@ class LocalFolder:
 
     def _check_present(self) -> None:
         """:raises OSError: the storage was there and is not; it may come back."""
-        if self._established and not (self._folder / MARKER).exists():
+        if self._is_away():
             raise OSError(errno.ESTALE, "the storage folder is away", self.root)
+
+    def _is_away(self) -> bool:
+        """Whether the storage was there and is not."""
+        return self._established and not (self._folder / MARKER).exists()
 
     @contextmanager
     def _unless_away(self) -> Iterator[None]:

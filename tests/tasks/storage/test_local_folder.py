@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from tasks.errors import StorageRefusedError
+from tasks.storage import local_folder
+from tasks.storage.local_files import write_file
 from tasks.storage.storage import Storage, check_writable, open_storage
 from tests.support.storages import publish
 
@@ -75,6 +77,24 @@ def test_an_empty_mount_point_is_no_new_storage(folder: Path) -> None:
     back.join()
     assert (folder / "sweeps/a/late").read_bytes() == b"x"
     assert (folder / "sweeps/a/plan.json").exists()
+
+
+@pytest.mark.parametrize("operation", [lambda s: s.write("checkpoints/a", b"x"), lambda s: publish(s, "stages/new")])
+def test_a_draft_that_was_left_where_a_folder_went_away_is_removed(
+    folder: Path, operation: Callable[[Storage], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, aside = open_storage(folder), folder.with_name("aside")
+
+    def write_and_leave(file: Path, content: bytes) -> None:
+        monkeypatch.setattr(local_folder, "write_file", write_file)  # the next time all is well
+        write_file(file, content)
+        folder.rename(aside)
+        threading.Timer(AWAY, lambda: aside.rename(folder)).start()
+
+    monkeypatch.setattr(local_folder, "write_file", write_and_leave)
+    operation(storage)
+    assert not aside.exists(), "it went away, and came back"
+    assert not list(folder.rglob(".*.tmp"))
 
 
 def test_links_do_not_lead_out_of_a_storage(folder: Path, tmp_path: Path) -> None:
