@@ -26,10 +26,11 @@ from tasks import __version__  # noqa: E402
 if TYPE_CHECKING:
     from advsweep.actions import TrialsFailedError, launch, plan
     from advsweep.actions import open_sweep as open  # noqa: A004
-    from advsweep.parts import attack, dataset, importance, model, objective, transformation
+    from advsweep.parts import attack, certificate, dataset, importance, model, objective, transformation
     from advsweep.sweep import Sweep
     from orchestrator.plan.plan import Plan
     from tasks.attacks.base import MethodSettings
+    from tasks.certificates.base import CertificateSettings
     from tasks.errors import CorruptArtifactError, StageError, StorageError, UsageError
     from tasks.plugins.load import load_plugins
     from tasks.settings import Count, Number, Settings, keyed, unkeyed
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tasks.transformations.base import TransformationSettings
 
 __all__ = [
+    "CertificateSettings",
     "CorruptArtifactError",
     "Count",
     "MethodSettings",
@@ -52,6 +54,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "attack",
+    "certificate",
     "dataset",
     "importance",
     "keyed",
@@ -66,6 +69,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CertificateSettings": "tasks.certificates.base",
     "CorruptArtifactError": "tasks.errors",
     "Count": "tasks.settings",
     "MethodSettings": "tasks.attacks.base",
@@ -80,6 +84,7 @@ _HOMES = {
     "TrialsFailedError": "advsweep.actions",
     "UsageError": "tasks.errors",
     "attack": "advsweep.parts",
+    "certificate": "advsweep.parts",
     "dataset": "advsweep.parts",
     "importance": "advsweep.parts",
     "keyed": "tasks.settings",

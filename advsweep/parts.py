@@ -1,5 +1,5 @@
-"""Decorators by which a user's own parts enter the registries: models, data sets, attacks, objectives, importances,
-transformations.
+"""Decorators by which a user's own parts enter the registries: models, data sets, attacks, certificates, objectives,
+importances, transformations.
 
 They belong into a module of their own, which is loaded as a plugin: `--plugin FILE.py`, `$ADVSWEEP_PLUGINS`,
 `advsweep.load_plugins`, or an entry point of the group `advsweep.plugins`. The code of the module, and of what it
@@ -16,6 +16,8 @@ from typing import Any, TypeVar, get_args
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import ATTACKS
+from tasks.certificates.base import CertificateSettings
+from tasks.certificates.registry import CERTIFICATES
 from tasks.data.function import FunctionSource
 from tasks.data.registry import SOURCES
 from tasks.errors import UsageError
@@ -79,6 +81,7 @@ def attack(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Deco
     :raises UsageError: the settings have another name than the attack.
     """
     _check_name("attack", name)
+    _check_free(CERTIFICATES, name)
 
     def register(craft: Decorated) -> Decorated:
         complete = _complete(name, settings, MethodSettings)
@@ -88,6 +91,28 @@ def attack(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Deco
             complete.iterative = None
         _add(ATTACKS, name, complete, craft)
         return craft
+
+    return register
+
+
+def certificate(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Decorated]:
+    """Register a certificate, which stands where an attack stands: a function `(job, settings) -> certificates`.
+
+    `job` is a `tasks.certificates.job.CertificateJob`: the model, the network as it was built, images float
+    [N, C, H, W] in [0, 1], labels int64 [N] and the budgets. `settings` has an entry for each budget, and so has the
+    result: a `tasks.certificates.job.Certificate` each.
+
+    :param settings: a subclass of `advsweep.CertificateSettings`, or of `advsweep.Settings`.
+    :raises UsageError: the settings have another name than the certificate, or there is an attack of that name.
+    """
+    _check_name("certificate", name)
+    _check_free(ATTACKS, name)
+
+    def register(certify: Decorated) -> Decorated:
+        complete = _complete(name, settings, CertificateSettings)
+        complete.certify = staticmethod(certify)
+        _add(CERTIFICATES, name, complete, certify)
+        return certify
 
     return register
 
@@ -157,6 +182,14 @@ def _add(registry: Registry[Any], name: str, part: Any, written: Any) -> None:
             "put it into a file of its own and load that with advsweep.load_plugins([FILE])"
         )
     registry.add(name, part, origin=written.__module__)
+
+
+def _check_free(others: Registry[Any], name: str) -> None:
+    """:raises UsageError: what may stand in the same place has this name."""
+    if name in others:
+        raise UsageError(
+            f"there is a {others.kind} named {name!r}, and it stands in the same place: choose another name"
+        )
 
 
 def _check_name(kind: str, name: object) -> None:

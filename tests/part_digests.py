@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.attacks.registry import ATTACKS
+from tasks.certificates.registry import CERTIFICATES
 from tasks.data.registry import SOURCES
 from tasks.kinds import Kind
 from tasks.models.registry import ARCHITECTURES
@@ -41,6 +42,9 @@ def list_parts() -> Iterator[tuple[str, int, list[Path]]]:
         yield f"attack {name}", cls.revision, list_folder(cls.__module__)
     for name in OBJECTIVES:
         yield f"objective {name}", VERSIONS["train"], list_folder(OBJECTIVES.load(name).__module__)
+    for name in CERTIFICATES:
+        certified = CERTIFICATES.load(name)
+        yield f"certificate {name}", certified.revision, list_folder(certified.__module__)
     for name in TRANSFORMATIONS:
         yield f"transformation {name}", VERSIONS["attack"], list_folder(TRANSFORMATIONS.load(name).__module__)
     for name in ARCHITECTURES:

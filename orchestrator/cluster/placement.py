@@ -20,7 +20,7 @@ SHARES: Mapping[Kind, float] = {
     "adversarial_finetune": 1.0,
     "attack": 0.25,
 }
-"""Training fills a GPU; a few hundred images under attack do not; pruning computes next to nothing."""
+"""Training fills a GPU; a few hundred images under attack do not; pruning computes little, unless it trains."""
 NO_GPU = "no GPU here: stages compute on the CPU"
 HINT = "by default; --device, --gpus-per-trial and `resources` say otherwise"
 
@@ -106,9 +106,10 @@ def place_stages(table: ResourceTable, kinds: Collection[Kind], device: DeviceCh
 
 def _choose_shares(table: ResourceTable, supply: Supply) -> Mapping[Kind, float]:
     """The share of each kind that has none yet; where no node has both its CPUs and a GPU, it stays on CPUs."""
+    shares = {kind: SHARES["train"] if kind in table.training else share for kind, share in SHARES.items()}
     return {
         kind: share
-        for kind, share in SHARES.items()
+        for kind, share in shares.items()
         if kind in table.automatic
         and (not supply.growth.known or supply.holds(Resources(cpus=table.of(kind).cpus, gpus=share)))
     }

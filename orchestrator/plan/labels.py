@@ -37,6 +37,8 @@ def _describe_objective(settings: TrainSettings) -> list[str]:
     if attack is not None:
         eps = "" if attack.eps is None else f" {format_setting('eps_train', attack.eps)}"
         parts.append(f"{attack.name}{eps}")
+    elif objective.trained_budget is not None:
+        parts.append(f"{objective.label} {format_setting('eps_train', objective.trained_budget)}")
     return parts or [objective.label] * (objective.label != STANDARD.label)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError, field_validator
 
 from tasks.errors import Problem, UsageError, list_choices
-from tasks.kinds import KINDS, Kind
+from tasks.kinds import KINDS, TRAINING_KINDS, Kind
 from tasks.settings import Number, Settings, unkeyed
 from tasks.settings_problems import describe_problems
 
@@ -49,6 +49,8 @@ class ResourceTable:
     default: Resources = field(default_factory=Resources)
     automatic: frozenset[Kind] = frozenset(KINDS)
     """The kinds for which nobody has said how many GPUs they get; none, until it is known what there is."""
+    training: frozenset[Kind] = frozenset(TRAINING_KINDS)
+    """The kinds that run epochs in this space: pruning may, while its scores are learned or its ratio grows."""
 
     def of(self, kind: Kind) -> Resources:
         """What one run of this kind holds."""

@@ -174,6 +174,8 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
     trials = _cross_sections(grids)
+    if any(trial.prune and trial.prune.training for trial in trials):
+        resources = replace(resources, training=resources.training | {"prune"})
     return Space(name, str(content.get("description") or ""), content, paper, figures, resources, timeouts, trials)
 
 

@@ -23,9 +23,9 @@ class CertificateSettings(MethodSettings):
     the radii of all budgets.
     """
 
-    certify: ClassVar[str]
-    """`module:function`: (`CertificateJob`, one of these settings for each budget) -> a `Certificate` for each;
-    imported when the stage runs."""
+    certify: ClassVar[Any]
+    """`module:function`, or the function: (`CertificateJob`, one of these settings for each budget) -> a `Certificate`
+    for each; imported when the stage runs."""
     access = "none"
     iterative = False
     bounded = False

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.contracts.attack import check_attack
+from tasks.contracts.certificate import check_certificate
 from tasks.contracts.contract import Finding
 from tasks.contracts.dataset import check_dataset
 from tasks.contracts.importance import check_importance
@@ -18,6 +19,7 @@ CONTRACTS: Mapping[str, Callable[[str, Mapping[str, Any], Path | None], list[Fin
     "model": lambda name, given, folder: check_model(name),  # noqa: ARG005
     "data set": check_dataset,
     "attack": lambda name, given, folder: check_attack(name, given),  # noqa: ARG005
+    "certificate": lambda name, given, folder: check_certificate(name, given),  # noqa: ARG005
     "objective": lambda name, given, folder: check_objective(name, given),  # noqa: ARG005
     "importance": lambda name, given, folder: check_importance(name),  # noqa: ARG005
     "transformation": lambda name, given, folder: check_transformation(name, given),  # noqa: ARG005

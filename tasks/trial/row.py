@@ -130,7 +130,7 @@ def describe_training(sections: Sequence[TrainSettings | None]) -> Row:
     return {
         "objective": ranked[0].chosen_objective.label if ranked else None,
         "lambda": mixed.adversarial_share if mixed else None,
-        "eps_train": attack.eps if attack else None,
+        "eps_train": mixed.trained_budget if mixed else None,
         "train_steps": attack.reported_steps if attack else None,
         "train_attack": attack.name if attack else None,
     }
@@ -143,10 +143,10 @@ def _rank_defences(sections: Sequence[TrainSettings | None]) -> list[TrainSettin
 
 
 def _find_adversarial(sections: Sequence[TrainSettings | None]) -> TrainSettings | None:
-    """The section whose attack and share of adversarial loss stand in the row; null where none has either."""
+    """The section whose budget and share of adversarial loss stand in the row; null where none has either."""
     for section in _rank_defences(sections):
         objective = section.chosen_objective
-        if objective.adversarial_share is not None or objective.training_attack is not None:
+        if objective.adversarial_share is not None or objective.trained_budget is not None:
             return section
     return None
 

@@ -58,6 +58,11 @@ class ObjectiveSettings(Settings):
         return None
 
     @property
+    def trained_budget(self) -> float | None:
+        """The column `eps_train`; null where training knows no budget."""
+        return self.training_attack.eps if self.training_attack else None
+
+    @property
     def required_models(self) -> tuple[Settings, ...]:
         """Other models that it needs, as `SurrogateSettings`: each is a chain of stages that runs before, and the
         objective is given their models in this order."""

@@ -12,6 +12,7 @@ from orchestrator.cluster import placement
 from orchestrator.cluster.capacity import Growth, Shape
 from orchestrator.cluster.placement import HINT, SHARES, Supply, place_stages, survey_machine
 from orchestrator.space.resources import ResourceTable
+from orchestrator.space.space import build
 from tasks.devices import GPU_DEVICE
 from tasks.errors import UsageError
 from tasks.kinds import KINDS
@@ -39,6 +40,17 @@ def test_by_default_training_has_a_whole_gpu_an_attack_a_share_and_pruning_none(
     assert SHARES["prune"] == 0
     held = "train 1, prune none, finetune 1, adversarial_finetune 1, attack 0.25"
     assert found.words == f"8 GPUs: {held} ({HINT})"
+
+
+def test_pruning_that_trains_has_what_training_has() -> None:
+    training = {"epochs": 1, "optimizer": {"name": "sgd"}}
+    prune = {"ratio": 0.5, "importance": "hydra", "training": training}
+    content = {"dataset": {"name": "digits"}, "model": {"name": "resnet8"}, "attack": {"name": "fgsm", "eps": 0}}
+    tables = [build("a", "a", {**content, "prune": section}).resources for section in ({"ratio": 0.5}, prune)]
+    found = [place_stages(table, ["prune", "attack"], "auto", BOX).resources for table in tables]
+    assert [table.of("prune").gpus for table in found] == [0, SHARES["train"]]
+    asked = build("a", "a", {**content, "prune": prune, "resources": {"prune": {"gpus": 0.5}}}).resources
+    assert place_stages(asked, ["prune"], "auto", BOX).resources.of("prune").gpus == 0.5
 
 
 def test_what_was_asked_for_is_left_as_it_is() -> None:

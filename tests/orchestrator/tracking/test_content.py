@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pytest
+
+from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.results.tradeoff import format_setting
-from orchestrator.tracking.content import flatten_config
+from orchestrator.tracking import content
+from orchestrator.tracking.content import build_trial_run, flatten_config
+from tasks import paths
+from tasks.storage.stage_store import StageStore
 from tests.support.wandb_sweep import Sweep
 
 
@@ -26,6 +33,26 @@ def test_a_run_of_a_trial_holds_what_its_row_and_artifacts_say(written: Sweep) -
             -1
         ].keys()
         assert run.exit_code == 0
+
+
+def test_a_certificate_has_no_attacked_images(written: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its table of examples has no adversarial prediction to count and no image to show."""
+    row = next(row for row in written.store.rows() if row["attack_eps"])
+    store = StageStore(written.store.storage)
+
+    def load_without_images(store: StageStore, key: str, name: str, schema: pa.Schema) -> pa.Table | None:
+        table = load_stage_table(store, key, name, schema)
+        if table is None or name != paths.EXAMPLES:
+            return table
+        place = schema.get_field_index("adversarial_prediction")
+        return table.set_column(place, schema.field(place), pa.nulls(len(table), schema.field(place).type))
+
+    assert build_trial_run(row, store, "by an attack").confusion.keys() == {"confusion_clean", "confusion_adversarial"}
+    monkeypatch.setattr(content, "load_stage_table", load_without_images)
+    found = build_trial_run(row | {"bound": "lower"}, store, "certified")
+    assert (found.images, found.confusion) == ({}, {})
+    assert found.histories
+    assert found.summary["robust_correct"] == row["robust_correct"]
 
 
 def test_a_deep_configuration_becomes_shallow() -> None:

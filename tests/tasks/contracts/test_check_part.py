@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import ATTACKS
+from tasks.certificates.registry import CERTIFICATES
 from tasks.contracts.check_part import CONTRACTS, check_part
 from tasks.contracts.contract import Finding
 from tasks.data.function import FunctionSource
@@ -34,6 +35,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "model": ARCHITECTURES,
     "data set": SOURCES,
     "attack": ATTACKS,
+    "certificate": CERTIFICATES,
     "objective": OBJECTIVES,
     "importance": IMPORTANCES,
     "transformation": TRANSFORMATIONS,
@@ -43,6 +45,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "ead": {"steps": 5, "binary_search_steps": 2},
     **OBJECTIVE_CASES,
     "image_folder": {"image_size": 16},
+    "randomized_smoothing": {"sigma": 0.25, "samples": 200},
 }
 """Settings that a part needs, or with which it is quick."""
 LARGE = {"vgg16_bn", "wide_resnet28_10", "alexnet", "resnet50", "autoattack"}

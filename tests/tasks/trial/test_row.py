@@ -51,6 +51,7 @@ def row(**sections: Any) -> dict[str, Any]:
         ),
         ({"adversarial_finetune": {**TRAIN, **MIXED, "ensemble": ENSEMBLE}}, "ensemble", 0.3, 0.05, 4, "ifgsm"),
         ({"train": {**TRAIN, "objective": {"name": "adversarial", **MIXED}}}, "adversarial", 0.3, 0.05, 4, "ifgsm"),
+        ({"train": {**TRAIN, "objective": {"name": "ibp", "eps": 0.05}}}, "ibp", None, 0.05, None, None),
     ],
 )
 def test_a_row_says_what_training_minimised(

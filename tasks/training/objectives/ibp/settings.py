@@ -42,6 +42,10 @@ class IbpSettings(ObjectiveSettings):
     def expected_passes(self) -> float:
         return 3 * STEP_PASSES
 
+    @property
+    def trained_budget(self) -> float:
+        return self.eps
+
     def find_point(self, progress: float) -> tuple[float, float]:
         """eps and kappa at a share of the steps."""
         length = self.ramp_end - self.ramp_start
