@@ -30,6 +30,26 @@ CONFIG = {
 """A whole chain that runs in about a second."""
 
 
+LONGEST = (
+    "faults_kills",
+    "faults_nodes",
+    "faults_memory",
+    "cluster",
+    "object_store",
+    "faults",
+    "sweep",
+    "plugins_elsewhere",
+)
+"""Files of `tests/end_to_end` that take a minute or more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, then the others with slow tests: processes that share the tests end at the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    ranks = {f"test_{name}.py": rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks) + (item.path not in slow)))
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Results are compared bit for bit, which holds for one thread count."""

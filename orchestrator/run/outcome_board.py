@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.run.coordinator import FAILED, FINISHED, BoardActor
+from orchestrator.run.board_actor import FAILED, FINISHED, BoardActor
 from tasks.trial.chain import Stage
 
 ON_HEAD = {"node:__internal_head__": 0.0001}

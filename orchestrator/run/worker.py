@@ -18,7 +18,7 @@ from ray.exceptions import RayError
 
 from orchestrator.cluster.node import WorkerPlace, count_oom_kills
 from orchestrator.cluster.survey import collect_versions, find_difference
-from orchestrator.run.coordinator import find_board
+from orchestrator.run.board_actor import find_board
 from tasks import paths
 from tasks.devices import check_device, claim_devices, limit_memory
 from tasks.errors import UsageError

@@ -23,6 +23,8 @@ from tests.conftest import SMALL_SPACE
 from tests.support.bounded import run_measured
 from tests.support.finished_sweep import finish
 
+pytestmark = pytest.mark.slow
+
 MOST_MEGABYTES = 1200
 """Of a command that meets a bomb of 3 GB; without one, a report with its figures takes about 500."""
 

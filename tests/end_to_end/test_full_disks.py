@@ -14,6 +14,8 @@ from tests.support.command_line import run_here
 from tests.support.harness import artifacts
 from tests.support.small_disks import mount_small_disk
 
+pytestmark = pytest.mark.slow
+
 LEVELS = 10
 ENOUGH = 100_000_000
 PAGE = 4096

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.conftest import SMALL_SPACE
 from tests.support.fuzzing import drawn, ends_well
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -68,7 +70,7 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-@drawn(100)
+@drawn(60)
 @given(text=changed_spaces())
 @example(text="{}")
 @example(text="attack: {method: null, name: fgsm}")
@@ -89,7 +91,7 @@ def check_space(folder: Path, content: bytes) -> None:
     ends_well(folder, "plan", "--space", "space.yaml", "--storage", "absent", "--json")
 
 
-@drawn(100)
+@drawn(60)
 @given(
     path=st.lists(KEYS, min_size=1, max_size=4).map(".".join) | st.text(max_size=10),
     value=ODD_TEXTS | NODES.map(lambda node: yaml.safe_dump(node, default_flow_style=True)) | st.text(max_size=20),
@@ -135,7 +137,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     return words
 
 
-@drawn(150)
+@drawn(80)
 @given(words=command_lines())
 @example(words=["results", "--storage", "absent", "x", "--sql", ""])
 @example(words=["status", "--storage", "a" * 300])

@@ -22,6 +22,8 @@ from tests.support.damage import HOSTILE_VALUES, KINDS, PLANTED, change_value, p
 from tests.support.finished_sweep import finish
 from tests.support.fuzzing import drawn, ends_well
 
+pytestmark = pytest.mark.slow
+
 OVERRIDES = ("attack.steps=2", "prune.ratio={grid_search: [0, 0.5]}", "adversarial_finetune=null", "train.epochs=1")
 """Two trials that share a model."""
 MOST_SAID = 4
@@ -119,7 +121,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n" * 10_000))
 
 
-@drawn(260)
+@drawn(130)
 @given(
     command=st.sampled_from(COMMANDS),
     pattern=st.sampled_from(FILES),
@@ -132,7 +134,7 @@ def test_a_storage_with_a_damaged_file(
     check_damaged(whole, folder, command, KINDS[damage], pattern, place)
 
 
-@drawn(100)
+@drawn(50)
 @given(
     command=st.sampled_from(COMMANDS),
     pattern=st.sampled_from(DOCUMENTS),
@@ -145,7 +147,7 @@ def test_a_storage_with_another_value_in_a_document(
     check_damaged(whole, folder, command, lambda path: change_value(path, place, value), pattern, place)
 
 
-@drawn(60)
+@drawn(40)
 @given(
     command=st.sampled_from(COMMANDS),
     pattern=st.sampled_from(IN_STAGES),
@@ -158,7 +160,7 @@ def test_a_stage_with_a_forged_file(
     check_damaged(whole, folder, command, lambda path: plant_in_stage(path, PLANTED[content]), pattern, place)
 
 
-@drawn(60)
+@drawn(40)
 @given(
     command=st.sampled_from(COMMANDS),
     pattern=st.sampled_from(FOLDERS),

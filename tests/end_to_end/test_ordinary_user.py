@@ -18,6 +18,8 @@ from tests.support.checkout import ROOT
 from tests.support.command_line import Ended
 from tests.support.finished_sweep import finish
 
+pytestmark = pytest.mark.slow
+
 FEW = ("adversarial_finetune=null", "prune=null")
 """Two trials that share a model."""
 ORDINARY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"]

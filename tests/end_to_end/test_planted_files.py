@@ -24,6 +24,8 @@ from tests.support.command_line import run_here
 from tests.support.driver_signs import beating
 from tests.support.finished_sweep import finish
 
+pytestmark = pytest.mark.slow
+
 FEW = ("adversarial_finetune=null", "prune=null")
 """Two trials that share a model."""
 SLOW = 20.0

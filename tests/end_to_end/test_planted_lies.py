@@ -16,6 +16,8 @@ from tests.support.attack_models import network
 from tests.support.planted_lies import LieSettings, meet_grid, shift_labels
 from tests.support.toy_attack import registered
 
+pytestmark = pytest.mark.slow
+
 TRICKS = [
     (planted_lies.Rounded, "gradients present"),
     (planted_lies.Dropping, "deterministic"),

@@ -21,6 +21,8 @@ from tests.support.harness import advsweep
 from tests.support.wandb_stub import KEY, Fault, Stub
 from tests.support.wandb_sweep import GRID, TRIALS, Sweep
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_online_launch_sends_everything_once(sweep: Sweep, stub: Stub) -> None:
     before = sweep.files()

@@ -15,6 +15,8 @@ from tests.support.planted_lies import meet_grid
 from tests.support.zoo_defences import BROKEN, ZOO_GRID
 from tests.support.zoo_sound import SOUND
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_defence_is_caught(name: str) -> None:

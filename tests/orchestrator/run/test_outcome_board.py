@@ -10,10 +10,11 @@ from ray.exceptions import RayActorError
 
 from orchestrator.plan.plan import make_plan
 from orchestrator.run import outcome_board
-from orchestrator.run.coordinator import BoardActor
+from orchestrator.run.board_actor import BoardActor
 from orchestrator.run.outcome_board import OutcomeBoard, summarize_outcome
 from orchestrator.space import space as spaces
 from tests.conftest import CONFIG
+from tests.support.harness import list_imported_modules
 from tests.support.scripted_ray import ScriptedRay
 
 DONE = {"status": "finished", "metrics": {"robust_accuracy": 0.5}}
@@ -156,3 +157,8 @@ def test_the_actor_gives_each_epoch_away_once() -> None:
 
 def test_what_is_posted_of_a_record_are_its_numbers() -> None:
     assert summarize_outcome({"metrics": {"a": 1, "b": "x", "c": 0.5}})["metrics"] == {"a": 1, "c": 0.5}
+
+
+def test_neither_the_board_nor_a_worker_waits_for_the_import_of_ray_tune() -> None:
+    modules = list_imported_modules("import orchestrator.run.board_actor, orchestrator.run.worker")
+    assert not {"ray.tune", "pandas"} & modules
