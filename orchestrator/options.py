@@ -21,6 +21,8 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 WandbMode = Literal["offline", "online", "disabled"]
 
 DEFAULT_STORAGE = "results"
+STORAGE_VARIABLE = "ADVSWEEP_STORAGE"
+"""Environment variable: the storage of commands that are told none."""
 
 
 def read_folder(text: str) -> Path:
@@ -36,7 +38,7 @@ SetOption = Annotated[
     typer.Option("--set", metavar="K=V", help="Override a setting, such as prune.ratio=0.3; may be given often."),
 ]
 StorageOption = Annotated[
-    str, typer.Option(envvar="ADVSWEEP_STORAGE", help="Folder or URI that keeps stages and results.")
+    str, typer.Option(envvar=STORAGE_VARIABLE, help="Folder or URI that keeps stages and results.")
 ]
 DataDirOption = Annotated[
     Path | None,

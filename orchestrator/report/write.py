@@ -88,7 +88,8 @@ def write_figure_files(
     with use_temporary_folder() as folder:
         write_figures([figure for one in drawn for figure in one.figures], folder, formats or FORMATS)
         places = _copy_to_storage(sweeps[0], folder) if out is None else _copy_to_folder(folder, out)
-    return WrittenFigures(tuple(places), (*records.notes, *(note for one in drawn for note in one.notes)))
+    said = [note for one in drawn for note in (*one.notes, one.doubts) if note]
+    return WrittenFigures(tuple(places), (*records.notes, *said))
 
 
 def make_report(data: ReportData, folder: Path, formats: Sequence[str], data_dir: Path | None) -> None:

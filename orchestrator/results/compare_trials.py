@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from orchestrator.results.statistics import bootstrap, compute_mcnemar
+from orchestrator.results.statistics import compute_mcnemar, estimate_difference_of_rates
 from orchestrator.results.tradeoff import format_setting, list_leaf_settings
 from orchestrator.store.sweep_store import find_trial
 from orchestrator.text import format_percent, format_table
@@ -94,7 +94,7 @@ def describe_comparison(found: dict[str, Any]) -> list[str]:
         ]
         for entry in found["measures"]
     ]
-    note = "paired bootstrap over images, McNemar's exact test: they speak of these two models, not of their settings"
+    note = "intervals of Bonett and Price over images, McNemar's exact test: of these two models, not of their settings"
     lines = [f"{found['images']} images that both attacked", format_table(columns, rows), note]
     settings = [[name, *(format_setting(name, v) for v in values)] for name, values in found["differences"].items()]
     if settings:
@@ -132,7 +132,7 @@ def _load_images(storage: Storage, row: Row) -> dict[int, tuple[bool, bool]]:
 def _measure(measure: str, place: int, tables: list[dict[int, tuple[bool, bool]]], common: list[int]) -> dict[str, Any]:
     one, other = (_read_column(table, place, common) for table in tables)
     test = compute_mcnemar(one, other)
-    interval = bootstrap(one.astype(np.float64) - other.astype(np.float64))
+    interval = estimate_difference_of_rates(test)
     rates = {"first": float(one.mean()), "second": float(other.mean()), "difference": interval.mean}
     return {"measure": measure, **rates, "low": interval.low, "high": interval.high, **asdict(test)}
 

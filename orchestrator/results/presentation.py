@@ -93,9 +93,10 @@ def render_rows(
 ) -> str:
     """The table of some trials of a sweep.
 
-    :param rows: all of the sweep: what the checks say of a trial depends on others.
+    :param rows: all of the sweep, in any order: what the checks say of a trial depends on others.
     :param read: what is stored of the images of a trial.
     """
+    rows, chosen = (sorted(some, key=lambda row: str(row["trial_id"])) for some in (rows, chosen))
     if form != "table" and selection.long:
         return _arrange(_list_rows(chosen), selection).render(form)
     found = verdicts.check_rows(rows, read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import Problem
@@ -58,15 +59,15 @@ def count(node: Any) -> int:
 def set_value(node: Any, path: list[str], value: Any) -> bool:
     """Set the value at a path, in every section of a grid of sections on the way; false where nothing was set.
 
-    Missing sections are made. A number chooses an item of a list; a path with one sets what is there and makes nothing.
+    A number chooses an item of a list, or a value of a grid of whole sections. What is missing up to the last number
+    leads nowhere; sections that are missing after it are made.
     """
-    return _set(node, path, value, make=not any(step.isdigit() for step in path))
-
-
-def _set(node: Any, path: list[str], value: Any, *, make: bool) -> bool:
-    if is_grid(node):
-        return sum(_set(item, path, value, make=make) for item in node[GRID]) > 0
     name, *rest = path
+    make = not _has_number(path)
+    if is_grid(node):
+        if not _chooses_value(node[GRID], name):
+            return sum(set_value(item, path, value) for item in node[GRID]) > 0
+        node = node[GRID]
     if isinstance(node, list):
         place: Any = int(name) if name.isdigit() and int(name) < len(node) else None
     else:
@@ -78,4 +79,65 @@ def _set(node: Any, path: list[str], value: Any, *, make: bool) -> bool:
         return True
     if make and not isinstance(node.get(place), dict):
         node[place] = {}
-    return _set(node[place], rest, value, make=make)
+    return set_value(node[place], rest, value)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A section that only some values of a grid have, where a path enters it."""
+
+    section: list[str]
+    """Its path."""
+    having: int
+    total: int
+    numbered: list[str]
+    """The same path with the number of the first value that has it, where the grid is one of whole sections."""
+
+
+def find_gap(node: Any, path: list[str]) -> Gap | None:
+    """Where a path without a number enters a section that only some of a grid's sections have.
+
+    To set something in it would make the section in the others: an ensemble, say, where there is to be none.
+    """
+    if _has_number(path):
+        return None
+    parents, grid, grid_at = [node], [], 0
+    for steps, name in enumerate(path[:-1], start=1):
+        grids = [parent[GRID] for parent in parents if is_grid(parent)]
+        grid, grid_at = (grids[0], steps - 1) if grids else (grid, grid_at)
+        sections = [section for parent in parents for section in _list_sections(parent)]
+        having = [section for section in sections if _has_section(section, name)]
+        if 0 < len(having) < len(sections):
+            first = next(number for number, item in enumerate(grid) if _reaches(item, path[grid_at:steps]))
+            numbered = [*path[:grid_at], str(first), *path[grid_at:]]
+            return Gap(path[:steps], len(having), len(sections), numbered)
+        parents = [section[name] for section in having]
+    return None
+
+
+def _has_section(section: dict[str, Any], name: str) -> bool:
+    return isinstance(section.get(name), dict)
+
+
+def _reaches(node: Any, path: list[str]) -> bool:
+    """Whether a path leads to a section in some section that a node stands for."""
+    if not path:
+        return isinstance(node, dict)
+    return any(_reaches(section.get(path[0]), path[1:]) for section in _list_sections(node))
+
+
+def _has_number(path: list[str]) -> bool:
+    return any(step.isdigit() for step in path)
+
+
+def _list_sections(node: Any) -> list[dict[str, Any]]:
+    """The sections that a section, or a grid of them, stands for."""
+    if is_grid(node):
+        return [section for item in node[GRID] for section in _list_sections(item)]
+    return [node] if isinstance(node, dict) else []
+
+
+def _chooses_value(values: list[Any], step: str) -> bool:
+    """Whether a step of a path is the number of a grid's value, and leads into none of them."""
+    leads = (isinstance(item, list) or (isinstance(item, dict) and (GRID in item or step in item)) for item in values)
+    return step.isdigit() and not any(leads)

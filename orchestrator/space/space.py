@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.space.figures import FigureRequest, read_figures
-from orchestrator.space.grid import count, expand_variants, find_grid_problems, set_value
+from orchestrator.space.grid import Gap, count, expand_variants, find_gap, find_grid_problems, set_value
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts, parse_timeouts, with_options
@@ -145,8 +145,19 @@ def apply_override(content: dict[str, Any], text: str) -> None:
     shown = f"--set {text if len(text) < 200 else text[:200] + '...'}"
     if not found or not PATH.fullmatch(path.strip()):
         raise UsageError(f"{shown}: write it as path.to.setting=value, such as prune.ratio=0.3")
-    if not set_value(content, path.strip().split("."), parse_yaml(value, shown)):
-        raise UsageError(f"{shown}: there is nothing at {path.strip()}; items of a list count from 0")
+    steps = path.strip().split(".")
+    if gap := find_gap(content, steps):
+        raise UsageError(f"{shown}: {_describe_gap(gap)}")
+    if not set_value(content, steps, parse_yaml(value, shown)):
+        raise UsageError(f"{shown}: there is nothing at {path.strip()}; items of lists and of grids count from 0")
+
+
+def _describe_gap(gap: Gap) -> str:
+    section, numbered = ".".join(gap.section), ".".join(gap.numbered)
+    return (
+        f"only {gap.having} of {gap.total} values of the grid have {section}; "
+        f"name one by its number from 0, such as {numbered}=..., or set {section} as a whole"
+    )
 
 
 def build(name: str, source: str, content: dict[str, Any]) -> Space:

@@ -15,6 +15,7 @@ from typing import Any
 
 import filelock
 
+from orchestrator.results.next_command import name_command
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import build_trial_run
 from orchestrator.tracking.folder import WandbFolder
@@ -219,5 +220,5 @@ class WandbLog:
             self._tell("server", self._kept(outcome.error))
 
     def _kept(self, reason: str) -> str:
-        again = f"advsweep wandb sync {self._sweep.sweep_id}"
+        again = name_command("wandb sync", self._sweep)
         return f"{reason}; the runs are kept in {self._folder.path}, `{again}` sends them"

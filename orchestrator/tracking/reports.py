@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from orchestrator.report.figures.collection import make_suffix
-from orchestrator.results.headline import describe_best, find_best
+from orchestrator.results.headline import RULE, describe_best, describe_doubt, find_best
 from orchestrator.results.tradeoff import AXES, find_varying_axes, render_tradeoff
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.client import import_wandb
@@ -82,6 +82,7 @@ def _build_report(wr: Any, sweep: SweepStore, rows: Sequence[Row], project: str,
         width="fluid",
         blocks=[
             wr.H1("Trade-off"),
+            *(wr.P(line) for line in _state_best(rows)),
             wr.PanelGrid(runsets=[trials], panels=_build_trial_panels(wr, rows)),
             *_build_curve_blocks(wr, rows, whole),
             *_build_picture_blocks(wr, rows, whole),
@@ -90,6 +91,14 @@ def _build_report(wr: Any, sweep: SweepStore, rows: Sequence[Row], project: str,
             wr.CodeBlock(code=render_tradeoff(rows).splitlines(), language="markdown"),
         ],
     )
+
+
+def _state_best(rows: Sequence[Row]) -> list[str]:
+    """What is called best, what speaks against its number and why, and the rule; nothing where nothing was attacked."""
+    best = find_best(rows)
+    if best is None:
+        return []
+    return [f"Best: {describe_best(best)}", *filter(None, [describe_doubt(best)]), f"The rule: {RULE}."]
 
 
 def _build_trial_panels(wr: Any, rows: Sequence[Row]) -> list[Any]:
@@ -166,7 +175,12 @@ def _build_confusion_blocks(wr: Any, rows: Sequence[Row], project: str, in_sweep
     panels.append(
         wr.MediaBrowser(title="its images", media_keys=["adversarial_examples"], layout=_place(wr, 0, 12, 24, 10))
     )
-    return [wr.H1(f"Confusion: {describe_best(best)}"[:200]), wr.PanelGrid(runsets=[runset], panels=panels)]
+    doubt = describe_doubt(best)
+    return [
+        wr.H1(f"Confusion: {describe_best(best)}"[:200]),
+        *([wr.P(doubt)] if doubt else []),
+        wr.PanelGrid(runsets=[runset], panels=panels),
+    ]
 
 
 def _place(wr: Any, x: int, y: int, width: int, height: int) -> Any:

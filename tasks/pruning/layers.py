@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,19 +58,33 @@ class Layer:
 def find_layers(network: nn.Module, scope: str, unit: Unit) -> dict[str, nn.Module]:
     """The layers at or below a name whose units can be pruned, or all of them.
 
-    :raises StageError: there is none; the message lists the scopes there are.
+    :raises StageError: there is none; the message says what was looked for, what is there, and the scopes there are.
     """
-    kinds = PRUNABLE[unit]
-    found = {
-        name: module
-        for name, module in network.named_modules()
-        if isinstance(module, kinds) and (scope == "all" or name == scope or name.startswith(f"{scope}."))
-    }
+    inside = {name: module for name, module in network.named_modules() if _is_inside(name, scope)}
+    found = {name: module for name, module in inside.items() if isinstance(module, PRUNABLE[unit])}
     if not found:
-        known = ["all", *(name for name, _ in network.named_children())]
-        what = "convolution" if unit == "filters" else "convolution or linear layer"
-        raise StageError(f"prune.scope = {scope!r}: no {what} there; choose from {', '.join(known)}")
+        raise StageError(_describe_lack(network, scope, unit, inside))
     return found
+
+
+def _is_inside(name: str, scope: str) -> bool:
+    return scope == "all" or name == scope or name.startswith(f"{scope}.")
+
+
+def _describe_lack(network: nn.Module, scope: str, unit: Unit, inside: Mapping[str, nn.Module]) -> str:
+    what = "convolution" if unit == "filters" else "convolution or linear layer"
+    kinds = Counter(type(module).__name__ for module in inside.values() if any(module.parameters(recurse=False)))
+    there = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no parameters at all"
+    if scope == "all":
+        more = "; unit: weights prunes linear layers as well" if unit == "filters" and "Linear" in kinds else ""
+        return f"prune.unit = {unit!r}: no {what} in the whole model, which has {there}{more}"
+    having = [
+        name
+        for name, child in network.named_children()
+        if any(isinstance(module, PRUNABLE[unit]) for module in child.modules())
+    ]
+    reason = f"no {what} there, but {there}" if inside else "the model has no module of that name"
+    return f"prune.scope = {scope!r}: {reason}; choose from {', '.join(['all', *having])}"
 
 
 def split_units(weight: Tensor, unit: Unit) -> Tensor:

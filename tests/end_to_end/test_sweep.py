@@ -254,7 +254,10 @@ def test_failures_are_rows_that_name_the_cause_and_are_retried(tmp_path: Path) -
     assert "tracebacks in" in shown
     failed = [row for row in rows(storage) if row["status"] == "failed"]
     assert len(failed) == 4
-    assert all("prune.scope = 'nowhere': no convolution there; choose from all" in row["error"] for row in failed)
+    assert all(
+        "prune.scope = 'nowhere': the model has no module of that name; choose from all" in row["error"]
+        for row in failed
+    )
     log = next(storage.glob("sweeps/*/logs/failures.log")).read_text()
     assert log.count("StageWorker.run()") == 2, "one traceback for each attempt"
     before = ended(storage)

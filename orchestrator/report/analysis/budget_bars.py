@@ -11,11 +11,12 @@ from orchestrator.report.analysis.tables import RATES, Rows, StudyTables, format
 
 def list_bars(study: Study, tables: StudyTables, rates: Sequence[str]) -> Rows:
     """A row for each model, attack and rate: `attack` (the budget, or the attack where these are several), `order`,
-    `model`, `rate`, `mean`, `low`, `high` (one standard deviation over seeds to both sides), `text`, `seeds`.
+    `model`, `rate`, `mean`, `low`, `high` (one standard deviation over seeds to both sides), `text`, `seeds`, and where
+    the attack has a part in the rate, the `verdict` on it with its `reason`.
 
     Of attacks that differ in their iterations alone, the one with the most of them counts.
     """
-    names = _name_attacks(study)
+    names = name_attacks(study)
     return [
         {
             "attack": names[study.threats[cell["threat"]].key],
@@ -27,6 +28,8 @@ def list_bars(study: Study, tables: StudyTables, rates: Sequence[str]) -> Rows:
             "high": cell[f"{field}High"],
             "text": cell[f"{field}Text"],
             "seeds": cell["seeds"],
+            "verdict": "-" if rate == "clean_accuracy" else cell["verdict"],
+            "reason": "" if rate == "clean_accuracy" else cell["reason"],
         }
         for rate in rates
         for field, text in (RATES[rate],)
@@ -35,7 +38,7 @@ def list_bars(study: Study, tables: StudyTables, rates: Sequence[str]) -> Rows:
     ]
 
 
-def _name_attacks(study: Study) -> dict[str, str]:
+def name_attacks(study: Study) -> dict[str, str]:
     """Key of each attack that has a bar -> its name: those of one family by their budgets, ascending."""
     families = list_families(study)
     single = len(families) == 1

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from orchestrator.report.analysis.attack_families import list_families
 from orchestrator.report.analysis.budget_bars import list_bars
+from orchestrator.report.analysis.doubts import MARKS
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import RATES, StudyTables
 from orchestrator.report.figures.encodings import INK, PALETTE, WHOLE, describe, encode_rate
 from orchestrator.report.figures.figure import Figure, Panel, Spec
+from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
 
 BAR = 26
 """Width of a bar in 1/72 inch; narrower where there are many."""
 WIDEST = 620
+SUCCESS = RATES["attack_success_rate"][1]
+"""Where robust accuracy is an upper bound, this is a lower one."""
 LONG = 22
 """Letters of a name; longer ones stand below each other in a legend."""
 
@@ -62,6 +66,8 @@ def _draw_bars(
         describe("model", "model"),
         describe("text", along),
         describe("seeds", "seeds"),
+        describe("verdict", "verdict"),
+        describe("reason", "why"),
     ]
     bar = {
         "name": "bars",
@@ -73,11 +79,17 @@ def _draw_bars(
         "mark": {"type": "rule", "strokeWidth": 1.2, "color": INK},
         "encoding": place | {"y": encode_rate("low", along, scale=WHOLE), "y2": {"field": "high"}},
     }
+    at_most, at_least = f"{MARKS[UPPER_BOUND]} ", "≥ "
+    mark = (
+        f"datum.verdict === '{SUSPICIOUS}' ? '{MARKS[SUSPICIOUS]} ' : datum.verdict !== '{UPPER_BOUND}' ? '' : "
+        f"datum.rate === '{SUCCESS}' ? '{at_least}' : '{at_most}'"
+    )
     number = {
+        "transform": [{"calculate": f"({mark}) + format(datum.mean, '.0%')", "as": "shown"}],
         "mark": {"type": "text", "dy": -6, "fontSize": 8, "color": INK},
         "encoding": place | {
             "y": encode_rate("high", along, scale=WHOLE),
-            "text": {"field": "mean", "type": "quantitative", "format": ".0%"},
+            "text": {"field": "shown"},
         },
     }  # fmt: skip
     chosen = [{"filter": f"datum.rate === '{rate}'"}] if rate else []

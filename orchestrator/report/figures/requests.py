@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from orchestrator.report.analysis.doubts import describe_doubts_of_figure
 from orchestrator.report.analysis.findings import StudyFindings, analyse_selection
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData, SweepFacts
@@ -32,6 +33,8 @@ class Requested:
     """One for each data set; none where there is nothing to draw yet."""
     notes: tuple[str, ...]
     """What a reader should know: why nothing is drawn, or not all."""
+    doubts: str = ""
+    """What the checks say of the robust accuracies that are drawn."""
 
 
 def ask_for_figure(data: ReportData, wanted: str, where: Mapping[str, Any]) -> tuple[str, FigureRequest]:
@@ -83,7 +86,7 @@ def draw_named(facts: SweepFacts, data: ReportData, records: ImageRecords, data_
 
 
 def _draw(name: str, request: FigureRequest, found: Sequence[StudyFindings]) -> Requested:
-    figures, notes = [], []
+    figures, notes, doubts = [], [], []
     for one in found:
         drawn = draw_figure(request, one)
         notes += _describe_gaps(request, one)
@@ -92,8 +95,9 @@ def _draw(name: str, request: FigureRequest, found: Sequence[StudyFindings]) -> 
         else:
             title = request.title or drawn.title
             figures.append(replace(drawn, name=name + make_suffix(one.study.dataset, len(found)), title=title))
+            doubts.append(describe_doubts_of_figure(one.study, request.kind, one.entries, request.rates))
     title = request.title or (figures[0].title if figures else name)
-    return Requested(name, title, tuple(figures), tuple(notes))
+    return Requested(name, title, tuple(figures), tuple(notes), " ".join(filter(None, doubts)))
 
 
 def _describe_gaps(request: FigureRequest, found: StudyFindings) -> list[str]:

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 from orchestrator.report.analysis.answers import describe_seeds_needed, format_p_value, format_rate, format_signed
-from orchestrator.report.analysis.doubts import describe_doubts_of_figures
+from orchestrator.report.analysis.doubts import describe_doubts_of_figure
 from orchestrator.report.analysis.effects import TOO_FEW
 from orchestrator.report.analysis.findings import StudyFindings
 from orchestrator.report.analysis.report_data import ReportData, SweepFacts
@@ -20,6 +20,7 @@ from orchestrator.report.page.html_parts import draw_effect_bar, format_interval
 from orchestrator.report.page.payload import build_payload, encode_script
 from orchestrator.report.page.vega_library import load_vega
 from orchestrator.results import reference, verdicts
+from orchestrator.space.figures import FigureKind
 from orchestrator.text import format_duration
 from tasks import __version__
 
@@ -93,9 +94,17 @@ def _build_view(found: StudyFindings, figures: Sequence[Figure]) -> Mapping[str,
         "seeds_needed": describe_seeds_needed(found.study),
         "figures": {figure.name: figure for figure in figures},
         "confidence": [(result.configuration.label, *result.mean_confidence) for result in found.images],
-        "doubts": describe_doubts_of_figures(found.study),
+        "doubts": _describe_doubts(found),
         "gallery_note": found.gallery.note,
     }
+
+
+def _describe_doubts(found: StudyFindings) -> Mapping[str, str]:
+    """Kind of a figure of every report -> what speaks against its numbers; a heat map offers every model."""
+    kinds: tuple[FigureKind, ...] = ("axes", "security_curves", "heat_map")
+    looked_at: tuple[FigureKind, ...] = ("confidence", "confusion_matrices", "images")
+    said = {kind: describe_doubts_of_figure(found.study, kind) for kind in kinds}
+    return said | {kind: describe_doubts_of_figure(found.study, kind, found.entries) for kind in looked_at}
 
 
 def _describe_cost(facts: SweepFacts) -> str:

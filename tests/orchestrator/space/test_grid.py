@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator.space import grid
 from orchestrator.space import space as spaces
-from tasks.errors import ProblemsError
+from tasks.errors import ProblemsError, UsageError
 from tests.conftest import CONFIG
 from tests.support.fuzzing import drawn
 
@@ -50,6 +50,47 @@ def test_grids_nest_anywhere(node: Any, expected: list[Any]) -> None:
 def test_malformed_grids(node: Any, message: str) -> None:
     with pytest.raises(ProblemsError, match=message):
         spaces.build("test", "test.yaml", {**CONFIG, "seed": node})
+
+
+def make_space() -> dict[str, Any]:
+    """A grid of three values, one without the section `ensemble`."""
+    sections = [None, {"share": 0.5}, {"share": 0.8}]
+    values = [{"epochs": 1, **({"ensemble": ensemble} if ensemble else {})} for ensemble in sections]
+    return {"train": {"grid_search": values}, "attack": {"grid_search": [{"name": "fgsm"}, {"name": "pgd"}]}}
+
+
+def test_a_section_that_some_values_of_a_grid_lack_is_made_in_none_of_them() -> None:
+    content = make_space()
+    gap = grid.find_gap(content, ["train", "ensemble", "attack"])
+    assert gap == grid.Gap(["train", "ensemble"], 2, 3, ["train", "1", "ensemble", "attack"])
+    with pytest.raises(
+        UsageError, match=r"only 2 of 3 values of the grid have train\.ensemble; .*train\.1\.ensemble\."
+    ):
+        spaces.apply_override(content, "train.ensemble.attack=3")
+    assert content == make_space()
+
+
+def test_a_section_that_no_value_or_every_value_has_is_set_in_all() -> None:
+    content = make_space()
+    spaces.apply_override(content, "train.optimizer.lr=0.1")
+    spaces.apply_override(content, "train.epochs=7")
+    spaces.apply_override(content, "train.optimizer.lr=0.2")
+    assert [(v["epochs"], v["optimizer"]) for v in grid.expand_variants(content["train"])] == [(7, {"lr": 0.2})] * 3
+
+
+def test_a_number_chooses_a_value_of_a_grid() -> None:
+    content = make_space()
+    spaces.apply_override(content, "train.2.ensemble.attack=ddn")
+    spaces.apply_override(content, "attack.1.steps=40")
+    spaces.apply_override(content, "train.0=null")
+    assert content["train"]["grid_search"][0] is None
+    assert [v.get("ensemble") for v in content["train"]["grid_search"][1:]] == [
+        {"share": 0.5},
+        {"share": 0.8, "attack": "ddn"},
+    ]
+    assert content["attack"]["grid_search"] == [{"name": "fgsm"}, {"name": "pgd", "steps": 40}]
+    with pytest.raises(UsageError, match=r"there is nothing at attack\.2\.steps"):
+        spaces.apply_override(content, "attack.2.steps=40")
 
 
 WORDS = st.sampled_from(["a", "b", "c", "0", "1"])
@@ -96,7 +137,8 @@ def test_what_is_set_stands_in_every_variant_and_nothing_else_changes(node: Any,
     others = [key for key in before if key != path[0]]
     assert {key: node[key] for key in others} == {key: before[key] for key in others}
     found = [find_value(variant, path) for variant in grid.expand_variants(node)]
-    assert value in found or not found
+    numbers = any(step.isdigit() for step in path)  # these may choose a value of a grid
+    assert numbers or value in found or not found
     if not any(grid.is_grid(part) or isinstance(part, list) for part in walk(node, path)):
         assert all(type(each) is type(value) and each == value for each in found)
 

@@ -72,6 +72,17 @@ def _checked(specification: str, store: SweepStore) -> None:
     assert shown["value"] in {row["trial_id"] for row in store.rows()}
 
 
+def test_what_speaks_against_the_best_stands_below_the_headings() -> None:
+    rows = [ifgsm("8/255", 10, 400) | {"verdict": "upper bound", "verdict_reason": "add steps: 40", "trial_id": "a"}]
+    best, doubt, rule = reports._state_best(rows)
+    assert best.startswith("Best: clean ")
+    assert (doubt, rule.split(":")[0]) == ("upper bound: add steps: 40", "The rule")
+    heading, said, _ = reports._build_confusion_blocks(wr, rows, "p", "true")
+    assert (heading.text.split(":")[0], said.text) == ("Confusion", doubt)
+    assert len(reports._build_confusion_blocks(wr, [rows[0] | {"verdict": "ok"}], "p", "true")) == 2
+    assert reports._state_best([]) == []
+
+
 def test_a_heat_map_stands_in_the_report_where_budgets_and_steps_vary() -> None:
     rows = [{**ifgsm(eps, steps, 400), "dataset": dataset} for eps in ("8/255", "16/255") for steps in (1, 10)
             for dataset in ("digits", "mnist")]  # fmt: skip

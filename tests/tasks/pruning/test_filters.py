@@ -124,8 +124,22 @@ def test_a_scope_is_a_whole_name_and_no_beginning_of_one() -> None:
     model = ten_filters()
     assert set(choose_filters(model, asked(0.5, scope="layer1"), draw())) == {"layer1.0"}
     assert set(choose_filters(model, asked(0.5, scope="layer10.0"), draw())) == {"layer10.0"}
-    with pytest.raises(StageError, match=r"prune\.scope = 'layer': no convolution there"):
+    unknown = r"prune\.scope = 'layer': the model has no module of that name; choose from all, layer1, layer10$"
+    with pytest.raises(StageError, match=unknown):
         choose_filters(model, asked(0.5, scope="layer"), draw())
+
+
+def test_where_nothing_can_be_pruned_it_is_said_what_is_there() -> None:
+    model = ten_filters()
+    model.network.add_module("fc", nn.Sequential(nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 2)))
+    with pytest.raises(StageError, match=r"scope = 'fc': no convolution there, but 2 Linear; choose from all, layer1"):
+        choose_filters(model, asked(0.5, scope="fc"), draw())
+    with pytest.raises(StageError, match="there, but no parameters at all;"):
+        choose_filters(model, asked(0.5, scope="fc.1"), draw())
+    linear = NormalizedModel(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), 0.5, 0.5)
+    wanted = "unit = 'filters': no convolution in the whole model, which has 1 Linear; unit: weights prunes linear"
+    with pytest.raises(StageError, match=wanted):
+        choose_filters(linear, asked(0.5), draw())
 
 
 def test_the_importance_decides_which_filters_go() -> None:

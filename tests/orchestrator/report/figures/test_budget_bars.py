@@ -11,7 +11,7 @@ from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import build_study_tables
 from orchestrator.report.figures.budget_bars import draw_budget_bars
-from tests.support.drawn_marks import read_marks
+from tests.support.drawn_marks import read_marks, read_numbers
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
@@ -64,6 +64,21 @@ def test_attacks_of_several_families_are_named(tmp_path: Path) -> None:
     names = {row["attack"] for row in figure.tables["bars"]}
     assert len(names) == 2, "no bar for a budget of nothing"
     assert {name.split(",")[0] for name in names} == {"fgsm", "jsma"}
+
+
+def test_a_verdict_stands_beside_the_number_of_its_bar(tmp_path: Path) -> None:
+    rows = made_up(tmp_path, {**WITHOUT_TUNING, "prune": None}, images=False).rows()
+    verdicts = {8: "suspicious", 16: "ok", 32: "upper bound"}
+    judged = [{**row, "verdict": verdicts[round(255 * row["attack_eps"])], "verdict_reason": "why not"} for row in rows]
+    (study,) = group_studies(judged)
+    marks = {}
+    for rate in ("robust_accuracy", "attack_success_rate", "clean_accuracy"):
+        figure = draw_budget_bars(study, build_study_tables(study), (rate,))
+        assert figure is not None
+        marks[rate] = [text.rstrip("0123456789%") for text in read_numbers(figure)]
+        says = [mark.says["verdict"] for mark in read_marks(figure, "bars")]
+        assert says == (["-"] * 3 if rate == "clean_accuracy" else list(verdicts.values()))
+    assert list(marks.values()) == [["! ", "", "≤ "], ["! ", "", "≥ "], ["", "", ""]]
 
 
 def test_no_attack_no_bars(tmp_path: Path) -> None:

@@ -4,57 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from orchestrator.results.budgets import ImageReader
 from orchestrator.results.checks.certificate import CHECK
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
 from orchestrator.results.headline import find_best
 from orchestrator.results.pivot import build_pivot
 from orchestrator.results.verdicts import annotate_rows, check_rows
-from tasks.schema import EXAMPLES
-from tasks.storage.stage_store import StageStore
-from tasks.storage.storage import open_storage
-from tests.support.rows import row, verdicts_of
-
-SIGMA, IMAGES = 0.25, 40
-SMOOTHING = {"name": "randomized_smoothing", "eps": 0.25, "sigma": SIGMA}
-
-
-class Tables(ImageReader):
-    """Images of trials, by the name of the attack."""
-
-    def __init__(self, **columns: dict[str, list[Any]]) -> None:
-        super().__init__(StageStore(open_storage("nowhere")))
-        self.columns = columns
-
-    def load_table(self, row: dict[str, Any]) -> pa.Table:
-        given = {"index": list(range(IMAGES)), "label": [1] * IMAGES, **self.columns[row["attack"]]}
-        return pa.Table.from_pylist(
-            [
-                dict.fromkeys(EXAMPLES.names) | dict(zip(given, values, strict=True))
-                for values in zip(*given.values(), strict=True)
-            ],
-            schema=EXAMPLES,
-        )
-
-    def __call__(self, row: dict[str, Any]) -> None:  # noqa: ARG002
-        return None
-
-
-def attack(robust: int = 500, **more: Any) -> dict[str, Any]:
-    return row({"name": "pgd", "norm": "l2", "eps": 0.25, "steps": 5}, robust) | more
-
-
-def certificate(robust: int = 400, **more: Any) -> dict[str, Any]:
-    return row(SMOOTHING, robust) | {"transformations": None, **more}
+from tests.support.certified_rows import IMAGES, StoredImages, attack, certificate
+from tests.support.rows import verdicts_of
 
 
 def judge(fooled: int, margin: float, said: int = 1) -> set[str]:
     """What the check says where some images are fooled whose radius exceeds the perturbation by a margin."""
     size = 0.1
-    read = Tables(
+    read = StoredImages(
         randomized_smoothing={"clean_prediction": [said] * IMAGES, "radius": [size + margin] * IMAGES},
         pgd={"adversarial_prediction": [0] * fooled + [1] * (IMAGES - fooled), "l2": [size] * IMAGES},
     )
@@ -75,7 +39,7 @@ def test_images_that_are_certified_for_another_class_say_nothing() -> None:
 
 
 def test_both_rows_bear_the_alarm() -> None:
-    read = Tables(
+    read = StoredImages(
         randomized_smoothing={"clean_prediction": [1] * IMAGES, "radius": [1.0] * IMAGES},
         pgd={"adversarial_prediction": [0] * IMAGES, "l2": [0.1] * IMAGES},
     )
@@ -86,7 +50,7 @@ def test_both_rows_bear_the_alarm() -> None:
 
 @pytest.mark.parametrize("other", [{"transformations": "jpeg"}, {"attack_norm": "linf"}, {"examples": 10}])
 def test_only_attacks_on_the_same_classifier_in_the_same_norm_are_compared(other: dict[str, Any]) -> None:
-    assert verdicts_of(CHECK, check_rows([certificate(), attack(**other)], Tables())) == {NOT_TESTED}
+    assert verdicts_of(CHECK, check_rows([certificate(), attack(**other)], StoredImages())) == {NOT_TESTED}
 
 
 def test_a_lower_bound_is_in_no_worst_case_and_no_headline() -> None:
