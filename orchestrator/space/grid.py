@@ -101,7 +101,7 @@ def find_gap(node: Any, path: list[str]) -> Gap | None:
     """
     if _has_number(path):
         return None
-    parents, grid, grid_at = [node], [], 0
+    parents, grid, grid_at = [node], list[Any](), 0
     for steps, name in enumerate(path[:-1], start=1):
         grids = [parent[GRID] for parent in parents if is_grid(parent)]
         grid, grid_at = (grids[0], steps - 1) if grids else (grid, grid_at)

@@ -73,7 +73,7 @@ def _is_inside(name: str, scope: str) -> bool:
 
 def _describe_lack(network: nn.Module, scope: str, unit: Unit, inside: Mapping[str, nn.Module]) -> str:
     what = "convolution" if unit == "filters" else "convolution or linear layer"
-    kinds = Counter(type(module).__name__ for module in inside.values() if any(module.parameters(recurse=False)))
+    kinds = Counter(type(module).__name__ for module in inside.values() if list(module.parameters(recurse=False)))
     there = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no parameters at all"
     if scope == "all":
         more = "; unit: weights prunes linear layers as well" if unit == "filters" and "Linear" in kinds else ""

@@ -4,6 +4,7 @@
   "use strict";
   const payload = JSON.parse(document.getElementById("payload").textContent);
   const SHORT = 12; // rows of the table before "show all"
+  const LABEL = 180, LETTER = 6.8, SYMBOL = 26, BESIDE = 60; // of legends, in pixels: the longest label, a letter, a symbol with its gap, what stands left of the plot
   const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)} %`;
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const errors = [];
@@ -34,15 +35,13 @@
 
   /** How figures look on this screen, in light or dark. */
   function theme(width) {
-    const narrow = width < 420;
     const ink = style("--ink"), faint = style("--faint"), line = style("--line");
     return {
       background: "transparent", font: style("--font"), view: { stroke: null },
       axis: { labelColor: faint, titleColor: ink, gridColor: line, domainColor: line, tickColor: line,
               labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, titlePadding: 8 },
-      legend: { orient: "bottom", columns: narrow ? Math.max(1, Math.floor(width / 130)) : 5,
-                layout: { bottom: { direction: narrow ? "vertical" : "horizontal", anchor: "start" } }, labelColor: ink, titleColor: faint, labelFontSize: 12,
-                titleFontSize: 12, titleFontWeight: 500, symbolLimit: 40, labelLimit: 180, symbolOpacity: 1,
+      legend: { orient: "bottom", layout: { bottom: { direction: "vertical", anchor: "start" } }, labelColor: ink, titleColor: faint, labelFontSize: 12,
+                titleFontSize: 12, titleFontWeight: 500, titleLimit: Math.max(180, width - BESIDE), symbolLimit: 40, labelLimit: LABEL, symbolOpacity: 1,
                 symbolBaseFillColor: faint, symbolBaseStrokeColor: faint },
     };
   }
@@ -78,7 +77,21 @@
     }
   }
 
+  /** As many columns of each legend as the width has room for: what is wider than its figure is cut, on paper as well. */
+  function layLegends(spec, width) {
+    for (const { encoding } of spec.layer) {
+      for (const { scale, legend } of Object.values(encoding)) {
+        if (!legend || !scale?.domain) continue;
+        const longest = Math.max(...scale.domain.map((level) => String(level).length));
+        const column = SYMBOL + Math.min(LABEL, LETTER * longest);
+        legend.columns = Math.max(1, Math.min(scale.domain.length, Math.floor((width - BESIDE) / column)));
+      }
+    }
+    return spec;
+  }
+
   function draw(host, spec, onClick) {
+    layLegends(spec, host.clientWidth);
     delete document.documentElement.dataset.drawn;
     waiting.set(host, { spec, onClick });
     drawAll();

@@ -12,7 +12,9 @@ from orchestrator.report.figures.figure import Figure, Panel, Spec
 MOST_CLASSES = 20
 """A larger matrix has no numbers and no names: it is read as a picture."""
 SIDE = 150
-"""Of a matrix, in 1/72 inch."""
+"""Of a matrix, in 1/72 inch; a page enlarges it, with all that is written on it."""
+LETTER = 8
+"""Size of the letters of its axes."""
 
 
 def draw_confusion_matrices(study: Study, results: Sequence[ImageResults], classes: Sequence[str]) -> Figure | None:
@@ -43,7 +45,16 @@ def _name_panel(result: ImageResults, when: str) -> str:
 def _draw_matrix(model: int, when: str, classes: Sequence[str]) -> Spec:
     few = len(classes) <= MOST_CLASSES
     domain = {"domain": list(classes)}
-    axis = {"labels": few, "ticks": False, "domain": False, "labelLimit": 60, "labelPadding": 3, "labelFontSize": 9}
+    axis = {
+        "labels": few,
+        "ticks": False,
+        "domain": False,
+        "labelLimit": 60,
+        "labelPadding": 3,
+        "labelFontSize": LETTER,
+        "titleFontSize": LETTER,
+        "titlePadding": 4,
+    }
     along = {"labelAngle": -90} if max(map(len, classes)) > 2 else {"labelAngle": 0}
     place = {
         "x": {"field": "predicted", "type": "ordinal", "title": "predicted class", "scale": domain,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ PALETTE = (
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4])
 PERCENT = "~%"
+TITLE_LINE = 38
+"""Letters of a line of a legend's title."""
 INK = {"expr": "ink"}
 """The colour of text; the page sets it for light and dark."""
 WHOLE = {"domain": [0, 1]}
@@ -48,7 +51,14 @@ def encode_dash(groups: Groups) -> Spec:
 def _encode_levels(field: str, title: str, levels: Sequence[str], looks: Sequence[Any]) -> Spec:
     """Each level has a look of its own, from the first one again where they end; a single level needs no legend."""
     scale = {"domain": list(levels), "range": [looks[place % len(looks)] for place in range(len(levels))]}
-    return {"field": field, "type": "nominal", "scale": scale, "legend": {"title": title} if len(levels) > 1 else None}
+    legend = {"title": wrap_title(title)} if len(levels) > 1 else None
+    return {"field": field, "type": "nominal", "scale": scale, "legend": legend}
+
+
+def wrap_title(title: str) -> str | list[str]:
+    """The title of a legend, on as many lines as it takes: what is longer than the legend is wide would be cut."""
+    lines = textwrap.wrap(title, TITLE_LINE)
+    return lines if len(lines) > 1 else title
 
 
 def encode_measures(field: str, names: Sequence[str]) -> Spec:

@@ -106,6 +106,6 @@ def make_theme() -> dict[str, Any]:
         "axis": {"labelColor": INK, "titleColor": INK, "gridColor": GRID, "domainColor": FAINT, "tickColor": FAINT,
                  "titleFontWeight": "normal", "labelFontSize": 10, "titleFontSize": 10},
         "legend": {"orient": "right", "labelColor": INK, "titleColor": INK, "labelFontSize": 10, "titleFontSize": 10,
-                   "titleFontWeight": "normal", "symbolLimit": 40, "labelLimit": 220, "symbolOpacity": 1,
-                   "symbolBaseFillColor": FAINT, "symbolBaseStrokeColor": FAINT},
+                   "titleFontWeight": "normal", "symbolLimit": 40, "labelLimit": 220, "titleLimit": 260,
+                   "symbolOpacity": 1, "symbolBaseFillColor": FAINT, "symbolBaseStrokeColor": FAINT},
     }  # fmt: skip

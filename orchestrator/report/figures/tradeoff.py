@@ -31,8 +31,9 @@ def draw_tradeoff(study: Study, tables: StudyTables) -> Figure:
     """Every configuration under one attack: the mean over its seeds with one standard deviation to both sides, each
     seed, and the front of the means.
     """
+    doubts_paper, doubts = _draw_doubts(study)
     layers = [
-        *_draw_front(study), *_draw_spreads(study), _draw_trials(study), _draw_means(study), _draw_doubts(study),
+        *_draw_front(study), *_draw_spreads(study), doubts_paper, _draw_trials(study), _draw_means(study), doubts,
     ]  # fmt: skip
     attack = next(place for place, threat in enumerate(study.threats) if threat is study.headline)
     panel = Panel("", {"height": 330, "layer": layers}, 430, {"attack": attack})
@@ -65,7 +66,7 @@ def _draw_front(study: Study) -> list[Spec]:
     name = {
         "data": {"name": "cells"},
         "transform": [UNDER_ATTACK, *FRONT, {"joinaggregate": ends}, {"calculate": text, "as": "text"}],
-        "mark": {"type": "text", "dy": -13, "fontSize": 10, "color": INK},
+        "mark": {"type": "text", "dy": -25, "fontSize": 10, "color": INK},
         "encoding": _place(study) | {"text": {"field": "text"}},
     }
     return [line, name]
@@ -136,13 +137,20 @@ def _draw_means(study: Study) -> Spec:
     }
 
 
-def _draw_doubts(study: Study) -> Spec:
-    """A mark beside each mean that a verdict speaks against."""
+def _draw_doubts(study: Study) -> list[Spec]:
+    """A mark beside each mean that a verdict speaks against, between its error bars; paper around it keeps those of
+    other points from running into it.
+    """
     mark = " : ".join([*(f"datum.verdict === '{kind}' ? '{text}'" for kind, text in MARKS.items()), "''"])
-    return {
-        "name": "doubts",
-        "data": {"name": "cells"},
-        "transform": [UNDER_ATTACK, {"calculate": mark, "as": "doubt"}],
-        "mark": {"type": "text", "dx": 11, "dy": -8, "fontSize": 13, "fontWeight": "bold", "color": INK},
-        "encoding": _place(study) | {"text": {"field": "doubt"}},
-    }
+    text = {"type": "text", "dx": 13, "dy": -11, "fontSize": 13, "fontWeight": "bold", "color": INK}
+    around = {"stroke": {"expr": "paper"}, "strokeWidth": 3, "strokeJoin": "round"}
+    return [
+        {
+            "name": name,
+            "data": {"name": "cells"},
+            "transform": [UNDER_ATTACK, {"calculate": mark, "as": "doubt"}],
+            "mark": text | more,
+            "encoding": _place(study) | {"text": {"field": "doubt"}},
+        }
+        for name, more in (("doubts_paper", around), ("doubts", {}))
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.report.analysis.groups import choose_groups
 from orchestrator.report.analysis.study import STAGE_NAMES, Study
 from orchestrator.report.analysis.training_curves import MEASURES, SHARED
-from orchestrator.report.figures.encodings import DASHES, PALETTE, PERCENT, describe
+from orchestrator.report.figures.encodings import DASHES, PALETTE, PERCENT, describe, wrap_title
 from orchestrator.report.figures.figure import Figure, Panel, Rows, Spec
 from tasks.kinds import MODEL_KINDS
 
@@ -82,5 +82,5 @@ def _colour_groups(study: Study, curves: Rows) -> Spec:
     colours = {level: PALETTE[place % len(PALETTE)] for place, level in enumerate(groups.levels)}
     levels = [level for level in (SHARED, *groups.levels) if any(row["g"] == level for row in curves)]
     scale = {"domain": levels, "range": [colours.get(level, GREY) for level in levels]}
-    title = {"title": groups.title} if len(levels) > 1 else None
+    title = {"title": wrap_title(groups.title)} if len(levels) > 1 else None
     return {"field": "g", "type": "nominal", "scale": scale, "legend": title}

@@ -99,7 +99,7 @@ def _build_view(found: StudyFindings, figures: Sequence[Figure]) -> Mapping[str,
     }
 
 
-def _describe_doubts(found: StudyFindings) -> Mapping[str, str]:
+def _describe_doubts(found: StudyFindings) -> Mapping[FigureKind, str]:
     """Kind of a figure of every report -> what speaks against its numbers; a heat map offers every model."""
     kinds: tuple[FigureKind, ...] = ("axes", "security_curves", "heat_map")
     looked_at: tuple[FigureKind, ...] = ("confidence", "confusion_matrices", "images")
