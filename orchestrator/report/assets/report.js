@@ -359,5 +359,6 @@
   addEventListener("hashchange", readAddress);
   window.report = { errors };
   readAddress();
+  drawAll(); // where there is no figure at all, all are drawn
   document.documentElement.dataset.ready = "yes";
 })();

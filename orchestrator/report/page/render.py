@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from orchestrator.report.analysis.answers import describe_seeds_needed, format_p_value, format_rate, format_signed
+from orchestrator.report.analysis.certificate_table import build_certificate_tables
 from orchestrator.report.analysis.doubts import describe_doubts_of_figure
 from orchestrator.report.analysis.effects import TOO_FEW
 from orchestrator.report.analysis.findings import StudyFindings
@@ -47,6 +48,7 @@ def render_page(data: ReportData, drawn: Drawn, named: Named, formats: Sequence[
     text: str = environment.get_template("report.html.jinja").render(
         title=f"What robustness costs: {labels}",
         sweeps=data.sweeps,
+        certified=build_certificate_tables(data.rows),
         views=[_build_view(found, figures) for found, figures in drawn],
         reference=[(facts.label, facts.reference) for facts in data.sweeps if facts.reference],
         reference_columns=reference.COLUMNS,
