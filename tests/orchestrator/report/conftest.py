@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import StudyTables, build_study_tables
 from orchestrator.store.sweep_store import SweepStore
+from tests.support.browser import Opened
 from tests.support.report_data import made_up
 
 
@@ -34,3 +42,42 @@ def made_study(made_data: ReportData) -> Study:
 def made_tables(made_study: Study) -> StudyTables:
     """The rows of its figures."""
     return build_study_tables(made_study)
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, found on the path or named by ADVSWEEP_CHROMIUM; else these tests are skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
+    found = os.environ.get("ADVSWEEP_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip("no Chromium: install one, or name it by ADVSWEEP_CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def show(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens a file."""
+    pages = []
+
+    def opened(path: Path, width: int = 1200, height: int = 900, scheme: str = "light", address: str = "") -> Opened:
+        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        pages.append(page)
+        found = Opened(page)
+        page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        page.on("request", lambda request: found.requests.append(request.url))
+        started = time.perf_counter()
+        page.goto(address or path.as_uri())
+        page.wait_for_selector("html[data-ready=yes]", state="attached")
+        found.seconds = time.perf_counter() - started
+        return found
+
+    yield opened
+    for page in pages:
+        page.close()

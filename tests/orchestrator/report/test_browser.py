@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,81 +13,16 @@ from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
 from orchestrator.report.figures.collection import draw_study
 from orchestrator.report.write import write_report
+from tests.support.browser import Opened
 from tests.support.drawn_marks import read_marks
 from tests.support.report_data import GRID, made_up, really_run
 from tests.support.small import write_images
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 HOSTILE = ("<img src=x onerror=window.hacked=1>", "\"'&lt;b&gt; {{7*7}} ${x} 😀", "c" * 200)
 """Names of classes."""
 SPACE = "'\"><script>window.hacked=1</script></script><img src=x onerror=window.hacked=1> 😀 " + "s" * 200
-
-
-@dataclass
-class Opened:
-    """A page in the browser, and everything that it complained of or asked for."""
-
-    page: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def count(self, selector: str) -> int:
-        return int(self.page.locator(selector).count())
-
-    def text(self, selector: str) -> str:
-        return str(self.page.locator(selector).first.inner_text())
-
-    def drawn(self, again: Callable[[], None] | None = None) -> None:
-        """Wait until every chart is drawn, or drawn again after something was done."""
-        if again:
-            self.page.evaluate("delete document.documentElement.dataset.drawn")
-            again()
-        self.page.wait_for_selector("html[data-drawn=all]", state="attached")
-
-    def labels(self, figure: str, layer: str, panel: int = 0) -> list[str]:
-        """What the marks of a layer say of themselves."""
-        marks = f'[data-figure="{figure}"][data-panel="{panel}"] .{layer}_marks [aria-label]'
-        found: list[str] = self.page.locator(marks).evaluate_all("all => all.map((mark) => mark.ariaLabel)")
-        return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, found on the path or named by ADVSWEEP_CHROMIUM; else these tests are skipped."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
-    found = os.environ.get("ADVSWEEP_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
-        pytest.skip("no Chromium: install one, or name it by ADVSWEEP_CHROMIUM")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def show(browser: Any) -> Iterator[Callable[..., Opened]]:
-    """Opens a file."""
-    pages = []
-
-    def opened(path: Path, width: int = 1200, height: int = 900, scheme: str = "light", address: str = "") -> Opened:
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-        pages.append(page)
-        found = Opened(page)
-        page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        page.on("request", lambda request: found.requests.append(request.url))
-        started = time.perf_counter()
-        page.goto(address or path.as_uri())
-        page.wait_for_selector("html[data-ready=yes]", state="attached")
-        found.seconds = time.perf_counter() - started
-        return found
-
-    yield opened
-    for page in pages:
-        page.close()
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +84,7 @@ def test_a_printed_page_has_every_figure(report: Path, show: Callable[..., Opene
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(1280, 720), (1920, 1080), (390, 844)], ids=["desktop", "large", "phone"]
+    ("width", "height"), [(1280, 720), (1920, 1080), (950, 720), (390, 844)], ids=["desktop", "large", "small", "phone"]
 )
 def test_answer_and_picture_are_on_the_first_screen(
     width: int, height: int, report: Path, show: Callable[..., Opened]
@@ -164,6 +95,7 @@ def test_answer_and_picture_are_on_the_first_screen(
         box = opened.page.locator(selector).first.bounding_box()
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= height, selector
+    assert opened.list_cut_legends() == []
 
 
 def test_hovering_shows_a_trial_and_its_settings(report: Path, show: Callable[..., Opened]) -> None:
