@@ -14,19 +14,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.space.conflicts import find_conflicts
 from orchestrator.space.figures import FigureRequest, read_figures
 from orchestrator.space.grid import Gap, count, expand_variants, find_gap, find_grid_problems, set_value
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts, parse_timeouts, with_options
 from orchestrator.space.verification import with_verification
-from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
 from tasks.environment import read_number
 from tasks.errors import MOST_PROBLEMS, Problem, ProblemsError, UsageError, limit_problems, list_choices
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json
-from tasks.kinds import MODEL_KINDS
 from tasks.local_paths import parse_local_path
 from tasks.models.settings import ModelSettings
 from tasks.settings import Count, Settings
@@ -34,7 +33,7 @@ from tasks.settings_problems import describe_problems
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.transformations.settings import InferenceSettings
-from tasks.trial.trial import Trial, find_training, simplify_section
+from tasks.trial.trial import Trial, simplify_section
 from tasks.yaml_files import NOT_SETTINGS, format_yaml, parse_yaml, read_mapping
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -180,7 +179,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     found += _check_texts(content)
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
-        found = [*_find_unvalidated(sections), *_find_uncertified(sections)]
+        found = find_conflicts({name: variants for name, (variants, _) in sections.items()})
     if found:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
@@ -224,23 +223,6 @@ def _check_texts(content: dict[str, Any]) -> Iterator[Problem]:
     description = content.get("description")
     if description is not None and not isinstance(description, str):
         yield Problem("description", description, "is not a text")
-
-
-def _find_unvalidated(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
-    """Settings that need a validation part, where some variant of the data set has none."""
-    share = min(dataset.split.validation for dataset in sections["dataset"][0])
-    for name in MODEL_KINDS:
-        for training in map(find_training, sections[name][0]):
-            if training is not None and (message := training.find_validation_problem(share)):
-                yield Problem("prune.training" if name == "prune" else name, None, message)
-
-
-def _find_uncertified(sections: dict[str, tuple[list[Any], list[Problem]]]) -> Iterator[Problem]:
-    """Certificates that do not fit what some variant of `inference` puts before the model, each message once."""
-    methods = [attack.method for attack in sections["attack"][0] if is_certificate(attack.method)]
-    pairs = itertools.product(methods, sections["inference"][0])
-    messages = (method.find_inference_problem(inference) for method, inference in pairs)
-    yield from (Problem("attack", None, message) for message in dict.fromkeys(messages) if message)
 
 
 def _read_seeds(node: Any) -> tuple[list[int], list[Problem]]:

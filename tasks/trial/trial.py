@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.attacks.base import MOST_VALUES, check_budget
+from tasks.attacks.base import MOST_VALUES, MethodSettings, check_budget
 from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
@@ -45,19 +47,9 @@ class Trial(Settings):
 
     @model_validator(mode="after")
     def _budgets_are_ones_that_an_image_can_need(self) -> Self:
-        """Those of training too, where the size of the images is written; budgets of the normalised input in pixels."""
-        size, deviation = self.dataset.image_size, self.model.resolve_normalisation()[1]
-        values = size * size * (self.dataset.channels or 3) if size else MOST_VALUES
-        if self.attack.eps_space == "pixel":
-            check_budget(self.attack.method, values, path="attack")
-        elif not isinstance(deviation, tuple):
-            check_budget(self.attack.method, values, deviation, path="attack")
-        for place, section in self.list_trainings():
-            for method in list_attacks_of(section.chosen_objective):
-                check_budget(method, values, path=f"{place}.attack")
-        if self.prune and self.prune.objective:
-            for method in list_attacks_of(self.prune.objective):
-                check_budget(method, values, path="prune.objective.attack")
+        sections = [(name, getattr(self, name)) for name in MODEL_KINDS]
+        for budget in list_budgets(self.dataset, self.model, [("attack", self.attack), *sections]):
+            check_budget(budget.method, budget.values, budget.unit, path=budget.path)
         return self
 
     @model_validator(mode="after")
@@ -93,6 +85,40 @@ class Trial(Settings):
 
 
 _NAMES = tuple(Trial.model_fields)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The budget of an attack, in evaluation or in training, and what its largest depends on."""
+
+    path: str
+    method: MethodSettings
+    values: int
+    """Of an image, each colour alone; the most that there can be where its size is not written."""
+    unit: float = 1.0
+    """Pixels per unit of eps."""
+
+
+def list_budgets(
+    dataset: DatasetSettings, model: ModelSettings, sections: Iterable[tuple[str, Settings | None]]
+) -> Iterator[Budget]:
+    """The budgets of some sections of a trial, those of training too; budgets of the normalised input in its units."""
+    size, deviation = dataset.image_size, model.resolve_normalisation()[1]
+    values = size * size * (dataset.channels or 3) if size else MOST_VALUES
+    for name, section in sections:
+        if isinstance(section, AttackSettings):
+            if section.eps_space == "pixel":
+                yield Budget(name, section.method, values)
+            elif not isinstance(deviation, tuple):
+                yield Budget(name, section.method, values, deviation)
+            continue
+        if (training := find_training(section)) is not None:
+            place = "prune.training" if name == "prune" else name
+            for method in list_attacks_of(training.chosen_objective):
+                yield Budget(f"{place}.attack", method, values)
+        if isinstance(section, TrainedPruneSettings) and section.objective:
+            for method in list_attacks_of(section.objective):
+                yield Budget("prune.objective.attack", method, values)
 
 
 def find_training(section: Any) -> TrainSettings | None:

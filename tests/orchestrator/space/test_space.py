@@ -130,3 +130,14 @@ def test_as_many_trials_as_there_may_be_are_let_through(monkeypatch: pytest.Monk
     monkeypatch.setenv(spaces.MOST_TRIALS, "2")
     with pytest.raises(UsageError, match="3 trials; a space may have 2"):
         built(seed=seeds)
+
+
+def test_budgets_are_held_against_the_images_of_every_data_set() -> None:
+    """A space of many trials validates no trial as a whole."""
+    small, large = ({"name": "digits", "image_size": size, "channels": 1} for size in (8, 16))
+    attacks = [{"name": "pgd", "norm": "l2", "eps": eps} for eps in (8, 8.1)]
+    content = {**CONFIG, "dataset": {"grid_search": [small, large]}, "attack": {"grid_search": attacks}}
+    with pytest.raises(ProblemsError) as caught:
+        spaces.build("test", "test.yaml", content)
+    assert caught.value.problems == ["attack.eps = 8.1: no image of [0, 1] needs a budget above 8 in l2"]
+    assert spaces.build("test", "test.yaml", content | {"dataset": large}).trials
