@@ -54,7 +54,7 @@ def _draw_bars(
     field: str, levels: Sequence[str], attacks: Sequence[str], across: str, along: str, rate: str = ""
 ) -> Spec:
     """:param field: what the bars of one attack differ in; `levels` are its values."""
-    turned = {"labelAngle": 0} if max(map(len, attacks)) <= 8 else {"labelAngle": -30, "labelLimit": 180}
+    turned = {"labelAngle": 0} if max(map(len, attacks)) <= 8 else {"labelAngle": -30, "labelLimit": 260}
     x = {"field": "attack", "type": "nominal", "title": across, "sort": list(attacks), "axis": turned}
     place = {"x": x, "xOffset": {"field": field, "type": "nominal", "sort": list(levels)}}
     looks = {"domain": list(levels), "range": [PALETTE[place % len(PALETTE)] for place in range(len(levels))]}
@@ -79,18 +79,21 @@ def _draw_bars(
         "mark": {"type": "rule", "strokeWidth": 1.2, "color": INK},
         "encoding": place | {"y": encode_rate("low", along, scale=WHOLE), "y2": {"field": "high"}},
     }
-    at_most, at_least = f"{MARKS[UPPER_BOUND]} ", "≥ "
-    mark = (
-        f"datum.verdict === '{SUSPICIOUS}' ? '{MARKS[SUSPICIOUS]} ' : datum.verdict !== '{UPPER_BOUND}' ? '' : "
-        f"datum.rate === '{SUCCESS}' ? '{at_least}' : '{at_most}'"
-    )
     number = {
-        "transform": [{"calculate": f"({mark}) + format(datum.mean, '.0%')", "as": "shown"}],
         "mark": {"type": "text", "dy": -6, "fontSize": 8, "color": INK},
         "encoding": place | {
             "y": encode_rate("high", along, scale=WHOLE),
-            "text": {"field": "shown"},
+            "text": {"field": "mean", "type": "quantitative", "format": ".0%"},
         },
     }  # fmt: skip
+    mark = (
+        f"datum.verdict === '{SUSPICIOUS}' ? '{MARKS[SUSPICIOUS]}' : datum.verdict !== '{UPPER_BOUND}' ? '' : "
+        f"datum.rate === '{SUCCESS}' ? '≥' : '{MARKS[UPPER_BOUND]}'"
+    )
+    doubt = {
+        "transform": [{"calculate": mark, "as": "doubt"}],
+        "mark": {"type": "text", "dy": -15, "fontSize": 9, "fontWeight": "bold", "color": INK},
+        "encoding": place | {"y": encode_rate("high", along, scale=WHOLE), "text": {"field": "doubt"}},
+    }
     chosen = [{"filter": f"datum.rate === '{rate}'"}] if rate else []
-    return {"height": 220, "data": {"name": "bars"}, "transform": chosen, "layer": [bar, spread, number]}
+    return {"height": 220, "data": {"name": "bars"}, "transform": chosen, "layer": [bar, spread, number, doubt]}

@@ -27,7 +27,14 @@ def draw_images(study: Study, gallery: Gallery, classes: Sequence[str]) -> Figur
 
 
 def _draw_model(model: int, columns: Sequence[str], images: int) -> Spec:
-    axis = {"orient": "top", "labelAngle": 0, "labelFontSize": 7, "labelLimit": ACROSS, "ticks": False, "domain": False}
+    axis = {
+        "orient": "top",
+        "labelAngle": 0,
+        "labelFontSize": 7,
+        "labelLimit": ACROSS + 16,
+        "ticks": False,
+        "domain": False,
+    }
     place = {
         "x": {"field": "column", "type": "ordinal", "title": None, "scale": {"domain": list(columns)}, "axis": axis},
         "y": {"field": "place", "type": "ordinal", "title": None, "axis": None},

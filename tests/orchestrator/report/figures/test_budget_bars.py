@@ -75,10 +75,10 @@ def test_a_verdict_stands_beside_the_number_of_its_bar(tmp_path: Path) -> None:
     for rate in ("robust_accuracy", "attack_success_rate", "clean_accuracy"):
         figure = draw_budget_bars(study, build_study_tables(study), (rate,))
         assert figure is not None
-        marks[rate] = [text.rstrip("0123456789%") for text in read_numbers(figure)]
+        marks[rate] = [text for text in read_numbers(figure) if not text.endswith("%")]
         says = [mark.says["verdict"] for mark in read_marks(figure, "bars")]
         assert says == (["-"] * 3 if rate == "clean_accuracy" else list(verdicts.values()))
-    assert list(marks.values()) == [["! ", "", "≤ "], ["! ", "", "≥ "], ["", "", ""]]
+    assert list(marks.values()) == [["!", "", "≤"], ["!", "", "≥"], ["", "", ""]]
 
 
 def test_no_attack_no_bars(tmp_path: Path) -> None:
