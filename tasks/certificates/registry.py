@@ -10,6 +10,7 @@ from typing import Annotated, TypeGuard
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import ATTACKS
 from tasks.certificates.base import CertificateSettings
+from tasks.certificates.crown_ibp.settings import CrownIbpSettings
 from tasks.certificates.interval_bounds.settings import IntervalBoundsSettings
 from tasks.certificates.randomized_smoothing.settings import RandomizedSmoothingSettings
 from tasks.registry import JoinedRegistry, Registry
@@ -17,7 +18,11 @@ from tasks.settings import ByName
 
 CERTIFICATES: Registry[type[MethodSettings]] = Registry(
     "certificate",
-    {"randomized_smoothing": RandomizedSmoothingSettings, "interval_bounds": IntervalBoundsSettings},
+    {
+        "randomized_smoothing": RandomizedSmoothingSettings,
+        "interval_bounds": IntervalBoundsSettings,
+        "crown_ibp": CrownIbpSettings,
+    },
 )
 """Name in a search space -> settings. To add a certificate: a folder with `settings.py` and `certify.py`, and a line
 here."""

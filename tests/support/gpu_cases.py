@@ -65,6 +65,7 @@ def list_certificates() -> Iterator[tuple[str, Trial]]:
     """Every certificate."""
     smoothing = {"name": "randomized_smoothing", "sigma": 0.1, "eps": 0.05, "samples": 60, "sampling": "anytime"}
     sections: list[dict[str, Any]] = [smoothing, {"name": "interval_bounds", "eps": "1/2550"}]
+    sections.append({"name": "crown_ibp", "eps": "1/2550"})
     assert {section["name"] for section in sections} == {*CERTIFICATES}
     for section in sections:
         trial = small.trial(train=TRAINED, attack={**section, "examples": IMAGES})

@@ -25,6 +25,7 @@ OBJECTIVE_CASES: dict[str, dict[str, Any]] = {
     "input_gradient": {},
     "jacobian": {"projections": 2},
     "ibp": {"eps": "1/255", "ramp_start": 0.2},
+    "crown_ibp": {"eps": "1/255", "ramp_start": 0.2},
     "noise": {"sigma": 0.1},
     "smooth_adv": {"sigma": 0.1, "attack": {"name": "pgd", "norm": "l2", "eps": 0.2, "steps": 2}},
     "logit_pairing": {"attack": FGSM},

@@ -52,41 +52,65 @@ def trace_network(model: nn.Module) -> fx.GraphModule:
         raise StageError(f"interval bounds need a forward pass that can be traced: {error}") from error
 
 
+def make_box(pixels: Tensor, eps: float) -> Bounds:
+    """All images of [0, 1] within eps of each of some, float [N, C, H, W]."""
+    return Bounds(pixels, (pixels - eps).clamp(0, 1), (pixels + eps).clamp(0, 1))
+
+
 def bound_margins(graph: fx.GraphModule, start: Bounds, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits of the images, and of the margins of the label over every class a lower bound, both float [N, classes].
-
-    The margin over the label itself is 0. Where the last layer is linear, it is bounded for each margin by itself: that
-    is tighter than the difference of two logits' bounds (section 3 of the paper).
-
-    :param graph: of `trace_network`.
-    :param start: of the images, float [N, C, H, W].
-    :param labels: int64 [N].
-    :raises StageError: a layer or a function is not known here.
-    """
-    walk = _Walk(graph)
-    found = walk.run(start)
-    if not isinstance(found, Bounds) or found.clean.dim() != 2:
-        raise StageError("interval bounds need a model that returns logits [N, classes] made of its image")
-    if walk.last is None:
-        own = found.lower.gather(1, labels[:, None]) - found.upper
-        return found.clean, own.scatter(1, labels[:, None], 0.0)
-    layer, before = walk.last
-    weight = layer.weight[labels][:, None] - layer.weight[None]
-    offset = 0.0 if layer.bias is None else layer.bias[labels][:, None] - layer.bias[None]
-    middle, half = (before.lower + before.upper) / 2, (before.upper - before.lower) / 2
-    lower = torch.einsum("nkf,nf->nk", weight, middle) - torch.einsum("nkf,nf->nk", weight.abs(), half)
-    return found.clean, lower + offset
+    """`IntervalWalk.bound_margins` of a graph of `trace_network`; float [N, classes] both."""
+    return IntervalWalk(graph).bound_margins(start, labels)
 
 
-class _Walk(fx.Interpreter):
-    """Runs the graph on bounds in the place of tensors."""
+class IntervalWalk(fx.Interpreter):
+    """Runs a graph of `trace_network` on bounds in the place of tensors, and keeps what each node puts out."""
 
     def __init__(self, graph: fx.GraphModule) -> None:
         super().__init__(graph)
-        self.last: tuple[nn.Linear, Bounds] | None = None
+        self._nodes = list(graph.graph.nodes)
+        self.values: dict[fx.Node, Any] = {}
+        """Node -> its `Bounds`, or what does not depend on the image."""
+        self._last: tuple[nn.Linear, Bounds] | None = None
         """The last layer and what it is given, where it is linear."""
         (end,) = (node.args[0] for node in graph.graph.nodes if node.op == "output")
         self._end = end.target if isinstance(end, fx.Node) and end.op == "call_module" else None
+
+    def bound_margins(self, start: Bounds, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the images, and of the margins of the label over every class a lower bound, both [N, classes].
+
+        The margin over the label itself is 0. Where the last layer is linear, it is bounded for each margin by itself:
+        that is tighter than the difference of two logits' bounds (section 3 of the paper).
+
+        :param start: of the images, float [N, C, H, W].
+        :param labels: int64 [N].
+        :raises StageError: a layer or a function is not known here.
+        """
+        found = self.run(start)
+        if not isinstance(found, Bounds) or found.clean.dim() != 2:
+            raise StageError("interval bounds need a model that returns logits [N, classes] made of its image")
+        if self._last is None:
+            own = found.lower.gather(1, labels[:, None]) - found.upper
+            return found.clean, own.scatter(1, labels[:, None], 0.0)
+        layer, before = self._last
+        weight = layer.weight[labels][:, None] - layer.weight[None]
+        offset = 0.0 if layer.bias is None else layer.bias[labels][:, None] - layer.bias[None]
+        middle, half = (before.lower + before.upper) / 2, (before.upper - before.lower) / 2
+        lower = torch.einsum("nkf,nf->nk", weight, middle) - torch.einsum("nkf,nf->nk", weight.abs(), half)
+        return found.clean, lower + offset
+
+    def list_nodes(self) -> list[fx.Node]:
+        """In the order in which they are run."""
+        return self._nodes
+
+    def get_bounds(self, node: fx.Node) -> Bounds:
+        """What a node puts out that depends on the image."""
+        found = self.values[node]
+        assert isinstance(found, Bounds), "it depends on the image"
+        return found
+
+    def run_node(self, n: fx.Node) -> Any:
+        self.values[n] = super().run_node(n)
+        return self.values[n]
 
     def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002
         layer = self.fetch_attr(target)
@@ -94,7 +118,7 @@ class _Walk(fx.Interpreter):
         if bound is None:
             raise StageError(f"interval bounds do not know the layer {target}: {type(layer).__name__}")
         if target == self._end and isinstance(layer, nn.Linear):
-            self.last = (layer, args[0])
+            self._last = (layer, args[0])
         return bound(layer, args[0])
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
@@ -124,18 +148,29 @@ def _bound_convolution(layer: nn.Conv2d, bounds: Bounds) -> Bounds:
     return bounds.spread(layer, lambda values: F.conv2d(values, layer.weight.abs(), None, **options))
 
 
-def _bound_batch_norm(layer: nn.BatchNorm2d, bounds: Bounds) -> Bounds:
-    """In training mode with the statistics of the images themselves, as their own pass has it."""
+def _bound_batch_norm(layer: nn.BatchNorm1d | nn.BatchNorm2d, bounds: Bounds) -> Bounds:
+    factor, shift = find_scaling(layer, bounds.clean)
+    if layer.training:
+        layer(bounds.clean.detach())  # which notes the statistics of the images
+    return bounds.scale(factor, shift)
+
+
+def find_scaling(layer: nn.BatchNorm1d | nn.BatchNorm2d, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """Factor and offset of batch norm, which broadcast against [N, channels, ...].
+
+    In training mode with the statistics of the images themselves, as their own pass has it.
+
+    :param clean: what the images give it, float [N, channels, ...].
+    """
     if layer.training or layer.running_mean is None or layer.running_var is None:
-        axes = [axis for axis in range(bounds.clean.dim()) if axis != 1]
-        mean, variance = bounds.clean.mean(axes), bounds.clean.var(axes, unbiased=False)
-        layer(bounds.clean.detach())  # which notes them in the running statistics
+        axes = [axis for axis in range(clean.dim()) if axis != 1]
+        mean, variance = clean.mean(axes), clean.var(axes, unbiased=False)
     else:
         mean, variance = layer.running_mean, layer.running_var
     factor = (variance + layer.eps).rsqrt() * (1.0 if layer.weight is None else layer.weight)
     shift = (0.0 if layer.bias is None else layer.bias) - mean * factor
-    shape = (1, -1, *[1] * (bounds.clean.dim() - 2))
-    return bounds.scale(factor.view(shape), shift.view(shape))
+    shape = (1, -1, *[1] * (clean.dim() - 2))
+    return factor.view(shape), shift.view(shape)
 
 
 def _bound_monotone(layer: nn.Module, bounds: Bounds) -> Bounds:

@@ -25,6 +25,7 @@ OBJECTIVES: Registry[type[ObjectiveSettings]] = Registry(
         "n_fgsm": "tasks.training.objectives.n_fgsm.settings:NFgsmSettings",
         "input_gradient": "tasks.training.objectives.input_gradient.settings:InputGradientSettings",
         "jacobian": "tasks.training.objectives.jacobian.settings:JacobianSettings",
+        "crown_ibp": "tasks.training.objectives.crown_ibp.settings:CrownIbpTrainingSettings",
         "ibp": "tasks.training.objectives.ibp.settings:IbpSettings",
         "noise": "tasks.training.objectives.noise.settings:NoiseTrainingSettings",
         "smooth_adv": "tasks.training.objectives.smooth_adv.settings:SmoothAdvSettings",

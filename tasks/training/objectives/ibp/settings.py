@@ -46,10 +46,14 @@ class IbpSettings(ObjectiveSettings):
     def trained_budget(self) -> float:
         return self.eps
 
+    def find_share(self, progress: float) -> float:
+        """How much of the ramp lies behind a share of the steps, in [0, 1]."""
+        length = self.ramp_end - self.ramp_start
+        return min(max((progress - self.ramp_start) / length, 0.0), 1.0) if length else float(progress >= self.ramp_end)
+
     def find_point(self, progress: float) -> tuple[float, float]:
         """eps and kappa at a share of the steps."""
-        length = self.ramp_end - self.ramp_start
-        done = min(max((progress - self.ramp_start) / length, 0.0), 1.0) if length else float(progress >= self.ramp_end)
+        done = self.find_share(progress)
         return done * self.eps, 1 - done * (1 - self.kappa)
 
     def simplify(self) -> ObjectiveSettings:

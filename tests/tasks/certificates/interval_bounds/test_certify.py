@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.certificates.interval_bounds.propagate import Bounds, bound_margins, trace_network
+from tasks.certificates.interval_bounds.propagate import Bounds, IntervalWalk, bound_margins, trace_network
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tests.support.attack_models import Linear, network, network_images
@@ -42,9 +42,7 @@ def test_a_relu_cuts_what_lies_below_zero() -> None:
 
 
 def graph_bounds(graph: torch.fx.GraphModule, pixels: Tensor, eps: float) -> Bounds:
-    from tasks.certificates.interval_bounds.propagate import _Walk
-
-    found = _Walk(graph).run(Bounds(pixels, pixels - eps, pixels + eps))
+    found = IntervalWalk(graph).run(Bounds(pixels, pixels - eps, pixels + eps))
     assert isinstance(found, Bounds)
     return found
 

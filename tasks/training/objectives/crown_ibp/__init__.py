@@ -1,0 +1,1 @@
+"""Training on linear bounds of the margins that stand on interval bounds."""
