@@ -102,6 +102,7 @@ def test_functions_of_one_name_and_functions_inside_functions_are_told_apart() -
             ARCHITECTURES.remove(name)
 
 
+@pytest.mark.slow
 def test_the_parts_that_the_documentation_shows_keep_what_they_promise(tmp_path: Path) -> None:
     texts = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.DOTALL)
     (tmp_path / "shown.py").write_text("\n".join(texts))

@@ -64,6 +64,7 @@ def test_its_state_is_shown(storage: Path) -> None:
     assert (found["missing"], found["stages"], found["stages_stored"]) == (2, 8, 5)
 
 
+@pytest.mark.slow
 def test_its_results_are_shown(storage: Path) -> None:
     shown = advsweep("results", SWEEP, "--storage", storage, "--long").stdout
     assert [line.split()[3:7] for line in shown.splitlines() if " % " in line] == [
@@ -90,6 +91,7 @@ def test_its_trials_are_explained(storage: Path) -> None:
     assert "settings.lambda: 0.0 -> 0.5" in shown
 
 
+@pytest.mark.slow
 def test_the_stage_that_it_was_training_is_continued(storage: Path) -> None:
     """Its key is that of the settings as they were written then: four steps of a quarter of the budget each."""
     identity = json.loads((storage / "sweeps" / SWEEP / "plan.json").read_text())["stages"][HALF_TRAINED]

@@ -383,6 +383,7 @@ def test_a_storage_that_cannot_be_had_is_said_before_anything_starts(
     assert len(server.puts("/bucket/")) == before
 
 
+@pytest.mark.slow
 def test_such_a_storage_is_one_line_and_exit_code_2(server: Faulty) -> None:  # noqa: ARG001
     for command in (["launch", "--space", "smoke"], ["status"]):
         shown = advsweep(*command, "--storage", "s3://no-such-bucket/x", code=2).stderr

@@ -157,6 +157,7 @@ def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
         assert "is no folder" in refused(tmp_path, "data", "prepare", name, "--data-dir", "/etc/passwd", *size).stderr
 
 
+@pytest.mark.slow
 def test_twenty_thousand_unknown_settings(tmp_path: Path) -> None:
     unknown = "".join(f"key{n}: 1\n" for n in range(20_000))
     section = "".join(f"  key{n}: 1\n" for n in range(20_000))

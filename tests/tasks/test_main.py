@@ -28,6 +28,7 @@ def write(folder: Path, changes: dict[str, Any]) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_trial_prints_its_row_and_computes_nothing_twice(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_science_imports_neither_ray_nor_wandb_nor_the_orchestrator() -> None:
     modules = list_imported_modules("import tasks.__main__, tasks.stages.run, tasks.attacks.gradient.craft")
     assert {"torch", "tasks.stages.run"} <= modules

@@ -42,6 +42,7 @@ def test_a_part_that_breaks_one_is_named_with_what_it_does(tmp_path: Path) -> No
     assert "importance careless, scores follow from the random numbers: other scores come each time" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [

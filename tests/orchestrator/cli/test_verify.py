@@ -44,6 +44,7 @@ def launch_here(space: Space, options: LaunchOptions, console: Console) -> int: 
     return 0
 
 
+@pytest.mark.slow
 def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pyarrow import fs
 
 from orchestrator.report.write import write_report
@@ -26,6 +27,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 def test_the_command_writes_into_the_storage(made_sweep: SweepStore, tmp_path: Path) -> None:
     storage = made_sweep.storage.local
     assert storage is not None

@@ -16,6 +16,7 @@ from tests.support.harness import advsweep
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
+@pytest.mark.slow
 def test_two_trials_compare_image_by_image(tmp_path: Path) -> None:
     sweep = made_up(tmp_path, WITHOUT_TUNING)
     rows = [row for row in sweep.rows() if row["seed"] == 0 and row["attack_steps"] == 10]

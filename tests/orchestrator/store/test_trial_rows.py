@@ -53,6 +53,7 @@ def test_a_part_that_a_compaction_removes_meanwhile_is_found_in_another(
     assert waiting.is_set()
 
 
+@pytest.mark.slow
 def test_readers_beside_a_writer_that_compacts_see_every_row_that_was_written(table: TrialRows) -> None:
     ended, failures = threading.Event(), list[str]()
     table.write([ROWS[0]])

@@ -59,6 +59,7 @@ def test_epochs_are_in_the_file_before_the_sweep_ends(sweep: Sweep, monkeypatch:
     assert found.axes[f"{curve}/*"] == f"{curve}/epoch"
 
 
+@pytest.mark.slow
 def test_a_server_has_the_curves_while_the_run_is_being_written(sweep: Sweep, stub: Stub) -> None:
     folder = WandbFolder(sweep.store)
     writer, stage = Writer(folder, "robust"), make_stages()[0]

@@ -80,6 +80,7 @@ MINIMAL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "norm"), MINIMAL)
 def test_without_a_budget_the_smallest_perturbation_is_found(name: str, norm: str) -> None:
     model, images = Linear(), linear_images()
@@ -92,6 +93,7 @@ def test_without_a_budget_the_smallest_perturbation_is_found(name: str, norm: st
     assert (sizes <= exact * (1 + tolerance) + 2e-3).all(), (sizes / exact).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*ATTACKS} - SLOW))
 def test_an_image_gets_the_same_whatever_the_batch(name: str) -> None:
     model = network()

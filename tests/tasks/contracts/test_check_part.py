@@ -74,6 +74,7 @@ def list_parts() -> Iterator[Any]:
             yield pytest.param(kind, name, id=name, marks=[pytest.mark.slow] if name in LARGE else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), list_parts())
 def test_our_own_parts_keep_their_promises(kind: str, name: str, tmp_path: Path) -> None:
     write_files(tmp_path, name)

@@ -48,6 +48,7 @@ def count_robust(cell: DefendedAttackSettings) -> tuple[int, int]:
     return counts["clean_correct"], counts["robust_correct"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "transformation",
     [

@@ -45,6 +45,7 @@ def test_one_run_of_a_minimal_attack_serves_every_budget() -> None:
     assert found == [*(int((exact > eps * 1.001).sum()) for eps in budgets), 0]
 
 
+@pytest.mark.slow
 def test_examples_are_made_against_the_surrogate_and_judged_by_the_model() -> None:
     model, other = network(0), network(1)
     images = network_images(model)
@@ -67,6 +68,7 @@ def test_a_transfer_attack_is_made_to_the_end(name: str) -> None:
     assert not evaluate(other, images, [stopping], 0, 0.5)[0].table["linf"].equals(expected.table["linf"])
 
 
+@pytest.mark.slow
 def test_an_image_that_is_wrong_before_the_attack_is_not_robust() -> None:
     model = network()
     images = network_images(model)

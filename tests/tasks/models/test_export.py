@@ -34,6 +34,7 @@ print(json.dumps(model.eval()(pixels).tolist()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["mask", "remove"])
 def test_a_fresh_process_gets_the_same_logits(tmp_path: Path, mode: str) -> None:
     at, asked = context(tmp_path), trial(prune={"ratio": 0.5, "mode": mode})

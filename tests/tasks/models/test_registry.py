@@ -35,6 +35,7 @@ def test_parameters_are_those_of_the_papers(name: str, millions: float) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(name for name in ARCHITECTURES if not name.endswith(("34-10", "70-16"))))
 def test_every_architecture_takes_small_colour_images(name: str) -> None:
     model = build_model(described(name)).eval()

@@ -45,6 +45,7 @@ def logits(model: NormalizedModel) -> Tensor:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet8", "resnet18", "resnet50", "vgg16_bn"])
 @pytest.mark.parametrize("training", [False, True])
 def test_removing_channels_is_masking_them_in_every_layer_they_share(name: str, training: bool) -> None:
@@ -81,6 +82,7 @@ def test_a_scope_that_cuts_through_shared_channels_is_refused() -> None:
         remove_filters(fresh("resnet8"), asked(scope="layer1"), draw(), IMAGE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["resnet8", "resnet50", "alexnet", "vgg16", "wide_resnet28_10", "mobilenet_v2", "densenet121"]
 )

@@ -98,6 +98,7 @@ def test_every_importance_of_the_registry_has_a_case() -> None:
     assert IMPORTANCE_CASES.keys() == set(IMPORTANCES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRUNING_CASES)
 def test_pruning_takes_the_exact_share_goes_on_to_the_bit_and_is_held(name: str, tmp_path: Path) -> None:
     few = {"name": "digits", "train_examples": 100}

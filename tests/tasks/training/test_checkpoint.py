@@ -53,6 +53,7 @@ def test_a_new_process_continues_bit_for_bit(
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 3, 5])
 @pytest.mark.parametrize(
     "objective",

@@ -44,6 +44,7 @@ def test_every_objective_of_the_registry_has_a_case() -> None:
     assert OBJECTIVE_CASES.keys() == set(OBJECTIVES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED_OBJECTIVES)
 def test_an_objective_goes_on_to_the_bit_and_leaves_what_is_pruned_at_zero(name: str, tmp_path: Path) -> None:
     asked = tune(NAMED_OBJECTIVES[name])

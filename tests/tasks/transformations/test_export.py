@@ -64,6 +64,7 @@ def gamma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     TRANSFORMATIONS.remove(name)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_answers_as_the_judged_model(gamma: str, tmp_path: Path) -> None:
     at = context(tmp_path / "storage")
     asked = trial(inference={"transformations": [*STEPS, {"name": gamma}], "samples": 2}, seed=3)

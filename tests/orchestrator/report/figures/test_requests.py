@@ -122,6 +122,7 @@ def test_each_sweep_draws_its_own_trials(tmp_path: Path) -> None:
         assert {f"{row['mean']:.3f}" for row in drawn.tables["bars"]} <= known
 
 
+@pytest.mark.slow
 def test_the_command_writes_only_what_was_asked_for(made_sweep: SweepStore, tmp_path: Path) -> None:
     storage = str(made_sweep.storage.local)
     asked = ["--figure", "heat_map", "--where", "pruning_ratio=0.4", "--where", "lambda=null", "--formats", "svg"]

@@ -16,6 +16,7 @@ from tests.support.reference_attacks import run_sparse_apgd
 COUNT, STEPS = 10, 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eps", [HALF["l1"], 2 * HALF["l1"]])
 def test_every_step_is_that_of_the_paper(eps: float) -> None:
     model = network()

@@ -10,6 +10,7 @@ import pytest
 from tests.support.foolbox_peers import SEARCH, check_same_sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [{}, {"decision_rule": "L1", "confidence": 0.5}])
 def test_the_same_settings_find_what_foolbox_finds(rule: dict[str, Any]) -> None:
     check_same_sizes(foolbox.attacks.EADAttack(abort_early=False, **rule, **SEARCH), name="ead", **rule, **SEARCH)

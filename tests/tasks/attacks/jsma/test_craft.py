@@ -35,6 +35,7 @@ def papernot(model: nn.Module, clean: Tensor, target: int, gamma: float, theta: 
     return pixels.view(clean.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theta", [1.0, -1.0, 0.6])
 def test_targeted_jsma_takes_every_step_of_the_paper(theta: float) -> None:
     model = network()
