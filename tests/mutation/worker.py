@@ -23,7 +23,8 @@ LIBRARIES = (
     "filelock", "psutil", "tenacity", "yaml", "torch_pruning", "ray.tune",
 )  # fmt: skip
 """What most tests import."""
-QUICK = "not slow and not cluster and not fault"
+HERE = "not cluster and not fault"
+"""Tests that need nothing but this process, slow ones too: a file names few."""
 OWN = ("advsweep", "orchestrator", "tasks", "tests")
 
 
@@ -78,7 +79,7 @@ def _become_pytest(tests: list[str], out: int) -> None:
 
     code = 3
     with contextlib.suppress(BaseException):
-        code = int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "-m", QUICK, *tests]))
+        code = int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "-m", HERE, *tests]))
     sys.stdout.flush()
     os._exit(code)
 
