@@ -1,4 +1,4 @@
-"""`python -m tests.mutation [--area A] [--match TEXT] [--sample N --seed S] [--jobs N]`: what the tests notice.
+"""`python -m tests.mutation [--area A] [--match TEXT] [--left] [--sample N --seed S] [--jobs N]`: what the tests notice.
 
 Each mutation is applied to a copy of the tree, and the tests that are named for it are run there.
 """
@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tests.mutation.catalog import list_areas, load_mutations, note_outcomes
+from tests.mutation.catalog import list_areas, load_mutations, note_outcomes, read_noticed
 from tests.mutation.run import Outcome, run_mutations
 
 
@@ -20,12 +20,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description="Which mistakes the tests notice.")
     parser.add_argument("--area", action="append", default=[], choices=list_areas(), help="may be given several times")
     parser.add_argument("--match", default="", help="only mutations whose file or reason has this text")
+    parser.add_argument("--left", action="store_true", help="only what was not noticed, or not run, so far")
     parser.add_argument("--sample", type=int, help="so many of them, chosen by the seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="copies that are worked on at the same time")
     parser.add_argument("--without-baseline", action="store_true", help="take it that the tests pass as the tree is")
     options = parser.parse_args()
     mutations = [one for one in load_mutations(options.area) if options.match in f"{one.file} {one.why}"]
+    if options.left:
+        noticed = read_noticed()
+        mutations = [one for one in mutations if one.why not in noticed]
     if options.sample is not None:
         mutations = random.Random(options.seed).sample(mutations, min(options.sample, len(mutations)))
     found = []

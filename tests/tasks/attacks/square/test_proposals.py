@@ -55,6 +55,17 @@ def test_linf_moves_one_square_each_colour_to_one_side_of_the_ball() -> None:
     assert len(colours) == 8, "each colour has a sign of its own"
 
 
+def test_l2_starts_with_bumps_that_rise_to_their_centre_and_whose_lower_half_is_negative() -> None:
+    job, eps = colour_job(), 0.3
+    clean = torch.full((20, 3, 10, 10), 0.5)
+    delta = start_bumps(clean, eps, Draws(job), "l2") - clean
+    tiles = delta.view(20, 3, 5, 2, 5, 2).transpose(3, 4)
+    # rings of 1 / 1^2 around the centre and 1 / 2^2 around that: 1 / 4 and 1 + 1 / 4
+    bump = torch.tensor([[1.0, 5.0], [-1.0, -5.0]]) / 52**0.5 * eps / (3 * 25) ** 0.5
+    torch.testing.assert_close(tiles * tiles[..., :1, :1].sign(), bump.expand_as(tiles), atol=1e-6, rtol=1e-5)
+    assert 0.3 < (tiles[..., 0, 0] > 0).float().mean() < 0.7
+
+
 def test_l2_spends_the_whole_budget_and_moves_it_between_two_squares() -> None:
     job, eps = colour_job(), 0.3
     draws = Draws(job)
