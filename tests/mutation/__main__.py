@@ -1,4 +1,4 @@
-"""`python -m tests.mutation [--area A] [--match TEXT] [--left] [--sample N --seed S] [--jobs N]`: what the tests notice.
+"""`python -m tests.mutation [--area A] [--match TEXT] [--left] [--sample N --seed S] [--jobs N]`: what tests notice.
 
 Each mutation is applied to a copy of the tree, and the tests that are named for it are run there.
 """

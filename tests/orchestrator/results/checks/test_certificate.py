@@ -38,6 +38,15 @@ def test_images_that_are_certified_for_another_class_say_nothing() -> None:
     assert judge(IMAGES, 0.2, said=-1) == {OK}
 
 
+def test_images_are_compared_by_their_place_in_the_split() -> None:
+    """The attack has seen images 20 to 59, and fools those that have no certificate, from 40 on."""
+    read = Tables(
+        randomized_smoothing={"clean_prediction": [1] * IMAGES, "radius": [1.0] * IMAGES},
+        pgd={"index": list(range(59, 19, -1)), "adversarial_prediction": [0] * 20 + [1] * 20, "l2": [0.1] * IMAGES},
+    )
+    assert verdicts_of(CHECK, check_rows([certificate(), attack()], read)) == {OK}
+
+
 def test_both_rows_bear_the_alarm() -> None:
     read = StoredImages(
         randomized_smoothing={"clean_prediction": [1] * IMAGES, "radius": [1.0] * IMAGES},

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.job import AttackJob, draw_random_starts, find_smallest, run_worst_case
+from tasks.attacks.engine.job import AttackJob, draw_random_starts, find_smallest, run_worst_case, with_target_classes
 from tasks.attacks.engine.norms import NORMS
 from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import Linear, job_of, linear_images, network, network_images, settings
@@ -32,6 +32,15 @@ def test_targets_follow_their_rule_and_are_reached(rule: str) -> None:
     assert (targets != images.labels).all()
     reached = targets.eq(torch.tensor(table["adversarial_prediction"].to_pylist()))
     assert reached.float().mean() > 0.9
+
+
+def test_an_image_is_never_led_to_its_own_label_however_unlikely_that_is(job: AttackJob) -> None:
+    """Of the linear model class 3 is always the least likely, and class 2 next to it."""
+    wrong = replace(job, labels=torch.tensor([3, 0, 3, 2]))
+    cell = settings(name="ifgsm", eps=0.3, steps=1, targeted=True, target_rule="least_likely")
+    found = with_target_classes(wrong, cell.method).target_classes
+    assert found is not None
+    assert found.tolist() == [2, 3, 2, 3]
 
 
 class Attempts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from tasks.certificates.interval_bounds.propagate import Bounds, IntervalWalk, bound_margins, trace_network
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
-from tests.support.attack_models import Linear, network, network_images
+from tests.support.attack_models import Linear, linear_images, network, network_images
 from tests.support.certificates import certify_batch
 
 
@@ -47,18 +48,21 @@ def graph_bounds(graph: torch.fx.GraphModule, pixels: Tensor, eps: float) -> Bou
     return found
 
 
+class Plain(nn.Module):
+    """The linear model with a layer in the place of its formula; classes a and b alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model = Linear()
+        self.layer = nn.Linear(16, 2)
+        self.layer.weight.data = torch.stack([model.weight.data, -model.weight.data])
+        self.layer.bias.data = torch.stack([-model.offset.data, model.offset.data])
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return cast(Tensor, self.layer(pixels.flatten(1)))
+
+
 def test_a_linear_model_is_certified_up_to_its_distance() -> None:
-    class Plain(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            model = Linear()
-            self.layer = nn.Linear(16, 2)
-            self.layer.weight.data = torch.stack([model.weight.data, -model.weight.data])
-            self.layer.bias.data = torch.stack([-model.offset.data, model.offset.data])
-
-        def forward(self, pixels: Tensor) -> Tensor:
-            return cast(Tensor, self.layer(pixels.flatten(1)))
-
     draw = torch.Generator().manual_seed(5)
     pixels = torch.randint(90, 165, (12, 1, 4, 4), generator=draw).to(torch.uint8)
     images = Images(pixels, Linear()(convert_to_float(pixels)).argmax(1), ("a", "b"))
@@ -67,6 +71,84 @@ def test_a_linear_model_is_certified_up_to_its_distance() -> None:
     torch.testing.assert_close(found.radius, exact, rtol=0, atol=5e-5)
     assert (found.radius <= exact).all()
     assert torch.equal(found.certified, exact > 0.02)
+
+
+def test_the_box_ends_where_the_range_of_pixels_ends() -> None:
+    """What the linear model can lose within eps is found by taking each value to the end that it has left."""
+    draw = torch.Generator().manual_seed(6)
+    pixels = (255 * torch.randint(0, 2, (8, 1, 4, 4), generator=draw)).to(torch.uint8)
+    images = Images(pixels, Linear()(convert_to_float(pixels)).argmax(1), ("a", "b"))
+    (found,) = certify_batch(Plain(), images, 0.02, name="interval_bounds")
+    flat, weight = convert_to_float(pixels).flatten(1).double(), Linear().weight.detach().double()
+    score = flat @ weight - Linear().offset.detach().double()
+    push = -score.sign()[:, None] * weight
+    gain = torch.where(push > 0, (1 - flat) * push, flat * -push).sum(1)  # for a step of 1 from a black or white value
+    torch.testing.assert_close(found.radius, (score.abs() / gain).clamp(max=1), rtol=0, atol=5e-5)
+
+
+def test_the_radius_is_at_least_a_budget_that_is_certified() -> None:
+    images = Images(*(part[:4] for part in (linear_images().pixels, linear_images().labels)), ("a", "b"))
+    exact = Linear().distances(convert_to_float(images.pixels), "linf").tolist()
+    for place, distance in enumerate(exact):
+        one = Images(images.pixels[place : place + 1], images.labels[place : place + 1], ("a", "b"))
+        (found,) = certify_batch(Plain(), one, distance - 1.5e-6, name="interval_bounds")
+        assert found.certified.all()
+        assert found.radius.item() >= distance - 1.5e-6
+
+
+class Apply(nn.Module):
+    """What a function makes of the pixels."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.function(pixels)
+
+
+def make_convolution() -> nn.Module:
+    layer = nn.Conv2d(1, 1, 1)
+    layer.weight.data.fill_(-2.0)
+    layer.bias = nn.Parameter(torch.tensor([5.0]))
+    return layer
+
+
+def make_batch_norm() -> nn.Module:
+    layer = nn.BatchNorm2d(1, eps=0).eval()
+    layer.running_mean, layer.running_var = torch.tensor([0.2]), torch.tensor([4.0])
+    layer.weight.data, layer.bias.data = torch.tensor([-1.0]), torch.tensor([1.0])
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("layer", "lower", "upper"),
+    [
+        (make_convolution(), 3.8, 4.2),
+        (make_batch_norm(), 0.8, 0.9),
+        (Apply(lambda x: -3 * x), -1.8, -1.2),
+        (Apply(lambda x: x / -2), -0.3, -0.2),
+        (Apply(lambda x: 1 - x), 0.4, 0.6),
+        (Apply(lambda x: x - 2 * x), -0.8, -0.2),
+        (Apply(lambda x: 3 * x - x), 0.6, 1.4),
+    ],
+)
+def test_a_layer_takes_the_ends_of_an_interval_where_it_takes_them(
+    layer: nn.Module, lower: float, upper: float
+) -> None:
+    """Of pixels in [0.4, 0.6]; what two branches share is not seen, so that x - 2 x may be 0.4 - 2 * 0.6."""
+    pixels = torch.full((1, 1, 1, 1), 0.5, dtype=torch.float64)
+    found = graph_bounds(trace_network(nn.Sequential(layer).double()), pixels, 0.1)
+    assert (found.lower.item(), found.upper.item()) == (pytest.approx(lower), pytest.approx(upper))
+
+
+def test_margins_of_a_network_that_does_not_end_with_a_linear_layer_are_of_the_worst_logits() -> None:
+    """Hidden [.3, .9] and [.3, 1.1], logits [.6, 2] and [.7, 2.9]."""
+    pixels = torch.tensor([[[[0.5, 0.2]]]], dtype=torch.float64)
+    graph = trace_network(nn.Sequential(*make_hand_network(), nn.ReLU()))
+    for label, margins in ((1, [0.7 - 2.0, 0.0]), (0, [0.0, 0.6 - 2.9])):
+        found = bound_margins(graph, Bounds(pixels, pixels - 0.1, pixels + 0.1), torch.tensor([label]))[1]
+        torch.testing.assert_close(found, torch.tensor([margins], dtype=torch.float64))
 
 
 class Every(nn.Module):

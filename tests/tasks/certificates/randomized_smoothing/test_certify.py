@@ -101,3 +101,32 @@ def test_it_abstains_where_no_class_is_likelier_than_all_others() -> None:
     assert found.classes.eq(ABSTAINED).all()
     assert found.radius.eq(0).all()
     assert not found.certified.any()
+
+
+def test_every_look_has_noise_of_its_own() -> None:
+    """Two equal images, each seen three times to choose its class and four times to count."""
+    seen: list[Tensor] = []
+
+    class Recording(Linear):
+        def forward(self, pixels: Tensor) -> Tensor:
+            seen.append(pixels.flatten(1))
+            return super().forward(pixels)
+
+    images = Images(torch.full((2, 1, SIDE, SIDE), 127, dtype=torch.uint8), torch.zeros(2).long(), tuple("abcd"))
+    certify_batch(Recording(), images, 0.0, **{**SMOOTHING, "samples": 4, "selection_samples": 3})
+    assert len(torch.cat(seen)) == 2 * (3 + 4)
+    assert len(torch.cat(seen).unique(dim=0)) == 2 * (3 + 4)
+
+
+def test_it_is_settled_which_class_it_is_before_a_budget_that_is_out_of_reach_ends_the_search() -> None:
+    class Threshold(nn.Module):
+        """Says class a of this image with probability Phi(0.041 / 0.25) = 0.57."""
+
+        def forward(self, pixels: Tensor) -> Tensor:
+            side = pixels.flatten(1)[:, 0] - 0.5
+            return torch.stack([side, -side], 1)
+
+    images = Images(torch.full((3, 1, 2, 2), 138, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), ("a", "b"))
+    (found,) = certify_batch(Threshold(), images, 0.3, **SMOOTHING, selection_samples=1000, sampling="anytime")
+    assert found.classes.eq(0).all()
+    assert not found.certified.any()
