@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +15,16 @@ from tests.support.reference_minimum_norm import Smallest
 STEPS = 40
 
 
-def check_reference(name: str, norm: str, run: Callable[[nn.Module, Tensor, int], Smallest], count: int = 6) -> None:
-    """Ours finds perturbations of the size that the paper's steps find, image by image."""
+def check_reference(
+    name: str, norm: str, run: Callable[[nn.Module, Tensor, int], Smallest], count: int = 6, **fields: Any
+) -> None:
+    """Ours finds perturbations of the size that the paper's steps find, image by image.
+
+    :param fields: settings of the attack other than these steps.
+    """
     model = network()
     job = job_of(model, network_images(model, count), (1,))
-    found = craft(job, settings(name=name, norm=norm, steps=STEPS))
+    found = craft(job, settings(name=name, norm=norm, steps=STEPS, **fields))
     sizes = measure_sizes(found - job.clean)[norm].double()
     expected = torch.tensor(
         [run(job.model.judge, job.clean[n : n + 1], int(job.labels[n])).size for n in range(count)],

@@ -128,10 +128,12 @@ def prox(delta: Tensor, weight: float, norm: str) -> Tensor:
     return delta - into_l1_ball(delta, weight)
 
 
-def run_pdpgd(model: nn.Module, clean: Tensor, label: int, norm: str, steps: int) -> Smallest:
+def run_pdpgd(
+    model: nn.Module, clean: Tensor, label: int, norm: str, steps: int, ratio: float = 0.01, dual_rate: float = 0.1
+) -> Smallest:
     """Matyasko and Chau 2021, algorithm 2, with the schedules of the authors' code."""
     best, adam = Smallest(model, clean, label, norm), ReferenceAdam()
-    delta, dual = torch.zeros_like(clean), -math.log(0.01)
+    delta, dual = torch.zeros_like(clean), -math.log(ratio)
     weight = 1 / (1 + math.exp(-dual))
     for step in range(steps):
         _, value, gradient = best.ask(delta, lambda logits: torch.nn.functional.softplus(negated_margin(label)(logits)))
@@ -147,7 +149,7 @@ def run_pdpgd(model: nn.Module, clean: Tensor, label: int, norm: str, steps: int
             delta = best.inside(prox(before - root / fastest * (before - moved), shrinkage, norm))
             if measure(delta - before, "l2") <= 0.01 * measure(delta, "l2"):
                 break
-        rise = 0.1 * ((steps - 1 - step) / (steps - 1) * 0.9 + 0.1)
+        rise = dual_rate * ((steps - 1 - step) / (steps - 1) * 0.9 + 0.1)
         dual = max(min(dual + math.copysign(rise, lead), math.log(1e6)), -math.log(1e6))
         weight = 0.9 * weight + 0.1 / (1 + math.exp(-dual))
     return best

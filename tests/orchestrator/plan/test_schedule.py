@@ -58,6 +58,7 @@ def test_a_job_waits_for_all_that_it_builds_on() -> None:
     jobs = [job("quick"), job("slow"), job("both", "quick", "slow")]
     found = list_schedule(jobs, {"quick": 1.0, "slow": 5.0, "both": 2.0}, 9)
     assert found.finished_at == {"quick": 1, "slow": 5, "both": 7}
+    assert list_schedule(jobs, {"quick": 1.0, "slow": 5.0, "both": 2.0}, 1).seconds == 8, "and runs once"
 
 
 def test_attacks_that_share_a_run_take_as_long_as_the_longest() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.engine.fast_model import freeze_copy
-from tasks.evaluation.gradient_check import check_gradients
+from tasks.evaluation.gradient_check import GradientCheck, check_gradients
 
 
 class Saturated(nn.Module):
@@ -37,6 +37,12 @@ class Sound(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return pixels.flatten(1)[:, :4]
+
+
+def test_gradients_that_are_zero_or_not_finite_are_none() -> None:
+    gradient = torch.tensor([0.0, 1.0, float("nan"), float("inf"), -2.0])[:, None, None, None].repeat(1, 1, 1, 2)
+    gradient[:, :, :, 1] = 0
+    assert GradientCheck(gradient, True).count() == {"gradient_images": 5, "zero_gradients": 3, "deterministic": True}
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ def test_attacks_that_differ_only_in_steps_share_one_run() -> None:
 
     assert run(steps=4) == run(steps=20)
     assert run(steps=4) != run(steps=4, eps="4/255")
+    step = {"steps": 4, "step_size": "2/255"}
+    assert run(**step) != run(**step, eps="4/255"), "another budget is another run, whatever the steps"
     assert run(steps=4) != run(steps=2), "two steps are longer, so that they reach the budget"
     assert run(steps=1, step_size="2/255") == run(steps=20), "one size of step, however it is written"
     assert run(steps=2) == run(steps=20, step_size="4/255")

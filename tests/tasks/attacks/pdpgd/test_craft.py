@@ -18,6 +18,14 @@ def test_every_step_is_that_of_the_paper(norm: str) -> None:
     check_reference("pdpgd", norm, lambda model, clean, label: run_pdpgd(model, clean, label, norm, STEPS))
 
 
+def test_the_weight_of_success_rises_while_there_is_none_and_falls_while_there_is() -> None:
+    """It begins low and moves fast, so that its way shows in the perturbations of a few steps."""
+    check_reference(
+        "pdpgd", "l2", lambda model, clean, label: run_pdpgd(model, clean, label, "l2", STEPS, 1.0, 1.0),
+        initial_ratio=1.0, dual_step_size=1.0,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("norm", NORMS)
 def test_nothing_near_is_smaller_in_distance_and_norm_than_what_is_shrunk(norm: str) -> None:
     drawn = torch.Generator().manual_seed(1)

@@ -31,6 +31,15 @@ def test_image_folder_without_parts_is_divided_by_the_seed(tmp_path: Path) -> No
     assert (seen.train_images, seen.test_images, seen.channels) == (15, 5, 3)
 
 
+def test_another_seed_of_the_split_divides_otherwise(tmp_path: Path) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 10)
+    one, again, other = (
+        folder(tmp_path / "images", split={"test": 0.25, "seed": seed})[1].test.pixels for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
 def test_image_folder_with_parts_keeps_them(tmp_path: Path) -> None:
     write_images(tmp_path / "train", ("cat", "dog"), 6, ".jpg")
     write_images(tmp_path / "test", ("cat", "dog"), 2, ".jpg")
