@@ -65,7 +65,9 @@ def test_other_settings_are_named(storage: Storage, changes: dict[str, Any], exp
 
 def test_a_later_stage_differs_in_its_own_settings_alone(storage: Storage) -> None:
     plan = make_plan(spaces.build("test", "test", CONFIG), None)
-    run_stages([plan.trials[0].chain[1]], Context(StageStore(storage)))
+    farther = make_plan(spaces.build("test", "test", {**CONFIG, "prune": {"ratio": 0.75, "importance": "l2"}}), None)
+    for each in (plan, farther):
+        run_stages([each.trials[0].chain[1]], Context(StageStore(storage)))
     assert reasons(storage, prune={"ratio": 0.25})["prune"] == (
         "must run: the nearest stored prune differs in settings.ratio: 0.5 -> 0.25"
     )

@@ -27,7 +27,7 @@ def examples(*images: tuple[int, int, int, float]) -> pa.Table:
 
 
 def test_a_size_counts_where_the_model_was_fooled() -> None:
-    found = measure_sizes(examples((7, 0, 1, 0.5), (8, 0, 0, 0.9), (9, 2, 2, 0.0)), "l2")
+    found = measure_sizes(examples((7, 0, 1, 0.5), (8, 0, 0, 0.9), (9, 2, 2, 0.7)), "l2")
     assert found == {7: 0.5, 8: math.inf, 9: 0.0}
     assert measure_sizes(examples((7, 0, 1, 0.5)), "l1") == {7: 1.0}
 

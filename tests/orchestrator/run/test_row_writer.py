@@ -53,6 +53,24 @@ def test_rows_that_could_not_be_written_come_first_the_next_time() -> None:
     assert str(errors[0]) == "away"
 
 
+def test_a_row_that_comes_in_while_a_write_fails_follows_those_of_that_write() -> None:
+    class Slow(Table):
+        def write_rows(self, rows: list[dict[str, Any]]) -> None:
+            if self.away:
+                writer.add({"trial_id": "b"})
+            super().write_rows(rows)
+
+    table = Slow()
+    writer, errors = make_writer(table)
+    table.away = True
+    writer.add({"trial_id": "a"})
+    assert not writer.flush()
+    table.away = False
+    writer.close()
+    assert [name for part in table.parts for name in part] == ["a", "b"]
+    assert len(errors) == 1
+
+
 def test_nothing_is_compacted_where_nothing_can_be_written() -> None:
     table = Table()
     writer, errors = make_writer(table)

@@ -41,6 +41,22 @@ def test_once_it_has_begun_others_see_it(sweep: SweepStore) -> None:
 HOUR = 3600.0
 
 
+def test_a_driver_that_has_ended_does_not_live_however_lately_it_beat(sweep: SweepStore) -> None:
+    driver = beating(sweep)
+    (before,) = Pulse().drivers(sweep)
+    driver.end("finished")
+    (after,) = Pulse().drivers(sweep)
+    assert [before.alive, before.certain] == [True, True]
+    assert [after.alive, after.certain] == [False, True]
+
+
+def test_a_beat_from_the_future_is_believed_and_not_acted_upon(sweep: SweepStore, tmp_path: Path) -> None:
+    beating(sweep)
+    aged(tmp_path, -HOUR)
+    (found,) = Pulse().drivers(sweep)
+    assert [found.alive, found.certain] == [True, False]
+
+
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, 100 * HOUR])
 def test_a_driver_that_lives_is_not_forgotten_by_the_next_whatever_the_clocks_say(
     sweep: SweepStore, tmp_path: Path, jump: float, monkeypatch: pytest.MonkeyPatch

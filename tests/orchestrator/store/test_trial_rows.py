@@ -28,6 +28,26 @@ def test_rows_are_those_of_the_table_times_included(table: TrialRows) -> None:
     assert [row["started_at"] is None for row in list_rows(found)] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("statuses", "kept"),
+    [
+        (("finished", "failed"), 0),
+        (("failed", "finished"), 1),
+        (("failed", "failed"), 1),
+        (("finished", "finished"), 1),
+    ],
+)
+def test_a_failure_never_replaces_what_was_finished(statuses: tuple[str, str], kept: int) -> None:
+    rows = [ROWS[0] | {"status": status, "robust_correct": place} for place, status in enumerate(statuses)]
+    (found,) = select_newest_rows(rows)
+    assert found["robust_correct"] == kept
+
+
+def test_a_failure_of_other_stages_is_news() -> None:
+    failed = ROWS[0] | {"status": "failed", "attack_key": "f" * 64}
+    assert select_newest_rows([ROWS[0], failed]) == [failed]
+
+
 def list_trials(table: TrialRows) -> set[str]:
     return set(table.read()["trial_id"].to_pylist())
 

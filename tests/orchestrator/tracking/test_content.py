@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -10,7 +12,10 @@ from orchestrator.results.tradeoff import format_setting
 from orchestrator.tracking import content
 from orchestrator.tracking.content import build_trial_run, flatten_config
 from tasks import paths
+from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
+from tests.support.rows import ifgsm
 from tests.support.wandb_sweep import Sweep
 
 
@@ -53,6 +58,20 @@ def test_a_certificate_has_no_attacked_images(written: Sweep, monkeypatch: pytes
     assert (found.images, found.confusion) == ({}, {})
     assert found.histories
     assert found.summary["robust_correct"] == row["robust_correct"]
+
+
+def test_the_confusion_matrix_has_the_label_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Three images: of class 0 one is said to be 2, of class 1 one is said to be 0."""
+    blank = dict.fromkeys(EXAMPLES.names)
+    said = [(0, 2), (1, 0), (2, 2)]
+    images = [blank | {"label": label, "clean_prediction": label, "adversarial_prediction": a} for label, a in said]
+    table = pa.Table.from_pylist(images, schema=EXAMPLES)
+    monkeypatch.setattr(content, "load_stage_table", lambda _, __, name, ___: table if name == paths.EXAMPLES else None)
+    row = ifgsm("8/255", 10, 1, classes=3)
+    found = build_trial_run(row, StageStore(open_storage(tmp_path)), "run", ("cat", "dog", "owl")).confusion
+    cells = {(actual, told): n for actual, told, n in found["confusion_adversarial"].rows}
+    assert {cell for cell, n in cells.items() if n} == {("cat", "owl"), ("dog", "cat"), ("owl", "owl")}
+    assert len(cells) == 9
 
 
 def test_a_deep_configuration_becomes_shallow() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import ROOT
+
 NET = """
 import advsweep
 from net_layers import WIDTH
@@ -39,7 +41,7 @@ def load(folder: Path, *references: str, variable: str = "") -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={"ADVSWEEP_PLUGINS": variable, "PATH": "", "HOME": str(folder)},
+        env={"ADVSWEEP_PLUGINS": variable, "PATH": "", "HOME": str(folder), "PYTHONPATH": str(ROOT)},
     )
     assert ended.returncode == 0, ended.stderr
     return [line for line in ended.stdout.splitlines() if line]

@@ -46,6 +46,14 @@ def test_another_model_in_the_ensemble_is_another_stage() -> None:
     assert plain[0] == plain[1], "examples without a budget are images as they are"
 
 
+def test_stages_of_a_surrogate_that_would_do_nothing_are_left_out() -> None:
+    nothing = {"prune": {"ratio": 0.0}, "finetune": {**TRAIN, "epochs": 0}}
+    content = {"model": {"name": "resnet8"}, "train": {**TRAIN, "epochs": 2}}
+    found, plain = (SurrogateSettings.model_validate(content | more).simplify() for more in (nothing, {}))
+    assert found == plain
+    assert SurrogateSettings.model_validate(content | {"prune": {"ratio": 0.5}}).simplify() != plain
+
+
 def test_a_transfer_attack_builds_on_its_surrogate(tmp_path: Path) -> None:
     surrogate = {"model": {"name": "resnet8"}, "train": {**TRAIN, "epochs": 2}}
     asked = trial(attack={"name": "fgsm", "eps": 0.1, "examples": 50, "surrogate": surrogate})

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.report.analysis.answers import answer_questions, compare_images, describe_seeds_needed
+from orchestrator.report.analysis.answers import answer_questions, compare_images, compare_seeds, describe_seeds_needed
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData
 from orchestrator.report.analysis.studies import group_studies
-from orchestrator.report.analysis.study import Study
+from orchestrator.report.analysis.study import Measured, Study
 from orchestrator.results.statistics import Interval, Paired
 from tests.support.report_data import GRID, made_up
 
@@ -74,6 +74,20 @@ def test_two_models_are_compared_on_the_images_that_both_have_seen(made_study: S
     assert found is not None
     assert (found.images, found.only_first, found.only_second) == (2 * 3, 1 * 3, 0)
     assert compare_images(first, second, lambda _: {}) is None
+
+
+def test_two_models_are_compared_seed_by_seed(made_study: Study) -> None:
+    def give(entry: Measured, *rates: float) -> Measured:
+        return replace(
+            entry, rows=tuple({**entry.rows[0], "seed": n, "robust_accuracy": r} for n, r in enumerate(rates))
+        )
+
+    first, second = made_study.under(made_study.headline)[:2]
+    found = compare_seeds(give(first, 0.5, 0.7, 0.4), give(second, 0.4, 0.4))
+    assert found is not None
+    assert found.interval.mean == pytest.approx(0.2), "0.1 and 0.3"
+    assert found.interval.count == 2, "the third has no pair"
+    assert compare_seeds(give(first, 0.5), replace(second, rows=())) is None
 
 
 def test_a_suspicious_trial_is_mentioned_with_the_recommendation(tmp_path: Path) -> None:

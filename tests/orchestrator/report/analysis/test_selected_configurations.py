@@ -45,6 +45,17 @@ def test_the_baseline_has_neither_defence_nor_pruning(tmp_path: Path) -> None:
     assert (row["lambda"], row["pruning_ratio"]) == (None, 0.0), "though the pruned model is more accurate"
 
 
+def hardening(row: dict[str, Any]) -> tuple[float, float]:
+    """One defence is the most accurate of all, another the most robust at a high price."""
+    return (0.5, 0.6) if row["lambda"] == 0.9 else (0.975, 0.4) if row["lambda"] else (0.95, 0.0)
+
+
+def test_the_most_accurate_may_be_defended_and_the_most_robust_too_costly(tmp_path: Path) -> None:
+    (study,) = group_studies(made_up(tmp_path, {**GRID, "prune": None}, rule=hardening, images=False).rows())
+    assert find_baseline(study).rows[0]["lambda"] is None
+    assert find_compromise(study).rows[0]["lambda"] == 0.5
+
+
 def test_baseline_and_compromise_come_first_and_none_comes_twice(tmp_path: Path) -> None:
     study = make_study(tmp_path)
     found = select_configurations(study)

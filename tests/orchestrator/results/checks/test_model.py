@@ -31,6 +31,25 @@ def test_a_model_that_guesses_is_noticed(clean: int, verdict: str) -> None:
     assert verdicts_of("clean accuracy above chance", check_rows(rows)) == {verdict}
 
 
+@pytest.mark.parametrize(
+    ("clean", "said", "cause"),
+    [(100, 1, "the same class of every image"), (100, 10, "no better than guessing"), (40, 10, "labels are shifted")],
+)
+def test_why_a_model_guesses_is_said(clean: int, said: int, cause: str) -> None:
+    rows = [ifgsm("8/255", 10, 50, clean_correct=clean, health={"classes_said": said})]
+    (found,) = (each for each in check_rows(rows) if each.check == "clean accuracy above chance")
+    assert cause in found.cause
+
+
+@pytest.mark.parametrize(
+    ("remembered", "deterministic", "verdict"), [(5, True, SUSPICIOUS), (2, True, OK), (5, False, OK)]
+)
+def test_a_model_that_remembers_what_it_saw_is_noticed(remembered: int, deterministic: bool, verdict: str) -> None:
+    health = {"asked": 100, "remembered": remembered}
+    rows = [ifgsm("8/255", 10, 200, deterministic=deterministic, health=health)]
+    assert verdicts_of("answers from the image alone", check_rows(rows)) == {verdict}
+
+
 @pytest.mark.parametrize(("left", "verdict"), [(60, SUSPICIOUS), (32, SUSPICIOUS), (12, OK), (0, OK)])
 def test_erased_images_are_not_recognised(left: int, verdict: str) -> None:
     rows = [ifgsm("8/255", 10, 200, health={"erased_images": 64, "erased_correct": left})]

@@ -33,6 +33,7 @@ def say(check: str, health: dict[str, Any], **attack: Any) -> set[str]:
     [
         ("no silent success", {"silent": 5}, {"stop_when_fooled": False}, UPPER_BOUND),
         ("no silent success", {}, {"stop_when_fooled": False}, OK),
+        ("no silent success", {"silent": 5}, {}, OK),
         ("attack has converged", {"unfinished": 30}, {}, UPPER_BOUND),
         ("attack has converged", {}, {}, OK),
         ("loss rises", {"backwards": 90}, {}, SUSPICIOUS),
@@ -40,6 +41,7 @@ def say(check: str, health: dict[str, Any], **attack: Any) -> set[str]:
         ("another loss finds no more", {"walk_fooled": 5}, {}, UPPER_BOUND),
         ("another loss finds no more", {"walk_fooled": 20}, {}, SUSPICIOUS),
         ("another loss finds no more", {"walk_fooled": 20}, {"steps": 1}, UPPER_BOUND),
+        ("another loss finds no more", {"walk_images": 10, "walk_fooled": 6}, {}, UPPER_BOUND),
         ("another loss finds no more", {}, {}, OK),
         ("surrogate fooled", {"fooled_on_path": 100}, TRANSFER, UPPER_BOUND),
         ("surrogate fooled", {}, TRANSFER, OK),

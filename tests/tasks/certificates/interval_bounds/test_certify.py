@@ -87,7 +87,7 @@ def test_the_box_ends_where_the_range_of_pixels_ends() -> None:
 
 
 def test_the_radius_is_at_least_a_budget_that_is_certified() -> None:
-    images = Images(*(part[:4] for part in (linear_images().pixels, linear_images().labels)), ("a", "b"))
+    images = linear_images(4)
     exact = Linear().distances(convert_to_float(images.pixels), "linf").tolist()
     for place, distance in enumerate(exact):
         one = Images(images.pixels[place : place + 1], images.labels[place : place + 1], ("a", "b"))
@@ -139,7 +139,7 @@ def test_a_layer_takes_the_ends_of_an_interval_where_it_takes_them(
     """Of pixels in [0.4, 0.6]; what two branches share is not seen, so that x - 2 x may be 0.4 - 2 * 0.6."""
     pixels = torch.full((1, 1, 1, 1), 0.5, dtype=torch.float64)
     found = graph_bounds(trace_network(nn.Sequential(layer).double()), pixels, 0.1)
-    assert (found.lower.item(), found.upper.item()) == (pytest.approx(lower), pytest.approx(upper))
+    assert [found.lower.item(), found.upper.item()] == pytest.approx([lower, upper])
 
 
 def test_margins_of_a_network_that_does_not_end_with_a_linear_layer_are_of_the_worst_logits() -> None:
