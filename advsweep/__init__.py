@@ -26,12 +26,14 @@ from tasks import __version__  # noqa: E402
 if TYPE_CHECKING:
     from advsweep.actions import TrialsFailedError, launch, plan
     from advsweep.actions import open_sweep as open  # noqa: A004
-    from advsweep.parts import attack, certificate, dataset, importance, model, objective, transformation
+    from advsweep.parts import attack, certificate, dataset, generator, importance, model, objective, transformation
     from advsweep.sweep import Sweep
     from orchestrator.plan.plan import Plan
     from tasks.attacks.base import MethodSettings
     from tasks.certificates.base import CertificateSettings
     from tasks.errors import CorruptArtifactError, StageError, StorageError, UsageError
+    from tasks.generators.base import GeneratorSettings
+    from tasks.generators.job import Generator
     from tasks.plugins.load import load_plugins
     from tasks.settings import Count, Number, Settings, keyed, unkeyed
     from tasks.training.objectives.base import ObjectiveSettings
@@ -41,6 +43,8 @@ __all__ = [
     "CertificateSettings",
     "CorruptArtifactError",
     "Count",
+    "Generator",
+    "GeneratorSettings",
     "MethodSettings",
     "Number",
     "ObjectiveSettings",
@@ -56,6 +60,7 @@ __all__ = [
     "attack",
     "certificate",
     "dataset",
+    "generator",
     "importance",
     "keyed",
     "launch",
@@ -72,6 +77,8 @@ _HOMES = {
     "CertificateSettings": "tasks.certificates.base",
     "CorruptArtifactError": "tasks.errors",
     "Count": "tasks.settings",
+    "Generator": "tasks.generators.job",
+    "GeneratorSettings": "tasks.generators.base",
     "MethodSettings": "tasks.attacks.base",
     "Number": "tasks.settings",
     "ObjectiveSettings": "tasks.training.objectives.base",
@@ -86,6 +93,7 @@ _HOMES = {
     "attack": "advsweep.parts",
     "certificate": "advsweep.parts",
     "dataset": "advsweep.parts",
+    "generator": "advsweep.parts",
     "importance": "advsweep.parts",
     "keyed": "tasks.settings",
     "launch": "advsweep.actions",

@@ -1,5 +1,5 @@
 """Decorators by which a user's own parts enter the registries: models, data sets, attacks, certificates, objectives,
-importances, transformations.
+importances, transformations, generators.
 
 They belong into a module of their own, which is loaded as a plugin: `--plugin FILE.py`, `$ADVSWEEP_PLUGINS`,
 `advsweep.load_plugins`, or an entry point of the group `advsweep.plugins`. The code of the module, and of what it
@@ -21,6 +21,8 @@ from tasks.certificates.registry import CERTIFICATES
 from tasks.data.function import FunctionSource
 from tasks.data.registry import SOURCES
 from tasks.errors import UsageError
+from tasks.generators.base import GeneratorSettings
+from tasks.generators.registry import GENERATORS
 from tasks.models.registry import ARCHITECTURES, Architecture
 from tasks.pruning.registry import IMPORTANCES
 from tasks.registry import Registry
@@ -171,6 +173,27 @@ def transformation(name: str, *, settings: type[Settings]) -> Callable[[Decorate
         complete.transform = staticmethod(transform)
         _add(TRANSFORMATIONS, name, complete, transform)
         return transform
+
+    return register
+
+
+def generator(name: str, *, settings: type[Settings]) -> Callable[[Decorated], Decorated]:
+    """Register a generator, which an attack names by `generator: {name: ...}`: a subclass of `advsweep.Generator`.
+
+    It is made as `(settings, image_shape, classes)`, and has a method `fit(job)` that trains it; `job` is a
+    `tasks.generators.job.GeneratorJob`: training images, the model under attack, random numbers. What it answers, and
+    whether it needs the model, its settings say.
+
+    :param settings: a subclass of `advsweep.GeneratorSettings`, or of `advsweep.Settings` with a field `epochs`.
+    :raises UsageError: the settings have another name than the generator.
+    """
+    _check_name("generator", name)
+
+    def register(build: Decorated) -> Decorated:
+        complete = _complete(name, settings, GeneratorSettings)
+        complete.build = build if inspect.isclass(build) else staticmethod(build)
+        _add(GENERATORS, name, complete, build)
+        return build
 
     return register
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from tasks.attacks.registry import ATTACKS
 from tasks.certificates.registry import CERTIFICATES
 from tasks.data.registry import SOURCES
+from tasks.generators.registry import GENERATORS
 from tasks.kinds import Kind
 from tasks.models.registry import ARCHITECTURES
 from tasks.pruning.registry import IMPORTANCES
@@ -30,6 +31,7 @@ from tests.support.checkout import ROOT
 KEPT = ROOT / "tests" / "part_digests.json"
 SHARED: dict[str, Kind] = {
     "tasks/attacks/engine": "attack", "tasks/evaluation": "attack", "tasks/data": "train", "tasks/models": "train",
+    "tasks/generators": "generator",
     "tasks/training": "train", "tasks/training/sparsity": "prune", "tasks/pruning": "prune", "tasks/stages": "train",
 }  # fmt: skip
 """Rooms whose loose modules several parts share, and the kind of stage whose version counts for them."""
@@ -40,6 +42,8 @@ def list_parts() -> Iterator[tuple[str, int, list[Path]]]:
     for name in ATTACKS:
         cls = ATTACKS.load(name)
         yield f"attack {name}", cls.revision, list_folder(cls.__module__)
+    for name in GENERATORS:
+        yield f"generator {name}", VERSIONS["generator"], list_folder(GENERATORS.load(name).__module__)
     for name in OBJECTIVES:
         yield f"objective {name}", VERSIONS["train"], list_folder(OBJECTIVES.load(name).__module__)
     for name in CERTIFICATES:

@@ -18,6 +18,7 @@ SHARES: Mapping[Kind, float] = {
     "prune": 0.0,
     "finetune": 1.0,
     "adversarial_finetune": 1.0,
+    "generator": 1.0,
     "attack": 0.25,
 }
 """Training fills a GPU; a few hundred images under attack do not; pruning computes little, unless it trains."""

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.plan.plan import Plan
 from tasks.data.source import Inspection, count_training_images
 from tasks.evaluation.settings import AttackSettings
+from tasks.generators.base import GeneratorSettings
 from tasks.trial.chain import Stage
 from tasks.trial.trial import find_training
 
@@ -30,6 +31,9 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
     if isinstance(settings, AttackSettings):
         images = min(settings.examples or data.test_images, data.test_images)
         return max(LEAST_WORK, (1 + settings.method.expected_passes) * settings.looks * images / 1000)
+    if isinstance(settings, GeneratorSettings):
+        images = count_training_images(stage.dataset, data)
+        return max(LEAST_WORK, settings.epochs * settings.passes * images / 1000)
     training = find_training(settings)
     if training is not None:
         objective = training.chosen_objective

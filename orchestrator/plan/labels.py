@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.results.tradeoff import format_setting
 from tasks.evaluation.settings import AttackSettings
+from tasks.generators.base import GeneratorSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.settings import TrainSettings
@@ -24,6 +25,8 @@ def describe_settings(stages: Sequence[Stage]) -> str:
         return ", ".join([f"ratio {settings.ratio:g}", *(_describe_objective(training) if training else ())])
     if isinstance(settings, TrainSettings):
         return ", ".join(_describe_objective(settings))
+    if isinstance(settings, GeneratorSettings):
+        return settings.name
     cells = [stage.settings for stage in stages if isinstance(stage.settings, AttackSettings)]
     budgets = _join(format_setting("attack_eps", cell.method.eps) for cell in cells if cell.method.eps is not None)
     steps = _join(str(cell.method.reported_steps) for cell in cells)

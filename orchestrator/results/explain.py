@@ -43,7 +43,10 @@ def explain_trial(storage: Storage, name: str) -> list[Explanation]:
         replace(line, reason=f"{line.reason}; {changed[line.key]}") if line.stored and line.key in changed else line
         for line in found
     ]
-    return [line if line.key in own else replace(line, kind=f"surrogate {line.kind}") for line in found]
+    return [
+        line if line.key in own or line.kind == "generator" else replace(line, kind=f"surrogate {line.kind}")
+        for line in found
+    ]
 
 
 def _find_changes(keys: Iterable[str], stages: Mapping[str, Identity]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_s
 from orchestrator.store.sweep_store import SweepStore, iterate_plans
 from orchestrator.text import make_sort_key
 from tasks import paths
+from tasks.attacks.base import UNRESTRICTED
 from tasks.keys import hash_json
 from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
@@ -97,7 +98,7 @@ def rank_attacks(rows: Sequence[Row], others: Iterable[Row], load: LoadExamples)
     keys = {identify_model(row) for row in rows}
     known: dict[str, set[str]] = defaultdict(set)
     for row in [*rows, *others]:
-        if identify_model(row) in keys:
+        if identify_model(row) in keys and row["attack_norm"] != UNRESTRICTED:
             known[identify_model(row)].add(row["attack_key"])
     groups: dict[str, list[_Rank]] = defaultdict(list)
     for curve in _list_curves(rows, load):
@@ -137,7 +138,7 @@ def _list_curves(rows: Sequence[Row], load: LoadExamples) -> list[_Curve]:
         config: dict[str, Any] = json.loads(row["config"])
         attack = {name: value for name, value in config["attack"].items() if name not in ("eps", "batch_size")}
         settings = {name: value for name, value in config.items() if name != "seed"} | {"attack": attack}
-        if row["attack_norm"] and row["attack_eps"] != 0:
+        if row["attack_norm"] not in (None, UNRESTRICTED) and row["attack_eps"] != 0:
             groups[hash_json([identify_model(row), row["attack_norm"], settings])].append((row, settings))
     curves = []
     for group in groups.values():

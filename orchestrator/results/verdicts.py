@@ -26,6 +26,7 @@ from orchestrator.results.checks.behaviour import (
     check_model_stays_the_same,
 )
 from orchestrator.results.checks.certificate import check_certificates
+from orchestrator.results.checks.generated import check_generated_examples
 from orchestrator.results.checks.model import (
     check_a_step_beats_noise,
     check_answers_repeat,
@@ -104,6 +105,7 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
         attacks, certificates = select_attacks(group), select_certificates(group)
         found += [verdict for check in CHECKS for verdict in check(attacks)] if attacks else []
         found += check_upper_bounds(attacks, read)
+        found += check_generated_examples(attacks, read)
         found += check_certificates(certificates, attacks, read)
     return found
 

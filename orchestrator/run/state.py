@@ -13,6 +13,7 @@ from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.plan.labels import describe_settings
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.results import headline
+from tasks.generators.base import GeneratorSettings
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
 from tasks.trial.row import Row
@@ -35,7 +36,7 @@ class Running:
     def describe(self, now: float) -> dict[str, Any]:
         """As plain data."""
         stage = self.stages[0]
-        epochs = stage.settings.epochs if isinstance(stage.settings, TrainSettings) else None
+        epochs = stage.settings.epochs if isinstance(stage.settings, (TrainSettings, GeneratorSettings)) else None
         return {
             "stage": stage.kind,
             "key": stage.key,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import Problem, list_choices
-from tasks.kinds import KINDS
+from tasks.kinds import SECTION_KINDS
 from tasks.schema import TRIALS
 from tasks.settings import parse_number
 from tasks.trial.row import Row
 
-SECTIONS = ("seed", "dataset", "model", "inference", *KINDS)
+SECTIONS = ("seed", "dataset", "model", "inference", *SECTION_KINDS)
 
 ANY = "*"
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {

@@ -12,15 +12,20 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
+from tasks.generators.base import GeneratorSettings, Output
 from tasks.settings import Count, Number, Settings, added, keyed
 
 TargetRule = Literal["next", "least_likely", "random"]
 """next: label + 1, the first after the last; least_likely: what the model says least of the clean image, the label
 left out; random: any class but the label, drawn from the seed and the place of the image."""
 
-Access = Literal["gradient", "logits", "label", "none"]
+Access = Literal["gradient", "logits", "label", "none", "generator"]
 """What an attack asks of the model, from the most to the least: its gradients, its logits alone, the predicted class
-alone, or nothing that would lead it anywhere, as noise does."""
+alone, or nothing that would lead it anywhere, as noise does. generator: its examples come by way of a generator, which
+holds them to what it has learnt, so that what follows the gradient freely should find at least as much."""
+
+UNRESTRICTED = "unrestricted"
+"""In the place of a norm: examples have no ball, and count where a witness sees the label in them."""
 
 MOST_VALUES = 3 * 1024 * 1024
 """Of the largest images that a data set may have."""
@@ -64,11 +69,13 @@ class MethodSettings(Settings):
     settles: ClassVar[bool] = False
     """Whether it needs no choice of step size and tries every target: what a verdict recommends where others fall
     short."""
+    generator_output: ClassVar[Output | None] = None
+    """What the generator that it needs must answer; null: it needs none."""
     revision: ClassVar[int] = 1
     """Raised when the same settings of this attack give other examples than before; part of the key from 2 on."""
 
     name: str = keyed()
-    norm: Literal["linf", "l2", "l1", "l0"] = keyed("linf")
+    norm: Literal["linf", "l2", "l1", "l0", "unrestricted"] = keyed("linf")
     eps: Number | None = keyed(ge=0)
     """Budget: the largest size of a perturbation in pixels of [0, 1], or the number of changed values for l0."""
 
@@ -96,6 +103,11 @@ class MethodSettings(Settings):
     def averaged_looks(self) -> int:
         """Looks at a model that answers at random whose mean gradient the attack follows."""
         return 1
+
+    @property
+    def required_generator(self) -> GeneratorSettings | None:
+        """The generator that it makes examples with: a stage of its own, which runs before; null: it needs none."""
+        return None
 
     @property
     def longest_path(self) -> float | None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
+from tasks.attacks.advgan.settings import AdvGanSettings
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdTSettings
 from tasks.attacks.autoattack.settings import AutoAttackSettings
 from tasks.attacks.base import MethodSettings, check_budget
 from tasks.attacks.carlini_wagner.settings import CarliniWagnerSettings
 from tasks.attacks.ddn.settings import DdnSettings
 from tasks.attacks.deepfool.settings import DeepFoolSettings
+from tasks.attacks.diff_pgd.settings import DiffPgdSettings, UnrestrictedDiffPgdSettings
 from tasks.attacks.ead.settings import EadSettings
 from tasks.attacks.fab.settings import FabTSettings
 from tasks.attacks.fmn.settings import FmnSettings
@@ -49,6 +52,9 @@ ATTACKS: Registry[type[MethodSettings]] = Registry(
         "fab_t": FabTSettings,
         "square": SquareSettings,
         "autoattack": AutoAttackSettings,
+        "advgan": AdvGanSettings,
+        "diff_pgd": DiffPgdSettings,
+        "diff_pgd_unrestricted": UnrestrictedDiffPgdSettings,
         "uniform": UniformSettings,
         "rays": RaysSettings,
     },
@@ -61,13 +67,16 @@ Methods = Annotated[MethodSettings | tuple[MethodSettings, ...], OneOrMore(ATTAC
 """An attack whose budget is in a unit that is not known here."""
 
 
-def _check_pixel_budget(method: MethodSettings) -> MethodSettings:
+def _check_for_training(method: MethodSettings) -> MethodSettings:
     check_budget(method)
+    if method.generator_output is not None:
+        text = "{name} needs a generator, which an evaluation has alone: train on examples of another attack"
+        raise PydanticCustomError("generator", text, {"name": method.name})
     return method
 
 
-Method = Annotated[MethodSettings, ByName(ATTACKS), AfterValidator(_check_pixel_budget)]
-"""An attack whose budget is in pixels of [0, 1]."""
+Method = Annotated[MethodSettings, ByName(ATTACKS), AfterValidator(_check_for_training)]
+"""An attack whose budget is in pixels of [0, 1], which makes examples by itself."""
 
 
 def find_attack(name: object) -> type[MethodSettings] | None:

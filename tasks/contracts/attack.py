@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.attacks.base import MethodSettings
+from tasks.attacks.base import UNRESTRICTED, MethodSettings
 from tasks.attacks.engine.fast_model import AttackedModel
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.registry import ATTACKS
@@ -20,6 +20,7 @@ from tasks.errors import StageError
 from tasks.evaluation.audit import audit_examples
 from tasks.evaluation.evaluate import craft, prepare_attacked
 from tasks.evaluation.settings import AttackSettings
+from tasks.generators.job import build_generator
 from tasks.models.build import NormalizedModel
 
 BUDGETS = {"linf": 0.1, "l2": 0.6, "l1": 3.0, "l0": 6.0}
@@ -45,7 +46,10 @@ class AttackSubject:
         """All images to attack."""
         index = torch.arange(len(self.images))
         clean, counts = convert_to_float(self.images.pixels), step_counts or (cell.method.reported_steps,)
-        return AttackJob(self.attacked, clean, self.images.labels, counts, index, 5, cell.stop_when_fooled)
+        asked = cell.method.required_generator
+        made = None if asked is None else build_generator(asked, self.images.image_shape, toy.CLASSES, 5).eval()
+        stop = cell.stop_when_fooled
+        return AttackJob(self.attacked, clean, self.images.labels, counts, index, 5, stop, generator=made)
 
     def run(self, cell: AttackSettings, job: AttackJob | None = None) -> Tensor:
         """Images after all steps, float [N, C, H, W]."""
@@ -65,8 +69,10 @@ def _build_subject(name: str, given: Mapping[str, Any]) -> AttackSubject:
     cls = ATTACKS.load(name)
     filled = toy.fill_settings(cls, name, given)
     chosen = cls.model_validate(filled).norm
+    if chosen == UNRESTRICTED:
+        filled |= {"witness": {"model": {"name": "resnet8"}}}
     norms = (chosen,) if "norm" in given or cls.norms() == MethodSettings.norms() else cls.norms()
-    budgets = {norm: {} if "eps" in given else {"eps": BUDGETS[norm]} for norm in norms}
+    budgets = {norm: {} if "eps" in given or norm not in BUDGETS else {"eps": BUDGETS[norm]} for norm in norms}
     cells = {norm: AttackSettings.model_validate(filled | {"norm": norm} | budgets[norm]) for norm in norms}
     model = toy.build_model()
     images = toy.make_images(model)

@@ -10,6 +10,7 @@ from tasks.contracts.attack import check_attack
 from tasks.contracts.certificate import check_certificate
 from tasks.contracts.contract import Finding
 from tasks.contracts.dataset import check_dataset
+from tasks.contracts.generator import check_generator
 from tasks.contracts.importance import check_importance
 from tasks.contracts.model import check_model
 from tasks.contracts.objective import check_objective
@@ -21,6 +22,7 @@ CONTRACTS: Mapping[str, Callable[[str, Mapping[str, Any], Path | None], list[Fin
     "attack": lambda name, given, folder: check_attack(name, given),  # noqa: ARG005
     "certificate": lambda name, given, folder: check_certificate(name, given),  # noqa: ARG005
     "objective": lambda name, given, folder: check_objective(name, given),  # noqa: ARG005
+    "generator": lambda name, given, folder: check_generator(name, given),  # noqa: ARG005
     "importance": lambda name, given, folder: check_importance(name),  # noqa: ARG005
     "transformation": lambda name, given, folder: check_transformation(name, given),  # noqa: ARG005
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tasks.attacks.base import MethodSettings
+from tasks.attacks.base import UNRESTRICTED, MethodSettings
 from tasks.attacks.engine.norms import measure_sizes
 from tasks.errors import StageError
 
@@ -19,9 +19,9 @@ def find_outside_budget(delta: Tensor, method: MethodSettings, scale: float) -> 
     :param delta: float [N, C, H, W], in pixels of [0, 1].
     :param scale: pixels per unit of eps.
     """
+    if method.eps is None or method.norm == UNRESTRICTED:
+        return torch.zeros(len(delta), dtype=torch.bool, device=delta.device)
     size = measure_sizes(delta)[method.norm]
-    if method.eps is None:
-        return torch.zeros_like(size, dtype=torch.bool)
     return size > method.eps * scale * (1 + TOLERANCE) + 1e-6
 
 

@@ -27,6 +27,18 @@ from tasks.evaluation.predict import Predictions, choose_images, predict
 from tasks.evaluation.preview import Preview, spread_evenly
 from tasks.evaluation.settings import AttackSettings
 
+
+@dataclass(frozen=True)
+class Helpers:
+    """Other networks that an evaluation takes."""
+
+    generator: nn.Module | None = None
+    """What the attack makes its examples with, frozen."""
+    witness: nn.Module | None = None
+    """Pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes]: an unrestricted success counts where it sees
+    the label."""
+
+
 NO_GRADIENT = "does not require grad"
 """What torch says where a loss has no gradient at all."""
 
@@ -45,6 +57,7 @@ def evaluate(
     std: float,
     surrogate: nn.Module | None = None,
     attacked: AttackedModel | None = None,
+    helpers: Helpers | None = None,
 ) -> list[Evaluation]:
     """Attack the test images once; judge the outcome for each cell, in their order.
 
@@ -54,6 +67,7 @@ def evaluate(
     :param std: the model's normalisation, for a budget in normalised units.
     :param surrogate: the model that examples are made against; null: the model itself.
     :param attacked: what `prepare_attacked` has made of that model; null: it is made now.
+    :param helpers: the generator and the witness that the cells ask for; null: they ask for neither.
     :raises StageError: the audit found a violation, or the split is smaller than `examples`.
     """
     assert len({cell.shared_text for cell in cells}) == 1, "cells of one run differ in steps or in the verdict alone"
@@ -62,7 +76,17 @@ def evaluate(
         attacked = prepare_attacked(model if surrogate is None else surrogate, images, cells[0])
     chosen = choose_images(copy_unseen(judge), images, cells[0], seed)
     shown = chosen[spread_evenly(len(chosen), math.prod(images.image_shape))]
-    run = _Run(attacked, judge, images, cells, seed, std, transfer=surrogate is not None, shown=shown)
+    run = _Run(
+        attacked,
+        judge,
+        images,
+        cells,
+        seed,
+        std,
+        transfer=surrogate is not None,
+        shown=shown,
+        helpers=helpers or Helpers(),
+    )
     return evaluate_in_memory(run.evaluate_batch, chosen, cells[0].batch_size)
 
 
@@ -82,6 +106,7 @@ class _Run:
     transfer: bool
     shown: Tensor
     """int64 [M]: the places of the images that are kept to be looked at."""
+    helpers: Helpers
 
     def evaluate_batch(self, index: Tensor) -> list[Evaluation]:
         """Attack the images at these places [N] of the split; what came out for each cell."""
@@ -105,6 +130,7 @@ class _Run:
         path = AttackPath(len(index))
         scale = self._get_scale(first)
         job = AttackJob(self.model, clean, labels, step_counts, index, self.seed, stop, scale, path=path)
+        job = replace(job, generator=self.helpers.generator)
         job = with_target_classes(job, first.method)
         return job, craft(job.copy_tensors(), first)
 
@@ -116,8 +142,11 @@ class _Run:
         delta, scale = adversarial - job.clean, self._get_scale(cell)
         audit_examples(job.clean, adversarial, cell.method, scale)
         after = predict(copy_unseen(self.judge), adversarial)
-        # what is beyond the budget does not count: such an image stays as the model sees it unperturbed
-        unharmed = find_outside_budget(delta, cell.method, scale) & before.classes.eq(job.labels)
+        # what is beyond the budget, or has lost its label, does not count: the model sees the image unperturbed
+        void, seen = find_outside_budget(delta, cell.method, scale), self._ask_witness(adversarial)
+        if seen is not None:
+            void |= seen.ne(job.labels)
+        unharmed = void & before.classes.eq(job.labels)
         columns: dict[str, Any] = {
             "index": job.index,
             "label": job.labels,
@@ -128,9 +157,15 @@ class _Run:
             "adversarial_confidence": after.confidence,
             **measure_sizes(delta),
             "robust": after.classes.eq(job.labels) | unharmed,
+            "witness_prediction": seen,
         }
         path = job.path.count(columns["robust"], cell.method.reported_steps) if job.path else {}
         return Evaluation(build_table(columns, len(delta)), self._make_preview(job, delta), path=path)
+
+    def _ask_witness(self, images: Tensor) -> Tensor | None:
+        """What the witness sees in the images, int64 [N]; null where there is none."""
+        witness = self.helpers.witness
+        return None if witness is None else predict(freeze_copy(witness), images).classes
 
     def _make_preview(self, job: AttackJob, delta: Tensor) -> Preview:
         kept = torch.isin(job.index, self.shown)

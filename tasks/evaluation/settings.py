@@ -12,7 +12,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.attacks.base import check_budget
+from tasks.attacks.base import UNRESTRICTED, check_budget
 from tasks.certificates.registry import AnyMethod, is_certificate
 from tasks.keys import format_canonical_json
 from tasks.settings import Count, Settings, added, keyed, unkeyed
@@ -39,6 +39,9 @@ class AttackSettings(Settings):
     """Another model that examples are made against: a transfer attack, which knows nothing of the trial's own model.
     null: white-box. Its examples are made to the end, as with `stop_when_fooled: false`: nobody tells the attacker
     whether the model is fooled."""
+    witness: SurrogateSettings | None = added(None)
+    """Of an unrestricted attack, which needs it: the chain of a classifier that the attack knows nothing of, of another
+    seed or architecture than the trial's. An example counts as a success only where it still sees the label in it."""
     adaptive: bool = added(True)
     """Where `inference` puts transformations before the model: whether the attack follows its gradient through them,
     and takes the identity where they have none (BPDA). false: it attacks the model without them, as one that does not
@@ -59,6 +62,30 @@ class AttackSettings(Settings):
             raise PydanticCustomError("certificate", "a certificate is of the model itself: leave `surrogate` out")
         return self
 
+    @model_validator(mode="after")
+    def _generator_answers_what_the_attack_takes(self) -> Self:
+        method, asked = self.method, self.method.required_generator
+        if asked is None:
+            return self
+        if asked.output != method.generator_output:
+            text = "{name} takes a generator of {output}: {asked} makes {other}"
+            content = {"output": method.generator_output, "asked": asked.name, "other": asked.output}
+            raise PydanticCustomError("generator", text, {"name": method.name, **content})
+        elsewhere = method.model_copy(update={"eps": (method.eps or 0.0) / 2 + 1}).required_generator
+        if self.eps_space == "normalized" and elsewhere != asked:
+            raise PydanticCustomError("generator", "eps_space: normalized: write generator.eps, in pixels of [0, 1]")
+        return self
+
+    @model_validator(mode="after")
+    def _unrestricted_has_a_witness(self) -> Self:
+        unrestricted = self.method.norm == UNRESTRICTED
+        if unrestricted and self.method.eps != 0 and self.witness is None:
+            text = "an unrestricted attack needs a `witness`: the chain of a classifier that must still see the label"
+            raise PydanticCustomError("witness", text)
+        if self.witness is not None and not unrestricted:
+            raise PydanticCustomError("witness", "a `witness` is of unrestricted attacks: leave it out")
+        return self
+
     @property
     def looks(self) -> int:
         """How often the model is asked where an attack asks once."""
@@ -66,8 +93,8 @@ class AttackSettings(Settings):
 
     @property
     def surrogates(self) -> tuple[SurrogateSettings, ...]:
-        """The other models that this evaluation needs."""
-        return (self.surrogate,) if self.surrogate else ()
+        """The other models that this evaluation needs, the witness last."""
+        return tuple(other for other in (self.surrogate, self.witness) if other is not None)
 
     def simplify(self) -> Self:
         """Drop what cannot matter to this attack."""
@@ -76,6 +103,8 @@ class AttackSettings(Settings):
             changes |= {"stop_when_fooled": True, "precision": "fp32"}
         if not self.method.eps or self.method.norm == "l0":
             changes["eps_space"] = "pixel"
+        if self.witness:
+            changes["witness"] = self.witness.simplify() if self.method.eps != 0 else None
         if self.surrogate:
             changes["surrogate"] = self.surrogate.simplify() if self.method.eps != 0 else None
             if self.method.in_gradient_loop and self.method.eps:

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor, nn
 
+from tasks.attacks.base import UNRESTRICTED
 from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.defence import defend
-from tasks.evaluation.evaluate import evaluate, prepare_attacked
+from tasks.evaluation.evaluate import Helpers, evaluate, prepare_attacked
 from tasks.evaluation.evaluation import Evaluation
 from tasks.evaluation.health import check_health
 from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
@@ -27,6 +28,7 @@ from tasks.models.size import measure_model
 from tasks.paths import EXAMPLES, PREVIEW
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
 from tasks.stages.context import Context, save_file, save_table
+from tasks.stages.generator import load_generator
 from tasks.trial.chain import Stage
 
 TIMED_BATCH = 64
@@ -50,7 +52,8 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     judged: nn.Module = model
     if isinstance(cells[0], DefendedAttackSettings):
         judged, attacked = defend(model, attacked, cells[0], first.seed, partial(_load_training_images, context, first))
-    found = evaluate(judged, images, cells, first.seed, unit, surrogate, attacked)
+    helpers = _load_helpers(first, images, context)
+    found = evaluate(judged, images, cells, first.seed, unit, surrogate, attacked, helpers)
     looked_at = freeze_copy(judged) if surrogate else attacked.gradient
     scale = unit if cells[0].eps_space == "normalized" else 1.0
     health = check_health(freeze_copy(judged), looked_at, images, found, cells, first.seed, scale)
@@ -63,16 +66,27 @@ def run_attack(stages: Sequence[Stage], context: Context) -> list[tuple[Evaluati
     return outcomes
 
 
+def _load_helpers(stage: Stage, images: Images, context: Context) -> Helpers:
+    cell = cast(AttackSettings, stage.settings)
+    asked = cell.method.required_generator
+    generator = load_generator(stage, asked, images, context) if asked is not None else None
+    if cell.witness is None:
+        return Helpers(generator)
+    return Helpers(generator, context.load_upstream_model(stage, f"surrogate_{len(cell.surrogates) - 1}")[1])
+
+
 def _load_training_images(context: Context, stage: Stage) -> Tensor:
     return convert_to_float(context.load_data(stage, "train").train.pixels)
 
 
-def _measure_reached(result: Evaluation, stage: Stage, std: float) -> float:
-    """The largest perturbation, in the norm and the unit of the budget.
+def _measure_reached(result: Evaluation, stage: Stage, std: float) -> float | None:
+    """The largest perturbation, in the norm and the unit of the budget; null of an unrestricted attack.
 
     :param std: pixels per unit of a budget in normalised units.
     """
     cell = cast(AttackSettings, stage.settings)
+    if cell.method.norm == UNRESTRICTED:
+        return None
     largest = pc.max(result.table[cell.method.norm]).as_py()
     return float(largest or 0) / (std if cell.eps_space == "normalized" else 1.0)
 

@@ -14,15 +14,21 @@ import torch
 from tasks.arithmetic import release_memory, use_tf32
 from tasks.certificates.registry import is_certificate
 from tasks.evaluation.settings import AttackSettings
-from tasks.stages import prune, train
+from tasks.kinds import Kind
+from tasks.stages import generator, prune, train
 from tasks.stages.attack import run_attack, save_examples
 from tasks.stages.certificate import run_certificate
-from tasks.stages.context import Context, collect_versions
+from tasks.stages.context import Context, StageOutcome, collect_versions
 from tasks.temporary import remove_temporary_folder
 from tasks.trial.chain import Stage
 
 Record = dict[str, Any]
 """The content of a `stage.json`."""
+WORK: dict[Kind, Callable[[Stage, Context, Path], StageOutcome]] = {
+    "prune": prune.run_prune,
+    "generator": generator.run_generator,
+}
+"""Kind -> what makes such a stage; the others train a model."""
 
 
 def run_stages(stages: Sequence[Stage], context: Context) -> list[Record]:
@@ -51,7 +57,7 @@ def _run_exactly(stages: Sequence[Stage], context: Context) -> list[Record]:
             for stage, (result, metrics) in zip(stages, results, strict=True)
         ]
     (stage,) = stages
-    work = prune.run_prune if stage.kind == "prune" else train.run_train
+    work = WORK.get(stage.kind, train.run_train)
     return [_publish(stage, context, clock, {}, partial(work, stage, context))]
 
 

@@ -18,7 +18,7 @@ from tasks.metrics import compute_rate, compute_wilson
 from tasks.schema import RATES, TRIALS
 from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.settings import TrainSettings
-from tasks.trial.chain import SECTIONS, Stage, list_own_stages
+from tasks.trial.chain import SECTIONS, Stage, list_own_stages, list_stages_of_row
 from tasks.trial.trial import Trial, find_training
 
 OPTIONAL_METRICS = (
@@ -51,7 +51,11 @@ def make_finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str
     runs = {stage.kind: records[stage.key] for stage in list_own_stages(chain) if stage.key in records}
     return (
         row
-        | {f"{kind}_seconds": compute_own_seconds(record) for kind, record in runs.items()}
+        | {
+            f"{stage.kind}_seconds": compute_own_seconds(records[stage.key])
+            for stage in list_stages_of_row(chain)
+            if stage.key in records
+        }
         | _describe_runs(trial, runs)
     )
 
@@ -108,7 +112,7 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "only_correct": trial.attack.only_correct,
         "split": "test",
         "config": format_canonical_json(trial.document()),
-        **{f"{stage.kind}_key": stage.key for stage in list_own_stages(chain)},
+        **{f"{stage.kind}_key": stage.key for stage in list_stages_of_row(chain)},
     }
 
 

@@ -60,6 +60,18 @@ class Trial(Settings):
             raise PydanticCustomError("certificate", "{text}", {"text": problem, "path": "attack"})
         return self
 
+    @model_validator(mode="after")
+    def _generator_and_witness_fit_the_model(self) -> Self:
+        attack, problem = self.attack, ""
+        asked, witness = attack.method.required_generator, attack.witness
+        if asked is not None and asked.needs_target and self.inference and attack.adaptive and not attack.surrogate:
+            problem = f"the generator {asked.name} does not know of `inference`: set attack.adaptive: false"
+        if witness and witness.model.name == self.model.name and witness.seed in (None, self.seed):
+            problem = "attack.witness is to be another classifier than the trial's: of another seed or architecture"
+        if problem:
+            raise PydanticCustomError("generator", "{text}", {"text": problem, "path": "attack"})
+        return self
+
     def list_trainings(self) -> list[tuple[str, TrainSettings]]:
         """Where a section says how something is trained, and what it says, in the order of the chain."""
         found = [(kind, find_training(getattr(self, kind))) for kind in MODEL_KINDS]

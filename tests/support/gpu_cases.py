@@ -77,7 +77,11 @@ def make_cheap(name: str) -> dict[str, Any]:
     settings = ATTACKS.load(name)
     fields = settings.model_fields
     norm = fields["norm"].default
-    section = {"name": name, "examples": IMAGES, "eps": LARGE[norm]}
+    section = {"name": name, "examples": IMAGES, "eps": LARGE.get(norm)}
+    if norm not in LARGE:
+        section["witness"] = {"seed": 1, "model": {"name": "resnet8"}}
+    if "generator" in fields:
+        section["generator"] = {"name": fields["generator"].default.name, "epochs": 1, "width": 4}
     if "steps" in fields:
         section["steps"] = STEPS
     if "targeted" in fields:

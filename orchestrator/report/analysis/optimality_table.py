@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.results.optimality import AXES, MEASURED, list_optimality
 from orchestrator.results.tradeoff import HEADINGS, format_setting
 from orchestrator.store.sweep_store import SweepStore
+from tasks.attacks.base import UNRESTRICTED
 from tasks.trial.row import Row, identify_model
 
 
@@ -29,7 +30,7 @@ def build_optimality_table(sweep: SweepStore, rows: Sequence[Row]) -> Optimality
     """
     met: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
-        if row["attack_eps"] != 0:
+        if row["attack_eps"] != 0 and row["attack_norm"] != UNRESTRICTED:
             met[identify_model(row), row["attack_norm"]].add(row["attack"])
     if all(len(attacks) < 2 for attacks in met.values()):
         return None

@@ -31,6 +31,7 @@ STAGE_NAMES = {
     "prune": "pruning",
     "finetune": "fine-tuning",
     "adversarial_finetune": "adversarial fine-tuning",
+    "generator": "generator",
     "attack": "attack",
 }
 """Kinds of stages in words."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings, TargetedSettings
 from tasks.attacks.engine.fast_model import AttackedModel
@@ -40,6 +40,8 @@ class AttackJob:
     """Pixels per unit of eps and step size."""
     target_classes: Tensor | None = None
     """int64 [N]: the classes to reach; null: any but the label."""
+    generator: nn.Module | None = None
+    """The generator that the attack's settings ask for, frozen; null: they ask for none."""
     path: AttackPath | None = None
     """Told by the attacks of the one loop how they went; null: nobody asks. A part of the images has none."""
 
@@ -57,6 +59,11 @@ class AttackJob:
         clean, labels, index = self.clean[chosen], self.labels[chosen], self.index[chosen.to(self.index.device)]
         wanted = self.target_classes[chosen] if self.target_classes is not None else None
         return replace(self, clean=clean, labels=labels, index=index, target_classes=wanted, path=None)
+
+    def require_generator(self) -> nn.Module:
+        """The generator, of an attack that has one."""
+        assert self.generator is not None, "the settings of the attack name no generator"
+        return self.generator
 
     def is_adversarial(self, images: Tensor, logits: Tensor | None = None) -> Tensor:
         """Which images the model takes for what the attack is after, bool [N].

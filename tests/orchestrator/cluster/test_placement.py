@@ -38,7 +38,7 @@ def test_by_default_training_has_a_whole_gpu_an_attack_a_share_and_pruning_none(
     assert SHARES["train"] == SHARES["finetune"] == SHARES["adversarial_finetune"] == 1
     assert 0 < SHARES["attack"] < 1
     assert SHARES["prune"] == 0
-    held = "train 1, prune none, finetune 1, adversarial_finetune 1, attack 0.25"
+    held = "train 1, prune none, finetune 1, adversarial_finetune 1, generator 1, attack 0.25"
     assert found.words == f"8 GPUs: {held} ({HINT})"
 
 
@@ -99,7 +99,7 @@ def test_a_kind_whose_cpus_no_gpu_node_has_stays_on_cpus() -> None:
     supply = Supply([Shape("node", 16, 0), Shape("node", 4, 1)])
     found = place_stages(parse({"train": {"cpus": 8}}), ["train", "attack"], "auto", supply)
     assert shares(found.resources) == {**shares(ResourceTable()), "attack": 0.25, "finetune": 1,
-                                       "adversarial_finetune": 1}  # fmt: skip
+                                       "adversarial_finetune": 1, "generator": 1}  # fmt: skip
 
 
 @pytest.mark.parametrize("raw", [NONE, {"train": {"gpus": 0}, "attack": {"gpus": 0}}])

@@ -19,6 +19,7 @@ from tasks.contracts.check_part import CONTRACTS, check_part
 from tasks.contracts.contract import Finding
 from tasks.data.function import FunctionSource
 from tasks.data.registry import SOURCES
+from tasks.generators.registry import GENERATORS
 from tasks.models.registry import ARCHITECTURES, Architecture
 from tasks.pruning.registry import IMPORTANCES
 from tasks.registry import Registry
@@ -37,12 +38,16 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "attack": ATTACKS,
     "certificate": CERTIFICATES,
     "objective": OBJECTIVES,
+    "generator": GENERATORS,
     "importance": IMPORTANCES,
     "transformation": TRANSFORMATIONS,
 }
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "carlini_wagner": {"steps": 5, "binary_search_steps": 2},
     "ead": {"steps": 5, "binary_search_steps": 2},
+    "diff_pgd": {"steps": 3, "generator": {"name": "denoiser", "width": 4}},
+    "diff_pgd_unrestricted": {"steps": 3, "generator": {"name": "denoiser", "width": 4}},
+    "denoiser": {"width": 4},
     "image_folder": {"image_size": 16},
     "randomized_smoothing": {"sigma": 0.25, "samples": 200},
 }

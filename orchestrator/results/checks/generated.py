@@ -1,0 +1,112 @@
+"""Attacks that make their examples by a generator: what they leave, and whether their examples keep their label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from orchestrator.results.budgets import ImageReader, ReadRobust
+from orchestrator.results.checks.strength import is_adaptive
+from orchestrator.results.checks.verdict import (
+    ATHALYE,
+    NOT_TESTED,
+    OK,
+    SUSPICIOUS,
+    UPPER_BOUND,
+    Group,
+    Verdict,
+    list_ids,
+    report_not_tested,
+)
+from orchestrator.results.statistics import compute_sign_test
+from orchestrator.text import format_eps
+from tasks.attacks.base import UNRESTRICTED
+from tasks.attacks.registry import find_attack
+from tasks.metrics import compute_difference_interval
+from tasks.trial.row import Row
+
+CHECK = "gradient >= generator"
+KEPT = "witness keeps the label"
+XIAO = "Xiao et al. 2018, arXiv 1801.02610"
+SONG = "Song et al. 2018, arXiv 1805.07894"
+CHANCE = 0.05
+LEAST_KEPT = 0.5
+"""Share of the examples that fool the model in which the witness should see the label."""
+
+
+def check_generated_examples(group: Group, read: ReadRobust) -> Iterator[Verdict]:
+    """A generator against the gradient in the same ball, and an unrestricted attack against its witness.
+
+    :param read: what is stored of the images of a trial.
+    """
+    for row in group:
+        attack = find_attack(row["attack"])
+        if attack is None or attack.access != "generator" or row["attack_eps"] == 0:
+            continue
+        if row["attack_norm"] == UNRESTRICTED:
+            yield _judge_labels(row, read)
+        else:
+            yield _compare_with_gradient(row, group, read)
+
+
+def _compare_with_gradient(row: Row, group: Group, read: ReadRobust) -> Verdict:
+    """What is held to the images of a generator finds less than what may go anywhere in the ball."""
+    budget = (row["attack_norm"], row["attack_eps"], row["attack_surrogate"])
+    strong = [
+        other
+        for other in group
+        if (other["attack_norm"], other["attack_eps"], other["attack_surrogate"]) == budget
+        and (attack := find_attack(other["attack"])) is not None
+        and attack.is_iterative_white_box()
+        and not other["attack_targeted"]
+        and is_adaptive(other)
+    ]
+    if not strong:
+        return report_not_tested(CHECK, XIAO, [row], "an iterative attack along the gradient at the same budget")
+    best = min(strong, key=lambda other: float(other["robust_accuracy"]))
+    figures = f"{_describe(row)}; {_describe(best)}"
+    if _leaves_more(row, best, read):
+        cause = f"a generator is weaker than the gradient, which follows the image: read {best['attack']} instead"
+        return Verdict(CHECK, UPPER_BOUND, figures, XIAO, list_ids(row), cause)
+    if _leaves_more(best, row, read):
+        cause = "a generator finds more than the gradient in the same ball: gradients are masked"
+        return Verdict(CHECK, SUSPICIOUS, figures, ATHALYE, list_ids(best, row), cause)
+    return Verdict(CHECK, OK, figures, XIAO, list_ids(row, best))
+
+
+def _leaves_more(row: Row, other: Row, read: ReadRobust) -> bool:
+    """Whether the first attack leaves more images than the second, beyond chance."""
+    one, two = read(row), read(other)
+    if one is None or two is None:
+        counts = (row["robust_correct"], row["examples"], other["robust_correct"], other["examples"])
+        return compute_difference_interval(*counts)[0] > 0
+    shared = one.keys() & two.keys()
+    first = sum(one[place] and not two[place] for place in shared)
+    second = sum(two[place] and not one[place] for place in shared)
+    return first > second and compute_sign_test(first, second) < CHANCE
+
+
+def _judge_labels(row: Row, read: ReadRobust) -> Verdict:
+    """An example that nobody takes for its label any more is another image, not an adversarial one."""
+    table = read.load_table(row) if isinstance(read, ImageReader) else None
+    if table is None or table["witness_prediction"].null_count:
+        return Verdict(KEPT, NOT_TESTED, "needs what is stored of the images", SONG, list_ids(row))
+    names = ("label", "clean_prediction", "adversarial_prediction", "witness_prediction", "l2")
+    label, before, after, seen, size = (table[name].to_numpy() for name in names)
+    fooled = (before == label) & (after != label)
+    kept = fooled & (seen == label)
+    count, of = int(kept.sum()), int(fooled.sum())
+    witness = json.loads(row["config"])["attack"]["witness"]
+    name = f"{witness['model']['name']}, seed {witness['seed'] if witness['seed'] is not None else row['seed']}"
+    figures = f"of {of} examples that fool the model {count} keep their label for {name}"
+    if count:
+        figures += f", their L2 {np.median(size[kept]):.3g} in the median"
+    weak = of > 0 and count < LEAST_KEPT * of
+    cause = "most examples that fool the model have lost their label, and do not count: take smaller or fewer steps"
+    return Verdict(KEPT, UPPER_BOUND if weak else OK, figures, SONG, list_ids(row), cause if weak else "")
+
+
+def _describe(row: Row) -> str:
+    return f"{row['attack']} eps {format_eps(row['attack_eps'])}: {row['robust_accuracy']:.1%}"

@@ -1,0 +1,1 @@
+"""AdvGAN: one pass of a generator that was trained against the model."""

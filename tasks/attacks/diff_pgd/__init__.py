@@ -1,0 +1,1 @@
+"""Diff-PGD: gradient steps through a denoiser."""

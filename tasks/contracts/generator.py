@@ -1,0 +1,108 @@
+"""What a generator promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.contracts import toy
+from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, try_promises
+from tasks.data.images import Images, convert_to_float
+from tasks.generators.base import GeneratorSettings
+from tasks.generators.job import Generator, GeneratorJob, build_generator
+from tasks.generators.registry import GENERATORS
+from tasks.models.build import NormalizedModel
+
+CLOSE = 1e-5
+"""By how much answers may differ with the batch, by rounding alone."""
+
+
+@dataclass(frozen=True)
+class GeneratorSubject:
+    """A generator, and what it is trained on."""
+
+    settings: GeneratorSettings
+    model: NormalizedModel
+    images: Images
+
+    def build(self) -> Generator:
+        """The network as it begins."""
+        return build_generator(self.settings, self.images.image_shape, toy.CLASSES, 5)
+
+    def train(self) -> tuple[Generator, list[dict[str, Any]]]:
+        """The network after its epochs, and its history."""
+        history: list[dict[str, Any]] = []
+        network = self.build().train()
+        target = self.model if self.settings.needs_target else None
+        network.fit(GeneratorJob(self.images, 5, target, history.append))
+        return network.eval(), history
+
+    def ask(self, network: Generator, images: Tensor) -> Tensor:
+        """What it answers to images float [N, C, H, W]."""
+        with torch.no_grad():
+            found = network(images, torch.full((1,), 0.5)) if self.settings.output == "noise" else network(images)
+        expect(isinstance(found, Tensor), f"it answers {type(found).__name__}, not a tensor")
+        return found  # type: ignore[no-any-return]
+
+
+def check_generator(name: str, given: Mapping[str, Any]) -> list[Finding]:
+    """Train a generator on twelve small images for an epoch.
+
+    :param given: settings other than its defaults.
+    """
+    return try_promises("generator", name, lambda: _build_subject(name, given), CHECKS)
+
+
+def _build_subject(name: str, given: Mapping[str, Any]) -> GeneratorSubject:
+    filled = toy.fill_settings(GENERATORS.load(name), name, {"epochs": 1, **given})
+    model = toy.build_model().requires_grad_(False)
+    settings = GENERATORS.load(name).model_validate(filled).for_budget(0.1)
+    return GeneratorSubject(settings, model, toy.make_images(model))
+
+
+def check_settings_are_as_written(subject: GeneratorSubject) -> None:
+    check_settings_are_read_as_written(subject.settings)
+
+
+def check_training_leads_on_and_follows_from_the_seed(subject: GeneratorSubject) -> None:
+    """One epoch changes the weights, and changes them alike each time."""
+    torch.manual_seed(6)
+    first, history = subject.train()
+    torch.manual_seed(7)
+    again, _ = subject.train()
+    begin, state = subject.build().state_dict(), first.state_dict()
+    expect(any(not torch.equal(state[name], begin[name]) for name in begin), "training leaves its weights as they were")
+    differ = [name for name, value in again.state_dict().items() if not torch.equal(value, state[name])]
+    expect(not differ, f"other weights come each time: draw from `job.make_generator`: {', '.join(differ[:3])}")
+    expect(len(history) == subject.settings.epochs, f"{len(history)} epochs were noted, not {subject.settings.epochs}")
+
+
+def check_answers_have_the_shape_of_images(subject: GeneratorSubject) -> None:
+    """Whatever stands beside an image, and within [-1, 1] where they are perturbations."""
+    network, images = subject.build().eval(), convert_to_float(subject.images.pixels)
+    found = subject.ask(network, images)
+    expect(found.shape == images.shape, f"the answer has the shape {list(found.shape)}, not {list(images.shape)}")
+    if subject.settings.output == "perturbations":
+        expect(float(found.abs().max()) <= 1, "perturbations are in units of the budget, of [-1, 1]")
+    apart = torch.cat([subject.ask(network, part) for part in images.split(5)])
+    far = float((apart - found).abs().max())
+    expect(far <= CLOSE, f"answers differ by up to {far:.3g} with the images beside them")
+
+
+def check_model_is_left_as_it_was(subject: GeneratorSubject) -> None:
+    before = {name: value.clone() for name, value in subject.model.state_dict().items()}
+    subject.train()
+    changed = [name for name, value in subject.model.state_dict().items() if not torch.equal(value, before[name])]
+    expect(not changed, f"it changes the model: {', '.join(changed[:5])}")
+
+
+CHECKS = (
+    check_settings_are_as_written,
+    check_training_leads_on_and_follows_from_the_seed,
+    check_answers_have_the_shape_of_images,
+    check_model_is_left_as_it_was,
+)

@@ -1,0 +1,1 @@
+"""Generators: networks that attacks make examples with, each trained once by a stage of its own."""

@@ -1,0 +1,1 @@
+"""A denoiser: a network that finds the noise in an image, trained on images alone."""
