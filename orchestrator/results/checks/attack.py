@@ -28,6 +28,8 @@ UNMOVED_SHARE = 0.1
 """Share of the robust images left as they are that is taken as an attack which does nothing."""
 LEAST = 0.99
 """Share of the budget that the largest perturbation should have; below a half of it, an attack does not attack."""
+LEAKING = "trained on examples of another model, it may read the label from the perturbation (label leaking)"
+"""What transfer examples that help a model mean (Kurakin et al. 2017, arXiv 1611.01236)."""
 
 
 def check_attack_lowers_accuracy(group: Group) -> Iterator[Verdict]:
@@ -41,7 +43,8 @@ def check_attack_lowers_accuracy(group: Group) -> Iterator[Verdict]:
             and compute_sign_test(max(gained, row["robust_correct"] - row["clean_correct"]), max(lost, 0)) < 0.05
         )
         figures = f"clean {row['clean_accuracy']:.1%}, robust {row['robust_accuracy']:.1%}"
-        cause = "the model does better under attack: what is attacked is not what is judged" if helped else ""
+        cause = LEAKING if row["attack_surrogate"] else "what is attacked is not what is judged"
+        cause = f"the model does better under attack: {cause}" if helped else ""
         yield Verdict(check, SUSPICIOUS if helped else OK, figures, CARLINI, list_ids(row), cause)
 
 

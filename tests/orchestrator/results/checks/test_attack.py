@@ -21,6 +21,13 @@ def test_a_model_that_does_better_under_attack_is_not_what_was_attacked(
     assert verdicts_of("robust <= clean", check_rows(rows)) == {verdict}
 
 
+def test_examples_of_another_model_that_help_may_leak_their_label() -> None:
+    own = ifgsm("8/255", 10, 560, clean_correct=500)
+    rows = [own, own | {"attack_surrogate": "resnet8"}]
+    reasons = [verdict.reason for one in rows for verdict in check_rows([one]) if verdict.check == "robust <= clean"]
+    assert ["label leaking" in reason for reason in reasons] == [False, True]
+
+
 @pytest.mark.parametrize(("unmoved", "verdict"), [(60, SUSPICIOUS), (20, OK), (0, OK)])
 def test_robust_images_that_were_left_as_they_are_were_not_attacked(unmoved: int, verdict: str) -> None:
     rows = [ifgsm("8/255", 10, 200, health={"unmoved": unmoved})]
