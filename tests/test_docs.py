@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestrator.space.space import load
 from tasks import __version__
 from tests.support.checkout import ROOT
 
@@ -51,6 +53,25 @@ def list_missing(text: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_what_a_document_names_is_there(document: Path) -> None:
     assert list_missing(document.read_text(), document.parent) == []
+
+
+def list_launches(text: str) -> list[tuple[str, list[str]]]:
+    """Space and overrides of every launch that stands on lines of its own, without those that bring a plugin."""
+    found = []
+    for line in re.findall(r"^advsweep launch --space .*$", text.replace("\\\n", " "), re.MULTILINE):
+        words = shlex.split(line, comments=True)
+        name = words[words.index("--space") + 1]
+        overrides = [words[place + 1] for place, word in enumerate(words) if word == "--set"]
+        if "--plugin" not in words and not name.endswith(".yaml"):
+            found.append((name, overrides))
+    return found
+
+
+def test_every_launch_that_a_document_shows_makes_trials() -> None:
+    launches = [launch for document in DOCUMENTS for launch in list_launches(document.read_text())]
+    assert len({name for name, _ in launches}) >= 8
+    for name, overrides in launches:
+        assert load(name, overrides).trials, (name, overrides)
 
 
 def test_what_is_not_there_is_found() -> None:
