@@ -21,15 +21,21 @@ class BoardActor:
         self._outcomes: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Condition()
         self._epochs: list[tuple[str, dict[str, Any]]] = []
+        self._lines: list[str] = []
         self._closed = False
 
     async def post_epoch(self, key: str, entry: dict[str, Any]) -> None:
         """Tell that an epoch of a stage is over, and what stands in its history of it."""
         self._epochs.append((key, entry))
 
-    async def take_epochs(self) -> list[tuple[str, dict[str, Any]]]:
-        """What was told since the last time."""
-        taken, self._epochs = self._epochs, []
+    async def post_line(self, line: str) -> None:
+        """Tell the user something."""
+        self._lines.append(line)
+
+    async def take_news(self) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+        """The epochs and the lines that were told since the last time."""
+        taken = self._epochs, self._lines
+        self._epochs, self._lines = [], []
         return taken
 
     async def post(self, outcomes: Mapping[str, dict[str, Any]]) -> None:

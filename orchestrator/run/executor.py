@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from orchestrator.run.failures import FailureKind, find_cause, format_message
-from orchestrator.run.job_graph import JobGraph, JobNode, JobState
+from orchestrator.run.job_graph import JobGraph, JobNode, JobState, Need
 from orchestrator.run.job_run import JobResult
 from orchestrator.run.retry_policy import RetryPolicy
 from orchestrator.run.worker_pool import WorkerPool
@@ -25,6 +25,7 @@ from tasks.trial.chain import Stage
 Record = Mapping[str, Any]
 POLL = 0.2
 """Seconds after which the executor looks up even if nothing ended."""
+NEEDS: tuple[Need, ...] = tuple((kind, whole_gpu) for whole_gpu in (True, False) for kind in KINDS)
 
 
 class Listener(Protocol):
@@ -98,20 +99,25 @@ class StageExecutor:
     def dispatch(self) -> None:
         """Ask for the workers that the ready jobs need, and give jobs to those that are up."""
         wanted: Counter[Resources] = Counter()
-        for kind, count in self._graph.count_ready().items():
-            wanted[self._resources.of(kind)] += count
-        if (
-            self._early and self.workers_up.is_set()
-        ):  # the workers of the critical path first: the others would slow them
+        ready = self._graph.count_ready()
+        for need, count in ready.items():
+            wanted[self._find_resources(need)] += count
+        usual = not any(whole_gpu for _, whole_gpu in ready)
+        if self._early and usual and self.workers_up.is_set():
+            # the workers of the critical path first: the others would slow them
             wanted = Counter({self._early: self._graph.unstarted})
         self._pool.resize(wanted)
         while idle := self._pool.idle_resources():
-            node = self._graph.take([kind for kind in KINDS if self._resources.of(kind) in idle])
+            node = self._graph.take([need for need in NEEDS if self._find_resources(need) in idle])
             if node is None:
                 return
-            kind = node.job.kind
-            where = self._pool.submit(node, self._resources.of(kind), self._policy.timeouts.get(kind))
+            limit = self._policy.timeouts.get(node.job.kind)
+            where = self._pool.submit(node, self._find_resources(node.need), limit)
             self._listener.on_started(node.job.stages, where)
+
+    def _find_resources(self, need: Need) -> Resources:
+        kind, whole_gpu = need
+        return self._resources.of(kind).with_whole_gpu() if whole_gpu else self._resources.of(kind)
 
     def _settle(self, ended: JobResult) -> None:
         node = ended.node
@@ -140,6 +146,10 @@ class StageExecutor:
         full_disk = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
         hopeless = full_disk or isinstance(cause, StorageError)
         retried = self._policy.allows_retry(node, how) and not hopeless
+        share = self._find_resources(node.need).gpus
+        if retried and how is FailureKind.NO_MEMORY and 0 < share < 1:
+            node.whole_gpu = True
+            message += f" (on {share:g} of a GPU: it gets a whole one)"
         self._listener.on_failed(node.job.stages, message, str(error), retried)
         if retried:
             self._graph.requeue(node)

@@ -14,6 +14,9 @@ from orchestrator.plan.plan import Job
 from orchestrator.run.failures import FailureKind
 from tasks.kinds import Kind
 
+Need = tuple[Kind, bool]
+"""What a job needs to run: what its kind holds, and whether that is to be a whole GPU in the place of a share."""
+
 
 class JobState(Enum):
     """Where a job stands."""
@@ -38,7 +41,14 @@ class JobNode:
     state: JobState = JobState.WAITING
     ended: Counter[FailureKind] = field(default_factory=Counter)
     """How its runs ended that were no success."""
+    whole_gpu: bool = False
+    """Whether it is to have a GPU alone, since a share had too little memory."""
     error: str | None = None
+
+    @property
+    def need(self) -> Need:
+        """What it needs to run."""
+        return self.job.kind, self.whole_gpu
 
 
 class JobGraph:
@@ -49,7 +59,7 @@ class JobGraph:
         producer = {stage.key: job.id for job in jobs for stage in job.stages}
         self._after: dict[str, list[JobNode]] = defaultdict(list)
         self._order = itertools.count()
-        self._ready: dict[Kind, list[tuple[float, int, JobNode]]] = defaultdict(list)
+        self._ready: dict[Need, list[tuple[float, int, JobNode]]] = defaultdict(list)
         self._running = 0
         self._unstarted = len(jobs)
         self.nodes: dict[str, JobNode] = {}
@@ -67,12 +77,12 @@ class JobGraph:
     def _make_ready(self, node: JobNode, *, first: bool = False) -> None:
         node.state = JobState.READY
         urgency = math.inf if first else node.priority
-        heapq.heappush(self._ready[node.job.kind], (-urgency, next(self._order), node))
+        heapq.heappush(self._ready[node.need], (-urgency, next(self._order), node))
 
-    def count_ready(self) -> dict[Kind, int]:
-        """How many jobs of each kind may run, the kind of the most urgent job first."""
-        heads = sorted((heap[0][:2], kind) for kind, heap in self._ready.items() if heap)
-        return {kind: len(self._ready[kind]) for _, kind in heads}
+    def count_ready(self) -> dict[Need, int]:
+        """How many jobs of each need may run, that of the most urgent job first."""
+        heads = sorted((heap[0][:2], need) for need, heap in self._ready.items() if heap)
+        return {need: len(self._ready[need]) for _, need in heads}
 
     @property
     def unstarted(self) -> int:
@@ -84,9 +94,9 @@ class JobGraph:
         """Whether anything is ready or running."""
         return self._running > 0 or any(self._ready.values())
 
-    def take(self, runnable: Collection[Kind]) -> JobNode | None:
-        """The most urgent ready job whose kind is among `runnable`; it runs from now on."""
-        heaps = [heap for kind in runnable if (heap := self._ready[kind])]
+    def take(self, runnable: Collection[Need]) -> JobNode | None:
+        """The most urgent ready job whose need is among `runnable`; it runs from now on."""
+        heaps = [heap for need in runnable if (heap := self._ready[need])]
         if not heaps:
             return None
         _, _, node = heapq.heappop(min(heaps, key=lambda heap: heap[0][:2]))

@@ -28,10 +28,16 @@ ANSWER = 5.0
 class OutcomeBoard:
     """The driver's side of the board. It keeps what it has posted: an actor that Ray restarts knows nothing of it."""
 
-    def __init__(self, on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda _, __: None) -> None:
-        """:param on_epoch: told, within a second or so, of each epoch: key of the stage, entry of its history."""
+    def __init__(
+        self,
+        on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda _, __: None,
+        on_line: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """:param on_epoch: told, within a second or so, of each epoch: key of the stage, entry of its history.
+        :param on_line: told what workers have to say to the user.
+        """
         self.name = f"board-{uuid.uuid4().hex}"
-        self._on_epoch = on_epoch
+        self._on_epoch, self._on_line = on_epoch, on_line
         self._actor: Any = None
         self._posted: dict[str, dict[str, Any]] = {}
         self._closed = False
@@ -83,15 +89,18 @@ class OutcomeBoard:
     def _look_after(self) -> None:
         while not self._leaving.wait(LOOK_INTERVAL):
             self.post_again_if_lost()
-            self.hand_on_epochs()
+            self.hand_on_news()
 
-    def hand_on_epochs(self) -> None:
-        """Fetch the epochs that are over since the last look, and tell of them."""
-        asked = self._actor.take_epochs.remote()
+    def hand_on_news(self) -> None:
+        """Fetch the epochs that are over since the last look and what workers have said, and tell of them."""
+        asked = self._actor.take_news.remote()
         answered, _ = ray.wait([asked], num_returns=1, timeout=ANSWER)
         with contextlib.suppress(RayError):  # it is being restarted: what it was told is gone, and nothing needs it
-            for key, entry in ray.get(asked) if answered else ():
+            epochs, lines = ray.get(asked) if answered else ((), ())
+            for key, entry in epochs:
                 self._on_epoch(key, entry)
+            for line in lines:
+                self._on_line(line)
 
     def post_again_if_lost(self) -> None:
         """Ask the actor what it knows, and post all of it again where that is less than what was posted."""

@@ -104,9 +104,9 @@ def make_sweep(prepared: PreparedSweep, options: LaunchOptions, console: Console
         wandb.add_epoch(prepared.plan.stages[key], entry)
 
     rows = RowRecorder(prepared, state, RowWriter(prepared.sweep, warn_of_rows), wandb)
-    faults = FaultRecorder(prepared.sweep, partial(say, console))
+    tell = partial(say, console)
+    faults = FaultRecorder(prepared.sweep, tell)
     heartbeat = Heartbeat(prepared.sweep, state.collect_facts, warn_of_beats)
     online = options.wandb == "online"
-    return RunningSweep(
-        prepared, state, OutcomeBoard(note_epoch), rows, faults, heartbeat, wandb, online, partial(say, console)
-    )
+    board = OutcomeBoard(note_epoch, tell)
+    return RunningSweep(prepared, state, board, rows, faults, heartbeat, wandb, online, tell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import platform
 import time
@@ -20,6 +21,7 @@ from orchestrator.cluster.node import WorkerPlace, count_oom_kills
 from orchestrator.cluster.survey import collect_versions, find_difference
 from orchestrator.run.board_actor import find_board
 from tasks import paths
+from tasks.data.source import PROGRESS_LOG
 from tasks.devices import check_device, claim_devices, limit_memory
 from tasks.errors import UsageError
 from tasks.plugins.bundle import Bundle, unpack_plugins
@@ -46,6 +48,24 @@ class WorkerSettings:
     """The code of a user's own parts, as the driver has imported it."""
 
 
+class BoardHandler(logging.Handler):
+    """Hands lines of a log on to the user: what may take hours before a stage begins should not be silent."""
+
+    def __init__(self, board: str) -> None:
+        super().__init__()
+        self._board = board
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(ValueError, RayError):  # the board is not up yet, or is being restarted
+            find_board(self._board).post_line.remote(f"{platform.node()}: {record.getMessage()}")
+
+
+def _tell_how_decoding_goes(board: str) -> None:
+    log = logging.getLogger(PROGRESS_LOG)
+    log.setLevel(logging.INFO)
+    log.addHandler(BoardHandler(board))
+
+
 class StageWorker:
     """Runs stages and keeps a log of its own, which says what ran, not what was planned."""
 
@@ -66,6 +86,7 @@ class StageWorker:
         except UsageError as error:
             raise UsageError(f"node {platform.node()} gave a GPU, and {error}") from error
         remove_dead_folders()
+        _tell_how_decoding_goes(settings.board)
         self._settings = settings
         self._threads = threads
         self._storage = open_storage(settings.storage_uri, established=True)

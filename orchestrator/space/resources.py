@@ -35,6 +35,10 @@ class Resources(Settings):
             raise ValueError("should be at most 1: a stage computes on one GPU, and would leave the others idle")
         return gpus
 
+    def with_whole_gpu(self) -> Resources:
+        """The same with a GPU that nobody shares."""
+        return Resources(cpus=self.cpus, gpus=1.0)
+
     @property
     def threads(self) -> int:
         """torch threads: one per whole CPU."""

@@ -6,8 +6,9 @@ again where its checksum no longer fits. Processes that want the same file wait 
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -37,17 +38,27 @@ def load_decoded(
     targets = [get_cache_folder() / "decoded" / f"{_make_key(listing, settings)}.npy" for listing in listings]
     corrupt: list[Path] = []
     for listing, target in zip(listings, targets, strict=True):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(target.with_suffix(".lock")):
-                corrupt += [] if _is_whole(target) else _write_decoded(listing, settings, target, progress)
-        except OSError as error:
-            raise UsageError(
-                f"decoded images cannot be kept in {target.parent}: {error.strerror or error}; "
-                "set ADVSWEEP_CACHE to a folder that can be written and has room"
-            ) from error
+        with hold_cache_file(target):
+            corrupt += [] if is_whole(target) else _write_decoded(listing, settings, target, progress)
     _refuse_corrupt(corrupt, listings)
     return [_map_file(listing, target) for listing, target in zip(listings, targets, strict=True)]
+
+
+@contextlib.contextmanager
+def hold_cache_file(target: Path) -> Iterator[None]:
+    """Let no other process of the machine make the file meanwhile.
+
+    :raises UsageError: the cache folder cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_suffix(".lock")):
+            yield
+    except OSError as error:
+        raise UsageError(
+            f"decoded images cannot be kept in {target.parent}: {error.strerror or error}; "
+            "set ADVSWEEP_CACHE to a folder that can be written and has room"
+        ) from error
 
 
 def _refuse_corrupt(corrupt: list[Path], listings: Sequence[Listing]) -> None:
@@ -74,7 +85,7 @@ def _make_key(listing: Listing, settings: DatasetSettings) -> str:
     return hash_json({**content, "image_size": settings.image_size, "channels": settings.channels or 3})
 
 
-def _is_whole(target: Path) -> bool:
+def is_whole(target: Path) -> bool:
     """Whether the file is there with the checksum that it was written with; read only if it is new or has changed."""
     checksum = target.with_suffix(".sha256")
     if not target.is_file() or not checksum.is_file():
@@ -91,6 +102,11 @@ def _write_decoded(
     if corrupt:
         draft.remove()
         return corrupt
+    publish(draft, target)
+    return []
+
+
+def publish(draft: Draft, target: Path) -> None:
+    """Give the draft its name, with the checksum by which it is known to be whole."""
     draft.publish()
     target.with_suffix(".sha256").write_text(hash_folder(target.parent, [target.name]))
-    return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
@@ -19,7 +20,7 @@ from torchvision.io import ImageReadMode, decode_image
 from tasks.data.images import resize_images
 from tasks.data.listing import Listing
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import ReportProgress
+from tasks.data.source import PROGRESS_LOG, ReportProgress
 from tasks.file_digests import count_threads
 from tasks.paths import make_temporary_name
 
@@ -29,6 +30,9 @@ PORTION = 100
 """Images that are decoded between two looks at the clock, and two reports of how far it is."""
 NOTE_EVERY = 5.0
 """Seconds of decoding that a kill may cost."""
+SAY_EVERY = 30.0
+"""Seconds between two lines in the log, where nobody else is told how far it is."""
+LOG = logging.getLogger(PROGRESS_LOG)
 
 
 class Draft:
@@ -96,7 +100,7 @@ def decode_files(
     total, size = len(listing.files), settings.image_size
     assert size is not None, "inspect() refuses image files without a size"
     done, corrupt = draft.begin((total, settings.channels or 3, size, size))
-    noted = time.monotonic()
+    progress, noted = progress or log_progress(), time.monotonic()
     with ThreadPoolExecutor(count_threads()) as threads:
         for first in range(done, total, PORTION):
             array, places = draft.map_array(), range(first, min(first + PORTION, total))
@@ -110,12 +114,24 @@ def decode_files(
 
             whole = list(threads.map(decode, places))
             corrupt += [place for place, fine in zip(places, whole, strict=True) if not fine]
-            if progress:
-                progress("decoding images", places.stop, total)
+            progress("decoding images", places.stop, total)
             if time.monotonic() - noted >= NOTE_EVERY:
                 draft.note(places.stop, corrupt)
                 noted = time.monotonic()
     return [listing.folder / listing.files[place] for place in corrupt]
+
+
+def log_progress() -> ReportProgress:
+    """Writes how far it is into the log, now and then."""
+    said = time.monotonic()
+
+    def report(what: str, done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= SAY_EVERY:
+            LOG.info("%s: %s of %s", what, f"{done:,}", f"{total:,}")
+            said = time.monotonic()
+
+    return report
 
 
 def _decode_image(path: Path, settings: DatasetSettings) -> Tensor:

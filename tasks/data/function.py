@@ -39,10 +39,11 @@ class FunctionSource:
         return Inspection(found.hexdigest(), train.classes, len(train), len(test), channels)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
-        from tasks.data.images import Images, resize_images
+        from tasks.data.images import Images
+        from tasks.data.resized import hold_resized
 
         return tuple(  # type: ignore[return-value]
-            Images(resize_images(part.pixels, settings), part.labels, part.classes)
+            Images(hold_resized(part.pixels, settings), part.labels, part.classes)
             for part in self._read(settings, folder)
         )
 

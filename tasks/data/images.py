@@ -13,6 +13,9 @@ from tasks.data.settings import DatasetSettings, SplitSettings
 from tasks.data.streamed import StreamedPixels
 from tasks.transfer import send
 
+CHUNK = 1024
+"""Images that are resized at once."""
+
 
 @dataclass(frozen=True)
 class Images:
@@ -83,7 +86,7 @@ class Splits:
     test: Images
 
 
-def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = 1024) -> Tensor:
+def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = CHUNK) -> Tensor:
     """uint8 [N, C, H, W] at the size and number of channels of the settings.
 
     Resizing is bilinear with antialiasing, as torchvision and PIL do it; `fit` says what becomes of other shapes.

@@ -22,6 +22,10 @@ ReportProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is finished, and how much there is."""
 
 
+PROGRESS_LOG = "advsweep.data"
+"""The log that says how far it is where nobody else is told."""
+
+
 @dataclass(frozen=True)
 class Inspection:
     """What can be known of a data set without decoding it."""

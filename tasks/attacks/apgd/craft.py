@@ -13,9 +13,9 @@ from tasks.attacks.apgd.ascent import Ascent, Loss
 from tasks.attacks.apgd.settings import ApgdCeSettings, ApgdSettings, ApgdTSettings
 from tasks.attacks.apgd.sparse_ascent import run_sparse_ascent
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_starts, run_worst_case
-from tasks.attacks.engine.loop import divide_places
 from tasks.attacks.engine.losses import compute_cross_entropy, compute_dlr, compute_targeted_dlr, rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
+from tasks.attacks.engine.places import divide_places
 
 MOMENTUM = 0.75
 """alpha of the paper: the share of the new step; the rest is the last step again."""

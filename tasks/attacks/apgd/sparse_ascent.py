@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tasks.attacks.apgd.ascent import Ascent, Loss
 from tasks.attacks.engine.job import AttackJob
-from tasks.attacks.engine.loop import divide_places
 from tasks.attacks.engine.norms import measure_sizes, project_l1_into_box, shape_per_image
+from tasks.attacks.engine.places import divide_places
 from tasks.seeds import make_generator
 
 PHASES = ((3.0, 0.3), (2.0, 0.3), (1.0, 0.4))

@@ -54,7 +54,7 @@ def _run_descent(job: AttackJob, settings: CarliniWagnerSettings, constants: Ten
         point = point - settings.step_size * mean / (1 - DECAY ** (step + 1)) / unbiased
         kept = progress.find_improving(step, positions, loss.detach())
         if kept is not None:
-            if not kept.any():
+            if not len(kept):
                 return
             job, positions, constants, start = job.select(kept), positions[kept], constants[kept], start[kept]
             point, mean, square = point[kept], mean[kept], square[kept]

@@ -12,6 +12,7 @@ from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, draw_random_sta
 from tasks.attacks.engine.minimum_norm import (
     Look,
     anneal,
+    find_flat,
     measure_largest,
     measure_norm,
     normalize_length,
@@ -58,8 +59,8 @@ class _Walk:
 
     def _find_direction(self, look: Look) -> Tensor:
         """Of length 1; a random one where the cross-entropy is so flat that it has none."""
-        gradient, flat = look.gradient, (look.gradient == 0).flatten(1).all(1)
-        if flat.any():
+        gradient = look.gradient
+        if look.flat_images:
             drawn = draw_random_starts(self._job, NORMS["l2"], 1.0, ("ddn", look.step))
-            gradient = torch.where(shape_per_image(flat), drawn, gradient)
+            gradient = torch.where(shape_per_image(find_flat(gradient)), drawn, gradient)
         return normalize_length(gradient)

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.deepfool.settings import DeepFoolSettings
+from tasks.attacks.engine.fast_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.losses import rank_likeliest_others
 from tasks.attacks.engine.norms import shape_per_image
+from tasks.attacks.engine.places import divide_places
 
 FARTHER = 1e-4
 """Added to every distance, in pixels: a step that ended on the boundary would never end."""
@@ -30,11 +32,12 @@ def _walk_to_boundary(job: AttackJob, settings: DeepFoolSettings) -> Tensor:
         pixels = pixels.detach().requires_grad_(True)
         with torch.enable_grad():
             logits = job.model.judge(pixels)
-            robust = ~job.is_adversarial(pixels, logits)
+            fooled, (count,) = job.judge_and_ask(pixels, count_chosen, logits)
             out[positions] = pixels.detach()
-            if step == settings.steps or not robust.any():
+            if step == settings.steps or count == len(positions):
                 break
             move = _step_to_nearest(job, pixels, logits, rivals, settings.norm)
+        robust, _ = divide_places(fooled, count)
         total = total[robust] + move[robust]
         job, rivals, positions = job.select(robust), rivals[robust], positions[robust]
         pixels = (job.clean + (1 + settings.overshoot) * total).clamp_(0, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -10,11 +12,13 @@ from tasks.attacks.engine.constant_search import (
     BestExamples,
     EarlyAbort,
     compute_shortfall,
-    has_margin,
+    judge_margin,
     search_constants,
     sum_squares,
 )
+from tasks.attacks.engine.fast_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
+from tasks.attacks.engine.places import find_places
 
 
 def craft_ead(job: AttackJob, settings: EadSettings) -> ExamplesBySteps:
@@ -31,7 +35,7 @@ def _run_descent(job: AttackJob, settings: EadSettings, constants: Tensor, best:
     """One minimisation from the image itself; an image without progress leaves."""
     positions = torch.arange(len(constants), device=constants.device)
     pixels, ahead = job.clean, job.clean
-    progress = EarlyAbort(settings, best)
+    progress, claims = EarlyAbort(settings, best), _Claims(settings, best)
     for step in range(settings.steps):
         ahead = ahead.detach().requires_grad_(True)
         with torch.enable_grad():
@@ -41,33 +45,63 @@ def _run_descent(job: AttackJob, settings: EadSettings, constants: Tensor, best:
         rate = settings.step_size * (1 - step / settings.steps) ** 0.5
         before, pixels = pixels, _shrink(ahead.detach() - rate * gradient, job.clean, settings.regularization)
         ahead = pixels + step / (step + 3) * (pixels - before)
-        _record_successes(job, settings, positions, pixels, best)
+        claims.add(job, positions, pixels)
+        if step and progress.looks_at(step):
+            claims.settle()
         # what the threshold holds back at first it holds back for ever: the rate only falls
         kept = progress.find_improving(step, positions, loss.detach()) if step else _find_changed(pixels, job.clean)
         if kept is not None:
-            if not kept.any():
-                return
+            if not len(kept):
+                break
             job, positions, constants = job.select(kept), positions[kept], constants[kept]
             pixels, ahead = pixels[kept], ahead[kept]
+    claims.settle()
 
 
-def _record_successes(
-    job: AttackJob, settings: EadSettings, positions: Tensor, pixels: Tensor, best: BestExamples
-) -> None:
-    """Ask the judge about the images whose answer matters."""
-    sizes = _measure_size(pixels - job.clean, settings)
-    asked = best.could_improve(positions, sizes).nonzero(as_tuple=True)[0]
-    if not len(asked):
-        return
-    job, pixels = job.select(asked), pixels[asked]
-    with torch.no_grad():
-        logits = job.model.judge(pixels)
-    best.record(positions[asked], pixels, sizes[asked], has_margin(job, pixels, logits, settings.confidence))
+class _Claims:
+    """Asks the judge about the images whose answer matters.
+
+    Whose answer of a step matters follows from the answers of the step before: the host waits for both together.
+    """
+
+    def __init__(self, settings: EadSettings, best: BestExamples) -> None:
+        self._settings, self._best = settings, best
+        self._open: tuple[AttackJob, Tensor, Tensor, Tensor] | None = None  # job, positions, pixels, sizes
+
+    def add(self, job: AttackJob, positions: Tensor, pixels: Tensor) -> None:
+        """Images [N, C, H, W] after a step; what is not settled yet is."""
+        sizes = _measure_size(pixels - job.clean, self._settings)
+        count = self.settle(lambda best: count_chosen(best.could_improve(positions, sizes)))
+        if count:
+            asked = find_places(self._best.could_improve(positions, sizes), count)
+            self._open = job.select(asked), positions[asked], pixels[asked], sizes[asked]
+
+    def settle(self, question: Callable[[BestExamples], Tensor] = lambda best: count_chosen(best.has_success)) -> int:
+        """Record the successes among the images that were added last, and answer a question about what is known then.
+
+        :param question: what is known -> int64 [1].
+        """
+        if self._open is None:
+            return int(question(self._best))
+        job, positions, pixels, sizes = self._open
+        self._open = None
+        with torch.no_grad():
+            logits = job.model.judge(pixels)
+        success, (answer,) = judge_margin(
+            job,
+            pixels,
+            logits,
+            self._settings.confidence,
+            lambda success: question(self._best.foresee(positions, sizes, success)),
+        )
+        self._best.record(positions, pixels, sizes, success)
+        return answer
 
 
 def _find_changed(pixels: Tensor, clean: Tensor) -> Tensor:
-    """bool [N]."""
-    return pixels.ne(clean).flatten(1).any(1)
+    """The places of the images that differ, int64 [n]."""
+    changed = pixels.ne(clean).flatten(1).any(1)
+    return find_places(changed, int(changed.sum()))
 
 
 def _shrink(pixels: Tensor, clean: Tensor, threshold: float) -> Tensor:

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.base import ConstantSettings
-from tasks.attacks.engine.fast_model import LEAST_MARGIN, compute_margin
+from tasks.attacks.engine.fast_model import LEAST_MARGIN, Question, compute_margin, count_chosen
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.norms import shape_per_image
+from tasks.attacks.engine.places import find_places
 
 LARGEST = 1e10
 """No constant is larger."""
@@ -61,12 +62,29 @@ class BestExamples:
         :param sizes: float [M], in what the attack makes small.
         :param success: bool [M].
         """
-        self.has_success[positions] |= success
-        better = success & (sizes < self.sizes[positions])
+        better = self._note(positions, sizes, success)
         # written to every position, as it was where it was better: a mask would make the host wait for the device
         self.images[positions] = torch.where(shape_per_image(better), pixels, self.images[positions])
+
+    def foresee(self, positions: Tensor, sizes: Tensor, success: Tensor) -> BestExamples:
+        """What would be known if such successes were recorded; the images are those of now.
+
+        :param positions: of the images, int64 [M].
+        :param sizes: float [M].
+        :param success: bool [M].
+        """
+        noted = (values.clone() for values in (self.sizes, self.has_success, self.has_improved))
+        after = BestExamples(self.images, *noted)
+        after._note(positions, sizes, success)
+        return after
+
+    def _note(self, positions: Tensor, sizes: Tensor, success: Tensor) -> Tensor:
+        """Which successes are smaller than those before, bool [M]."""
+        self.has_success[positions] |= success
+        better = success & (sizes < self.sizes[positions])
         self.sizes[positions] = torch.where(better, sizes, self.sizes[positions])
         self.has_improved[positions] |= better
+        return better
 
 
 Descend = Callable[[AttackJob, Tensor, BestExamples], None]
@@ -106,8 +124,22 @@ def has_margin(job: AttackJob, pixels: Tensor, logits: Tensor, confidence: float
     :param pixels: float [N, C, H, W] in [0, 1].
     :param logits: the judge's answer to them, float [N, classes].
     """
-    success = job.is_adversarial(pixels, logits)
-    return success & (compute_margin(logits, job.labels, job.target_classes) > confidence) if confidence else success
+    return judge_margin(job, pixels, logits, confidence, count_chosen)[0]
+
+
+def judge_margin(
+    job: AttackJob, pixels: Tensor, logits: Tensor, confidence: float, question: Question
+) -> tuple[Tensor, list[int]]:
+    """The same, bool [N], and what the host wants to know then, in one wait.
+
+    :param pixels: float [N, C, H, W] in [0, 1].
+    :param logits: the judge's answer to them, float [N, classes].
+    """
+    if not confidence:
+        return job.judge_and_ask(pixels, question, logits)
+    beyond = compute_margin(logits, job.labels, job.target_classes) > confidence
+    found, answers = job.judge_and_ask(pixels, lambda found: question(found & beyond), logits)
+    return found & beyond, answers
 
 
 def sum_squares(delta: Tensor) -> Tensor:
@@ -122,15 +154,20 @@ class EarlyAbort:
         self._every = -(-settings.steps // 10) if settings.abort_early else 0
         self._best, self._before = best, torch.full_like(best.sizes, torch.inf)
 
+    def looks_at(self, step: int) -> bool:
+        """Whether images may be given up after this step."""
+        return bool(self._every) and step % self._every == 0
+
     def find_improving(self, step: int, positions: Tensor, loss: Tensor) -> Tensor | None:
-        """Which images go on, bool [M]; null where nobody is looked at, or all go on.
+        """The places of the images that go on, int64 [n]; null where nobody is looked at, or all go on.
 
         :param positions: of the images still under attack, int64 [M].
         :param loss: of these images, float [M].
         """
-        if not self._every or step % self._every:
+        if not self.looks_at(step):
             return None
         improving = (loss <= PROGRESS * self._before[positions]) | self._best.has_improved[positions]
         self._best.has_improved[positions] = False
         self._before[positions] = loss
-        return None if improving.all() else improving
+        count = int(improving.sum())
+        return None if count == len(positions) else find_places(improving, count)

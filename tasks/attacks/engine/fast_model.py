@@ -14,12 +14,14 @@ import copy
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tasks.attacks.engine.places import find_places
 from tasks.models.build import NormalizedModel
 
 LOG = logging.getLogger(__name__)
@@ -40,6 +42,15 @@ FOLDED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.Ba
 
 STEADY_ROWS = 8
 """From so many rows on, a matrix product gives each row what it gives it among any number of others."""
+
+
+Question = Callable[[Tensor], Tensor]
+"""Which images are adversarial, bool [N] -> what the host wants to know then, int64 [n]; it changes nothing."""
+
+
+def count_chosen(chosen: Tensor) -> Tensor:
+    """How many are: bool [N] -> int64 [1]."""
+    return chosen.sum()[None]
 
 
 def compute_margin(logits: Tensor, labels: Tensor, target_classes: Tensor | None = None) -> Tensor:
@@ -97,22 +108,52 @@ class AttackedModel:
         self, pixels: Tensor, labels: Tensor, target_classes: Tensor | None = None, *, logits: Tensor | None = None
     ) -> tuple[Tensor, int]:
         """The same, bool [N], and how many: the host waits once for both, unless images are close to undecided."""
+        found, (count,) = self.judge_and_ask(pixels, labels, target_classes, count_chosen, logits=logits)
+        return found, count
+
+    def judge_and_ask(
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        target_classes: Tensor | None,
+        question: Question,
+        *,
+        logits: Tensor | None = None,
+    ) -> tuple[Tensor, list[int]]:
+        """The same, bool [N], and what the host wants to know next: one wait for both, two where images are close to
+        undecided."""
         if logits is None:
             with torch.no_grad():
                 logits = self.judge(pixels)
-        logits = logits.detach()
-        margin, scale = compute_margin(logits, labels, target_classes), logits.abs().amax(1)
-        close, found = margin.abs() < ROUNDING * scale, margin > LEAST_MARGIN * scale
-        undecided, count = torch.stack([close.sum(), found.sum()]).tolist()
+        margin, scale, close, found = _compare_logits(logits.detach(), labels, target_classes)
+        undecided, *answers = torch.cat([count_chosen(close), question(found)]).tolist()
         if not undecided or self.original is self.judge:
-            return found, count
-        asked = close.nonzero(as_tuple=True)[0]
+            return found, answers
+        asked = find_places(close, undecided)
         with torch.no_grad():
             exact = self.original(pixels.detach()[asked])
         wanted = target_classes[asked] if target_classes is not None else None
         margin[asked] = compute_margin(exact, labels[asked], wanted)
         found = margin > LEAST_MARGIN * scale
-        return found, int(found.sum())
+        return found, question(found).tolist()
+
+    def judge_without_waiting(
+        self, pixels: Tensor, labels: Tensor, target_classes: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The same on the word of the judge alone, bool [N], and which of it is not the last word, bool [N]."""
+        with torch.no_grad():
+            logits = self.judge(pixels)
+        _, _, close, found = _compare_logits(logits, labels, target_classes)
+        return found, close if self.original is not self.judge else torch.zeros_like(close)
+
+
+def _compare_logits(
+    logits: Tensor, labels: Tensor, target_classes: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Margins and their scale, float [N] each; which are close to undecided and which are successes, bool [N] each."""
+    margin, scale = compute_margin(logits, labels, target_classes), logits.abs().amax(1)
+    close, found = margin.abs() < ROUNDING * scale, margin > LEAST_MARGIN * scale
+    return margin, scale, close, found
 
 
 class _Folded(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings, TargetedSettings
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.fast_model import AttackedModel, Question
 from tasks.attacks.engine.norms import Norm
 from tasks.attacks.engine.path import AttackPath
 from tasks.registry import load_object
@@ -33,7 +33,8 @@ class AttackJob:
     step_counts: tuple[int, ...]
     """The numbers of steps to report; one for attacks that share no trajectory."""
     index: Tensor
-    """int64 [N]: the place of each image in its split; random numbers are drawn for it, whatever the batch."""
+    """int64 [N]: the place of each image in its split; random numbers are drawn for it, whatever the batch. On the
+    host, or on the device once images were selected."""
     seed: int = 0
     stop_when_fooled: bool = True
     scale: float = 1.0
@@ -56,8 +57,10 @@ class AttackJob:
 
         :param chosen: their positions, int64 [M], or which they are, bool [N].
         """
-        clean, labels, index = self.clean[chosen], self.labels[chosen], self.index[chosen.to(self.index.device)]
-        wanted = self.target_classes[chosen] if self.target_classes is not None else None
+        places = chosen.nonzero(as_tuple=True)[0] if chosen.dtype == torch.bool else chosen
+        clean, labels = self.clean[places], self.labels[places]
+        index = send(self.index, places.device)[places]  # on the device from here on: asking for places would wait
+        wanted = self.target_classes[places] if self.target_classes is not None else None
         return replace(self, clean=clean, labels=labels, index=index, target_classes=wanted, path=None)
 
     def require_generator(self) -> nn.Module:
@@ -72,6 +75,16 @@ class AttackJob:
         :param logits: the judge's answer to them, float [N, classes], where it is known; null: it is asked.
         """
         return self.model.is_adversarial(images, self.labels, self.target_classes, logits=logits)
+
+    def judge_and_ask(
+        self, images: Tensor, question: Question, logits: Tensor | None = None
+    ) -> tuple[Tensor, list[int]]:
+        """The same, bool [N], and what the host wants to know next, in one wait; see `AttackedModel.judge_and_ask`.
+
+        :param images: float [N, C, H, W] in [0, 1].
+        :param logits: the judge's answer to them, float [N, classes], where it is known; null: it is asked.
+        """
+        return self.model.judge_and_ask(images, self.labels, self.target_classes, question, logits=logits)
 
     def robust_indices(self, images: Tensor) -> Tensor:
         """The positions of the images [N, C, H, W] that are not adversarial, int64 [M]."""

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from tasks.attacks.engine.fast_model import AttackedModel, compute_margin
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 from tasks.attacks.engine.path import AttackPath
+from tasks.attacks.engine.places import divide_places
 
 CLOSE = 0.05
 """A bf16 margin within this share of the largest logit is too close to call: the fp32 judge decides."""
@@ -131,16 +132,6 @@ def run_gradient_attack(
         _take_step(batch, gradient, rule)
     trajectory.current[batch.positions] = batch.pixels
     return {count: trajectory.by_steps.get(count, trajectory.current) for count in step_counts}
-
-
-def divide_places(chosen: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The places of the images that are not chosen, and of those that are, int64 [N - count] and [count], ascending.
-
-    :param chosen: bool [N].
-    :param count: how many are: by a mask alone the device would have to be asked.
-    """
-    order = chosen.byte().argsort(stable=True)
-    return order[: len(order) - count], order[len(order) - count :]
 
 
 def _take_step(batch: _Batch, gradient: Tensor, rule: StepRule) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from tasks.attacks.engine.constant_search import BestExamples
-from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.fast_model import compute_margin, count_chosen
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.norms import NORMS, shape_per_image
 
@@ -42,6 +43,8 @@ class Look:
     """bool [N]."""
     sizes: Tensor
     """float [N]: of the perturbations, in the norm of the attack."""
+    flat_images: int
+    """How many have no gradient at all."""
     best_sizes: Tensor
     """float [N]: of the smallest successes so far, this look among them; infinite where there is none."""
 
@@ -91,12 +94,23 @@ def walk_to_smallest(job: AttackJob, norm: str, steps: int, loss: Loss, walk: Wa
             (gradient,) = torch.autograd.grad(loss(job, logits, pixels - job.clean).sum(), pixels)
         pixels, logits = pixels.detach(), logits.detach()
         delta = pixels - job.clean
-        sizes, success = measure_norm(delta, norm), job.is_adversarial(pixels, logits)
+        sizes, flat = measure_norm(delta, norm), find_flat(gradient)
+        success, (flat_images,) = job.judge_and_ask(pixels, partial(_count_flat, flat), logits)
         best.record(positions, pixels, sizes, success)
         margin = compute_margin(logits, job.labels, job.target_classes)
-        look = Look(step, delta, gradient, margin, success, sizes, best.sizes.clone())
+        look = Look(step, delta, gradient, margin, success, sizes, flat_images, best.sizes.clone())
         pixels = (job.clean + walk.move(look)).clamp_(0, 1)
     return best.images
+
+
+def find_flat(gradient: Tensor) -> Tensor:
+    """Which images have a gradient [N, C, H, W] of zero everywhere, bool [N]."""
+    return (gradient == 0).flatten(1).all(1)
+
+
+def _count_flat(flat: Tensor, success: Tensor) -> Tensor:  # noqa: ARG001
+    """int64 [1]: asked together with the verdicts, whatever these are."""
+    return count_chosen(flat)
 
 
 class Adam:

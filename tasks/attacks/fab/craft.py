@@ -8,9 +8,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from tasks.attacks.engine.fast_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.losses import rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS, shape_per_image
+from tasks.attacks.engine.places import find_places
 from tasks.attacks.fab.projections import project_to_hyperplane
 from tasks.attacks.fab.settings import FabTSettings
 
@@ -35,7 +37,8 @@ def _find_nearest(job: AttackJob, settings: FabTSettings) -> Tensor:
         images = walk_to_boundary(job, others[:, rank], settings)
         sizes = torch.where(job.is_adversarial(images), measure(images - job.clean), torch.inf)
         closer = sizes < best_sizes
-        best[closer], best_sizes = images[closer], torch.where(closer, sizes, best_sizes)
+        best = torch.where(shape_per_image(closer), images, best)
+        best_sizes = torch.where(closer, sizes, best_sizes)
     return best
 
 
@@ -63,20 +66,31 @@ def walk_to_boundary(job: AttackJob, target_classes: Tensor, settings: FabTSetti
     project = partial(_project_points, norm=settings.norm)
     for _ in range(settings.steps):
         pixels = _take_step(job, pixels, target_classes, measure, project)
-        is_adversarial = job.is_adversarial(pixels)
-        sizes = torch.where(is_adversarial, measure(pixels - job.clean), torch.inf)
+        sizes = measure(pixels - job.clean)
+        is_adversarial, (count,) = job.judge_and_ask(
+            pixels, partial(_count_staying, sizes, best_sizes[positions], enough)
+        )
+        sizes = torch.where(is_adversarial, sizes, torch.inf)
         closer = sizes < best_sizes[positions]
         out[positions] = torch.where(shape_per_image(closer), pixels, out[positions])
         best_sizes[positions] = torch.where(closer, sizes, best_sizes[positions])
         pixels = torch.where(shape_per_image(is_adversarial), job.clean + BACK * (pixels - job.clean), pixels)
-        kept = best_sizes[positions] > enough
-        count = int(kept.sum())
         if not count:
             break
-        if count < len(kept):
+        if count < len(positions):
+            kept = find_places(best_sizes[positions] > enough, count)
             job, target_classes = job.select(kept), target_classes[kept]
             positions, pixels = positions[kept], pixels[kept]
     return out
+
+
+def _count_staying(sizes: Tensor, best_sizes: Tensor, enough: float, is_adversarial: Tensor) -> Tensor:
+    """How many images stay in the batch once these successes are kept, int64 [1].
+
+    :param sizes: of the perturbations, float [N], as those of the best.
+    :param is_adversarial: bool [N].
+    """
+    return count_chosen(torch.where(is_adversarial & (sizes < best_sizes), sizes, best_sizes) > enough)
 
 
 def _take_step(

@@ -8,9 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.fast_model import compute_margin, count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, run_worst_case
 from tasks.attacks.engine.norms import shape_per_image
+from tasks.attacks.engine.places import divide_places
 from tasks.attacks.square.proposals import Draws, propose_bump, propose_linf, start_bumps, start_linf
 from tasks.attacks.square.settings import SquareSettings
 
@@ -46,17 +47,17 @@ def _search_squares(job: AttackJob, settings: SquareSettings) -> Tensor:
     out = job.clean.clone()
     positions = torch.arange(len(out), device=out.device)
     pixels = start(job.clean, eps, draws)
-    margin, is_adversarial = _judge_pixels(job, pixels)
+    margin, is_adversarial, count = _judge_pixels(job, pixels)
     for query in range(1, settings.steps):
         out[positions] = pixels
-        if is_adversarial.any():
-            kept = ~is_adversarial
+        if count:
+            kept, _ = divide_places(is_adversarial, count)
             job, positions, pixels, margin = job.select(kept), positions[kept], pixels[kept], margin[kept]
             draws.keep(kept)
         if not len(positions):
             return out
         proposal = propose(job.clean, pixels, eps, compute_square_side(query, settings, image), draws)
-        proposal_margin, is_adversarial = _judge_pixels(job, proposal)
+        proposal_margin, is_adversarial, count = _judge_pixels(job, proposal)
         better = (proposal_margin > margin) | is_adversarial
         pixels = torch.where(shape_per_image(better), proposal, pixels)
         margin = torch.where(better, proposal_margin, margin)
@@ -64,8 +65,9 @@ def _search_squares(job: AttackJob, settings: SquareSettings) -> Tensor:
     return out
 
 
-def _judge_pixels(job: AttackJob, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """The logit margin, and which images are adversarial; [N] each."""
+def _judge_pixels(job: AttackJob, pixels: Tensor) -> tuple[Tensor, Tensor, int]:
+    """The logit margin, and which images are adversarial, [N] each; and how many are."""
     with torch.no_grad():
         logits = job.model.judge(pixels)
-    return compute_margin(logits, job.labels), job.is_adversarial(pixels, logits)
+    is_adversarial, (count,) = job.judge_and_ask(pixels, count_chosen, logits)
+    return compute_margin(logits, job.labels), is_adversarial, count

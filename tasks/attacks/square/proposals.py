@@ -10,6 +10,7 @@ from torch import Tensor
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.norms import NORMS, project_l1_into_box
 from tasks.seeds import make_generator
+from tasks.transfer import send
 
 BumpNorm = Literal["l2", "l1"]
 """The norms in which squares hold bumps instead of one shade."""
@@ -24,24 +25,27 @@ class Draws:
     def __init__(self, job: AttackJob) -> None:
         self._generators = [make_generator(job.seed, "square", index) for index in job.index.tolist()]
         self._device = job.clean.device
-        self._ahead = torch.empty(len(self._generators), 0, 0)
+        self._ahead = torch.empty(len(self._generators), 0, 0, device=self._device)
+        self._kept: Tensor | None = None  # the places of those that go on, where some have left since the last draw
 
-    def keep(self, chosen: Tensor) -> None:
-        """Go on with some of the images; bool [N]."""
-        kept = chosen.tolist()
-        self._generators = [each for each, wanted in zip(self._generators, kept, strict=True) if wanted]
-        self._ahead = self._ahead[chosen.to(self._ahead.device)]
+    def keep(self, kept: Tensor) -> None:
+        """Go on with the images at these places, int64 [n] on their device: the host looks when it draws again."""
+        self._kept = kept if self._kept is None else self._kept[kept]
+        self._ahead = self._ahead[kept]
 
-    def draw_once(self, count: int) -> Tensor:
-        """float [N, count] in [0, 1)."""
-        return torch.stack([torch.rand(count, generator=each) for each in self._generators]).to(self._device)
+    def draw_once(self, *shape: int) -> Tensor:
+        """float [N, ...] in [0, 1), of the shape for each image."""
+        if self._kept is not None:
+            self._generators = [self._generators[place] for place in self._kept.tolist()]
+            self._kept = None
+        return send(torch.stack([torch.rand(shape, generator=each) for each in self._generators]), self._device)
 
     def draw_next(self, count: int) -> Tensor:
         """The same for one proposal, float [N, count] in [0, 1), drawn ahead of many: always with the same count."""
         if self._ahead.shape[1] == 0:
-            self._ahead = torch.stack([torch.rand(CHUNK, count, generator=each) for each in self._generators])
+            self._ahead = self.draw_once(CHUNK, count)
         numbers, self._ahead = self._ahead[:, 0], self._ahead[:, 1:]
-        return numbers.to(self._device)
+        return numbers
 
 
 def start_linf(clean: Tensor, eps: float, draws: Draws) -> Tensor:

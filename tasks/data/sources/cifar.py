@@ -61,7 +61,8 @@ class Cifar:
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         import torch
 
-        from tasks.data.images import Images, resize_images
+        from tasks.data.images import Images
+        from tasks.data.resized import hold_resized
 
         root, form = self._find_layout(settings, folder)
         classes = self._read_classes(root, form)
@@ -70,7 +71,7 @@ class Cifar:
             parts = [self._read_part(root / name) for name in names]
             pixels = torch.from_numpy(np.concatenate([part[0] for part in parts]))
             labels = torch.from_numpy(np.concatenate([part[1] for part in parts]))
-            return Images(resize_images(pixels, settings), labels, classes)
+            return Images(hold_resized(pixels, settings), labels, classes)
 
         return split(form.train), split(form.test)
 

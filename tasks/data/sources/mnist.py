@@ -50,14 +50,15 @@ class IdxSource:
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         import torch
 
-        from tasks.data.images import Images, resize_images
+        from tasks.data.images import Images
+        from tasks.data.resized import hold_resized
 
         raw, names = self._find_files(settings, folder)
 
         def split(part: str) -> Images:
             pixels = torch.from_numpy(_read_idx(raw / names[f"{part}-images-idx3-ubyte"], 3))[:, None]
             labels = torch.from_numpy(_read_idx(raw / names[f"{part}-labels-idx1-ubyte"], 1)).long()
-            return Images(resize_images(pixels, settings), labels, self.classes)
+            return Images(hold_resized(pixels, settings), labels, self.classes)
 
         return split(PARTS["train"]), split(PARTS["test"])
 

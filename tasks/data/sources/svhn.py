@@ -75,7 +75,8 @@ def _read_part(path: Path, settings: DatasetSettings) -> Images:
     import torch
     from scipy.io import loadmat
 
-    from tasks.data.images import Images, resize_images
+    from tasks.data.images import Images
+    from tasks.data.resized import hold_resized
 
     _count_images(path)
     try:
@@ -84,7 +85,7 @@ def _read_part(path: Path, settings: DatasetSettings) -> Images:
         labels = torch.from_numpy(content["y"].astype("int64")).flatten() % 10  # the digit 0 is labelled 10
     except Exception as error:  # as above
         raise UsageError(f"{path} cannot be read as a part of SVHN: {str(error) or type(error).__name__}") from error
-    return Images(resize_images(pixels, settings), labels, tuple("0123456789"))
+    return Images(hold_resized(pixels, settings), labels, tuple("0123456789"))
 
 
 SVHN = Svhn()

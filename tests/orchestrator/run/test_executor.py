@@ -36,6 +36,8 @@ class ScriptedPool:
     def __init__(self, behaviour: Behaviour, classes: Sequence[Resources]) -> None:
         self.behaviour = behaviour
         self.ran: list[str] = []
+        self.held: list[tuple[str, float]] = []
+        """Of each run the kind, and the share of a GPU."""
         self.wanted: list[Mapping[Resources, int]] = []
         self.is_starting = False
         self.start_problem: str | None = None
@@ -52,6 +54,7 @@ class ScriptedPool:
 
     def submit(self, node: JobNode, resources: Resources, limit: float | None = None) -> str:
         self.limits[node.job.kind] = limit
+        self.held.append((node.job.kind, resources.gpus))
         worker = self._idle[resources]
         worker.node = node
         self._busy.append(worker)
@@ -116,12 +119,13 @@ def plan(**changes: Any) -> Plan:
 
 
 def executed(
-    planned: Plan, behaviour: Behaviour, **policy: Any
+    planned: Plan, behaviour: Behaviour, shares: Sequence[float] = (0.0,), **policy: Any
 ) -> tuple[StageExecutor, JobGraph, Listener, ScriptedPool]:
     jobs = planned.jobs(())
     seconds = estimate_job_seconds(planned, jobs, Speeds({}, {}))
     graph = JobGraph(jobs, measure_remaining_paths(jobs, seconds))
-    pool, listener, table = ScriptedPool(behaviour, [Resources()]), Listener(), ResourceTable()
+    classes = [Resources(gpus=share) for share in shares]
+    pool, listener, table = ScriptedPool(behaviour, classes), Listener(), ResourceTable(default=classes[0])
     executor = StageExecutor(graph, pool, table, listener, RetryPolicy(**policy))  # type: ignore[arg-type]
     executor.run()
     return executor, graph, listener, pool
@@ -338,6 +342,23 @@ def test_the_list_schedule_is_between_its_bounds(slots: int) -> None:
     if slots == 1:
         assert schedule.seconds == pytest.approx(schedule.total)
     assert schedule.finished_at.keys() == planned.stages.keys()
+
+
+def test_what_needs_more_memory_than_its_share_of_a_gpu_gets_a_whole_one() -> None:
+    held: list[tuple[str, bool]] = []
+
+    def fail_on_a_share(node: JobNode) -> BaseException | None:
+        held.append((node.job.kind, node.whole_gpu))
+        lacks = held[-1] == ("prune", False)
+        return RayTaskError("run", "trace", torch.OutOfMemoryError("CUDA out of memory")) if lacks else None
+
+    _, graph, listener, pool = executed(plan(), fail_on_a_share, (0.25, 1.0))
+    assert {node.state for node in graph.nodes.values()} == {JobState.DONE}
+    assert [share for _, share in pool.held] == [1.0 if alone else 0.25 for _, alone in held]
+    assert {kind for kind, alone in held if alone} == {"prune"}
+    assert held.count(("prune", False)) == held.count(("prune", True)) == 4
+    assert any(Resources(gpus=1) in wanted for wanted in pool.wanted), "workers with a whole GPU are asked for"
+    assert {message.split("(")[1] for message, _ in listener.failures} == {"on 0.25 of a GPU: it gets a whole one)"}
 
 
 @drawn(60)

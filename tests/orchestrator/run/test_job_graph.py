@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.plan.plan import Job
+from orchestrator.run.executor import NEEDS
 from orchestrator.run.job_graph import JobGraph, JobNode, JobState
 from tasks.kinds import KINDS
 from tasks.trial.chain import Stage
@@ -61,7 +62,7 @@ def test_every_job_ends_as_a_plain_model_says(
     done, failed, again = set[int](), set[int](), list[int]()
     running: list[JobNode] = []
     while graph.is_open:
-        while len(running) < together and (node := graph.take(KINDS)):
+        while len(running) < together and (node := graph.take(NEEDS)):
             number = int(node.job.id)
             ready = {other for other in range(len(edges)) if edges[other] <= done} - done - failed
             ready -= {int(other.job.id) for other in running}

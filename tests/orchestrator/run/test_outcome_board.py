@@ -133,26 +133,29 @@ def test_a_board_that_does_not_answer_is_asked_again_later(rig: Rig) -> None:
         assert [call.method for call in rig.ray.actors[0].calls[posted:]] == ["summarize", "summarize"]
 
 
-def test_epochs_are_handed_on_once_and_nothing_depends_on_them(rig: Rig) -> None:
+def test_news_are_handed_on_once_and_nothing_depends_on_them(rig: Rig) -> None:
     told: list[tuple[str, Any]] = []
-    rig.board = OutcomeBoard(lambda key, entry: told.append((key, entry)))
+    lines: list[str] = []
+    rig.board = OutcomeBoard(lambda key, entry: told.append((key, entry)), lines.append)
     with rig.board.open({"trial": ["a"]}, {}) as name:
         assert name == rig.board.name
-        rig.board.hand_on_epochs()
-        rig.ray.expect("take_epochs", [("a", {"epoch": 0}), ("a", {"epoch": 1})])
-        rig.board.hand_on_epochs()
-        rig.ray.expect("take_epochs", RayActorError())
-        rig.board.hand_on_epochs()
+        rig.board.hand_on_news()
+        rig.ray.expect("take_news", ([("a", {"epoch": 0}), ("a", {"epoch": 1})], ["node: decoding images: 1 of 2"]))
+        rig.board.hand_on_news()
+        rig.ray.expect("take_news", RayActorError())
+        rig.board.hand_on_news()
+    assert lines == ["node: decoding images: 1 of 2"]
     assert told == [("a", {"epoch": 0}), ("a", {"epoch": 1})]
 
 
-def test_the_actor_gives_each_epoch_away_once() -> None:
-    async def ask() -> list[list[tuple[str, dict[str, Any]]]]:
+def test_the_actor_gives_its_news_away_once() -> None:
+    async def ask() -> list[Any]:
         actor = BoardActor({})
         await actor.post_epoch("a", {"epoch": 0})
-        return [await actor.take_epochs(), await actor.take_epochs()]
+        await actor.post_line("words")
+        return [await actor.take_news(), await actor.take_news()]
 
-    assert asyncio.run(ask()) == [[("a", {"epoch": 0})], []]
+    assert asyncio.run(ask()) == [([("a", {"epoch": 0})], ["words"]), ([], [])]
 
 
 def test_what_is_posted_of_a_record_are_its_numbers() -> None:

@@ -138,3 +138,15 @@ def test_corrupt_images_are_named_also_by_who_goes_on(tmp_path: Path, monkeypatc
     with pytest.raises(UsageError, match=r"1 of 30 images are corrupt: cat/000\.png"):
         load_splits(asked, None)
     assert calls[2:] == [15, 20, 25, 30]
+
+
+def test_who_tells_nobody_writes_into_the_log_how_far_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "SAY_EVERY", 0.0)
+    monkeypatch.setattr(decoding, "PORTION", 6)
+    write_images(tmp_path / "images", ("cat", "dog"), 10)
+    with caplog.at_level("INFO"):
+        load_splits(settings("image_folder", root=tmp_path / "images", image_size=16, split={"test": 0.5}), None)
+    said = ["decoding images: 6 of 10", "decoding images: 10 of 10"]
+    assert [record.getMessage() for record in caplog.records] == said * 2

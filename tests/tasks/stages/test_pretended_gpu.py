@@ -32,15 +32,12 @@ MORE_AN_EPOCH = {
 UNDECIDED = 2
 """Waits of a step in which images are close to undecided, so that the model itself is asked."""
 MOST_WAITS = {
-    "attack in bf16": 3,  # the judge is asked about images that are nearly fooled
+    "attack in bf16": 2,  # the judge is asked about images that are nearly fooled
     "attack carlini_wagner": 9,  # one for each constant
     "attack apgd_t": 9,  # one for each target
-    "attack fab_t": 27,
-    "attack ead": 27,
-    "attack ddn": 2,  # where the loss is flat
-    "attack square": 2,
-    "attack deepfool": 12,
-    "attack rays": 80,  # a search of its own in each step
+    "attack fab_t": 13,  # along the boundary, where images are close to undecided
+    "attack ead": 9,  # as Carlini-Wagner
+    "attack rays": 4,  # whether a direction fools the model, how close along it, and what was undecided there
 }
 """Waits in a step of an attack, where more than one is taken."""
 

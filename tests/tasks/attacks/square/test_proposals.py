@@ -88,7 +88,7 @@ def test_an_image_draws_the_same_numbers_alone_and_after_others_have_left() -> N
     job = colour_job(6)
     together, alone = Draws(job), Draws(job.select(torch.tensor([4])))
     first = together.draw_next(5), alone.draw_next(5)
-    together.keep(torch.tensor([False, True, False, False, True, False]))
+    together.keep(torch.tensor([1, 4]))
     second = together.draw_next(5), alone.draw_next(5)
     assert torch.equal(first[0][4], first[1][0])
     assert torch.equal(second[0][1], second[1][0])
