@@ -20,6 +20,7 @@ from tasks.pruning.filters import Mask
 from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.seeds import derive_seed, make_generator
 from tasks.stages.context import Context, StageOutcome, load_initial_model, save_model, save_table
+from tasks.storage.write_behind import WriteBehind
 from tasks.training.averaging import WeightAverage
 from tasks.training.checkpoint import TrainingProgress
 from tasks.training.guards import summarize_training
@@ -78,7 +79,7 @@ def train_model(
 
     def save() -> None:
         nonlocal saved_at
-        progress.save(context.store.storage, context.store.name_checkpoint(stage.key))
+        progress.save(behind, context.store.name_checkpoint(stage.key))
         saved_at = time.monotonic()
 
     def after_step() -> None:
@@ -95,7 +96,8 @@ def train_model(
 
     seed = derive_seed(stage.seed, stage.kind, "validation")
     augment = stage.dataset.augment
-    fit(progress, data, settings, objective, augment, seed=seed, after_step=after_step, after_epoch=after_epoch)
+    with WriteBehind(context.store.storage) as behind:
+        fit(progress, data, settings, objective, augment, seed=seed, after_step=after_step, after_epoch=after_epoch)
     if progress.best is not None:
         model.load_state_dict(progress.best)
     elif progress.average:

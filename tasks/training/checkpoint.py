@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from tasks.schema import HISTORY
 from tasks.storage.storage import Storage
+from tasks.storage.write_behind import WriteBehind
 from tasks.training.averaging import WeightAverage
 from tasks.training.partial_epoch import PartialEpoch
 from tasks.transfer import fetch
@@ -71,8 +72,8 @@ class TrainingProgress:
         self.history.append(entry | {"seconds": self.seconds})
         self.partial = None
 
-    def save(self, storage: Storage, name: str) -> None:
-        """Write the checkpoint whole, replacing the one before."""
+    def save(self, storage: Storage | WriteBehind, name: str) -> None:
+        """Write the checkpoint whole, replacing the one before; training may go on as soon as this returns."""
         state = self.optimizer.state_dict()
         tensors = {f"model/{key}": value for key, value in self.model.state_dict().items()}
         plain: dict[str, Any] = {}
