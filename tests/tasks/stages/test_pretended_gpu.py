@@ -29,7 +29,7 @@ MORE_AN_EPOCH = {
     "pruning filters, gradually": 36,  # an update reads the scores of each layer
     "pruning weights, gradually": 40,
 }
-UNDECIDED = 2
+UNDECIDED = 4
 """Waits of a step in which images are close to undecided, so that the model itself is asked."""
 MOST_WAITS = {
     "attack in bf16": 2,  # the judge is asked about images that are nearly fooled
