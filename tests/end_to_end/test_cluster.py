@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.support.clusters import Head, alive, family, head, listening
-from tests.support.harness import COMMAND, LIMIT, ended, executions, rows, start, wait_until
+from tests.support.harness import COMMAND, LIMIT, ONE, ended, executions, rows, start, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -117,7 +117,7 @@ def _refuses_strangers(started: set[int]) -> None:
 
 def test_a_cluster_is_joined_and_its_nodes_are_asked_first(cluster: Head, space: Path, tmp_path: Path) -> None:
     storage, env = tmp_path / "storage", cluster.environment
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE]
     joining: list[str | Path] = [*command, "--address", cluster.address]
     refused = run(*joining, "--set", "resources.attack.gpus=0.25", env=env, code=2)
     assert "attack asks for 1 CPUs and 0.25 GPUs; no node has that" in refused.stderr
@@ -136,7 +136,7 @@ def test_a_cluster_is_joined_and_its_nodes_are_asked_first(cluster: Head, space:
 def test_a_job_outlives_the_laptop_and_is_joined_and_stopped(cluster: Head, space: Path, tmp_path: Path) -> None:
     storage, log = tmp_path / "storage", tmp_path / "log"
     address = ["--address", f"http://127.0.0.1:{cluster.dashboard}"]
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, *address]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, *address, *ONE]
     env = cluster.environment | {"WANDB_API_KEY": SECRET, "AWS_SECRET_ACCESS_KEY": SECRET}
     assert "a folder of this machine" in run(*command[:3], "--storage", "results", *address, env=env, code=2).stderr
     watching = begin(*command, "--set", "train.epochs=500", env=env, log=log)
@@ -173,7 +173,7 @@ def _holds_no_secret(cluster: Head, storage: Path, env: Mapping[str, str]) -> No
 def test_attached_to_the_head_by_rays_client(cluster: Head, space: Path, tmp_path: Path) -> None:
     storage, log = tmp_path / "storage", tmp_path / "log"
     address = f"ray://127.0.0.1:{cluster.client}"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--address", address]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--address", address, *ONE]
     shown = begin(*command, "--set", "train.epochs=500", env=cluster.environment, log=log)
     assert wait_until(lambda: bool(executions(storage)) and "to do" in log.read_text()), log.read_text()
     os.kill(shown.pid, signal.SIGINT)
@@ -202,7 +202,17 @@ def test_a_ray_of_somebody_else_on_the_machine_is_left_alone(cluster: Head, spac
     before = {pid for pid in cluster.family() if psutil.Process(pid).name() in ("raylet", "gcs_server")}
     assert len(before) == 2
     strange = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    shown = run("launch", "--space", space, "--storage", tmp_path / "storage", "--wandb", "disabled", env=strange)
+    command: list[str | Path] = [
+        "launch",
+        "--space",
+        space,
+        "--storage",
+        tmp_path / "storage",
+        "--wandb",
+        "disabled",
+        *ONE,
+    ]
+    shown = run(*command, env=strange)
     assert FINISHED in shown.stdout
     assert alive(before) == before
     used = {entry["pid"] for entry in executions(tmp_path / "storage")}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.finished_sweep import finish
-from tests.support.harness import COMMAND, LIMIT, advsweep, artifacts, ended, rows, wait_until
+from tests.support.harness import COMMAND, LIMIT, ONE, advsweep, artifacts, ended, rows, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow]
 FEW = ("adversarial_finetune=null", "prune=null")
@@ -48,7 +48,7 @@ def unclaimed(space_file: Path, tmp_path: Path) -> tuple[Path, list[str | Path]]
     finish(space_file, storage, FEW)
     shutil.rmtree(storage / "sweeps")
     (storage / ".advsweep").touch()
-    return storage, ["launch", "--space", space_file, "--storage", storage, "--wandb", "disabled", *override(FEW)]
+    return storage, ["launch", "--space", space_file, "--storage", storage, "--wandb", "disabled", *ONE, *override(FEW)]
 
 
 def override(settings: Sequence[str]) -> list[str]:

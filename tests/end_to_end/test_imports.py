@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.checkout import ROOT
 from tests.support.clusters import head
-from tests.support.harness import LIMIT, ended
+from tests.support.harness import LIMIT, ONE, ended
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -42,7 +42,7 @@ def hostile(tmp_path: Path) -> Path:
 
 def launch(command: list[str], folder: Path, *more: str, env: dict[str, str] | None = None) -> str:
     """Launch the space of a folder in that folder; what was shown."""
-    words = ["launch", "--space", "where.yaml", "--storage", "../storage", *more]
+    words = ["launch", "--space", "where.yaml", "--storage", "../storage", *ONE, *more]
     done = subprocess.run(
         [*command, *words], cwd=folder, env=env, capture_output=True, text=True, timeout=LIMIT, check=False
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import run_here
-from tests.support.harness import COMMAND, LIMIT, rows
+from tests.support.harness import COMMAND, LIMIT, ONE, rows
 
 SPACE = """
 dataset: {name: digits, image_size: 16, train_examples: 100, split: {test: 0.1}}
@@ -35,7 +35,7 @@ def test_a_sweep_in_a_storage_with_a_long_path(tmp_path: Path) -> None:
     temporary.mkdir(parents=True)
     (tmp_path / "tiny.yaml").write_text(SPACE)
     ended = subprocess.run(
-        [*COMMAND, "launch", "--space", tmp_path / "tiny.yaml", "--storage", storage, "--wandb", "offline"],
+        [*COMMAND, "launch", "--space", tmp_path / "tiny.yaml", "--storage", storage, *ONE],
         env=os.environ | {"TMPDIR": str(temporary)}, capture_output=True, text=True, check=False, timeout=LIMIT,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 FEW = ("adversarial_finetune=null", "prune=null")
 """Two trials that share a model."""
-SLOW = 20.0
+SLOW = 60.0
 """Seconds after which a command has hung, as it would on a pipe that nobody writes to."""
 
 READERS = {

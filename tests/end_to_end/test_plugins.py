@@ -14,7 +14,7 @@ import pytest
 from orchestrator.plan.plan import make_plan
 from orchestrator.space.space import load
 from tasks.plugins.load import PLUGINS
-from tests.support.harness import advsweep, ended, rows
+from tests.support.harness import ONE, advsweep, ended, rows
 from tests.support.plugin_texts import PARTS, SPACE, write_parts
 
 
@@ -34,12 +34,12 @@ def test_a_part_takes_at_most_fifteen_lines(kind: str) -> None:
 @pytest.mark.cluster
 def test_a_sweep_of_nothing_but_own_parts_runs_and_other_code_runs_again(lab: list[str], tmp_path: Path) -> None:
     space, storage = ["--space", str(tmp_path / "space.yaml")], ["--storage", str(tmp_path / "results")]
-    advsweep("launch", *space, *storage, *lab, "--wandb", "disabled")
+    advsweep("launch", *space, *storage, *lab, "--wandb", "disabled", *ONE)
     found = {row["attack"]: row for row in rows(tmp_path / "results")}
     assert found["darken"]["status"] == found["ifgsm"]["status"] == "finished"
     assert found["darken"]["clean_accuracy"] > 0.5
     assert (found["ifgsm"]["model"], found["ifgsm"]["dataset"]) == ("tiny_cnn", "stripes")
-    shown = advsweep("launch", *space, *storage, *lab, "--wandb", "disabled").stdout
+    shown = advsweep("launch", *space, *storage, *lab, "--wandb", "disabled", *ONE).stdout
     assert "nothing to do" in shown
     unknown = advsweep("export", found["darken"]["trial_id"], *storage, "--out", tmp_path / "out", code=2).stderr
     assert "give --plugin" in unknown
@@ -57,7 +57,7 @@ def test_a_sweep_of_nothing_but_own_parts_runs_and_other_code_runs_again(lab: li
     before = ended(tmp_path / "results")
     plan = json.loads(advsweep("plan", *space, *storage, *lab, "--json").stdout)
     assert not any(counts["in_store"] for counts in plan["stages"].values())
-    advsweep("launch", *space, *storage, *lab, "--wandb", "disabled")
+    advsweep("launch", *space, *storage, *lab, "--wandb", "disabled", *ONE)
     assert sum((ended(tmp_path / "results") - before).values()) == 5
     failed = advsweep("launch", *space, *storage, code=2).stderr
     assert "unknown model" in failed
@@ -74,7 +74,7 @@ def test_explain_names_the_file_that_has_changed(lab: list[str], tmp_path: Path)
     }
     space = tmp_path / "one.yaml"
     space.write_text(json.dumps(trial))
-    words = ["--space", str(space), "--storage", str(tmp_path / "results"), *lab[:2], "--wandb", "disabled"]
+    words = ["--space", str(space), "--storage", str(tmp_path / "results"), *lab[:2], "--wandb", "disabled", *ONE]
     advsweep("launch", *words)
     (tmp_path / "lab_layers.py").write_text("WIDTH = 4\n")
     (tmp_path / "lab_model.py").write_text(PARTS["model"].replace("nn.ReLU()", "nn.Blow()"))

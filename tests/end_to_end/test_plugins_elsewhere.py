@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.checkout import ROOT
 from tests.support.clusters import Head, head
-from tests.support.harness import LIMIT, executions, rows
+from tests.support.harness import LIMIT, ONE, executions, rows
 from tests.support.nodes import nodes_on_loopback
 from tests.support.plugin_texts import SPACE, write_parts
 
@@ -62,7 +62,7 @@ def test_own_parts_reach_a_driver_on_the_head_and_its_workers(
 ) -> None:
     port = cluster.client if scheme == "ray" else cluster.dashboard
     storage = tmp_path / "storage"
-    assert FINISHED in launch(lab, storage, "--address", f"{scheme}://127.0.0.1:{port}", env=cluster.environment)
+    assert FINISHED in launch(lab, storage, *ONE, "--address", f"{scheme}://127.0.0.1:{port}", env=cluster.environment)
     found = rows(storage)
     assert {(row["model"], row["dataset"], row["status"]) for row in found} == {("tiny_cnn", "stripes", "finished")}
     assert {row["attack"] for row in found} == {"darken", "ifgsm"}
@@ -91,7 +91,7 @@ def test_own_parts_run_from_a_wheel_here_and_on_two_nodes(lab: Path, tmp_path: P
     asked = [python, "-c", code]
     places = subprocess.run(asked, cwd=lab, env=clean, capture_output=True, text=True, check=True).stdout.split()
     assert all(place.startswith(str(tmp_path / "env")) for place in places), places
-    assert FINISHED in launch(lab, tmp_path / "here", python=python, env=clean)
+    assert FINISHED in launch(lab, tmp_path / "here", *ONE, python=python, env=clean)
     with nodes_on_loopback() as nodes:
         for _ in range(2):
             nodes.add()

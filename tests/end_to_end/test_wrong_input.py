@@ -21,7 +21,7 @@ def refused(folder: Path, *arguments: str | Path) -> Ended:
     assert "Traceback" not in ended.stderr
     assert ended.stderr.startswith(("error: ", "Usage: ")), ended.stderr
     assert list_tree(folder) == before
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60, "it has hung"
     return ended
 
 

@@ -76,11 +76,11 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 def test_a_bomb_is_refused_before_it_is_read(name: str) -> None:
     make, message = BOMBS[name]
     content = make()
-    before, began = pa.total_allocated_bytes(), time.monotonic()
+    before, began = pa.total_allocated_bytes(), time.process_time()
     with pytest.raises(pa.ArrowInvalid, match=message):
         read_table(content, HISTORY)
     assert pa.total_allocated_bytes() - before < 50_000_000
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_what_is_within_the_limits_is_read() -> None:

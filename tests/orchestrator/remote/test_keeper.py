@@ -36,4 +36,4 @@ def test_a_stranger_who_has_the_process_id_by_now_is_left_alone() -> None:
     terminate_if_same(stranger.pid, created - 60)
     assert stranger.poll() is None
     terminate_if_same(stranger.pid, created)
-    assert stranger.wait(timeout=10) == -15
+    assert stranger.wait(timeout=60) == -15

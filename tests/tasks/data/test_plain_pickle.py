@@ -82,14 +82,14 @@ def test_nothing_runs_and_the_file_is_named(case: str, tmp_path: Path) -> None:
     file = tmp_path / "data_batch_1"
     file.write_bytes(HOSTILE[case])
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UsageError, match=r"data_batch_1 cannot be read: ."):
         load_plain_pickle(file, "bytes")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert RAN not in os.environ
     assert peak < 30_000_000
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
