@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from advsweep.frames import FrameFormat, convert_table, make_table
+from orchestrator.cluster.address import LOCAL
+from orchestrator.options import DeviceChoice
 from orchestrator.results.budgets import make_reader
 from orchestrator.results.optimality import list_optimality
 from orchestrator.results.query import ask, load_sorted_rows
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from tasks.models.build import NormalizedModel
 
 MEASURED = ("seeds", "examples", "clean_accuracy", "robust_accuracy", "clean_accuracy_std", "robust_accuracy_std")
+SETTLED = ("trial_id", "attack", "eps", "verdict", "checks", "tried", "examples", "robust_before", "robust_after")
+"""Columns of `Sweep.verify`."""
 MOST_LINES = 50
 """Configurations that a notebook shows."""
 
@@ -140,6 +144,48 @@ class Sweep:
         True
         """
         return convert_table(make_table(*list_optimality(self._store)), format)
+
+    def verify(
+        self,
+        *,
+        dry_run: bool = False,
+        data_dir: str | Path | None = None,
+        device: DeviceChoice = "auto",
+        address: str = LOCAL,
+        progress: bool = True,
+        format: FrameFormat = "pandas",  # noqa: A002
+    ) -> Any:
+        """Run the cheapest attacks that would settle each verdict which is not ok; a row per number that moves.
+
+        `robust_before` is what stood, `robust_after` what withstands all that was tried (null: nothing was), `tried`
+        how many attacks. They are trials of a sweep `verify_NAME` in the same storage.
+
+        :param dry_run: say what would be run, start nothing.
+        :param data_dir: root of the data sets that live on disk.
+        :param address: where they run, as for `advsweep.launch`.
+        :param progress: print lines while they run.
+        :raises UsageError: no trial is finished yet.
+
+        >>> set(sweep.verify(dry_run=True)["robust_after"]) <= {None}
+        True
+        """
+        from rich.console import Console
+
+        from orchestrator.settle import settle_sweep
+
+        console = Console(quiet=not progress, force_jupyter=False)
+        folder = None if data_dir is None else Path(data_dir)
+        settled = settle_sweep(
+            self._store,
+            self._store.storage.uri,
+            console,
+            data_dir=folder,
+            device=device,
+            address=address,
+            dry_run=dry_run,
+        )
+        lines = [[len(row["tried"]) if name == "tried" else row[name] for name in SETTLED] for row in settled.lines]
+        return convert_table(make_table(list(SETTLED), lines), format)
 
     def query(self, sql: str, format: FrameFormat = "pandas") -> Any:  # noqa: A002
         """What DuckDB answers over the tables `trials`, `history`, `examples` and `stages`.

@@ -60,6 +60,9 @@ DeviceOption = Annotated[
         help="auto: GPUs where there are any; cpu: none; cuda: refused where there is no GPU. Part of no key."
     ),
 ]
+AddressOption = Annotated[
+    str, typer.Option(envvar="ADVSWEEP_ADDRESS", help="local, auto, HEAD:6379, ray://HEAD:10001 or http://HEAD:8265.")
+]
 VerifyOption = Annotated[
     bool, typer.Option("--verify", help="Add attacks that make more checks of the numbers possible.")
 ]
@@ -73,10 +76,7 @@ class LaunchOptions:
     overrides: SetOption = ()
     storage: StorageOption = DEFAULT_STORAGE
     data_dir: DataDirOption = None
-    address: Annotated[
-        str,
-        typer.Option(envvar="ADVSWEEP_ADDRESS", help="local, auto, HEAD:6379, ray://HEAD:10001 or http://HEAD:8265."),
-    ] = "local"
+    address: AddressOption = "local"
     cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of a running job; default 1.")] = None
     gpus_per_trial: Annotated[
         float | None, typer.Option(help="GPUs of a running job, a share of one; default: by kind, where there are any.")

@@ -16,7 +16,7 @@ printable schema metrics file_digests fingerprints parquet_pages yaml_events yam
 < storage < data < models < generators < pruning attacks transformations
 < certificates < training < evaluation < trial < stages contracts < tasks.__main__
 < text options processes space store < results cluster < plan report verify < status tracking remote
-< run doctor parts < launch < cli < advsweep
+< run doctor parts < launch < settle < cli < advsweep
 """  # from the ground
 FLOOR = {room: floor for floor, layer in enumerate(LAYERS.split("<")) for room in layer.split()}
 SOURCES = read_sources(ROOT)

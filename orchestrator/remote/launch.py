@@ -6,9 +6,7 @@ same command runs on the head, and this process only shows what it prints.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -31,33 +29,45 @@ def launch_there(options: LaunchOptions, address: Address, space: Space, console
 
     :raises UsageError: the cluster does not answer, or something means nothing on another machine.
     """
-    _check_storage(options.storage, address)
-    if options.data_dir is not None and not options.data_dir.is_absolute():
-        raise UsageError(f"--data-dir {options.data_dir}: give a full path, as it is on the nodes of the cluster")
-    with _make_submission(options, space) as submission:
-        if address.place is AddressKind.job:
-            from orchestrator.remote.follow_job import run_job
-
-            return run_job(submission, address, console)
-        from orchestrator.remote.attached_driver import run_attached
-
-        return run_attached(submission, address, console)
-
-
-@contextlib.contextmanager
-def _make_submission(options: LaunchOptions, space: Space) -> Iterator[JobSubmission]:
-    trial_ids = list(dict.fromkeys(trial.trial_id for trial in space.trials))
-    environment, name = build_runtime_environment(), options.space
     with use_temporary_folder() as folder:
+        name = options.space
         if name not in list_shipped():
             file = find(name)
             shutil.copyfile(file, folder / file.name)
             name = file.name
-        environment["working_dir"] = str(folder)
-        found = make_sweep_id(space.name, trial_ids)
-        there = replace(options, space=name, address=AUTO, plugins=write_plugins(folder / "plugins", folder))
-        words = ("launch", *format_arguments(there))
-        yield JobSubmission(found, len(trial_ids), words, environment, options.storage)
+        words = ("launch", *format_arguments(replace(options, space=name, address=AUTO, plugins=())))
+        return _run(words, options, address, space, folder, console)
+
+
+def run_there(words: tuple[str, ...], options: LaunchOptions, address: Address, space: Space, console: Console) -> int:
+    """Have another command run on a cluster, which itself finds the trials of a space; returns the exit code.
+
+    :param words: of the command; where it runs and the plugins are added.
+    :param options: storage, data folder and plugins.
+    :raises UsageError: as for a launch.
+    """
+    with use_temporary_folder() as folder:
+        return _run((*words, f"--address={AUTO}"), options, address, space, folder, console)
+
+
+def _run(
+    words: tuple[str, ...], options: LaunchOptions, address: Address, space: Space, folder: Path, console: Console
+) -> int:
+    _check_storage(options.storage, address)
+    if options.data_dir is not None and not options.data_dir.is_absolute():
+        raise UsageError(f"--data-dir {options.data_dir}: give a full path, as it is on the nodes of the cluster")
+    trial_ids = list(dict.fromkeys(trial.trial_id for trial in space.trials))
+    environment = build_runtime_environment() | {"working_dir": str(folder)}
+    plugins = [f"--plugin={file}" for file in write_plugins(folder / "plugins", folder)]
+    sweep_id = make_sweep_id(space.name, trial_ids)
+    submission = JobSubmission(sweep_id, len(trial_ids), (*words, *plugins), environment, options.storage)
+    if address.place is AddressKind.job:
+        from orchestrator.remote.follow_job import run_job
+
+        return run_job(submission, address, console)
+    from orchestrator.remote.attached_driver import run_attached
+
+    return run_attached(submission, address, console)
 
 
 def _check_storage(uri: str, address: Address) -> None:

@@ -67,7 +67,7 @@ def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
     checks = tuple(check for check, verdict in said.items() if verdict in (UPPER_BOUND, SUSPICIOUS))
     trial = read_row(row)
     cells: dict[str, Trial] = {}
-    for words, section in list_remedies(checks, trial.attack).items():
+    for words, section in list_remedies(checks, trial).items():
         try:
             attack = AttackSettings.model_validate(section).simplify()
         except ValidationError:  # no budget where one is needed: the attack that is questioned looks for the smallest

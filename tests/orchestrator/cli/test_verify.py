@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator import launch
+from orchestrator import settle
+from orchestrator.cluster.address import Address
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import make_plan, plan_text
+from orchestrator.remote import attached_driver, follow_job
+from orchestrator.remote.submission import JobSubmission
 from orchestrator.space.space import Space
 from orchestrator.store.sweep_store import SweepStore, list_sweeps
 from tasks import paths
@@ -60,7 +63,7 @@ def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     assert list_sweeps(sweep.storage) == [plan.sweep_id], "a dry run starts nothing"
     assert set(StageStore(sweep.storage).list_keys()) == trained
 
-    monkeypatch.setattr(launch, "launch_space", launch_here)
+    monkeypatch.setattr(settle, "launch_space", launch_here)
     ended = run_here("verify", "small", "--storage", tmp_path / "s", "--json")
     (found,) = json.loads(ended.stdout)
     assert ended.code == 0, ended.stderr
@@ -79,3 +82,22 @@ def test_a_mistake_is_named(tmp_path: Path) -> None:
     assert ended.code == 2
     assert "nothing" in ended.stderr
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("address", ["http://head:8265", "ray://head:10001"])
+def test_on_a_cluster_the_head_verifies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    (tmp_path / "small.yaml").write_text(SPACE.replace("epochs: 2", "epochs: 0").replace("40", "10"))
+    _, sweep = finish(tmp_path / "small.yaml", tmp_path / "s")
+    sent: list[JobSubmission] = []
+
+    def note(submission: JobSubmission, there: Address, console: Console) -> int:  # noqa: ARG001
+        sent.append(submission)
+        return 0
+
+    monkeypatch.setattr(follow_job, "run_job", note)
+    monkeypatch.setattr(attached_driver, "run_attached", note)
+    found = settle.settle_sweep(sweep, str(tmp_path / "s"), Console(quiet=True), address=address)
+    (submission,) = sent
+    assert submission.arguments[:2] == ("verify", sweep.sweep_id)
+    assert {f"--storage={tmp_path / 's'}", "--address=auto"} <= {*submission.arguments}
+    assert submission.trials == sum(len(line["tried"]) for line in found.lines) > 0
