@@ -36,6 +36,8 @@ from tasks.trial.trial import Trial, simplify_trial
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "A10G": 70e12, "L4": 121e12, "V100": 125e12}
 """Words in a card's name -> dense bf16 (V100: fp16) multiply-adds and additions per second, by its data sheet."""
 EPSILON = "8/255"
+BUDGETS = {"linf": EPSILON, "l0": 10, "l1": 5.0, "l2": 0.5}
+"""Of the comparison of verdicts, by norm."""
 PGD = {"name": "pgd", "eps": EPSILON, "steps": 10}
 
 
@@ -148,7 +150,7 @@ def describe_recipe(size: Size, objective: Mapping[str, Any], attack: Mapping[st
 
 
 def compare_verdicts(size: Size, folder: Path, data_dir: Path | None, device: str) -> list[tuple[str, int, int, int]]:
-    """For every attack: its name, images, and how many are robust by the CPU and by the device, of one model."""
+    """For every attack within a ball: its name, images, and how many are robust by CPU and device, of one model."""
     import shutil
 
     trained = {**describe_recipe(size, {"name": "standard"}, {}), "attack": {"name": "fgsm", "eps": 0.0, "examples": 1}}
@@ -157,11 +159,15 @@ def compare_verdicts(size: Size, folder: Path, data_dir: Path | None, device: st
     shutil.copytree(folder / "cpu", folder / "device")  # the model is the same: only the attack differs
     found = []
     for name in ATTACKS:
-        method = ATTACKS.load(name)
-        section = {"name": name, "examples": size.examples, "eps": {"l0": 10, "l1": 5.0, "l2": 0.5}.get(
-            method.model_fields["norm"].default, EPSILON)}  # fmt: skip
-        if "steps" in method.model_fields and size is TOY:
+        fields = ATTACKS.load(name).model_fields
+        norm = fields["norm"].default
+        if norm not in BUDGETS:  # without a ball it needs a second model to judge it
+            continue
+        section: dict[str, Any] = {"name": name, "examples": size.examples, "eps": BUDGETS[norm]}
+        if "steps" in fields and size is TOY:
             section["steps"] = 3
+        if "generator" in fields and size is TOY:
+            section["generator"] = {"name": fields["generator"].default.name, "epochs": 1, "width": 4}
         records = [
             run_trial({**trained, "attack": section}, folder / place, data_dir, at)[-1]["metrics"]
             for place, at in (("cpu", "cpu"), ("device", device))

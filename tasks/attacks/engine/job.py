@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings, TargetedSettings
-from tasks.attacks.engine.fast_model import AttackedModel, Question
+from tasks.attacks.engine.fast_model import AttackedModel, Question, count_chosen
 from tasks.attacks.engine.norms import Norm
 from tasks.attacks.engine.path import AttackPath
+from tasks.attacks.engine.places import divide_places
 from tasks.registry import load_object
 from tasks.seeds import make_generator
 from tasks.transfer import send
@@ -88,7 +89,8 @@ class AttackJob:
 
     def robust_indices(self, images: Tensor) -> Tensor:
         """The positions of the images [N, C, H, W] that are not adversarial, int64 [M]."""
-        return (~self.is_adversarial(images)).nonzero(as_tuple=True)[0]
+        fooled, (count,) = self.judge_and_ask(images, count_chosen)
+        return divide_places(fooled, count)[0]
 
 
 def with_target_classes(job: AttackJob, settings: MethodSettings) -> AttackJob:

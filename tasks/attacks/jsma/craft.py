@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from tasks.attacks.engine.fast_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
+from tasks.attacks.engine.places import find_places
 from tasks.attacks.jsma.saliency import find_best_pairs
 from tasks.attacks.jsma.settings import JsmaSettings
 
@@ -43,16 +46,24 @@ def _change_values(job: AttackJob, settings: JsmaSettings, per_step: int, change
     for step in range(limit + 1):
         pixels = pixels.detach().requires_grad_(True)
         with torch.enable_grad():
-            logits = job.model.judge(pixels)
-            kept = ~job.is_adversarial(pixels, logits)
             out[positions] = pixels.detach()
-            if step == limit or not kept.any():
+            if step == limit:
                 break
+            logits = job.model.judge(pixels)
             chosen, values = change(job, pixels, logits, changed)
-        kept &= chosen.any(1)
+        changes = chosen.any(1)
+        fooled, (count,) = job.judge_and_ask(pixels, partial(_count_staying, changes), logits)
+        if not count:
+            break
+        kept = find_places(changes & ~fooled, count)
         pixels = torch.where(chosen, values, pixels.detach().flatten(1)).view(pixels.shape)[kept]
         job, positions, changed = job.select(kept), positions[kept], (changed | chosen)[kept]
     return out
+
+
+def _count_staying(changes: Tensor, fooled: Tensor) -> Tensor:
+    """How many images are not fooled and can be changed, int64 [1]; bool [N] each."""
+    return count_chosen(changes & ~fooled)
 
 
 def _change_pairs(theta: float) -> ChangeRule:

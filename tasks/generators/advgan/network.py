@@ -65,16 +65,17 @@ class AdvGan(Generator):
         optimizers = [torch.optim.Adam(net.parameters(), settings.lr, (0.5, 0.999)) for net in (self, discriminator)]
         schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(each, settings.epochs) for each in optimizers]
         for epoch in range(settings.epochs):
-            losses, right, seen = 0.0, 0.0, 0
+            totals, seen = torch.zeros(2, dtype=torch.float64, device=device), 0  # loss and successes, read once
             for pixels, labels in job.read_epoch(epoch, settings.batch_size):
                 changed = perturb(pixels, self(pixels), settings.eps or 0.0)
                 _step(optimizers[1], [_judge(discriminator(pixels), 1), _judge(discriminator(changed.detach()), 0)])
                 logits = target(changed)
                 loss = settings.adversarial_weight * measure_shortfall(logits, labels, settings.confidence).mean()
                 _step(optimizers[0], [loss, _judge(discriminator(changed), 1)])
-                losses += float(loss.detach()) * len(labels)
-                right += float(logits.detach().argmax(1).eq(labels).sum())
+                right = logits.detach().argmax(1).eq(labels).sum()
+                totals += torch.stack([loss.detach().double() * len(labels), right.double()])
                 seen += len(labels)
+            losses, right = totals.tolist()
             rate = schedules[0].get_last_lr()[0]
             for schedule in schedules:
                 schedule.step()

@@ -89,7 +89,7 @@ class Denoiser(Generator):
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
         average = AveragedModel(self, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
         for epoch in range(settings.epochs):
-            losses, seen = 0.0, 0
+            total, seen = torch.zeros((), dtype=torch.float64, device=next(self.parameters()).device), 0
             draw = job.make_generator("times", epoch)
             for batch, (pixels, _) in enumerate(job.read_epoch(epoch, settings.batch_size)):
                 signal = compute_signal(torch.rand(len(pixels), generator=draw)).to(pixels.device)
@@ -99,11 +99,11 @@ class Denoiser(Generator):
                 loss.backward()
                 optimizer.step()
                 average.update_parameters(self)
-                losses += float(loss.detach()) * len(pixels)
+                total += loss.detach().double() * len(pixels)
                 seen += len(pixels)
             rate = schedule.get_last_lr()[0]
             schedule.step()
-            job.note_epoch({"epoch": epoch, "train_loss": losses / seen, "learning_rate": rate})
+            job.note_epoch({"epoch": epoch, "train_loss": float(total) / seen, "learning_rate": rate})
         self.load_state_dict(average.module.state_dict())
 
 
