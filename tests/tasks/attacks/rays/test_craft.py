@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from dataclasses import replace
 
+import torch
+from torch import Tensor, nn
+
+from tasks.attacks.engine.fast_model import ROUNDING, AttackedModel
 from tests.support.attack_models import craft, job_of, network, network_images, settings
 from tests.support.reference_attacks import run_rays
 
@@ -22,3 +26,29 @@ def test_every_direction_of_the_paper_is_tried() -> None:
     sizes = [(each - job.clean).flatten(1).abs().amax(1) for each in (found, few)]
     assert (sizes[0] < sizes[1]).any()
     assert job.is_adversarial(found).all()
+
+
+class Rounding(nn.Module):
+    """Answers as a model does, but for what a folded copy of it may round."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.model(pixels)
+        error = (1e6 * pixels.flatten(1).sum(1)).sin()[:, None] * logits.abs().amax(1, keepdim=True)
+        return torch.cat([logits[:, :1] + 0.9 * ROUNDING * error, logits[:, 1:]], 1)
+
+
+def test_where_the_judge_is_close_to_undecided_the_model_itself_is_asked() -> None:
+    model = network()
+    exact = job_of(model, network_images(model, 2 * COUNT), (1,))
+    itself = exact.model.judge
+    judge = Rounding(itself)
+    rounded = replace(exact, model=AttackedModel(judge, judge, itself))
+    plain = replace(exact, model=AttackedModel(itself, itself, itself))
+    believed = replace(exact, model=AttackedModel(judge, judge, judge))
+    found, expected, wrong = (craft(job, settings(name="rays", steps=DIRECTIONS)) for job in (rounded, plain, believed))
+    assert torch.equal(found, expected)
+    assert not torch.equal(wrong, expected), "or the test would not show it"
