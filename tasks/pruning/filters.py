@@ -19,6 +19,7 @@ from tasks.models.build import NormalizedModel
 from tasks.pruning.layers import Evidence, Layer, find_layers, score_layer
 from tasks.pruning.selection import Marks, select_least
 from tasks.pruning.settings import PruneSettings
+from tasks.transfer import fetch
 
 Pruned = dict[str, list[int]]
 """Convolution -> positions of its pruned filters, ascending."""
@@ -43,8 +44,9 @@ def mark_units(
     for name, layer in layers.items():
         known = Layer(name, settings.unit, norms.get(name), evidence)
         scores[name] = score_layer(layer.get_parameter("weight").detach(), settings, draw, known)
-    for name, pruned in (held or {}).items():
-        scores[name] = scores[name].masked_fill(pruned.cpu(), -torch.inf)
+    scores = fetch(scores)
+    for name, pruned in fetch(held or {}).items():
+        scores[name] = scores[name].masked_fill(pruned, -torch.inf)
     marks = select_least(scores, settings.ratio, settings.within)
     if not marks:
         raise StageError(f"prune.within = {settings.within}: no layer in scope has input channels that it divides")
@@ -63,7 +65,7 @@ def choose_filters(
 
 def list_positions(marks: Mapping[str, Tensor]) -> Pruned:
     """Marked filters, bool [filters], by their positions; convolutions without one are left out."""
-    found = {name: mark.nonzero().flatten().tolist() for name, mark in marks.items()}
+    found = {name: mark.nonzero().flatten().tolist() for name, mark in fetch(marks).items()}
     return {name: positions for name, positions in found.items() if positions}
 
 

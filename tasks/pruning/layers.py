@@ -101,9 +101,9 @@ def score_layer(weight: Tensor, settings: PruneSettings, draw: torch.Generator, 
     """How much each unit of a layer matters, as the settings measure it.
 
     :param weight: float [filters, ...], without a gradient.
-    :returns: float [filters], or of the shape of the weight, on the CPU.
+    :returns: float [filters], or of the shape of the weight.
     """
     score = IMPORTANCES.load(settings.importance)
     more: tuple[Any, ...] = (layer,) if takes_layer(settings.importance) else ()
-    scores = score(split_units(weight, settings.unit), draw, *more).cpu()
+    scores = score(split_units(weight, settings.unit), draw, *more)
     return scores if settings.unit == "filters" else scores.view(weight.shape)

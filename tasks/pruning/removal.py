@@ -100,7 +100,9 @@ def _choose_channels(
     def score(names: list[str]) -> Tensor:
         layers = [Layer(name, "filters", norms.get(name), evidence) for name in names]
         weights = [network.get_parameter(f"{name}.weight").detach() for name in names]
-        scored = [score_layer(weight, settings, draw, layer) for weight, layer in zip(weights, layers, strict=True)]
+        scored = [
+            score_layer(weight, settings, draw, layer).cpu() for weight, layer in zip(weights, layers, strict=True)
+        ]
         return torch.stack(scored).sum(0)
 
     if settings.within == "layer" and not takes_layer(settings.importance):

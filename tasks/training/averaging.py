@@ -77,12 +77,23 @@ def _estimate_statistics(model: nn.Module, images: Images) -> None:
     """Means and variances of batch norm over all images; each batch counts the same."""
     norms = [module for module in model.eval().modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
+    hooks = [norm.train().register_forward_pre_hook(_BatchCount()) for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean of all batches
-        norm.train()
     for pixels in images.split(STATISTICS_BATCH):
         if norms and len(pixels) > 1:
             model(convert_to_float(pixels))
-    for norm, momentum in zip(norms, momenta, strict=True):
+    for norm, momentum, hook in zip(norms, momenta, hooks, strict=True):
+        hook.remove()
         norm.momentum = momentum
+
+
+class _BatchCount:
+    """Lets a batch norm take the plain mean of all batches; without a momentum it would ask the device how many."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def __call__(self, norm: nn.Module, inputs: object) -> None:  # noqa: ARG002
+        self._seen += 1
+        norm.momentum = 1 / self._seen  # type: ignore[assignment]
