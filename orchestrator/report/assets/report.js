@@ -83,7 +83,8 @@
       for (const { scale, legend } of Object.values(encoding)) {
         if (!legend || !scale?.domain) continue;
         const longest = Math.max(...scale.domain.map((level) => String(level).length));
-        const column = SYMBOL + Math.min(LABEL, LETTER * longest);
+        legend.labelLimit = Math.min(legend.labelLimit ?? LABEL, Math.max(LABEL / 2, width - BESIDE - SYMBOL));
+        const column = SYMBOL + Math.min(legend.labelLimit, LETTER * longest);
         legend.columns = Math.max(1, Math.min(scale.domain.length, Math.floor((width - BESIDE) / column)));
       }
     }
@@ -305,7 +306,7 @@
       const cell = (text, kind) => element("td", { class: kind }, text);
       const badge = (text, reason = "") => element("span", { class: `badge ${text}`, title: reason }, text);
       this.find("table").replaceChildren(...ordered.slice(0, this.all ? ordered.length : SHORT).map((row) =>
-        element("tr", best.has(row) ? { class: "front" } : {}, cell(row.label, "narrow"),
+        element("tr", best.has(row) ? { class: "front" } : {}, cell(row.label.replace(/\.(?=[a-z])/gi, ".\u200b"), "narrow"),
           ...this.axes.map((_, place) => cell(row[`a${place}`], "wide")),
           cell(row.seeds, "number wide"), cell(row.cleanText, "number"), cell(row.robustText, "number"),
           element("td", {}, ...(best.has(row) ? [badge("front")] : []), ...(row.reason ? [badge(row.verdict, row.reason)] : [])))));
