@@ -130,14 +130,16 @@ def _publish(
     label = place % 10
     held, right = place < robust, place < clean
     columns = {
-        "stage_key": [stage.key] * count, "index": place, "label": label, "target": pa.nulls(count),
+        "stage_key": [stage.key] * count, "index": place, "label": label,
         "clean_prediction": np.where(right, label, (label + 1) % 10),
         "adversarial_prediction": np.where(held, label, (label + 3) % 10),
         "clean_confidence": np.linspace(0.5, 1, count), "adversarial_confidence": np.linspace(0.3, 0.9, count),
         "linf": np.zeros(count), "l2": np.zeros(count), "l1": np.zeros(count), "l0": np.zeros(count, np.int32),
-        "robust": held, "radius": pa.nulls(count), "samples": pa.nulls(count),
+        "robust": held,
     }  # fmt: skip
-    table = pa.table([pa.array(columns[field.name]).cast(field.type) for field in EXAMPLES], schema=EXAMPLES)
+    nothing = pa.nulls(count)
+    known = [pa.array(columns.get(field.name, nothing)).cast(field.type) for field in EXAMPLES]
+    table = pa.table(known, schema=EXAMPLES)
     pq.write_table(table, draft / paths.EXAMPLES)
     if shown:
         (draft / paths.PREVIEW).write_bytes(preview_of(shown, robust).to_bytes())
