@@ -42,7 +42,7 @@ def test_a_start_that_is_killed_is_one_line(name: str, space_file: Path, tmp_pat
     )
     kill_as_it_appears(driver, name)
     started = family(driver.pid)
-    shown, error = driver.communicate(timeout=60)
+    shown, error = driver.communicate(timeout=LIMIT)
     (line,) = [line for line in error.splitlines() if line.startswith("error:")]
     assert "Ray could not be started; nothing has begun, and nothing is lost: the same command tries again" in line
     assert "Traceback" not in shown + error

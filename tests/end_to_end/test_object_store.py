@@ -32,7 +32,7 @@ from tasks.storage.object_store import ObjectStore
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, check_writable, open_storage
 from tests.support.disturbed import cluster_of
-from tests.support.harness import advsweep, kill, start, wait_until
+from tests.support.harness import LIMIT, advsweep, kill, start, wait_until
 from tests.support.object_servers import SECRET, Faulty, environment, gcs, s3
 from tests.support.stage_records import make_stage_record
 
@@ -92,13 +92,13 @@ def swept(server: Faulty) -> Swept:
     space.write_text(SPACE)
     command: list[str | Path] = ["launch", "--space", space, "--storage", URI]
     driver = start(*command)
-    assert wait_until(lambda: len(server.puts("/checkpoints/")) >= 2 or driver.poll() is not None, 60)
+    assert wait_until(lambda: len(server.puts("/checkpoints/")) >= 2 or driver.poll() is not None)
     kill(cluster_of(driver))
-    driver.wait(timeout=30)
+    driver.wait(timeout=LIMIT)
     before = len(server.puts("/checkpoints/"))
 
     def disturb() -> None:
-        wait_until(lambda: len(server.puts("/checkpoints/")) > before + 1, 60)
+        wait_until(lambda: len(server.puts("/checkpoints/")) > before + 1)
         server.fail("slow down", 3)
         time.sleep(4)
         server.fail("drop", 3)
@@ -112,7 +112,6 @@ def swept(server: Faulty) -> Swept:
 
 @pytest.mark.cluster
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 class TestSweep:
     def test_it_finished_although_the_service_failed(self, swept: Swept) -> None:
         assert "4 trials, 4 finished, 0 failed" in swept.shown
@@ -234,7 +233,7 @@ def test_workers_of_a_node_fetch_a_model_once(server: Faulty, storage: Storage) 
     server.requests.clear()
     command = [sys.executable, "-c", FETCH, storage.uri, KEY]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) for _ in range(3)]
-    assert [worker.communicate(timeout=60)[0].split() for worker in workers] == [["1000000"] * 3] * 3
+    assert [worker.communicate(timeout=LIMIT)[0].split() for worker in workers] == [["1000000"] * 3] * 3
     assert list(server.count("GET", r"model-\w+\.safetensors").values()) == [1]
     assert len(server.count("GET", r"stage\.json")) == 1
 

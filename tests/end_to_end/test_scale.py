@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.support.clusters import alive, family
-from tests.support.harness import kill, wait_until
+from tests.support.harness import LIMIT, kill, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -27,11 +27,11 @@ def test_sigterm_leaves_no_process_and_no_folder() -> None:
         process = subprocess.Popen(
             words, env=os.environ | {"TMPDIR": folder}, start_new_session=True, stdout=subprocess.DEVNULL
         )
-        assert wait_until(lambda: "raylet" in read_names(family(process.pid)) or process.poll() is not None, 120)
+        assert wait_until(lambda: "raylet" in read_names(family(process.pid)) or process.poll() is not None)
         seen = family(process.pid)
         process.terminate()
-        assert process.wait(timeout=120) == 143
-        gone = wait_until(lambda: not alive(seen), 30)
+        assert process.wait(timeout=LIMIT) == 143
+        gone = wait_until(lambda: not alive(seen), 60)
         left = read_names(seen)
         kill(seen)
         assert gone, left

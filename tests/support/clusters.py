@@ -127,7 +127,7 @@ def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterato
             start_new_session=True,
         )
     try:
-        assert wait_until(lambda: STARTED in log.read_text() or process.poll() is not None, 90), log.read_text()
+        assert wait_until(lambda: STARTED in log.read_text() or process.poll() is not None), log.read_text()
         assert process.poll() is None, log.read_text()
         yield Head(process, folder, gcs, dashboard, client)
     finally:

@@ -34,8 +34,8 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
     """Name and trial of every case: the forms of training and pruning, every objective and every attack there is."""
     tuned = {"lambda": 0.3, "attack": IFGSM, **EPOCH}
     pgd = {"name": "pgd", "eps": "8/255", "steps": 2}
-    yield "chain", small.trial(prune={"ratio": 0.5}, finetune=EPOCH, adversarial_finetune=tuned)
-    yield "chain of a smaller network", small.trial(prune={"ratio": 0.5, "mode": "remove"}, finetune=EPOCH)
+    yield "chain", small.trial(dataset=FEW, prune={"ratio": 0.5}, finetune=EPOCH, adversarial_finetune=tuned)
+    yield "chain of a smaller network", small.trial(dataset=FEW, prune={"ratio": 0.5, "mode": "remove"}, finetune=EPOCH)
     for name in PRUNED:
         yield f"pruning {name}", small.trial(dataset=FEW, prune={"ratio": 0.5, **PRUNING_CASES[name]})
     yield "training in bf16", small.trial(dataset=FEW, train={**EPOCH, "precision": "bf16"})

@@ -87,7 +87,7 @@ def round_metrics(record: dict[str, Any]) -> dict[str, Any]:
 
 def resume_elsewhere(folder: Path) -> dict[str, Any]:
     """Half of a training on one device, the rest on the other, both ways; what each ends with."""
-    trial = small.trial(train=gpu_cases.EPOCH)
+    trial = small.trial(dataset=gpu_cases.FEW, train=gpu_cases.EPOCH)
     losses = []
     for first, second in (("cpu", "cpu"), ("cpu", pretended_gpu.NAME), (pretended_gpu.NAME, "cpu")):
         place = folder / f"{first}-{second}"
