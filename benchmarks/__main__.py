@@ -11,6 +11,7 @@ BENCHMARKS = {
     "images": "benchmarks.images",
     "overhead": "benchmarks.overhead",
     "scale": "benchmarks.scale",
+    "smallest": "benchmarks.smallest",
     "sweep": "benchmarks.sweep",
 }
 """Name -> module with `main(arguments)`; it may return an exit code."""

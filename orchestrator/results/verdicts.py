@@ -41,6 +41,7 @@ from orchestrator.results.checks.path import (
     check_attack_has_converged,
     check_best_iterate_counts,
     check_loss_rises,
+    check_restarts_are_alive,
     check_transfer_fools_its_surrogate,
 )
 from orchestrator.results.checks.strength import (
@@ -76,6 +77,7 @@ CHECKS: tuple[Check, ...] = (
     check_another_loss_finds_no_more,
     check_best_iterate_counts,
     check_attack_has_converged,
+    check_restarts_are_alive,
     check_transfer_fools_its_surrogate,
     check_iterative_beats_single_step,
     check_budget_helps,

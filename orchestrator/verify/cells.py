@@ -105,6 +105,7 @@ REMEDIES: Mapping[str, Sequence[Remedy]] = {
     "attack has converged": LONGER_WALK,
     "another loss finds no more": (take_another_loss, take_more_steps),
     "budget reached": LONGER_WALK,
+    "restarts": (restart, take_another_loss),
     "no silent success": (keep_the_best,),
     "adaptive attack": (see_the_defence,),
     "deterministic": (average_looks,),

@@ -160,6 +160,7 @@ class _Run:
             "witness_prediction": seen,
         }
         path = job.path.count(columns["robust"], cell.method.reported_steps) if job.path else {}
+        path |= job.path.count_restarts() if job.path else {}
         return Evaluation(build_table(columns, len(delta)), self._make_preview(job, delta), path=path)
 
     def _ask_witness(self, images: Tensor) -> Tensor | None:

@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.results.checks.attack import is_comparable
 from orchestrator.results.checks.model import SURE, THIS_VERSION, read_health
 from orchestrator.results.checks.verdict import (
+    CARLINI,
     CROCE,
     OK,
     PAPERNOT,
@@ -24,6 +25,8 @@ from tasks.trial.row import Row
 
 LEAST_SHARE = 0.01
 """Share of all images from which on what a path shows is no detail."""
+LEAST_RESTARTED = 8
+"""Robust images from which on a restart says something."""
 DEAD_SHARE = 0.2
 """Share of the robust images whose loss may stand still or fall on the whole way."""
 NO_CHANCE = 0.01
@@ -122,3 +125,20 @@ def check_transfer_fools_its_surrogate(group: Group) -> Iterator[Verdict]:
         figures = f"{reached} of {row['examples']} images fooled {row['attack_surrogate']} on the way"
         cause = "the attack fails on its own surrogate, so that nothing could transfer: add steps" if weak else ""
         yield Verdict(check, UPPER_BOUND if weak else OK, figures, PAPERNOT, list_ids(row), cause)
+
+
+def check_restarts_are_alive(group: Group) -> Iterator[Verdict]:
+    """Starts that all end in one place are one start, and starts that still find something are too few."""
+    check = "restarts"
+    for row in group:
+        health = read_health(row)
+        of, found = health.get("restart_images", 0), health.get("restart_found", 0)
+        if of < LEAST_RESTARTED or row["attack_surrogate"]:
+            continue
+        figures = f"of {of} robust images the last restart fooled {found}, and left {health['restart_repeated']} exactly as the first run did"  # noqa: E501
+        cause = ""
+        if health["restart_repeated"] == of:
+            cause = "dead restarts: every one ends where the first run ended, so that they count as one"
+        elif found >= 2 and found > LEAST_SHARE * row["examples"]:
+            cause = "the last restart found images that none before had: add restarts"
+        yield Verdict(check, UPPER_BOUND if cause else OK, figures, CARLINI, list_ids(row), cause)

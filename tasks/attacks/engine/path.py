@@ -25,6 +25,7 @@ class AttackPath:
         """:param length: images of the batch."""
         self._length = length
         self._margins: list[Tensor] = []
+        self._restarts: list[tuple[Tensor, Tensor]] = []
 
     def note(self, positions: Tensor, logits: Tensor, labels: Tensor, target_classes: Tensor | None) -> None:
         """What the model says before a step.
@@ -37,6 +38,23 @@ class AttackPath:
         margins = torch.full((self._length,), torch.nan, device=logits.device)
         margins[positions] = compute_margin(logits.detach(), labels, target_classes).float()
         self._margins.append(margins)
+
+    def note_restart(self, found: Tensor, repeated: Tensor) -> None:
+        """What one more start brought, of the images that withstood those before.
+
+        :param found: which it fooled, bool [n].
+        :param repeated: which it left exactly as the first run did, bool [n].
+        """
+        self._restarts.append((found, repeated))
+
+    def count_restarts(self) -> PathCounts:
+        """Of the images that the last restart attacked (`restart_images`): those that it fooled, `restart_found`, and
+        those that it left exactly as the first run did, `restart_repeated`; zeros where there was none."""
+        if not self._restarts:
+            return dict.fromkeys(("restart_images", "restart_found", "restart_repeated"), 0)
+        found, repeated = self._restarts[-1]
+        counts = torch.stack([found.sum(), repeated.sum()]).tolist()
+        return {"restart_images": len(found), "restart_found": counts[0], "restart_repeated": counts[1]}
 
     def count(self, robust: Tensor, steps: int) -> PathCounts:
         """How the paths of so many steps went; `path_images` is 0 where nothing can be said of them.

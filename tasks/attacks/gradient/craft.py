@@ -43,12 +43,18 @@ def craft_pgd(job: AttackJob, settings: IterativeSettings) -> ExamplesBySteps:
         )
 
     best = run(job, 0)
+    first, last = best[max(best)], max(best)
     for restart in range(1, restarts):
         robust = {count: ~job.is_adversarial(images) for count, images in best.items()}
         attacked = torch.stack([*robust.values()]).any(0).nonzero(as_tuple=True)[0]
         if not len(attacked):
             break
-        for count, images in run(job.select(attacked), restart).items():
+        found = run(job.select(attacked), restart)
+        if job.path is not None:
+            fooled = robust[last][attacked] & job.select(attacked).is_adversarial(found[last])
+            repeated = (found[last] == first[attacked]).flatten(1).all(1)
+            job.path.note_restart(fooled, repeated)
+        for count, images in found.items():
             replaced = robust[count][attacked]
             best[count] = best[count].index_copy(0, attacked[replaced], images[replaced])
     return best

@@ -46,6 +46,9 @@ def say(check: str, health: dict[str, Any], **attack: Any) -> set[str]:
         ("surrogate fooled", {"fooled_on_path": 100}, TRANSFER, UPPER_BOUND),
         ("surrogate fooled", {}, TRANSFER, OK),
         ("attack has converged", {}, TRANSFER, NOT_TESTED),
+        ("restarts", {"restart_images": 200, "restart_repeated": 200, "restart_found": 0}, {}, UPPER_BOUND),
+        ("restarts", {"restart_images": 200, "restart_repeated": 199, "restart_found": 10}, {}, OK),
+        ("restarts", {"restart_images": 200, "restart_repeated": 0, "restart_found": 11}, {}, UPPER_BOUND),
     ],
 )
 def test_what_the_path_says(check: str, change: dict[str, int], attack: dict[str, Any], verdict: str) -> None:

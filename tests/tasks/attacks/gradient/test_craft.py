@@ -99,6 +99,20 @@ def test_more_restarts_never_leave_more_robust() -> None:
     assert sum(after for _, after in robust) < sum(before for before, _ in robust)
 
 
+@pytest.mark.parametrize(("step_size", "is_dead"), [(0.02, True), (0.001, False)])
+def test_restarts_that_end_in_one_place_are_told_from_those_that_find_more(step_size: float, is_dead: bool) -> None:
+    """On a linear model every start reaches one corner of the ball; too short a walk ends elsewhere each time."""
+    model, images = Linear(), linear_images(60)
+    cell = settings(name="pgd", eps=0.01, steps=4, step_size=step_size, restarts=3)
+    (found,) = evaluate(model, images, [cell], 0, 0.5)
+    robust = found.count_correct()["robust_correct"]
+    assert found.path["restart_images"] >= robust > 8
+    assert (found.path["restart_repeated"] == found.path["restart_images"]) is is_dead
+    assert found.path["restart_images"] - found.path["restart_found"] == robust
+    once = settings(name="pgd", eps=0.01, steps=4, step_size=step_size)
+    assert evaluate(model, images, [once], 0, 0.5)[0].path["restart_images"] == 0
+
+
 def test_sparse_l1_moves_the_steepest_values_that_can_still_move() -> None:
     """On a linear model: of 16 values the steepest four, less those at a bound that the gradient pushes beyond it."""
     model, images = Linear(), linear_images(6)
