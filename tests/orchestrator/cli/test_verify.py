@@ -72,9 +72,12 @@ def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     store = StageStore(sweep.storage)
     new = [store.read_record(key)["kind"] for key in store.list_keys() if key not in trained]
     assert new == ["attack"] * len(found["tried"]), "the model is the sweep's own: attacks alone were run"
-    shown = run_here("verify", "small", "--storage", tmp_path / "s").stdout
-    assert "ifgsm linf eps 24/255" in shown
-    assert " -> " in shown
+
+    monkeypatch.setattr(settle, "launch_space", lambda *given: launch_here(*given) + 1)
+    ended = run_here("verify", "small", "--storage", tmp_path / "s")
+    assert ended.code == 1, "trials of it failed"
+    assert "ifgsm linf eps 24/255" in ended.stdout
+    assert " -> " in ended.stdout
 
 
 def test_a_mistake_is_named(tmp_path: Path) -> None:

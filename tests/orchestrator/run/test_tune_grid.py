@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,14 +15,49 @@ from benchmarks.sleepers import BriefWorker
 from orchestrator.cluster.connect import connect_cluster
 from orchestrator.cluster.survey import collect_versions
 from orchestrator.run import tune_grid
+from orchestrator.run.tune_grid import COORDINATOR_LOSSES
 from orchestrator.run.worker import WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources
 from tests.support.harness import rows
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+class LosingTuner:
+    """In the place of Tune: lets go of all trials once some of them have ended."""
+
+    ends: int
+    """Trials that end in each run."""
+    runs: int
+
+    def __init__(self, trainable: Any, *, param_space: dict[str, Any], tune_config: Any, run_config: Any) -> None:  # noqa: ARG002
+        self._trials = param_space["trial"]["grid_search"]
+        (self._callback,) = run_config.callbacks
+
+    def fit(self) -> None:
+        type(self).runs += 1
+        for trial_id in self._trials[: self.ends]:
+            trial = SimpleNamespace(config={"trial": trial_id}, last_result={})
+            self._callback.on_trial_complete(0, [], trial)
+        raise RuntimeError("the system ended a process")
 
 
+@pytest.mark.parametrize(("ends", "runs", "ended"), [(1, 30, 30), (0, COORDINATOR_LOSSES + 1, 0)])
+def test_losses_count_where_nothing_was_gained_between_them(
+    ends: int, runs: int, ended: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LosingTuner, "ends", ends, raising=False)
+    monkeypatch.setattr(LosingTuner, "runs", 0, raising=False)
+    monkeypatch.setattr(tune, "Tuner", LosingTuner)
+    found: list[str] = []
+    tune_grid.run_grid(
+        list(map(str, range(30))), "board", tmp_path, lambda trial, _: found.append(trial), lambda: False
+    )
+    assert found == list(map(str, range(ended)))
+    assert LosingTuner.runs == runs
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune_grid, "TRIALS_A_RUN", 3)
     begun: list[int] = []
@@ -40,6 +76,8 @@ def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: py
     assert measured.executions.keys() == plan.stages.keys()
 
 
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_node_that_came_later_and_differs_gets_no_work(tmp_path: Path) -> None:
     """Only those that are there at the start can be asked before it."""
     driver = collect_versions() | {"torch": "1.0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.tracking.overview import hash_overview
 from tests.support.wandb_sweep import TRIALS, Sweep
 
 
@@ -20,3 +21,14 @@ def test_the_run_of_the_sweep_holds_table_figures_curves_and_parquet(written: Sw
     assert [entry["security/eps"] for entry in curve] == [0, *(row["attack_eps"] for row in rows)]
     (name,) = curve[0].keys() - {"security/eps", "_step", "_runtime", "_timestamp"}
     assert [entry[name] for entry in curve] == [rows[0]["clean_accuracy"], *(row["robust_accuracy"] for row in rows)]
+
+
+def test_the_state_of_a_sweep_is_another_where_a_trial_or_a_verdict_is() -> None:
+    row = {"trial_id": "a", "status": "finished", "attack_key": "1", "verdict": None}
+    other = {**row, "trial_id": "b"}
+    state = hash_overview([row, other])
+    assert hash_overview([other, row]) == state
+    changed = [{**row, name: value} for name, value in
+               (("status", "failed"), ("attack_key", "2"), ("verdict", "ok"), ("verdict", "suspicious"))]  # fmt: skip
+    found = [hash_overview([each, other]) for each in changed]
+    assert len({state, *found, hash_overview([row])}) == 6

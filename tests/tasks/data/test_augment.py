@@ -49,6 +49,9 @@ def test_a_resized_crop_shows_a_window_of_at_least_its_share() -> None:
     assert float(width.min()) < 0.7, "it is not the whole image"
     assert float((width / height).max()) < 4 / 3 + 0.1
     assert float((height / width).max()) < 4 / 3 + 0.1
+    for line in (out[:, 0, 32].float(), out[:, 1, :, 32].float()):
+        slope = (line[:, 48] - line[:, 16]) / 32
+        assert float((line[:, -1] - line[:, 0] - (size - 1) * slope).abs().max()) < 7, "no window leaves the image"
     whole = augment_images(pixels, AugmentSettings(resized_crop=1), torch.Generator().manual_seed(0))
     assert not torch.equal(whole, out)
 

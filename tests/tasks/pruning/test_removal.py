@@ -127,3 +127,16 @@ def test_channels_that_are_joined_go_by_the_sum_of_their_scores() -> None:
     assert len(names) > 1
     total = torch.stack([scores[name] for name in names]).sum(0)
     assert sorted(total.argsort()[: len(removed[first])].tolist()) == removed[first]
+
+
+def test_among_the_whole_network_too_joined_channels_count_by_the_sum_of_their_scores() -> None:
+    """Two filters of size 0.6 that can only go together matter more than one of size 1."""
+    model = fresh("resnet8")
+    alone = {"layer1.conv1", "layer2.conv1", "layer3.conv1"}
+    for name, layer in model.network.named_modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            size = layer.weight.detach().abs().flatten(1).sum(1)
+            layer.weight.data *= ((1.0 if name in alone else 0.6) / size)[:, None, None, None]
+    _, removed = remove_filters(model, asked(ratio=0.25, within="network"), draw(), IMAGE)
+    assert removed.keys() <= alone
+    assert sum(map(len, removed.values())) == 28, "a quarter of 2 x (8 + 16 + 32)"

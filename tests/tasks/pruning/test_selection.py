@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -23,6 +23,7 @@ RATIOS = st.floats(0, 0.999)
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.booleans(), st.sampled_from(["layer", "network"]), RATIOS, RATIOS)
+@example(0, False, "network", 0.5, 0.999)
 def test_shares_are_exact_and_masks_are_nested(seed: int, ties: bool, within: str, one: float, two: float) -> None:
     scores, (low, high) = draw_scores(seed, ties), sorted((one, two))
     few, many = (select_least(scores, ratio, within) for ratio in (low, high))

@@ -46,3 +46,15 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {checksum(contents[0]), checksum(contents[2])}
     cache.keep(checksum(b"d" * 26), b"d" * 26)
     assert not (tmp_path / checksum(b"d" * 26)).exists(), "larger than all there may be"
+
+
+def test_what_was_read_lately_stays_though_it_was_written_first(tmp_path: Path) -> None:
+    cache, contents = NodeCache(tmp_path, 25), [letter * 10 for letter in (b"a", b"b", b"c")]
+    for age, content in zip((300, 200), contents[:2], strict=True):
+        cache.keep(checksum(content), content)
+        os.utime(tmp_path / checksum(content), (1e9 - age, 1e9 - age))
+    assert cache.fetch(checksum(contents[0]), never) == contents[0]
+    cache.keep(checksum(contents[2]), contents[2])
+    assert {file.name for file in tmp_path.iterdir() if file.is_file()} == {
+        checksum(contents[0]), checksum(contents[2])
+    }  # fmt: skip

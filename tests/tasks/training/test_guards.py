@@ -44,6 +44,7 @@ def history(*robust: float | None) -> list[dict[str, Any]]:
         ((0.02, 0.0), None),
         ((None, None), None),
         ((0.5, 0.1, 0.5), 1),
+        ((0.5, 0.3, 0.2), 2),
     ],
 )
 def test_catastrophic_overfitting_is_a_sudden_fall(robust: tuple[float | None, ...], expected: int | None) -> None:

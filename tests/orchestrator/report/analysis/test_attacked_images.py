@@ -6,16 +6,24 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator.report.analysis.attacked_images import collect_gallery, encode_picture, list_images
+from orchestrator.report.analysis.attacked_images import (
+    AttackedImages,
+    Gallery,
+    collect_gallery,
+    encode_picture,
+    list_images,
+)
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import load_report_data
 from orchestrator.report.analysis.selected_configurations import choose_entries
+from orchestrator.report.analysis.study import Configuration
+from tasks.evaluation.preview import Preview
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
 CONTENT = {**WITHOUT_TUNING, "seed": 0, "attack": {"name": "ifgsm", "eps": "8/255", "steps": 1, "examples": 120}}
@@ -85,3 +93,13 @@ def test_a_picture_is_kept_pixel_by_pixel() -> None:
     assert np.asarray(Image.open(io.BytesIO(content))).tolist() == [[0, 255], [51, 102]]
     large = base64.b64decode(encode_picture(np.zeros((3, 600, 300), np.float32)).removeprefix("data:image/png;base64,"))
     assert Image.open(io.BytesIO(large)).size == (128, 256)
+
+
+def test_every_attack_is_amplified_by_its_own_largest_perturbation() -> None:
+    def perturb(attack: str, size: float) -> AttackedImages:
+        none = np.zeros(1, np.int64)
+        preview = Preview(none, np.zeros((1, 1, 2, 2), np.uint8), np.full((1, 1, 2, 2), -size, np.float16))
+        return AttackedImages(cast("Configuration", None), preview, none, none, np.ones(1), attack)
+
+    gallery = Gallery((0,), (perturb("weak", 1 / 256), perturb("weak", 1 / 128), perturb("strong", 1 / 4)), "")
+    assert [gallery.find_amplification(attack) for attack in ("weak", "strong")] == [64, 2]

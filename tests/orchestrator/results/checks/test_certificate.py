@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -78,3 +79,15 @@ def test_a_lower_bound_is_in_no_worst_case_and_no_headline() -> None:
 def test_results_name_a_certified_column_as_such() -> None:
     labels = {threat.label for threat in build_pivot([certificate(), attack()]).threats.values()}
     assert labels == {"certified randomized_smoothing 0.25", "pgd 0.25"}
+
+
+def test_the_looks_are_those_of_the_attacked_answer() -> None:
+    """A vote of 100 looks hardly ever misses the class of a single one that misses it in 0.21 of all cases."""
+    read = StoredImages(
+        randomized_smoothing={"clean_prediction": [1] * IMAGES, "radius": [0.3] * IMAGES},
+        pgd={"adversarial_prediction": [0] * 12 + [1] * (IMAGES - 12), "l2": [0.1] * IMAGES},
+    )
+    for samples, verdict in ((1, OK), (100, SUSPICIOUS)):
+        config = json.loads(attack()["config"]) | {"inference": {"answer": "vote", "samples": samples}}
+        rows = [certificate(), attack(config=json.dumps(config))]
+        assert verdicts_of(CHECK, check_rows(rows, read)) == {verdict}
