@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "generator", "attack"]
+Kind = Literal["train", "prune", "finetune", "adversarial_finetune", "condition", "generator", "attack"]
 
 TRAINING_KINDS: tuple[Kind, ...] = ("train", "finetune", "adversarial_finetune")
 """They run epochs."""
-MODEL_KINDS: tuple[Kind, ...] = ("train", "prune", "finetune", "adversarial_finetune")
+MODEL_KINDS: tuple[Kind, ...] = ("train", "prune", "finetune", "adversarial_finetune", "condition")
 """They make a model."""
 KINDS: tuple[Kind, ...] = (*MODEL_KINDS, "generator", "attack")
 """`generator`: what an attack makes examples with, where it needs one."""

@@ -18,6 +18,7 @@ SHARES: Mapping[Kind, float] = {
     "prune": 0.0,
     "finetune": 1.0,
     "adversarial_finetune": 1.0,
+    "condition": 0.0,
     "generator": 1.0,
     "attack": 0.25,
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from orchestrator.results.tradeoff import format_setting
 from tasks.evaluation.settings import AttackSettings
 from tasks.generators.base import GeneratorSettings
+from tasks.models.settings import ConditionSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.settings import TrainSettings
@@ -25,6 +26,8 @@ def describe_settings(stages: Sequence[Stage]) -> str:
         return ", ".join([f"ratio {settings.ratio:g}", *(_describe_objective(training) if training else ())])
     if isinstance(settings, TrainSettings):
         return ", ".join(_describe_objective(settings))
+    if isinstance(settings, ConditionSettings):
+        return f"lambda {settings.weight:g}"
     if isinstance(settings, GeneratorSettings):
         return settings.name
     cells = [stage.settings for stage in stages if isinstance(stage.settings, AttackSettings)]

@@ -10,7 +10,7 @@ from tasks.attacks.base import find_budget_problem
 from tasks.certificates.registry import is_certificate
 from tasks.errors import Problem
 from tasks.kinds import MODEL_KINDS
-from tasks.trial.trial import find_training, list_budgets
+from tasks.trial.trial import find_condition_problems, find_training, list_budgets
 
 
 def find_conflicts(variants: Mapping[str, Sequence[Any]]) -> list[Problem]:
@@ -18,7 +18,9 @@ def find_conflicts(variants: Mapping[str, Sequence[Any]]) -> list[Problem]:
 
     :param variants: section -> its distinct values in the grid.
     """
-    return [*_find_unvalidated(variants), *_find_uncertified(variants), *_find_unneeded_budgets(variants)]
+    conditions = find_condition_problems({kind: variants[kind] for kind in MODEL_KINDS})
+    found = [*_find_unvalidated(variants), *_find_uncertified(variants), *_find_unneeded_budgets(variants)]
+    return [*found, *(Problem(path, None, text) for path, text in conditions)]
 
 
 def _find_unvalidated(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:

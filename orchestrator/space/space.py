@@ -27,13 +27,13 @@ from tasks.errors import MOST_PROBLEMS, Problem, ProblemsError, UsageError, limi
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json
 from tasks.local_paths import parse_local_path
-from tasks.models.settings import ModelSettings
+from tasks.models.settings import ConditionSettings, ModelSettings
 from tasks.settings import Count, Settings
 from tasks.settings_problems import describe_problems
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.transformations.settings import InferenceSettings
-from tasks.trial.trial import Trial, simplify_section
+from tasks.trial.trial import Trial, find_conditioning, settle_condition, simplify_section
 from tasks.yaml_files import NOT_SETTINGS, format_yaml, parse_yaml, read_mapping
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -43,6 +43,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "prune": TrainedPruneSettings,
     "finetune": FinetuneSettings,
     "adversarial_finetune": AdversarialFinetuneSettings,
+    "condition": ConditionSettings,
     "inference": InferenceSettings,
     "attack": AttackSettings,
 }
@@ -195,12 +196,16 @@ def _cross_sections(grids: Sequence[Sequence[Any]]) -> tuple[Trial, ...]:
     :param grids: canonical variants of the seed and of each section.
     """
     trials: list[Trial] = []
-    changed = False
+    changed, takes_lambda = False, any(map(find_conditioning, itertools.chain.from_iterable(grids)))
     for values in itertools.product(*grids):
         trial = Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
-        attack = trial.attack.simplify_view(trial.inference)
-        changed |= attack is not trial.attack
-        trials.append(trial if attack is trial.attack else trial.model_copy(update={"attack": attack}))
+        attack, condition = trial.attack.simplify_view(trial.inference), trial.condition
+        if takes_lambda:
+            condition = settle_condition(trial)
+        if attack is not trial.attack or condition is not trial.condition:
+            changed = True
+            trial = trial.model_copy(update={"attack": attack, "condition": condition})
+        trials.append(trial)
     return tuple(dict.fromkeys(trials)) if changed else tuple(trials)
 
 

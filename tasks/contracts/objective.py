@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tasks.contracts import toy
 from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, try_promises
 from tasks.data.images import Images, convert_to_float
+from tasks.models.conditional import make_conditional
 from tasks.seeds import make_generator
 from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.registry import OBJECTIVES
@@ -55,8 +56,11 @@ def check_objective(name: str, given: Mapping[str, Any]) -> list[Finding]:
 
 def _build_subject(name: str, given: Mapping[str, Any]) -> ObjectiveSubject:
     cls = OBJECTIVES.load(name)
-    model = toy.build_model()
-    return ObjectiveSubject(cls.model_validate(toy.fill_settings(cls, name, given)), model, toy.make_images(model))
+    model, settings = toy.build_model(), cls.model_validate(toy.fill_settings(cls, name, given))
+    images = toy.make_images(model)
+    if settings.conditioning:
+        make_conditional(model.network, *settings.conditioning)
+    return ObjectiveSubject(settings, model, images)
 
 
 def check_settings_are_as_written(subject: ObjectiveSubject) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.errors import StageError
+from tasks.models.conditional import make_conditional
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 
@@ -84,6 +85,8 @@ class Description:
     """Layer -> shape of its weight, where channels were removed."""
     sparse: list[str] = field(default_factory=list)
     """Layers whose single weights were pruned: those that are zero stay zero."""
+    conditioned: dict[str, Any] | None = None
+    """`lambdas` and `reference` of a network that takes lambda beside the image; null: any other."""
 
     @classmethod
     def of(cls, settings: ModelSettings, channels: int, classes: int) -> Description:
@@ -110,7 +113,7 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         found = asdict(self)
-        return found if self.sparse else {name: value for name, value in found.items() if name != "sparse"}
+        return {name: value for name, value in found.items() if value or name not in ("sparse", "conditioned")}
 
 
 def build_model(description: Description) -> NormalizedModel:
@@ -135,4 +138,6 @@ def _assemble(description: Description) -> NormalizedModel:
     network = builder(description.channels, description.classes, description.stem)
     for name, shape in description.shapes.items():
         _reshape_layers(network.get_submodule(name), shape)
+    if description.conditioned:
+        make_conditional(network, **description.conditioned)
     return NormalizedModel(network, description.mean, description.std)

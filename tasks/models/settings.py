@@ -106,5 +106,13 @@ class ModelSettings(Settings):
         return self.model_copy(update={"mean": mean, "std": std, "stem": stem})
 
 
+class ConditionSettings(Settings):
+    """The lambda at which a network that takes one (objective `oat`) is attacked and certified: it is then an ordinary
+    network. A grid over it shares the training."""
+
+    weight: Number = keyed(alias="lambda", ge=0, le=1)
+    """Share of adversarial loss that it behaves by: 0 as trained on clean images, 1 as on adversarial ones."""
+
+
 def _drop_defaults(values: PerChannel) -> PerChannel:
     return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values

@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 
 from tasks.errors import StageError
 from tasks.models.build import NormalizedModel
+from tasks.models.conditional import ConditionalNorm
 from tasks.pruning.layers import Evidence, Layer, find_layers, score_layer
 from tasks.pruning.selection import Marks, select_least
 from tasks.pruning.settings import PruneSettings
@@ -136,12 +137,19 @@ class Mask:
             tensors[name].masked_fill_(held, 0)
 
 
+class _Tracer(fx.Tracer):
+    """torch's, for which batch norm that takes lambda is one layer: it holds pruned channels at zero itself."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, ConditionalNorm) or super().is_leaf_module(m, module_qualified_name)
+
+
 def find_batch_norms(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
     """Convolution -> the batch norm that takes its output, as the network's own graph says."""
     modules = dict(network.named_modules())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph = fx.Tracer().trace(network)
+        graph = _Tracer().trace(network)
     found: dict[str, nn.BatchNorm2d] = {}
     for node in graph.nodes:
         if node.op == "call_module" and isinstance(modules[node.target], nn.BatchNorm2d):

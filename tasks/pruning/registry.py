@@ -30,6 +30,7 @@ IMPORTANCES: Registry[Importance] = Registry(
         "bn_scale": "tasks.pruning.importance.bn_scale:score_bn_scale",
         "taylor": "tasks.pruning.importance.taylor:score_taylor",
         "hydra": "tasks.pruning.importance.hydra:score_hydra",
+        "harp": "tasks.pruning.importance.harp:score_harp",
     },
 )
 
@@ -42,9 +43,15 @@ class Demand:
     """What it can tell apart."""
     is_learned: bool = False
     """Whether its scores are learned while the weights stand still, which takes `training`."""
+    learns_ratios: bool = False
+    """Whether the ratio of each layer is learned too, so that units of all layers are compared."""
 
 
-DEMANDS = {"bn_scale": Demand(units=("filters",)), "hydra": Demand(is_learned=True)}
+DEMANDS = {
+    "bn_scale": Demand(units=("filters",)),
+    "hydra": Demand(is_learned=True),
+    "harp": Demand(is_learned=True, learns_ratios=True),
+}
 """Of those that ask for something."""
 
 

@@ -40,7 +40,8 @@ class PruneSettings(Settings):
     importance: Annotated[str, NameOf(IMPORTANCES)] = keyed("l1")
     """How much a filter or a weight matters; the smallest go first. Its L1 or L2 norm; `random`, by the seed of the
     trial; bn_scale: the scale of the batch norm behind a filter; taylor: what a step to zero does to the loss, to first
-    order; hydra: scores that are learned by `training` while the weights stand still."""
+    order; hydra: scores that are learned by `training` while the weights stand still; harp: the same, and with them
+    the ratio of each layer."""
     mode: Literal["mask", "once", "remove"] = keyed("mask")
     """mask: the filters and their batch norm are set to zero and stay zero; shapes do not change. once: the weights of
     the filters are set to zero and not held there, as `torch.nn.utils.prune` leaves them after `prune.remove`: later
@@ -58,6 +59,8 @@ class PruneSettings(Settings):
         pattern, single = parse_pattern(self.within), self.unit == "weights"
         if self.unit not in find_demand(self.importance).units:
             _refuse(f"importance: {self.importance} tells no {self.unit} apart: choose unit: filters")
+        if find_demand(self.importance).learns_ratios and self.within != "network":
+            _refuse(f"importance: {self.importance} learns the ratio of each layer: give within: network")
         if single and self.mode == "remove":
             _refuse("mode: remove takes whole filters: choose mode: mask or once with unit: weights")
         if pattern and not single:

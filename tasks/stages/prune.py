@@ -11,6 +11,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from tasks.data.images import Images
+from tasks.errors import StageError
 from tasks.models.build import Description, NormalizedModel
 from tasks.models.size import measure_model
 from tasks.pruning.filters import (
@@ -22,6 +23,7 @@ from tasks.pruning.filters import (
     merge_pruned,
 )
 from tasks.pruning.layers import Evidence, find_layers
+from tasks.pruning.registry import find_demand
 from tasks.pruning.removal import remove_filters
 from tasks.pruning.selection import Marks
 from tasks.seeds import make_generator
@@ -34,6 +36,7 @@ from tasks.training.settings import TrainSettings
 from tasks.training.sparsity.gradients import measure_gradients
 from tasks.training.sparsity.gradual import GradualPruning
 from tasks.training.sparsity.learned import ScoredModel
+from tasks.training.sparsity.rated import RatedModel, press_shares
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.trial.chain import Stage
 
@@ -42,9 +45,13 @@ def run_prune(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     """Set the least important filters or weights to zero, for good or once, or remove filters.
 
     At once, after scores were learned, or more and more while the weights are trained.
+
+    :raises StageError: the network takes lambda.
     """
     settings = cast(TrainedPruneSettings, stage.settings)
     description, model = load_initial_model(stage, context)
+    if description.conditioned:
+        raise StageError("prune: a network that takes lambda is not pruned: prune it before objective oat trains it")
     image = context.load_data(stage).test.image_shape
     before = measure_model(model, image)
     trained: Trained | None = None
@@ -128,8 +135,11 @@ def _learn_scores(
 ) -> tuple[Evidence, Trained]:
     training = cast(TrainSettings, settings.training)
     Mask.of(model, description.pruned, description.sparse).apply()
-    scored = ScoredModel(model, settings)
+    learns_ratios = find_demand(settings.importance).learns_ratios
+    scored = RatedModel(model, settings) if learns_ratios else ScoredModel(model, settings)
     data, objective = build_stage_objective(stage, training, context, scored)
+    if isinstance(scored, RatedModel):
+        objective = press_shares(objective, scored, settings.pressure)
     trained = train_model(stage, training, context, scored, data, objective, lambda progress: None)  # noqa: ARG005
     model.requires_grad_(True)
     return Evidence(learned=scored.get_learned()), trained

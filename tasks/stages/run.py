@@ -15,7 +15,7 @@ from tasks.arithmetic import release_memory, use_tf32
 from tasks.certificates.registry import is_certificate
 from tasks.evaluation.settings import AttackSettings
 from tasks.kinds import Kind
-from tasks.stages import generator, prune, train
+from tasks.stages import condition, generator, prune, train
 from tasks.stages.attack import run_attack, save_examples
 from tasks.stages.certificate import run_certificate
 from tasks.stages.context import Context, StageOutcome, collect_versions
@@ -26,6 +26,7 @@ Record = dict[str, Any]
 """The content of a `stage.json`."""
 WORK: dict[Kind, Callable[[Stage, Context, Path], StageOutcome]] = {
     "prune": prune.run_prune,
+    "condition": condition.run_condition,
     "generator": generator.run_generator,
 }
 """Kind -> what makes such a stage; the others train a model."""

@@ -19,6 +19,7 @@ from tasks.paths import HISTORY
 from tasks.pruning.filters import Mask
 from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.seeds import derive_seed, make_generator
+from tasks.stages.condition import prepare_conditional_model
 from tasks.stages.context import Context, StageOutcome, load_initial_model, save_model, save_table
 from tasks.storage.write_behind import WriteBehind
 from tasks.training.averaging import WeightAverage
@@ -36,6 +37,9 @@ def run_train(stage: Stage, context: Context, draft: Path) -> StageOutcome:
     """Train, fine-tune or adversarially fine-tune; continue from the last checkpoint, if there is one."""
     settings = cast(TrainSettings, stage.settings)
     description, model = load_initial_model(stage, context)
+    conditioning = settings.chosen_objective.conditioning
+    if conditioning:
+        description = prepare_conditional_model(stage, description, model, conditioning)
     mask = Mask.of(model, description.pruned, description.sparse)
     data, objective = build_stage_objective(stage, settings, context, model)
     outcome = train_model(stage, settings, context, model, data, objective, lambda progress: mask.apply())  # noqa: ARG005

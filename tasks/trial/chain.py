@@ -14,7 +14,7 @@ from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.generators.base import GeneratorSettings
 from tasks.keys import format_mapping, hash_text
 from tasks.kinds import MODEL_KINDS, Kind
-from tasks.models.settings import ModelSettings
+from tasks.models.settings import ConditionSettings, ModelSettings
 from tasks.settings import Settings
 from tasks.training.basic import SgdSettings
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
@@ -23,7 +23,7 @@ from tasks.training.surrogate import SurrogateSettings
 from tasks.trial.trial import Trial, simplify_section
 
 VERSIONS: dict[Kind, int] = {
-    "train": 1, "prune": 1, "finetune": 1, "adversarial_finetune": 1, "generator": 1, "attack": 1,
+    "train": 1, "prune": 1, "finetune": 1, "adversarial_finetune": 1, "condition": 1, "generator": 1, "attack": 1,
 }  # fmt: skip
 """Raised when the same settings would give another outcome than before, so that nothing stale is reused."""
 
@@ -206,6 +206,7 @@ SECTIONS: dict[Kind, type[Settings]] = {
     "prune": TrainedPruneSettings,
     "finetune": FinetuneSettings,
     "adversarial_finetune": AdversarialFinetuneSettings,
+    "condition": ConditionSettings,
 }
 """The settings of the stages that make a model; the section of a surrogate becomes that of a trial."""
 
@@ -216,7 +217,7 @@ def _build_surrogate(common: _Common, asked: SurrogateSettings) -> tuple[Stage, 
     then shares them."""
     sections: list[tuple[Kind, Settings]] = []
     for kind in MODEL_KINDS:
-        section = getattr(asked, kind)
+        section = getattr(asked, kind, None)  # a surrogate that takes lambda answers by its reference
         if section is not None:
             section = simplify_section(SECTIONS[kind].model_validate(section.document()))
         if section is not None:

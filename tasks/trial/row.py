@@ -99,6 +99,7 @@ def _describe_request(trial: Trial, chain: Sequence[Stage]) -> Row:
         "model": trial.model.name,
         "pruning_ratio": trial.prune.ratio if trial.prune else 0.0,
         **describe_training([section for _, section in trial.list_trainings()]),
+        **({"lambda": trial.condition.weight} if trial.condition else {}),
         "transformations": _describe_transformations(trial),
         "attack": method.name,
         "attack_norm": method.norm,

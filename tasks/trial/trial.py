@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,10 @@ from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json, format_mapping, hash_text
-from tasks.kinds import MODEL_KINDS
-from tasks.models.settings import ModelSettings
+from tasks.kinds import MODEL_KINDS, Kind
+from tasks.models.settings import ConditionSettings, ModelSettings
 from tasks.settings import Count, Settings, added, keyed
-from tasks.training.objectives.base import list_attacks_of
+from tasks.training.objectives.base import Conditioning, list_attacks_of
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.transformations.settings import InferenceSettings
@@ -34,6 +34,7 @@ class Trial(Settings):
     prune: TrainedPruneSettings | None = keyed(None)
     finetune: FinetuneSettings | None = keyed(None)
     adversarial_finetune: AdversarialFinetuneSettings | None = keyed(None)
+    condition: ConditionSettings | None = added(None)
     inference: InferenceSettings | None = added(None)
     attack: AttackSettings = keyed()
 
@@ -50,6 +51,12 @@ class Trial(Settings):
         sections = [(name, getattr(self, name)) for name in MODEL_KINDS]
         for budget in list_budgets(self.dataset, self.model, [("attack", self.attack), *sections]):
             check_budget(budget.method, budget.values, budget.unit, path=budget.path)
+        return self
+
+    @model_validator(mode="after")
+    def _lambda_is_taken_where_it_is_trained(self) -> Self:
+        for path, text in find_condition_problems({kind: [getattr(self, kind)] for kind in MODEL_KINDS}):
+            raise PydanticCustomError("condition", "{text}", {"text": text, "path": path})
         return self
 
     @model_validator(mode="after")
@@ -89,7 +96,8 @@ class Trial(Settings):
 
     def _list_section_texts(self) -> dict[str, str]:
         """`canonical` as canonical JSON, by section."""
-        values = {name: getattr(self, name) for name in _NAMES if name != "inference" or self.inference is not None}
+        values = {name: getattr(self, name) for name in _NAMES}
+        values = {name: value for name, value in values.items() if value is not None or name not in LATER}
         return {
             name: value.canonical_text if isinstance(value, Settings) else format_canonical_json(value)
             for name, value in values.items()
@@ -97,6 +105,8 @@ class Trial(Settings):
 
 
 _NAMES = tuple(Trial.model_fields)
+LATER = ("condition", "inference")
+"""Sections that came when ids were in use: without them these stay as they were."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,35 @@ def find_training(section: Any) -> TrainSettings | None:
     return found if isinstance(found, TrainSettings) else None
 
 
+def find_condition_problems(variants: Mapping[Kind, Sequence[Any]]) -> Iterator[tuple[str, str]]:
+    """Where sections do not fit a network that takes lambda, and why.
+
+    :param variants: kind -> its sections, null where one is skipped.
+    """
+    conditional = [kind for kind, found in variants.items() if any(map(find_conditioning, found))]
+    if not conditional:
+        if any(variants["condition"]):
+            yield "condition", "no section trains a network that takes lambda: give one `objective: {name: oat}`"
+        return
+    for kind in MODEL_KINDS[MODEL_KINDS.index(conditional[0]) + 1 : -1]:
+        if any(section is not None and not find_conditioning(section) for section in variants[kind]):
+            yield kind, f"{conditional[0]} makes a network that takes lambda (objective oat): {kind} cannot follow it"
+
+
+def find_conditioning(section: Any) -> Conditioning | None:
+    """How the network that a section trains takes lambda; null where it takes none, or nothing is trained."""
+    training = find_training(section)
+    return training.chosen_objective.conditioning if training else None
+
+
+def settle_condition(trial: Trial) -> ConditionSettings | None:
+    """The lambda that fixes a trial's network: what is asked for, else its training's; null where it takes none."""
+    asked = [found for kind in MODEL_KINDS if (found := find_conditioning(getattr(trial, kind)))]
+    if not asked:
+        return None
+    return trial.condition or ConditionSettings.model_validate({"lambda": asked[-1].reference})
+
+
 def simplify_section(section: Any) -> Any:
     """A section without the settings that cannot matter; null where the stage would do nothing."""
     return section.simplify() if hasattr(section, "simplify") else section
@@ -147,4 +186,6 @@ def simplify_section(section: Any) -> Any:
 def simplify_trial(trial: Trial) -> Trial:
     """The trial with every section in its canonical form."""
     sections = {name: simplify_section(getattr(trial, name)) for name in Trial.model_fields}
-    return Trial.model_construct(**sections | {"attack": sections["attack"].simplify_view(trial.inference)})
+    found = Trial.model_construct(**sections | {"attack": sections["attack"].simplify_view(trial.inference)})
+    condition = settle_condition(found)
+    return found if condition == found.condition else found.model_copy(update={"condition": condition})

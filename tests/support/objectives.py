@@ -28,6 +28,7 @@ OBJECTIVE_CASES: dict[str, dict[str, Any]] = {
     "crown_ibp": {"eps": "1/255", "ramp_start": 0.2},
     "noise": {"sigma": 0.1},
     "smooth_adv": {"sigma": 0.1, "attack": {"name": "pgd", "norm": "l2", "eps": 0.2, "steps": 2}},
+    "oat": {"attack": FGSM, "lambdas": [0, 0.5, 1]},
     "logit_pairing": {"attack": FGSM},
 }
 """Name -> what stands beside it."""
@@ -44,6 +45,7 @@ NAMED_OBJECTIVES: dict[str, dict[str, Any]] = {
     "free+ema": {"name": "free", **OBJECTIVE_CASES["free"], **EXTRAS["ema"]},
     "trades+awp+ema": {"name": "trades", **OBJECTIVE_CASES["trades"], **EXTRAS["awp"], **EXTRAS["ema"]},
     "jacobian+awp": {"name": "jacobian", **OBJECTIVE_CASES["jacobian"], **EXTRAS["awp"]},
+    "oat+ema": {"name": "oat", "attack": IFGSM, "lambdas": [0.2, 1], **EXTRAS["ema"]},
     "ensemble+awp+swa": {"name": "ensemble", **OBJECTIVE_CASES["ensemble"], **EXTRAS["awp"], **EXTRAS["swa"]},
     "adversarial+awp": {"name": "adversarial", **OBJECTIVE_CASES["adversarial"], **EXTRAS["awp"]},
 }

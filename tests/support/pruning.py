@@ -19,6 +19,7 @@ IMPORTANCE_CASES: dict[str, dict[str, Any]] = {
     "bn_scale": {},
     "taylor": {"objective": HARDENING["objective"]},
     "hydra": {"training": HARDENING},
+    "harp": {"within": "network", "training": HARDENING},
 }
 """Name -> what stands beside it."""
 PRUNING_CASES: dict[str, dict[str, Any]] = {
@@ -27,6 +28,7 @@ PRUNING_CASES: dict[str, dict[str, Any]] = {
     "weights of the network by taylor": {"unit": "weights", "within": "network", "importance": "taylor"},
     "2:4 by l1": {"unit": "weights", "within": "2:4"},
     "weights by hydra": {"unit": "weights", "importance": "hydra", "training": HARDENING},
+    "weights by harp": {"unit": "weights", "within": "network", "importance": "harp", "training": HARDENING},
     "filters, gradually": {"schedule": "cubic", "updates": 3, "training": HARDENING},
     "weights, gradually": {
         "unit": "weights",

@@ -31,6 +31,7 @@ STAGE_NAMES = {
     "prune": "pruning",
     "finetune": "fine-tuning",
     "adversarial_finetune": "adversarial fine-tuning",
+    "condition": "choice of lambda",
     "generator": "generator",
     "attack": "attack",
 }

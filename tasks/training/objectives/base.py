@@ -5,7 +5,7 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -18,6 +18,15 @@ from tasks.training.objectives.awp.settings import AwpSettings
 
 STEP_PASSES = 3.0
 """Image passes of a step on one batch: forward, and backward counted as two."""
+
+
+class Conditioning(NamedTuple):
+    """How a network takes lambda beside the image."""
+
+    lambdas: tuple[float, ...]
+    """Those of training, ascending."""
+    reference: float
+    """The lambda that it answers by where nobody asks for another."""
 
 
 class ObjectiveSettings(Settings):
@@ -61,6 +70,11 @@ class ObjectiveSettings(Settings):
     def trained_budget(self) -> float | None:
         """The column `eps_train`; null where training knows no budget."""
         return self.training_attack.eps if self.training_attack else None
+
+    @property
+    def conditioning(self) -> Conditioning | None:
+        """Set where it trains a network that takes lambda, which the section `condition` then fixes; else null."""
+        return None
 
     @property
     def required_models(self) -> tuple[Settings, ...]:

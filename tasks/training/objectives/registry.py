@@ -19,6 +19,7 @@ OBJECTIVES: Registry[type[ObjectiveSettings]] = Registry(
         "ensemble": "tasks.training.objectives.ensemble.settings:EnsembleSettings",
         "free": "tasks.training.objectives.free.settings:FreeSettings",
         "distillation": "tasks.training.objectives.distillation.settings:DistillationSettings",
+        "oat": "tasks.training.objectives.oat.settings:OatSettings",
         "trades": "tasks.training.objectives.trades.settings:TradesSettings",
         "mart": "tasks.training.objectives.mart.settings:MartSettings",
         "fgsm_rs": "tasks.training.objectives.fgsm_rs.settings:FgsmRsSettings",

@@ -35,6 +35,9 @@ class Batch:
     examples: Tensor | None = None
     """float [N, C, H, W] in [0, 1]: what an `ExampleObjective` has made of the images; null before it has."""
 
+    weights: Tensor | None = None
+    """float [N]: the share of adversarial loss of each image, where an objective has drawn one for each."""
+
     @property
     def crafted(self) -> Tensor:
         """The examples, float [N, C, H, W]; there are some wherever a loss asks for them."""

@@ -55,18 +55,26 @@ class ScoredModel(nn.Module):
         """Layer -> bool, of the shape of its scores: what they prune now."""
         if self._marks is not None:
             return self._marks
-        sizes = {name: score.abs() for name, score in self.get_learned().items()}
-        marks = select_least(sizes, self.settings.ratio, self.settings.within)
+        marks = self.select_units()
         if not self.training:
             self._marks = marks
         return marks
+
+    def select_units(self) -> Marks:
+        """The same, found anew."""
+        sizes = {name: score.abs() for name, score in self.get_learned().items()}
+        return select_least(sizes, self.settings.ratio, self.settings.within)
+
+    def soften(self, name: str, score: Tensor) -> Tensor:  # noqa: ARG002
+        """What stands for the mask of a layer on the way back, float [filters], or of the shape of its weight."""
+        return score.abs()
 
     def _mask_parameters(self) -> dict[str, Tensor]:
         """Name -> parameter behind its mask; the mask is 0 or 1, and its gradient is that of the absolute score."""
         marks, masked = self.mark_units(), {}
         for name, score in zip(self.names, self.scores, strict=True):
             if name in marks:
-                size = score.abs()
+                size = self.soften(name, score)
                 kept = (~marks[name]).to(size.dtype) + (size - size.detach())
                 for part in self._parts[name]:
                     value = self.model.get_parameter(part)

@@ -34,6 +34,9 @@ class TrainedPruneSettings(PruneSettings):
     """How often the ratio is raised with `cubic`, at equal distances."""
     ramp: Number = added(0.75, gt=0, le=1)
     """Share of the steps of training after which the whole ratio is pruned."""
+    pressure: Number = added(1.0, ge=0)
+    """With importance: harp, the weight at the end of training of what the layers keep too much, as a share of what may
+    be kept; it rises in a straight line from 0."""
     training: TrainSettings | None = added(None)
     """How weights are trained while the ratio grows, or how scores are learned, with everything that `train` has. With
     `train: null` beside it, pruning begins with the first step of training."""
@@ -45,6 +48,8 @@ class TrainedPruneSettings(PruneSettings):
             _refuse(f"schedule: cubic trains weights, and importance: {self.importance} its scores: choose one of both")
         if (learned or grows) and self.training is None:
             _refuse(f"{f'importance: {self.importance}' if learned else 'schedule: cubic'} needs `training`")
+        if self.chosen_objective.conditioning:
+            _refuse(f"objective: {self.chosen_objective.name} trains a network that takes lambda, which is not pruned")
         if self.training is None:
             return self
         if not self.training.epochs:
@@ -89,11 +94,11 @@ class TrainedPruneSettings(PruneSettings):
             return None
         changes: dict[str, Any] = {"training": training, "objective": self._simplify_objective()}
         if self.schedule == "one_shot":
-            names = ["updates", "ramp"]
+            names = ["updates", "ramp"] + ["pressure"] * (not find_demand(self.importance).learns_ratios)
         elif self.ratio:
-            names = []
+            names = ["pressure"]
         else:  # the training alone is left
-            names = ["scope", "importance", "mode", "unit", "within", "updates", "ramp"]
+            names = ["scope", "importance", "mode", "unit", "within", "updates", "ramp", "pressure"]
         changes |= {name: type(self).model_fields[name].default for name in names}
         return self.model_copy(update=changes)
 

@@ -37,8 +37,8 @@ def test_by_default_training_has_a_whole_gpu_an_attack_a_share_and_pruning_none(
     assert shares(found.resources) == SHARES
     assert SHARES["train"] == SHARES["finetune"] == SHARES["adversarial_finetune"] == 1
     assert 0 < SHARES["attack"] < 1
-    assert SHARES["prune"] == 0
-    held = "train 1, prune none, finetune 1, adversarial_finetune 1, generator 1, attack 0.25"
+    assert SHARES["prune"] == SHARES["condition"] == 0
+    held = "train 1, prune none, finetune 1, adversarial_finetune 1, condition none, generator 1, attack 0.25"
     assert found.words == f"8 GPUs: {held} ({HINT})"
 
 

@@ -20,10 +20,11 @@ def test_kinds_have_their_own_resources_and_the_rest_the_default() -> None:
 def test_what_is_said_of_gpus_is_kept_and_the_rest_is_left_open() -> None:
     table, found = ResourceTable.parse({"train": {"cpus": 2}, "attack": {"gpus": 0.5}, "prune": {"gpus": "auto"}})
     assert not found
-    assert table.automatic == {"train", "prune", "finetune", "adversarial_finetune", "generator"}
+    rest = {"finetune", "adversarial_finetune", "condition", "generator"}
+    assert table.automatic == {"train", "prune", *rest}
     placed = table.with_gpus({"train": 1.0, "prune": 0.0})
     assert placed.of("train") == Resources(cpus=2, gpus=1)
-    assert placed.automatic == {"finetune", "adversarial_finetune", "generator"}
+    assert placed.automatic == rest
     told = table.with_default(4, 1)
     assert (told.of("train"), told.of("finetune")) == (Resources(cpus=2, gpus=1), Resources(cpus=4, gpus=1))
     assert told.of("attack") == Resources(cpus=1, gpus=0.5)

@@ -88,7 +88,7 @@ def test_all_mistakes_are_reported_at_once_with_path_value_and_choices() -> None
         "model.name = 'resnet9': unknown model; choose from",
         "did you mean 'resnet8'?",
         "prune.ratio = 1.5: should be less than 1",
-        "prune.scop = 'all': unknown setting; choose from importance, mode, objective, ramp, ratio,",
+        "prune.scop = 'all': unknown setting; choose from importance, mode, objective, pressure, ramp, ratio,",
         "attack.name = 'igfsm': unknown attack or certificate;",
         "did you mean 'ifgsm'?",
         "train.epochs = 2.5: is not a whole number",

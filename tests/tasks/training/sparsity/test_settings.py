@@ -23,6 +23,8 @@ AWP = {"name": "standard", "awp": {}}
         ({"within": "2:4", "unit": "weights", "ratio": 0.4}, "within: 2:4 prunes 0.5: give ratio: that, or 0"),
         ({"within": "4:2", "unit": "weights"}, "should be layer, network, or N:M such as 2:4"),
         ({"importance": "hydra"}, "importance: hydra needs `training`"),
+        ({"importance": "harp", "training": TRAINING}, "harp learns the ratio of each layer: give within: network"),
+        ({"importance": "taylor", "objective": {"name": "oat", "attack": PGD}}, "takes lambda, which is not pruned"),
         ({"schedule": "cubic"}, "schedule: cubic needs `training`"),
         ({"training": TRAINING}, "`training` is for schedule: cubic"),
         ({"schedule": "cubic", "training": {**TRAINING, "epochs": 0}}, "training.epochs: 0 trains nothing"),

@@ -1,0 +1,1 @@
+"""Once-for-all adversarial training: one model for every share of adversarial loss."""
