@@ -9,7 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.certificates.interval_bounds.propagate import Bounds, IntervalWalk, bound_margins, trace_network
+from tasks.certificates.interval_bounds.propagate import (
+    Bounds,
+    IntervalWalk,
+    bound_margins,
+    make_box,
+    trace_network,
+)
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tests.support.attack_models import Linear, linear_images, network, network_images
@@ -32,6 +38,14 @@ def test_bounds_of_a_network_worked_by_hand() -> None:
     )
     torch.testing.assert_close(logits, torch.tensor([[1.3, 1.8]], dtype=torch.float64))
     torch.testing.assert_close(margins, torch.tensor([[-2 * 0.9 + 0.3 + 1, 0.0]], dtype=torch.float64))
+
+
+def test_a_box_ends_where_pixels_do() -> None:
+    pixels = torch.tensor([[[[0.05, 0.5, 0.95]]]])
+    box = make_box(pixels, 0.1)
+    torch.testing.assert_close(box.lower, torch.tensor([[[[0.0, 0.4, 0.85]]]]))
+    torch.testing.assert_close(box.upper, torch.tensor([[[[0.15, 0.6, 1.0]]]]))
+    assert box.clean is pixels
 
 
 def test_a_relu_cuts_what_lies_below_zero() -> None:
