@@ -18,6 +18,7 @@ from tasks.attacks.engine.constant_search import (
 )
 from tasks.attacks.engine.fast_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
+from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.engine.places import find_places
 
 
@@ -42,6 +43,8 @@ def _run_descent(job: AttackJob, settings: EadSettings, constants: Tensor, best:
             shortfall = compute_shortfall(job, job.model.judge(ahead), settings.confidence)
             loss = constants * shortfall + sum_squares(ahead - job.clean)
             (gradient,) = torch.autograd.grad(loss.sum(), ahead)
+        if settings.decision_rule == "L1":  # where the model is fooled, L2 pulls alone: thresholding finds less in L1
+            gradient = torch.where(shape_per_image(shortfall.detach() > 0), gradient, 0.0)
         rate = settings.step_size * (1 - step / settings.steps) ** 0.5
         before, pixels = pixels, _shrink(ahead.detach() - rate * gradient, job.clean, settings.regularization)
         ahead = pixels + step / (step + 3) * (pixels - before)

@@ -13,12 +13,14 @@ class EadSettings(ConstantSettings):
 
     paper = "Chen et al. 2018, arXiv 1709.04114"
     craft = "tasks.attacks.ead.craft:craft_ead"
+    revision = 2
     name: Literal["ead"] = keyed("ead")
     norm: Literal["l1"] = keyed("l1")
     regularization: Number = keyed(0.01, ge=0)
     """Weight of L1 beside L2."""
     decision_rule: Literal["EN", "L1"] = keyed("EN")
-    """What the smallest perturbation is the smallest in: the elastic net, or L1 alone."""
+    """What the smallest perturbation is the smallest in: the elastic net, or L1 alone. By L1, an image that fools the
+    model moves by thresholding alone, as in ART."""
 
     @property
     def expected_passes(self) -> float:

@@ -66,7 +66,7 @@ TOLERANCE: dict[str, tuple[float, dict[str, Any]]] = {
     "fab_t": (1e-3, {}),
     "deepfool": (0.04, {}),
     "carlini_wagner": (0.02, {"steps": 200, "binary_search_steps": 6, "step_size": 0.002}),
-    "ead": (0.1, {"steps": 200, "decision_rule": "L1"}),
+    "ead": (0.048, {"steps": 200, "decision_rule": "L1"}),
     "rays": (0.05, {"steps": 40}),
     "ddn": (0.005, {"steps": 200}),
     "fmn": (0.005, {"steps": 200}),
