@@ -82,22 +82,3 @@ def test_nothing_is_compacted_where_nothing_can_be_written() -> None:
     table.away = False
     writer.rewrite([{"trial_id": "b"}])
     assert table.parts == [["a", "b"]]
-
-
-def test_a_row_that_comes_in_while_a_write_fails_stays_behind_those_of_that_write() -> None:
-    """Of two rows of one trial the later part counts."""
-
-    class Hesitant(Table):
-        def write_rows(self, rows: list[dict[str, Any]]) -> None:
-            if self.away:
-                writer.add({"trial_id": "b"})
-            super().write_rows(rows)
-
-    table = Hesitant()
-    writer, _ = make_writer(table)
-    table.away = True
-    writer.add({"trial_id": "a"})
-    writer.flush()
-    table.away = False
-    writer.close()
-    assert [name for part in table.parts for name in part] == ["a", "b"]
