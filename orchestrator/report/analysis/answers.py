@@ -15,9 +15,11 @@ from orchestrator.report.analysis.selected_configurations import (
     choose_by_minimum,
     find_baseline,
     find_compromise,
+    find_next_compromise,
     has_clean_accuracy,
 )
 from orchestrator.report.analysis.study import Measured, Study
+from orchestrator.report.analysis.tables import find_worst_verdict
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
 from orchestrator.results.headline import RULE
 from orchestrator.results.statistics import (
@@ -90,24 +92,32 @@ def answer_questions(study: Study, robust: Robust) -> Answers:
 
     :param robust: reads what was stored of each image of a trial.
     """
-    found = estimate_effects(study)
-    chosen = _describe_choices(study, robust)
-    return Answers(_recommend(study, chosen), chosen, found)
+    chosen = [(choice, _find_runner_up(study, choice)) for choice in choose_by_minimum(study)]
+    best, second = find_compromise(study), find_next_compromise(study)
+    known = any(choice.best is best and other is second for choice, other in chosen)
+    compared = _compare_pairs(chosen if known else [*chosen, (Choice(0.0, best), second)], robust)
+    lead = next(answer for answer in compared if answer.choice.best is best and answer.runner_up is second)
+    return Answers(_recommend(study, lead), compared[: len(chosen)], estimate_effects(study))
 
 
-def _describe_choices(study: Study, robust: Robust) -> list[Answer]:
-    """The winners with their runners-up, tested per image and corrected together."""
-    compared: list[tuple[Choice, Measured | None, McNemar | None]] = []
-    seeds: list[Paired | None] = []
-    for choice in choose_by_minimum(study):
-        others = [entry for entry in study.under(study.headline) if entry is not choice.best]
-        good = [entry for entry in others if has_clean_accuracy(entry, choice.least)]
-        second = max(good, key=lambda entry: entry.mean[1]) if good else None
-        compared.append((choice, second, compare_images(choice.best, second, robust) if second else None))
-        seeds.append(compare_seeds(choice.best, second) if second else None)
-    adjusted = correct_p_values([test.p if test else None for _, _, test in compared])
-    over_seeds = _correct_over_seeds(seeds)
-    return [Answer(*entry, p, pair) for entry, p, pair in zip(compared, adjusted, over_seeds, strict=True)]
+def _find_runner_up(study: Study, choice: Choice) -> Measured | None:
+    """The most robust of the others that reach the same minimum of clean accuracy."""
+    others = [entry for entry in study.under(study.headline) if entry is not choice.best]
+    good = [entry for entry in others if has_clean_accuracy(entry, choice.least)]
+    return max(good, key=lambda entry: entry.mean[1], default=None)
+
+
+def _compare_pairs(pairs: Sequence[tuple[Choice, Measured | None]], robust: Robust) -> list[Answer]:
+    """Winners beside their runners-up, tested per image and corrected together."""
+    tests = [compare_images(choice.best, second, robust) if second else None for choice, second in pairs]
+    over_seeds = _correct_over_seeds(
+        [compare_seeds(choice.best, second) if second else None for choice, second in pairs]
+    )
+    adjusted = correct_p_values([test.p if test else None for test in tests])
+    return [
+        Answer(choice, second, test, p, pair)
+        for (choice, second), test, p, pair in zip(pairs, tests, adjusted, over_seeds, strict=True)
+    ]
 
 
 def compare_seeds(first: Measured, second: Measured) -> Paired | None:
@@ -141,9 +151,12 @@ def _read_bools(values: Sequence[bool]) -> NDArray[np.bool_]:
     return np.array(values, np.bool_)
 
 
-def _recommend(study: Study, chosen: Sequence[Answer]) -> list[str]:
-    """What to take where nobody names a minimum: the compromise, and what it costs."""
-    best, plain = find_compromise(study), find_baseline(study)
+def _recommend(study: Study, lead: Answer) -> list[str]:
+    """What to take where nobody names a minimum: the compromise, what it costs, and how sure its lead is.
+
+    :param lead: the compromise beside the next one by the same rule.
+    """
+    best, plain = lead.choice.best, find_baseline(study)
     threat = study.headline.label
     clean, robust = best.mean
     lines = [
@@ -154,14 +167,29 @@ def _recommend(study: Study, chosen: Sequence[Answer]) -> list[str]:
         cost, gain = plain.mean[0] - clean, robust - plain.mean[1]
         costs = f"{'costs' if cost >= 0 else 'gains'} {format_points(abs(cost))} of clean accuracy"
         gains = f"{'gains' if gain >= 0 else 'loses'} {format_points(abs(gain))} of robust accuracy"
-        before = f"{format_rate(plain.mean[0])} clean, {format_rate(plain.mean[1])} robust"
-        lines.append(f"Against {plain.configuration.label} ({before}) it {costs} and {gains}.")
+        lines.append(f"Against {_describe_rates(plain)} it {costs} and {gains}.")
     lines += describe_doubts(best)
-    led = next((answer for answer in chosen if answer.choice.best is best and answer.verdict), None)
-    if led and led.runner_up:
-        lines.append(f"Beside {led.runner_up.configuration.label}: {led.verdict}.")
+    if lead.runner_up:
+        lines.append(f"Next by the same rule: {_describe_rates(lead.runner_up)}{_describe_lead(lead)}.")
     lines.append(describe_choice(study))
     return lines
+
+
+def _describe_rates(entry: Measured) -> str:
+    """A configuration with both its numbers, and what speaks against the robust one."""
+    clean, robust = entry.mean
+    worst = find_worst_verdict(entry)
+    doubt = f", {worst}" if worst in (UPPER_BOUND, SUSPICIOUS) else ""
+    return f"{entry.configuration.label} ({format_rate(clean)} clean, {format_rate(robust)} robust{doubt})"
+
+
+def _describe_lead(lead: Answer) -> str:
+    """Whether the robust accuracies differ: the compromise may have less; empty where nothing was compared."""
+    if not lead.verdict:
+        return ""
+    assert lead.runner_up is not None, "something was compared"
+    behind = not lead.tie and lead.choice.best.mean[1] < lead.runner_up.mean[1]
+    return f"; in robust accuracy{' the next one leads' if behind else ''}: {lead.verdict}"
 
 
 def describe_doubts(entry: Measured) -> list[str]:

@@ -56,7 +56,19 @@ def find_baseline(study: Study) -> Measured:
 
 def find_compromise(study: Study) -> Measured:
     """The configuration whose mean of clean and robust accuracy under the headline attack is highest."""
-    return max(study.under(study.headline), key=lambda entry: (statistics.fmean(entry.mean), entry.mean[0]))
+    return max(study.under(study.headline), key=_rate_compromise)
+
+
+def find_next_compromise(study: Study) -> Measured | None:
+    """The second highest by the rule of `find_compromise`; null where there is one configuration alone."""
+    best = find_compromise(study)
+    return max(
+        (entry for entry in study.under(study.headline) if entry is not best), key=_rate_compromise, default=None
+    )
+
+
+def _rate_compromise(entry: Measured) -> tuple[float, float]:
+    return statistics.fmean(entry.mean), entry.mean[0]
 
 
 def choose_entries(study: Study) -> list[Measured]:

@@ -9,6 +9,7 @@ from orchestrator.report.analysis.selected_configurations import (
     choose_by_minimum,
     find_baseline,
     find_compromise,
+    find_next_compromise,
     select_configurations,
 )
 from orchestrator.report.analysis.studies import group_studies
@@ -48,6 +49,21 @@ def test_the_baseline_has_neither_defence_nor_pruning(tmp_path: Path) -> None:
 def hardening(row: dict[str, Any]) -> tuple[float, float]:
     """One defence is the most accurate of all, another the most robust at a high price."""
     return (0.5, 0.6) if row["lambda"] == 0.9 else (0.975, 0.4) if row["lambda"] else (0.95, 0.0)
+
+
+def test_the_next_compromise_is_the_second_by_the_same_rule(tmp_path: Path) -> None:
+    def rule(row: dict[str, Any]) -> tuple[float, float]:
+        """Means of 0.75, 0.7 and 0.5: the second is neither the most accurate nor the most robust of the others."""
+        best = row["lambda"] == 0.5 and row["eps_train"] > 0.05
+        if row["lambda"]:
+            return (0.9, 0.6) if best else (0.8, 0.6) if row["lambda"] == 0.9 else (0.3, 0.7)
+        return 0.95, 0.05
+
+    (study,) = group_studies(made_up(tmp_path, {**GRID, "prune": None}, rule=rule, images=False).rows())
+    second = find_next_compromise(study)
+    assert find_compromise(study).rows[0]["lambda"] == 0.5
+    assert second is not None
+    assert second.rows[0]["lambda"] == 0.9
 
 
 def test_the_most_accurate_may_be_defended_and_the_most_robust_too_costly(tmp_path: Path) -> None:
