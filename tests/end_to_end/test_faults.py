@@ -13,13 +13,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.disturbed import cluster_of, undisturbed_sweep
-from tests.support.harness import advsweep, executions, kill, nothing_ran_after_it_was_finished, same, start, wait_until
+from tests.support.disturbed import SMALLER, cluster_of, undisturbed_sweep
+from tests.support.harness import (
+    LIMIT,
+    advsweep,
+    executions,
+    kill,
+    nothing_ran_after_it_was_finished,
+    same,
+    start,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
-
-SMALLER = ["--set", "seed=0", "--set", "train.epochs=4", "--set", "finetune.epochs=2"]
-"""A part of the space, where the whole of it would only take longer."""
 
 
 @pytest.fixture(scope="module")
@@ -30,35 +36,28 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     shutil.rmtree(folder)
 
 
-def test_a_stage_continues_from_its_last_epoch(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
     space, reference = undisturbed
     storage = tmp_path / "storage"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
-    driver = start(*command)
+    killed = start(*command)
     assert wait_until(lambda: bool(list(storage.glob("checkpoints/*.safetensors"))))
-    kill(cluster_of(driver))
-    driver.wait(timeout=30)
+    kill(cluster_of(killed))
+    killed.wait()
     begun = {file.stem for file in storage.glob("checkpoints/[!.]*.safetensors")}
     assert begun
-    advsweep(*command)
-    same(storage, reference)
-    resumed = [json.loads((storage / "stages" / key / "stage.json").read_text())["resumed_from"] for key in begun]
-    assert all(epoch >= 1 for epoch in resumed)
-
-
-def test_ctrl_c_once_ends_the_sweep_in_order(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
-    space, reference = undisturbed
-    storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
-    driver = start(*command)
-    assert wait_until(lambda: bool(executions(storage)))
-    family = cluster_of(driver)
-    os.kill(driver.pid, signal.SIGINT)
-    assert driver.wait(timeout=60) == 130
-    assert wait_until(lambda: not any(map(psutil.pid_exists, family)), 30), "everything that was started has ended"
+    before = len(executions(storage))
+    interrupted = start(*command)
+    assert wait_until(lambda: len(executions(storage)) > before)
+    family = cluster_of(interrupted)
+    os.kill(interrupted.pid, signal.SIGINT)
+    assert interrupted.wait(timeout=LIMIT) == 130
+    assert wait_until(lambda: not any(map(psutil.pid_exists, family))), "everything that was started has ended"
     advsweep(*command)
     nothing_ran_after_it_was_finished(storage)
     same(storage, reference)
+    resumed = [json.loads((storage / "stages" / key / "stage.json").read_text())["resumed_from"] for key in begun]
+    assert all(epoch >= 1 for epoch in resumed)
 
 
 def test_two_drivers_on_one_storage_both_finish(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
@@ -66,7 +65,7 @@ def test_two_drivers_on_one_storage_both_finish(undisturbed: tuple[Path, Path], 
     storage = tmp_path / "storage"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
     drivers = [start(*command), start(*command)]
-    assert [driver.wait(timeout=240) for driver in drivers] == [0, 0]
+    assert [driver.wait(timeout=LIMIT) for driver in drivers] == [0, 0]
     same(storage, reference)
     assert "4 finished, nothing to do" in advsweep(*command).stdout
 

@@ -26,6 +26,13 @@ adversarial_finetune:
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 
+SMALLER = [
+    word
+    for override in ("seed=0", "dataset.train_examples=800", "train.epochs=4", "finetune.epochs=2")
+    for word in ("--set", override)
+]
+"""A part of the space, where the whole of it would only take longer: four trials."""
+
 
 def undisturbed_sweep(folder: Path, *more: str) -> tuple[Path, Path]:
     """The space as a file, and the storage of a sweep that nothing happened to."""
