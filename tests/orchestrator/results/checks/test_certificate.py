@@ -40,10 +40,10 @@ def test_images_that_are_certified_for_another_class_say_nothing() -> None:
 
 
 def test_images_are_compared_by_their_place_in_the_split() -> None:
-    """The attack has seen images 20 to 59, and fools those that have no certificate, from 40 on."""
+    """The attack has seen images 20 to 59, of which none has a certificate, though those before have."""
     read = StoredImages(
-        randomized_smoothing={"clean_prediction": [1] * IMAGES, "radius": [1.0] * IMAGES},
-        pgd={"index": list(range(59, 19, -1)), "adversarial_prediction": [0] * 20 + [1] * 20, "l2": [0.1] * IMAGES},
+        randomized_smoothing={"clean_prediction": [1] * IMAGES, "radius": [1.0] * 20 + [0.0] * 20},
+        pgd={"index": list(range(59, 19, -1)), "adversarial_prediction": [0] * IMAGES, "l2": [0.1] * IMAGES},
     )
     assert verdicts_of(CHECK, check_rows([certificate(), attack()], read)) == {OK}
 

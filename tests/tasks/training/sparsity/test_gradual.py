@@ -66,3 +66,19 @@ def test_each_update_prunes_its_share_and_what_is_pruned_stays_so(unit: str) -> 
     if unit == "filters":
         norm = model.network.get_submodule("layer2.bn1")
         assert not norm.get_parameter("bias")[before["layer2.conv1"]].any()
+
+
+def test_filters_that_are_not_held_with_their_batch_norm_stay_pruned_whatever_its_scale_becomes() -> None:
+    model, settings = network(), asked(unit="filters", importance="bn_scale", mode="once")
+    pruning = GradualPruning(model, settings, 16, choose_in(model), Mask.of(model, {}))
+    before = pruning.mark_zeros()
+    for step in range(17):
+        with torch.no_grad():
+            for part in model.modules():
+                if isinstance(part, torch.nn.BatchNorm2d):
+                    part.weight.copy_(torch.rand_like(part.weight))  # another order of filters at each step
+        pruning.hold(step)
+        now, ratio = pruning.mark_zeros(), compute_ratio(settings, count_updates(settings, step, 16))
+        assert {n: int(m.sum()) for n, m in now.items()} == {n: round(ratio * m.numel()) for n, m in now.items()}
+        assert all(bool((~before[name] | now[name]).all()) for name in now)
+        before = now

@@ -42,6 +42,23 @@ def test_the_worst_logits_are_those_of_the_worst_corner_for_each_class(
     assert found.loss.item() == pytest.approx(expected)
 
 
+def test_the_box_ends_where_the_range_of_pixels_ends() -> None:
+    """Black and white values can move one way alone."""
+    (model, formula), batch = make_softmax(), make_images()
+    batch = replace(batch, pixels=batch.pixels.round(), progress=1.0)
+    objective = build_ibp(IbpSettings(eps=0.4, kappa=0.0), ObjectiveContext(model, EMPTY, (), 0))
+    x, labels = flatten(batch.pixels), batch.labels.numpy()
+    lower, upper = np.clip(x - 0.4, 0, 1), np.clip(x + 0.4, 0, 1)
+    lead = formula.weight[labels][:, None] - formula.weight[None]  # [N, classes, values]
+    least = (
+        (lead * np.where(lead > 0, lower[:, None], upper[:, None])).sum(2)
+        + formula.logits(0 * x)[np.arange(len(x)), labels][:, None]
+        - formula.logits(0 * x)
+    )
+    expected = np.log(np.exp(-least).sum(1)).mean()
+    assert objective(model, batch, make_draw()).loss.item() == pytest.approx(expected)
+
+
 def test_batch_norm_takes_its_statistics_from_the_images_and_notes_them_once() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(12, 3)).double().train()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tasks.training.objectives.mart.objective import build_mart, compute_boosted_loss
 from tasks.training.objectives.mart.settings import MartSettings
@@ -26,6 +29,20 @@ def test_the_loss_is_boosted_cross_entropy_and_a_divergence_weighted_by_wrongnes
     found = build_mart(settings)(model, batch, make_draw())
     assert found.loss.item() == pytest.approx(expected)
     assert found.accuracy.item() == pytest.approx((hard.argmax(1) == labels).mean())
+
+
+def test_accuracy_is_that_of_the_examples() -> None:
+    (model, formula), batch = make_softmax(), make_images()
+    x = flatten(batch.pixels)
+    layer = next(part for part in model.modules() if isinstance(part, nn.Linear))
+    layer.bias.data -= torch.from_numpy(formula.logits(x).mean(0))  # of the formula too: no class wins everywhere
+    labels = formula.answers(x).argmax(1)
+    other = np.clip(x + 0.9 * np.sign(formula.loss_gradient(x, labels)), 0, 1)
+    right = (formula.answers(other).argmax(1) == labels).mean()
+    assert right < 1
+    settings = MartSettings.model_validate({"beta": 3, "attack": {"name": "fgsm", "eps": 0.9}})
+    found = build_mart(settings)(model, replace(batch, labels=torch.from_numpy(labels)), make_draw())
+    assert found.accuracy.item() == pytest.approx(right)
 
 
 def test_a_class_that_is_said_with_certainty_has_a_finite_loss() -> None:

@@ -28,6 +28,16 @@ def test_noise_and_step_add_up_and_only_the_range_of_pixels_clips_them(noise: fl
     assert found.eps_reached.item() == pytest.approx(np.abs(example - x).max())
 
 
+def test_the_gradient_is_that_of_the_noisy_image() -> None:
+    (model, _), batch = make_softmax(), make_images()
+    drawn = torch.empty(batch.pixels.shape).uniform_(-2 * EPS, 2 * EPS, generator=make_draw())
+    seen: list[torch.Tensor] = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    build_n_fgsm(NFgsmSettings(eps=EPS, noise=2.0)).craft(model, batch, make_draw())
+    assert len(seen) == 1
+    torch.testing.assert_close(seen[0], (batch.pixels + drawn).clamp(0, 1))
+
+
 def test_two_steps_of_training_are_those_of_the_algorithm() -> None:
     """The weights after two steps of gradient descent, with the gradient of the loss written out."""
     (model, formula), batch = make_softmax(), make_images()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.training.objectives.smooth_adv.objective import build_smooth_adv
+from tasks.training.objectives.smooth_adv.objective import SmoothedModel, build_smooth_adv
 from tasks.training.objectives.smooth_adv.settings import SmoothAdvSettings
 from tests.support.formulas import flatten, make_images, make_softmax
 from tests.support.training import make_draw
@@ -30,6 +30,15 @@ def test_a_step_lowers_the_mean_probability_and_the_loss_is_under_the_same_noise
     assert found.loss.item() == pytest.approx(expected, rel=1e-5)
     assert found.eps_reached is not None
     assert found.eps_reached.item() == pytest.approx(np.linalg.norm(example - x, axis=1).max(), rel=1e-5)
+
+
+def test_the_smoothed_model_says_the_mean_of_probabilities() -> None:
+    (model, formula), batch = make_softmax(), make_images()
+    x, draw = flatten(batch.pixels), make_draw()
+    noise = torch.stack([torch.randn(batch.pixels.shape, generator=draw, dtype=torch.float64) for _ in range(3)])
+    expected = np.mean([formula.answers(x + flatten(each)) for each in noise], axis=0)
+    found = SmoothedModel(model, noise)(batch.pixels).exp().detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,18 @@ def test_examples_are_steps_along_the_gradient_of_the_divergence_from_a_little_n
     np.testing.assert_allclose(found, point, atol=1e-6)
 
 
+def test_examples_are_made_in_evaluation_mode_and_the_loss_is_taken_in_training_mode() -> None:
+    (model, _), batch, objective = make_softmax(), make_images(), build_trades(settings())
+    modes: list[bool] = []
+    model.register_forward_pre_hook(lambda module, _: modes.append(module.training))
+    crafted = objective.craft(model, batch, make_draw())
+    assert modes
+    assert not any(modes)
+    modes.clear()
+    objective.compute_loss(model, crafted, make_draw())
+    assert modes == [True, True]
+
+
 def test_random_starts_are_within_the_budget() -> None:
     (model, _), batch = make_softmax(), make_images()
     tiny = settings(name="pgd", steps=1, step_size=1e-6)
