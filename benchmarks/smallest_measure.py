@@ -23,7 +23,7 @@ from benchmarks.attack_models import trained
 from orchestrator.results.optimality import compute_optimality
 from tasks.attacks.engine.fast_model import freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
-from tasks.attacks.engine.norms import measure_sizes
+from tasks.attacks.engine.norms import measure_sizes, shape_per_image
 from tasks.data.images import Images, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings
@@ -126,8 +126,9 @@ def _list_runs(subject: Subject, norm: str, steps: int) -> Iterator[Run]:
 
 
 def _run_foolbox(attack: Any, model: Any, clean: Tensor, labels: Tensor) -> Tensor:
-    found: Tensor = attack(model, clean, labels, epsilons=None)[1]
-    return found
+    """Foolbox returns a black image where it found nothing: as it was, then."""
+    found: Tensor = attack(model, clean, labels, epsilons=None)[1].detach()
+    return torch.where(shape_per_image(found.flatten(1).amax(1) == 0), clean, found)
 
 
 def _make_ours(subject: Subject, raw: dict[str, Any]) -> Callable[[], Tensor]:
