@@ -12,6 +12,9 @@ import torch
 OLDER, NEWER = "allow_tf32", "fp32_precision"
 """The names of a switch before torch 2.9 and since."""
 
+STEADY_ROWS = 8
+"""From so many rows on, a matrix product gives each row what it gives it among any number of others."""
+
 
 @contextlib.contextmanager
 def use_tf32(allowed: bool) -> Iterator[None]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.base import UNRESTRICTED, MethodSettings
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.registry import ATTACKS
 from tasks.contracts import toy

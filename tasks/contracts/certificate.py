@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.gradient.settings import PgdSettings
 from tasks.certificates.base import CertificateSettings
 from tasks.certificates.job import ABSTAINED, Certificate, CertificateJob, load_certificate

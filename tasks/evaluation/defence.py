@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import nn
 
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.evaluation.settings import DefendedAttackSettings
 from tasks.transformations.defended_model import JUDGE, DefendedModel, LoadImages
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from tasks.arithmetic import use_tf32
-from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, copy_unseen, freeze_copy, prepare_model
+from tasks.attacks.engine.attacked_model import AttackedModel
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, copy_unseen, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
 from tasks.attacks.engine.path import AttackPath

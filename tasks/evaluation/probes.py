@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import ERASING_EPS, MethodSettings
-from tasks.attacks.engine.fast_model import AttackedModel, compute_margin
+from tasks.attacks.engine.attacked_model import AttackedModel, compute_margin
 from tasks.attacks.engine.loop import StepRule, run_gradient_attack
 from tasks.attacks.engine.norms import NORMS, Norm
 from tasks.seeds import make_generator

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks.attacks.base import MethodSettings
-from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare_model
+from tasks.attacks.engine.attacked_model import AttackedModel
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, prepare_model
 from tasks.attacks.engine.job import AttackJob, draw_random_starts, load_attack
 from tasks.attacks.engine.loop import run_gradient_attack
 from tasks.attacks.engine.norms import measure_size

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.attacks.engine.fast_model import AttackedModel, prepare_model
+from tasks.attacks.engine.attacked_model import AttackedModel
+from tasks.attacks.engine.fast_model import prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.loading import load_splits

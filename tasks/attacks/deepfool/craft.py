@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.deepfool.settings import DeepFoolSettings
-from tasks.attacks.engine.fast_model import count_chosen
+from tasks.attacks.engine.attacked_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.losses import rank_likeliest_others
 from tasks.attacks.engine.norms import shape_per_image

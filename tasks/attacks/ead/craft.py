@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.ead.settings import EadSettings
+from tasks.attacks.engine.attacked_model import count_chosen
 from tasks.attacks.engine.constant_search import (
     BestExamples,
     EarlyAbort,
@@ -16,7 +17,6 @@ from tasks.attacks.engine.constant_search import (
     search_constants,
     sum_squares,
 )
-from tasks.attacks.engine.fast_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.engine.places import find_places

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tasks.attacks.base import ConstantSettings
-from tasks.attacks.engine.fast_model import LEAST_MARGIN, Question, compute_margin, count_chosen
+from tasks.attacks.engine.attacked_model import LEAST_MARGIN, Question, compute_margin, count_chosen
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.engine.places import find_places

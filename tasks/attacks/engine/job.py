@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings, TargetedSettings
-from tasks.attacks.engine.fast_model import AttackedModel, Question, count_chosen
+from tasks.attacks.engine.attacked_model import AttackedModel, Question, count_chosen
 from tasks.attacks.engine.norms import Norm
 from tasks.attacks.engine.path import AttackPath
 from tasks.attacks.engine.places import divide_places

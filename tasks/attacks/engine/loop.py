@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.attacks.engine.fast_model import AttackedModel, compute_margin
+from tasks.attacks.engine.attacked_model import AttackedModel, compute_margin
 from tasks.attacks.engine.norms import NORMS, Norm, shape_per_image
 from tasks.attacks.engine.path import AttackPath
 from tasks.attacks.engine.places import divide_places

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.attacked_model import compute_margin
 from tasks.attacks.engine.job import AttackJob
 from tasks.errors import StageError
 

@@ -15,8 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from tasks.attacks.engine.attacked_model import compute_margin, count_chosen
 from tasks.attacks.engine.constant_search import BestExamples
-from tasks.attacks.engine.fast_model import compute_margin, count_chosen
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.norms import NORMS, shape_per_image
 

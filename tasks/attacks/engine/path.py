@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.attacked_model import compute_margin
 
 SHORTEST = 4
 """Steps from which on the second half of a path says something about its end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.attacked_model import compute_margin
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.minimum_norm import (
     Look,

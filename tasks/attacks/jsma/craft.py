@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.fast_model import count_chosen
+from tasks.attacks.engine.attacked_model import count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.places import find_places
 from tasks.attacks.jsma.saliency import find_best_pairs

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.attacked_model import compute_margin
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.minimum_norm import Adam, Look, measure_norm, scale_per_image, walk_to_smallest
 from tasks.attacks.engine.norms import NORMS, shape_per_image

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.fast_model import compute_margin, count_chosen
+from tasks.attacks.engine.attacked_model import compute_margin, count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, run_worst_case
 from tasks.attacks.engine.norms import shape_per_image
 from tasks.attacks.engine.places import divide_places

@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.arithmetic import STEADY_ROWS
 from tasks.errors import StageError
 from tasks.seeds import make_generator
 from tasks.transformations.draws import Draws
 from tasks.transformations.quilting.settings import QuiltingSettings
-
-STEADY_ROWS = 8
-"""From so many rows on, a matrix product gives each row what it gives it among any number of others."""
 
 
 def quilt_images(pixels: Tensor, settings: QuiltingSettings, draws: Draws) -> Tensor:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from tasks.attacks.engine.fast_model import PROBE_IMAGES, AttackedModel, prepare_model
+from tasks.attacks.engine.attacked_model import AttackedModel
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, prepare_model
 from tasks.data.images import convert_to_float
 from tasks.training.examples import craft_examples, craft_own_examples, draw_seed
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tasks.attacks.apgd import craft as apgd
 from tasks.attacks.apgd.settings import ApgdCeSettings
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.losses import compute_dlr
 from tasks.errors import StageError

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.job import load_attack
 from tasks.attacks.engine.loop import StepRule, run_gradient_attack
 from tasks.attacks.engine.norms import NORMS

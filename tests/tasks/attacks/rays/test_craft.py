@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import ROUNDING, AttackedModel
+from tasks.attacks.engine.attacked_model import ROUNDING, AttackedModel
 from tests.support.attack_models import craft, job_of, network, network_images, settings
 from tests.support.reference_attacks import run_rays
 

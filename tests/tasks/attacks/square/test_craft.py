@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.fast_model import compute_margin
+from tasks.attacks.engine.attacked_model import compute_margin
 from tasks.attacks.square.craft import compute_square_side
 from tasks.attacks.square.proposals import BumpNorm, Draws, propose_bump, propose_linf, start_bumps, start_linf
 from tasks.attacks.square.settings import SquareSettings

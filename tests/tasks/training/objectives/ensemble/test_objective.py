@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import AttackedModel
+from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.data.images import Images
 from tasks.training.objectives.ensemble.objective import replace_share
 from tasks.training.objectives.ensemble.settings import EnsembleSettings, StaticExamplesSettings
