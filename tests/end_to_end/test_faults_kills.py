@@ -1,6 +1,6 @@
 """A storm of kills on real sweeps: nothing finished is lost, nothing runs twice, the result is the same to the bit.
 
-`STORM_KILLS=200 STORM_SEED=1 pytest -s tests/end_to_end/test_faults_kills.py` is the long one.
+The suite blows a short one. A long one: `STORM_KILLS=200 STORM_SEED=1 pytest -s tests/end_to_end/test_faults_kills.py`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.clusters import alive
-from tests.support.disturbed import undisturbed_sweep
+from tests.support.disturbed import SMALLER, undisturbed_sweep
 from tests.support.harness import advsweep, artifacts, nothing_ran_after_it_was_finished, same, wait_until
 from tests.support.storm import COSTLY, Storm, blow
 from tests.support.wandb_stub import Stub
 
-KILLS = int(os.environ.get("STORM_KILLS", "25"))
+KILLS = int(os.environ.get("STORM_KILLS", "10"))
 SEED = int(os.environ.get("STORM_SEED", "2026"))
-SMALLER = ["--set", "seed=0", "--set", "train.epochs=5", "--set", "finetune.epochs=2"]
-"""A part of the space, stormed as often as it takes."""
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(600 + 40 * KILLS)]
 
@@ -55,7 +53,7 @@ def test_a_storm_that_spares_nobody_changes_nothing(tmp_path: Path, temporary: P
         launches += storm.launches
         check_aftermath(command, storage, reference, storm, temporary)
         print(f"{killed.total()} kills in {launches} launches: {dict(sorted(killed.items()))}", flush=True)  # noqa: T201
-    assert len(killed.keys() & COSTLY) >= 4, killed
+    assert len(killed.keys() & COSTLY) >= min(4, KILLS // 5), killed
 
 
 def check_aftermath(command: list[str | Path], storage: Path, reference: Path, storm: Storm, temporary: Path) -> None:

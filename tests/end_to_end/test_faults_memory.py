@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.disturbed import SPACE
+from tests.support.disturbed import SMALLER, SPACE
 from tests.support.harness import COMMAND, LIMIT, advsweep, ended, executions, rows, same, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -22,7 +22,7 @@ BEYOND = 1.0 * GIB
 """What is taken beyond that, so that it does, whatever others give back meanwhile."""
 HELD = 2.5
 """Seconds for which it is held: the monitor looks ten times a second, and ends a few processes each time."""
-BURSTS = 3
+BURSTS = 2
 
 
 def begin(arguments: list[str | Path], threshold: float, log: Path) -> subprocess.Popen[bytes]:
@@ -58,7 +58,7 @@ def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path
         pytest.skip("too little memory to take some of it")
     space, log = tmp_path / "killed.yaml", tmp_path / "log"
     space.write_text(SPACE)
-    more = ["--wandb", "disabled", "--set", "seed=0"]
+    more = ["--wandb", "disabled", *SMALLER]
     advsweep("launch", "--space", space, "--storage", tmp_path / "reference", *more)
     storage = tmp_path / "storage"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, *more]

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.harness import (
     COMMAND,
+    LIMIT,
     advsweep,
     artifacts,
     ended,
@@ -26,8 +27,6 @@ from tests.support.harness import (
 )
 from tests.support.nodes import Nodes, nodes_on_loopback
 
-LINE_OF_RAY = re.compile(r"\[\S+ \S+ E \d+ \d+\] task_manager\.cc:\d+: Failed to push error to driver")
-"""What Ray's own code may write in the moment in which a head is lost, before anybody can know it."""
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SPACE = """
@@ -40,10 +39,12 @@ prune: {ratio: {grid_search: [0.2, 0.5]}}
 finetune: {epochs: 4, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
-AWAY = 20.0
+AWAY = 6.0
 """Seconds for which the storage is gone."""
 DEADLINE = 3.0
 """Seconds between the word that a node will be taken away and its end."""
+GIVES_UP = 55.0
+"""Seconds after which Ray itself gives up a head that does not answer, less a few."""
 NOTICE = 2.0
 """Seconds in which a sweep may still place something on such a node."""
 
@@ -121,7 +122,7 @@ def test_a_node_that_dies_in_mid_epoch_loses_nothing(
     assert wait_until(lambda: in_mid_stage(storage, doomed.node_id))
     cluster.kill(doomed)
     other = cluster.add()
-    assert driver.wait(timeout=240) == 0
+    assert driver.wait(timeout=LIMIT) == 0
     whole(storage, reference)
     assert other.node_id in nodes_used(storage)
     assert status(storage) == {"trials": 8, "finished": 8, "failures": 0, "preemptions": 1}
@@ -143,7 +144,7 @@ def test_a_new_node_gets_work_and_one_that_is_drained_gets_none(
     cluster.drain(first, DEADLINE)
     time.sleep(DEADLINE)
     cluster.kill(first)
-    assert driver.wait(timeout=240) == 0
+    assert driver.wait(timeout=LIMIT) == 0
     whole(storage, reference)
     assert nodes_used(storage, drained + NOTICE) <= {second.node_id}
     found = status(storage)
@@ -162,13 +163,15 @@ def test_a_storage_that_is_gone_for_a_while_is_waited_for(undisturbed: tuple[Pat
     assert driver.poll() is None, "it waits"
     assert not storage.exists(), "nothing is written where the storage is missing"
     away.rename(storage)
-    assert driver.wait(timeout=240) == 0
+    assert driver.wait(timeout=LIMIT) == 0
     whole(storage, reference)
     found = status(storage)
     assert (found["finished"], found["failures"], found["preemptions"]) == (8, 0, 0)
 
 
-def test_a_killed_driver_and_a_lost_head_lose_nothing(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(
+    undisturbed: tuple[Path, Path], tmp_path: Path
+) -> None:
     space, reference = undisturbed
     storage = tmp_path / "storage"
     with nodes_on_loopback() as nodes:
@@ -176,15 +179,15 @@ def test_a_killed_driver_and_a_lost_head_lose_nothing(undisturbed: tuple[Path, P
         driver = shown(command(space, storage, nodes))
         assert wait_until(lambda: bool(executions(storage)))
         kill([driver.pid])
-        _, err = driver.communicate(timeout=10)
+        _, err = driver.communicate(timeout=LIMIT)
         assert "nothing finished is lost: the same command continues" in err
         before = len(executions(storage))
         driver = shown(command(space, storage, nodes))
         assert wait_until(lambda: len(executions(storage)) > before)
         nodes.kill_head()
         killed = time.monotonic()
-        out, err = driver.communicate(timeout=40)
-        assert time.monotonic() - killed < 20, "it did not wait until Ray gave up"
+        out, err = driver.communicate(timeout=LIMIT)
+        assert time.monotonic() - killed < GIVES_UP, "it did not wait until Ray gave up"
     assert driver.returncode == 1, out + err
     assert "the head of the cluster" in out
     assert "nothing finished is lost" in out
@@ -192,19 +195,11 @@ def test_a_killed_driver_and_a_lost_head_lose_nothing(undisturbed: tuple[Path, P
     assert not own, "no traceback, no second message"
     with nodes_on_loopback() as nodes:
         nodes.add()
-        advsweep(*command(space, storage, nodes))
-    whole(storage, reference)
-
-
-def test_a_head_that_restarts_loses_nothing(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
-    space, reference = undisturbed
-    storage = tmp_path / "storage"
-    with nodes_on_loopback() as nodes:
-        nodes.add()
+        before = len(executions(storage))
         driver = shown(command(space, storage, nodes))
-        assert wait_until(lambda: bool(ended(storage)))
+        assert wait_until(lambda: len(executions(storage)) > before)
         nodes.restart_head()
-        out, err = driver.communicate(timeout=40)
+        out, err = driver.communicate(timeout=LIMIT)
     assert driver.returncode != 0, out + err
     assert "nothing finished is lost" in out + err
     with nodes_on_loopback() as nodes:
