@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from orchestrator.results.tradeoff import HEADINGS
 from orchestrator.space.matching import Bounds, Matcher, find_match_problems, find_values
 from orchestrator.text import make_sort_key
 from tasks.errors import UsageError
@@ -16,8 +17,8 @@ from tasks.trial.row import Row
 from tasks.yaml_files import parse_yaml
 
 FORM = re.compile(r"\s*([^\s=<>]+)\s*(<=|>=|=|<|>)(.*)", re.DOTALL)
-ALIASES = {"lambda_": "lambda"}
-"""As the column must be called in SQL, where `lambda` is a keyword."""
+ALIASES = {heading: column for column, heading in HEADINGS.items()} | {"lambda_": "lambda"}
+"""Columns as the table heads them, and as one must be called in SQL, where `lambda` is a keyword."""
 MOST_VALUES = 12
 """Values of a column that a message lists."""
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from orchestrator.report.analysis.answers import describe_seeds_needed, format_p_value, format_rate, format_signed
+from orchestrator.report.analysis.answers import describe_seeds_needed
 from orchestrator.report.analysis.certificate_table import build_certificate_tables
 from orchestrator.report.analysis.doubts import describe_doubts_of_figure
 from orchestrator.report.analysis.effects import TOO_FEW
 from orchestrator.report.analysis.findings import StudyFindings
+from orchestrator.report.analysis.formats import format_p_value, format_rate, format_signed
 from orchestrator.report.analysis.report_data import ReportData, SweepFacts
 from orchestrator.report.analysis.selected_configurations import find_compromise
 from orchestrator.report.analysis.study import STAGE_NAMES

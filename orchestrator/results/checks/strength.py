@@ -80,7 +80,19 @@ def _select_white_box(group: Group, fits: Callable[[type[MethodSettings]], bool]
 
 
 def _select_iterative(group: Group) -> list[Row]:
-    return _select_white_box(group, lambda attack: attack.is_iterative_white_box())
+    """Those of many steps: an iterative attack that takes one is a single step."""
+    found = _select_white_box(group, lambda attack: attack.is_iterative_white_box())
+    return [row for row in found if not _takes_one_step(row)]
+
+
+def _select_single_step(group: Group) -> list[Row]:
+    found = _select_white_box(group, lambda attack: attack.is_single_step() or attack.is_iterative_white_box())
+    return [row for row in found if _takes_one_step(row)]
+
+
+def _takes_one_step(row: Row) -> bool:
+    attack = find_attack(row["attack"])
+    return attack is not None and (attack.is_single_step() or row["attack_steps"] == 1)
 
 
 def _get_budget(row: Row) -> Budget:
@@ -124,7 +136,7 @@ def check_attacks_are_registered(group: Group) -> Iterator[Verdict]:
 
 def check_iterative_beats_single_step(group: Group) -> Iterator[Verdict]:
     """Many steps find at least what one step finds."""
-    strong, weak = _select_iterative(group), _select_white_box(group, lambda attack: attack.is_single_step())
+    strong, weak = _select_iterative(group), _select_single_step(group)
     needs = "an attack of one step and an iterative attack"
     cause = "one step finds more than many: gradients change so fast that following them leads astray"
     yield from _compare_with_strongest(
@@ -190,8 +202,7 @@ def _may_overshoot(row: Row) -> bool:
 
     A step of length eps in l2 changes each of N values by eps / sqrt(N).
     """
-    attack = find_attack(row["attack"])
-    if attack is None or attack.iterative is not False:
+    if not _takes_one_step(row):
         return False
     largest = LARGE_STEP * math.sqrt(_count_values(row)) if row["attack_norm"] == "l2" else LARGE_STEP
     return bool(_measure_in_pixels(row) > largest)

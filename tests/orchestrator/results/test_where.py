@@ -27,6 +27,7 @@ ROWS = [ifgsm("8/255", 10, 200), ifgsm("4/255", 5, 300), ifgsm("8/255", 5, 250) 
         (["attack_steps >= 5", "attack_steps<10"], {"attack_steps": Bounds(((">=", 5.0), ("<", 10.0)))}, [1]),
         (["attack_eps<=4/255"], {"attack_eps": Bounds((("<=", 4 / 255),))}, [1]),
         (["train.epochs>1", "lambda_=0.5"], {"train.epochs": Bounds(((">", 1.0),)), "lambda": 0.5}, [0, 1]),
+        (["eps=8/255", "steps=10"], {"attack_eps": "8/255", "attack_steps": 10}, [0]),
         (["train.epochs=2", "attack_steps=5"], {"train.epochs": 2, "attack_steps": 5}, [1]),
     ],
 )

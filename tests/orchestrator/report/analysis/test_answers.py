@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.report.analysis.answers import answer_questions, compare_images, compare_seeds, describe_seeds_needed
+from orchestrator.report.analysis.answers import answer_questions, describe_seeds_needed
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData
 from orchestrator.report.analysis.studies import group_studies
-from orchestrator.report.analysis.study import Measured, Study
-from orchestrator.results.statistics import Interval, Paired
+from orchestrator.report.analysis.study import Study
 from tests.support.report_data import GRID, made_up
 
 
@@ -64,30 +62,6 @@ def test_a_costly_defence_wins_only_where_its_price_may_be_paid(tmp_path: Path) 
         (0.98, None), (0.95, 0.5), (0.8, 0.9)
     ]  # fmt: skip
     assert found[0].test is None, "no images, no test"
-
-
-def test_two_models_are_compared_on_the_images_that_both_have_seen(made_study: Study) -> None:
-    first, second = made_study.under(made_study.headline)[:2]
-    sides = {row["trial_id"]: {("test", 0): True, ("test", 1): True, ("test", 2): False} for row in first.rows}
-    sides |= {row["trial_id"]: {("test", 1): False, ("test", 2): False, ("test", 3): True} for row in second.rows}
-    found = compare_images(first, second, lambda row: sides[row["trial_id"]])
-    assert found is not None
-    assert (found.images, found.only_first, found.only_second) == (2 * 3, 1 * 3, 0)
-    assert compare_images(first, second, lambda _: {}) is None
-
-
-def test_two_models_are_compared_seed_by_seed(made_study: Study) -> None:
-    def give(entry: Measured, *rates: float) -> Measured:
-        return replace(
-            entry, rows=tuple({**entry.rows[0], "seed": n, "robust_accuracy": r} for n, r in enumerate(rates))
-        )
-
-    first, second = made_study.under(made_study.headline)[:2]
-    found = compare_seeds(give(first, 0.5, 0.7, 0.4), give(second, 0.4, 0.5))
-    assert found is not None
-    assert found.interval.mean == pytest.approx(0.15), "0.1 and 0.2"
-    assert found.interval.count == 2, "the third has no pair"
-    assert compare_seeds(give(first, 0.5), replace(second, rows=())) is None
 
 
 def test_a_suspicious_trial_is_mentioned_with_the_recommendation(tmp_path: Path) -> None:
@@ -154,18 +128,6 @@ def test_the_number_that_the_gain_is_measured_from_bears_its_verdict(tmp_path: P
     (study,) = group_studies([{**row, "verdict": "ok" if row["lambda"] else "suspicious"} for row in found])
     said = answer_questions(study, lambda _: {}).recommendation[1]
     assert said.startswith("Against no adversarial fine-tuning (98.3 % clean, 5.0 % robust, suspicious) it costs")
-
-
-def test_a_lead_is_one_of_settings_only_over_seeds(made_study: Study, made_data: ReportData) -> None:
-    (answer,) = answer_questions(made_study, ImageRecords(made_data.store).robust).answers
-    assert answer.over_seeds is not None
-    assert answer.over_seeds.interval.count == 3
-    assert answer.verdict == "a tie: the lead is noise"
-    few = replace(answer, over_seeds=Paired(Interval(0.1, 0.0, 0.2, 2), 0.01), adjusted=0.001)
-    assert few.verdict == "ahead on these images; too few seeds to speak of settings"
-    assert replace(few, adjusted=0.5).verdict == "a tie on these images"
-    many = replace(answer, over_seeds=Paired(Interval(0.1, 0.05, 0.15, 3), 0.01))
-    assert many.verdict == "a real lead"
 
 
 def test_too_few_seeds_are_said(made_study: Study, tmp_path: Path) -> None:

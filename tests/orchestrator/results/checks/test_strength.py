@@ -37,6 +37,7 @@ class FastSettings(MethodSettings):
     ("check", "strong", "weak"),
     [
         ("iterative >= single step", ("8/255", 10), {"name": "fgsm", "eps": "8/255"}),
+        ("iterative >= single step", ("8/255", 10), {"name": "ifgsm", "eps": "8/255", "steps": 1}),
         ("white-box >= noise", ("8/255", 10), {"name": "uniform", "eps": "8/255"}),
         ("gradient >= gradient-free", ("8/255", 10), {"name": "square", "eps": "8/255"}),
         (
@@ -126,6 +127,7 @@ def test_a_single_large_step_may_go_too_far() -> None:
     assert verdicts_of(check, check_rows([fgsm(0.05, 200), fgsm(0.1, 600)])) == {SUSPICIOUS}
     assert verdicts_of(check, check_rows([fgsm(0.05, 200), fgsm(0.2, 600)])) == {NOT_TESTED}
     assert verdicts_of(check, check_rows([ifgsm(0.05, 10, 200), ifgsm(0.2, 10, 600)])) == {SUSPICIOUS}
+    assert verdicts_of(check, check_rows([ifgsm(0.05, 1, 200), ifgsm(0.2, 1, 600)])) == {NOT_TESTED}
     half = {"name": "fgsm", "eps_space": "normalized"}
     assert verdicts_of(check, check_rows([row({**half, "eps": 0.1}, 200), row({**half, "eps": 0.2}, 600)])) == {
         SUSPICIOUS
