@@ -80,7 +80,8 @@ def _format_default(field: FieldInfo) -> str:
     if value is PydanticUndefined:
         return "required"
     if isinstance(value, Settings):
-        return "{}"
+        name = getattr(value, "name", None)
+        return f"{{name: {name}}}" if name else "{}"
     if isinstance(value, float) and value.is_integer():
         return f"{value:.1f}"
     return "[]" if isinstance(value, tuple) else json.dumps(value) if not isinstance(value, str) else value

@@ -34,6 +34,8 @@ def test_every_field_is_there_with_its_default(cls: type[Settings]) -> None:
         assert (setting.default == "required") == field.is_required()
         if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
             assert float(setting.default) == field.default
+        if isinstance(field.default, Settings):
+            assert getattr(field.default, "name", "") in setting.default
 
 
 def test_a_setting_says_what_may_stand_there() -> None:
