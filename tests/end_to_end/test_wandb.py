@@ -139,7 +139,7 @@ def test_no_fault_of_a_server_changes_or_stalls_a_sweep(
     said = [line for line in shown.splitlines() if line.startswith("W&B")]
     assert len(said) == 1, shown
     assert words in said[0]
-    assert f"`advsweep wandb sync {sweep.store.sweep_id}` sends them" in said[0]
+    assert f"`advsweep wandb sync {sweep.store.sweep_id} --storage {sweep.storage}` sends them" in said[0]
     assert KEY not in shown
 
 
