@@ -15,8 +15,8 @@ from tasks.pruning.registry import IMPORTANCES
 def test_every_part_of_a_kind_is_listed_with_source_and_version() -> None:
     assert [part["name"] for part in list_parts("attack")] == list(ATTACKS)
     assert {(part["source"], part["version"]) for part in list_parts()} == {("advsweep", __version__)}
-    assert {"data set", "model", "attack", "certificate", "objective", "importance", "optimizer", "schedule",
-            "transformation", "weight average"} == {part["kind"] for part in list_parts()}  # fmt: skip
+    assert {"data set", "model", "attack", "certificate", "generator", "objective", "importance", "optimizer",
+            "schedule", "transformation", "weight average"} == {part["kind"] for part in list_parts()}  # fmt: skip
 
 
 def test_a_part_of_an_installed_package_names_the_package() -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.orchestrator.cli.conftest import Finished
 from tests.support.command_line import run_here
 
-KINDS = ["train", "prune", "finetune", "adversarial_finetune", "attack"]
+KINDS = ["train", "prune", "finetune", "adversarial_finetune", "condition", "generator", "attack"]
 
 
 def test_a_plan_shows_what_is_shared_and_starts_nothing(space_file: Path, tmp_path: Path) -> None:
