@@ -78,6 +78,21 @@ def compute_worst_case(rows: Sequence[Row]) -> float:
     return float(min([*known, *(row["robust_accuracy"] for row in rows)]))
 
 
+def pick_strongest(rows: Sequence[Row]) -> Row:
+    """Of the attacks on one model that which leaves least; of equals the one of most steps, then the first by name."""
+
+    def rank(row: Row) -> tuple[int, int, str, str]:
+        return row["robust_correct"], -(row["attack_steps"] or 0), row["attack"], row["trial_id"]
+
+    return min(rows, key=rank)
+
+
+def find_reason(rows: Sequence[Row], verdict: str | None) -> str:
+    """Why numbers bear a verdict: the reason of the first seed that bears it; empty where none says why."""
+    said = [row for row in rows if row["verdict"] == verdict and row["verdict_reason"]]
+    return str(min(said, key=lambda row: row["seed"])["verdict_reason"]) if said else ""
+
+
 def list_standings(rows: Sequence[Row]) -> dict[Budget, list[Standing]]:
     """Every configuration at every budget that it met; a budget of zero is no attack, nor is a certificate, and few
     images tell little."""
@@ -93,9 +108,7 @@ def list_standings(rows: Sequence[Row]) -> dict[Budget, list[Standing]]:
 
 
 def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Standing:
-    strongest = [
-        min(rows, key=lambda row: (row["robust_correct"], -(row["attack_steps"] or 0))) for rows in by_seed.values()
-    ]
+    strongest = [pick_strongest(rows) for rows in by_seed.values()]
     return Standing(
         budget,
         tuple(strongest),
@@ -179,7 +192,7 @@ def describe_doubt(best: Standing) -> str | None:
     """What speaks against the robust accuracy of the best and why; null where nothing does."""
     if best.doubt is None:
         return None
-    why = next((row["verdict_reason"] for row in best.rows if row["verdict"] == best.doubt), None)
+    why = find_reason(best.rows, best.doubt)
     return f"{best.doubt}: {why}" if why else best.doubt
 
 

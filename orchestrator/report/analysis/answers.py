@@ -19,7 +19,7 @@ from orchestrator.report.analysis.selected_configurations import (
 from orchestrator.report.analysis.study import Measured, Study
 from orchestrator.report.analysis.tables import find_worst_verdict
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
-from orchestrator.results.headline import RULE
+from orchestrator.results.headline import RULE, find_reason
 
 MOST_SENTENCES = 10
 """Sentences of a kind; the tables have all."""
@@ -111,8 +111,8 @@ def describe_doubts(entry: Measured) -> list[str]:
     ):
         rows = [row for row in entry.rows if row["verdict"] == kind]
         if rows:
-            why = f": {rows[0]['verdict_reason']}" if rows[0]["verdict_reason"] else ""
-            lines.append(f"{len(rows)} of its {len(entry.rows)} trials {words}{why}.")
+            why = find_reason(rows, kind)
+            lines.append(f"{len(rows)} of its {len(entry.rows)} trials {words}{f': {why}' if why else ''}.")
     return lines
 
 

@@ -177,7 +177,7 @@ class Study:
         found = [threat for threat in alone if get_budget(threat.row) == budget] or alone
         most = max(len(self.under(threat)) for threat in found)
         found = [threat for threat in found if len(self.under(threat)) == most]
-        return min(found, key=lambda threat: (self._measure_left(threat), -threat.steps))
+        return min(found, key=lambda threat: (self._measure_left(threat), -threat.steps, threat.row["attack"]))
 
     def _measure_left(self, threat: Threat) -> float:
         return statistics.fmean(entry.mean[1] for entry in self.under(threat))

@@ -17,6 +17,7 @@ from orchestrator.report.analysis.groups import choose_groups
 from orchestrator.report.analysis.levels import list_levels
 from orchestrator.report.analysis.study import Measured, Study, Threat, is_defended
 from orchestrator.results.checks.verdict import find_worst
+from orchestrator.results.headline import find_reason
 from orchestrator.results.tradeoff import format_setting, format_spread
 from tasks.trial.row import Row
 
@@ -128,5 +129,4 @@ def find_worst_verdict(entry: Measured) -> str:
 
 def find_worst_reason(entry: Measured) -> str:
     """Why the worst verdict of the trials is what it is; empty where nothing speaks against them."""
-    worst = find_worst_verdict(entry)
-    return next((row["verdict_reason"] for row in entry.rows if row["verdict"] == worst and row["verdict_reason"]), "")
+    return find_reason(entry.rows, find_worst_verdict(entry))

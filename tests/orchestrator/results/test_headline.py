@@ -67,6 +67,21 @@ def test_a_verdict_and_its_reason_stand_beside_the_best() -> None:
     assert describe_doubt(find_best(judged) or best) == "suspicious: no gradient"
 
 
+def test_the_order_of_the_rows_changes_no_reason() -> None:
+    """Neither that of the seeds, nor that of two attacks that leave as much in as many steps."""
+    alike = [row({"name": name, "eps": "8/255", "steps": 20}, 450) for name in ("pgd", "mifgsm")]
+    judged = [
+        {**found, "seed": seed, "trial_id": f"{found['attack']}-{seed}", "verdict": "upper bound"}
+        | {"verdict_reason": f"what {found['attack']} shows of seed {seed}"}
+        for found in alike
+        for seed in (0, 1)
+    ]
+    for rows in (judged, judged[::-1]):
+        best = find_best(rows)
+        assert best is not None
+        assert describe_doubt(best) == "upper bound: what mifgsm shows of seed 0"
+
+
 def test_nothing_stands_beside_a_best_that_nothing_speaks_against() -> None:
     best = find_best([{**found, "verdict": "ok"} for found in grid((800, 300), (10, 5))])
     assert best is not None
