@@ -80,12 +80,15 @@ def _select_white_box(group: Group, fits: Callable[[type[MethodSettings]], bool]
 
 
 def _select_iterative(group: Group) -> list[Row]:
-    """Those of many steps: an iterative attack that takes one is a single step."""
-    found = _select_white_box(group, lambda attack: attack.is_iterative_white_box())
-    return [row for row in found if not _takes_one_step(row)]
+    return _select_white_box(group, lambda attack: attack.is_iterative_white_box())
+
+
+def _select_many_steps(group: Group) -> list[Row]:
+    return [row for row in _select_iterative(group) if not _takes_one_step(row)]
 
 
 def _select_single_step(group: Group) -> list[Row]:
+    """Also iterative attacks that take one step."""
     found = _select_white_box(group, lambda attack: attack.is_single_step() or attack.is_iterative_white_box())
     return [row for row in found if _takes_one_step(row)]
 
@@ -136,7 +139,7 @@ def check_attacks_are_registered(group: Group) -> Iterator[Verdict]:
 
 def check_iterative_beats_single_step(group: Group) -> Iterator[Verdict]:
     """Many steps find at least what one step finds."""
-    strong, weak = _select_iterative(group), _select_single_step(group)
+    strong, weak = _select_many_steps(group), _select_single_step(group)
     needs = "an attack of one step and an iterative attack"
     cause = "one step finds more than many: gradients change so fast that following them leads astray"
     yield from _compare_with_strongest(
