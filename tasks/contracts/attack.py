@@ -14,7 +14,14 @@ from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.registry import ATTACKS
 from tasks.contracts import toy
-from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, try_promises
+from tasks.contracts.contract import (
+    Finding,
+    check_settings_are_read_as_written,
+    copy_weights,
+    expect,
+    find_changed_weights,
+    try_promises,
+)
 from tasks.data.images import Images, convert_to_float
 from tasks.errors import StageError
 from tasks.evaluation.audit import audit_examples
@@ -137,12 +144,11 @@ def check_fewer_steps_are_on_the_way(subject: AttackSubject) -> None:
 
 
 def check_model_is_left_as_it_was(subject: AttackSubject) -> None:
-    before = {name: value.clone() for name, value in subject.model.state_dict().items()}
-    attacked = {name: value.clone() for name, value in subject.attacked.gradient.state_dict().items()}
+    before, attacked = copy_weights(subject.model), copy_weights(subject.attacked.gradient)
     for cell in subject.cells.values():
         subject.run(cell)
     for model, known in ((subject.model, before), (subject.attacked.gradient, attacked)):
-        changed = [name for name, value in model.state_dict().items() if not torch.equal(value, known[name])]
+        changed = find_changed_weights(model, known)
         expect(not changed, f"it changes the model: {', '.join(changed[:5])}")
         expect(not model.training, "it leaves the model in training mode")
 

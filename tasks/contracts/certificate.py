@@ -15,7 +15,14 @@ from tasks.certificates.base import CertificateSettings
 from tasks.certificates.job import ABSTAINED, Certificate, CertificateJob, load_certificate
 from tasks.certificates.registry import CERTIFICATES
 from tasks.contracts import toy
-from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, try_promises
+from tasks.contracts.contract import (
+    Finding,
+    check_settings_are_read_as_written,
+    copy_weights,
+    expect,
+    find_changed_weights,
+    try_promises,
+)
 from tasks.data.images import Images, convert_to_float
 from tasks.models.build import NormalizedModel
 from tasks.training.examples import craft_examples
@@ -109,12 +116,11 @@ def check_no_attack_undercuts_it(subject: CertificateSubject) -> None:
 
 
 def check_images_and_weights_are_left_as_they_are(subject: CertificateSubject) -> None:
-    weights = {name: value.clone() for name, value in subject.model.state_dict().items()}
+    weights = copy_weights(subject.model)
     job, known = subject.make_job(), subject.make_job()
     subject.certify(job)
     expect(torch.equal(job.clean, known.clean) and torch.equal(job.labels, known.labels), "it changes what it is given")
-    now = subject.model.state_dict()
-    expect(all(torch.equal(value, now[name]) for name, value in weights.items()), "it changes weights of the model")
+    expect(not find_changed_weights(subject.model, weights), "it changes weights of the model")
 
 
 CHECKS = (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from pydantic import ValidationError
+from torch import Tensor, nn
 
 from tasks.errors import UsageError
 from tasks.settings import Settings
@@ -77,3 +78,13 @@ def check_settings_are_read_as_written(settings: Settings) -> None:
     expect(again == settings, f"read again they differ: {written} -> {again.document()}")
     expect(again.canonical_text == settings.canonical_text, "read again they have another key")
     expect("name" in settings.canonical(), "the name is not `keyed`: two parts would share their keys")
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers as they are now, by their names: each of the shape [...] that it has in the model."""
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def find_changed_weights(model: nn.Module, before: Mapping[str, Tensor]) -> list[str]:
+    """Names of the weights and buffers that are not what they were, each of its own shape [...]."""
+    return [name for name, value in model.state_dict().items() if not torch.equal(value, before[name])]

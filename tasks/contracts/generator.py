@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from tasks.contracts import toy
-from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, try_promises
+from tasks.contracts.contract import (
+    Finding,
+    check_settings_are_read_as_written,
+    copy_weights,
+    expect,
+    find_changed_weights,
+    try_promises,
+)
 from tasks.data.images import Images, convert_to_float
 from tasks.generators.base import GeneratorSettings
 from tasks.generators.job import Generator, GeneratorJob, build_generator
@@ -76,7 +83,7 @@ def check_training_leads_on_and_follows_from_the_seed(subject: GeneratorSubject)
     again, _ = subject.train()
     begin, state = subject.build().state_dict(), first.state_dict()
     expect(any(not torch.equal(state[name], begin[name]) for name in begin), "training leaves its weights as they were")
-    differ = [name for name, value in again.state_dict().items() if not torch.equal(value, state[name])]
+    differ = find_changed_weights(again, state)
     expect(not differ, f"other weights come each time: draw from `job.make_generator`: {', '.join(differ[:3])}")
     expect(len(history) == subject.settings.epochs, f"{len(history)} epochs were noted, not {subject.settings.epochs}")
 
@@ -94,9 +101,9 @@ def check_answers_have_the_shape_of_images(subject: GeneratorSubject) -> None:
 
 
 def check_model_is_left_as_it_was(subject: GeneratorSubject) -> None:
-    before = {name: value.clone() for name, value in subject.model.state_dict().items()}
+    before = copy_weights(subject.model)
     subject.train()
-    changed = [name for name, value in subject.model.state_dict().items() if not torch.equal(value, before[name])]
+    changed = find_changed_weights(subject.model, before)
     expect(not changed, f"it changes the model: {', '.join(changed[:5])}")
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tasks.contracts.contract import BrokenPromiseError, Finding, expect, try_promises
+from tasks.contracts.contract import BrokenPromiseError, Finding, expect, find_changed_weights, try_promises
 from tasks.models.build import Description, NormalizedModel, build_model, build_with_weights
 from tasks.models.settings import ModelSettings
 
@@ -111,8 +111,7 @@ def check_gradient_reaches_the_weights(subject: ModelSubject) -> None:
 
 
 def check_first_weights_follow_from_the_seed(subject: ModelSubject) -> None:
-    again = build_subject(subject.description.name).model.state_dict()
-    other = [name for name, value in subject.model.state_dict().items() if not torch.equal(value, again[name])]
+    other = find_changed_weights(subject.model, build_subject(subject.description.name).model.state_dict())
     expect(not other, f"the same seed gives other {', '.join(other[:5])}: draw them from torch's global generator")
 
 

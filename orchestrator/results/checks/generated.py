@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from orchestrator.results.budgets import ImageReader, ReadRobust
+from orchestrator.results.budgets import Budget, ImageReader, ReadRobust
 from orchestrator.results.checks.strength import is_adaptive
+from orchestrator.results.checks.upper_bound import leaves_more
 from orchestrator.results.checks.verdict import (
     ATHALYE,
     NOT_TESTED,
@@ -20,18 +21,15 @@ from orchestrator.results.checks.verdict import (
     list_ids,
     report_not_tested,
 )
-from orchestrator.results.statistics import compute_sign_test
 from orchestrator.text import format_eps
 from tasks.attacks.base import UNRESTRICTED
 from tasks.attacks.registry import find_attack
-from tasks.metrics import compute_difference_interval
 from tasks.trial.row import Row
 
 CHECK = "gradient >= generator"
 KEPT = "witness keeps the label"
 XIAO = "Xiao et al. 2018, arXiv 1801.02610"
 SONG = "Song et al. 2018, arXiv 1805.07894"
-CHANCE = 0.05
 LEAST_KEPT = 0.5
 """Share of the examples that fool the model in which the witness should see the label."""
 
@@ -66,26 +64,14 @@ def _compare_with_gradient(row: Row, group: Group, read: ReadRobust) -> Verdict:
     if not strong:
         return report_not_tested(CHECK, XIAO, [row], "an iterative attack along the gradient at the same budget")
     best = min(strong, key=lambda other: float(other["robust_accuracy"]))
-    figures = f"{_describe(row)}; {_describe(best)}"
-    if _leaves_more(row, best, read):
+    figures, pair = f"{_describe(row)}; {_describe(best)}", Budget((row, best), read)
+    if leaves_more(row, best, pair):
         cause = f"a generator is weaker than the gradient, which follows the image: read {best['attack']} instead"
         return Verdict(CHECK, UPPER_BOUND, figures, XIAO, list_ids(row), cause)
-    if _leaves_more(best, row, read):
+    if leaves_more(best, row, pair):
         cause = "a generator finds more than the gradient in the same ball: gradients are masked"
         return Verdict(CHECK, SUSPICIOUS, figures, ATHALYE, list_ids(best, row), cause)
     return Verdict(CHECK, OK, figures, XIAO, list_ids(row, best))
-
-
-def _leaves_more(row: Row, other: Row, read: ReadRobust) -> bool:
-    """Whether the first attack leaves more images than the second, beyond chance."""
-    one, two = read(row), read(other)
-    if one is None or two is None:
-        counts = (row["robust_correct"], row["examples"], other["robust_correct"], other["examples"])
-        return compute_difference_interval(*counts)[0] > 0
-    shared = one.keys() & two.keys()
-    first = sum(one[place] and not two[place] for place in shared)
-    second = sum(two[place] and not one[place] for place in shared)
-    return first > second and compute_sign_test(first, second) < CHANCE
 
 
 def _judge_labels(row: Row, read: ReadRobust) -> Verdict:

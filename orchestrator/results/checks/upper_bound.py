@@ -44,7 +44,7 @@ def _judge(row: Row, budget: Budget) -> Verdict:
     for stronger in sorted(others, key=lambda other: (other["robust_correct"], -(other["attack_steps"] or 0))):
         if stronger["robust_correct"] >= row["robust_correct"]:
             break
-        if _is_weaker(row, stronger, budget):
+        if leaves_more(row, stronger, budget):
             return _bound(row, budget, f"{_name(stronger)} leaves {stronger['robust_accuracy']:.1%}")
     curve = sorted((other for other in budget.rows if _same_curve(row, other)), key=lambda other: _steps(other))
     half = [other for other in curve if 2 * _steps(other) <= _steps(row)]
@@ -56,13 +56,13 @@ def _judge(row: Row, budget: Budget) -> Verdict:
     if not half:
         return Verdict(CHECK, NOT_TESTED, "needs half or twice the steps", CARLINI, list_ids(row))
     before = half[-1]
-    if _is_weaker(before, row, budget):
+    if leaves_more(before, row, budget):
         falls = f"from {_steps(before)} to {_steps(row)} steps it fell from {before['robust_accuracy']:.1%}"
         return _bound(row, budget, falls)
     return Verdict(CHECK, OK, f"{figures}; {_name(before)}: {before['robust_accuracy']:.1%}", CARLINI, list_ids(row))
 
 
-def _is_weaker(row: Row, other: Row, budget: Budget) -> bool:
+def leaves_more(row: Row, other: Row, budget: Budget) -> bool:
     """Whether the first attack leaves more images than the second, beyond chance.
 
     By the exact sign test over the images on which they disagree; where these are not known, by the interval of the
