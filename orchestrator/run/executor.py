@@ -105,7 +105,7 @@ class StageExecutor:
         usual = not any(whole_gpu for _, whole_gpu in ready)
         if self._early and usual and self.workers_up.is_set():
             # the workers of the critical path first: the others would slow them
-            wanted = Counter({self._early: self._graph.unstarted})
+            wanted = Counter({self._early: self._graph.most_beside})
         self._pool.resize(wanted)
         while idle := self._pool.idle_resources():
             node = self._graph.take([need for need in NEEDS if self._find_resources(need) in idle])

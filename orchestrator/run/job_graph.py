@@ -61,7 +61,6 @@ class JobGraph:
         self._order = itertools.count()
         self._ready: dict[Need, list[tuple[float, int, JobNode]]] = defaultdict(list)
         self._running = 0
-        self._unstarted = len(jobs)
         self.nodes: dict[str, JobNode] = {}
         for job in jobs:
             lost = [key for key in job.upstream if key not in producer and key not in have]
@@ -70,6 +69,7 @@ class JobGraph:
             node = self.nodes[job.id] = JobNode(job, priorities[job.id], len(sources))
             for source in sources:
                 self._after[source].append(node)
+        self._ends = sum(not self._after[name] for name in self.nodes)
         for node in self.nodes.values():
             if not node.missing:
                 self._make_ready(node)
@@ -85,9 +85,9 @@ class JobGraph:
         return {need: len(self._ready[need]) for _, need in heads}
 
     @property
-    def unstarted(self) -> int:
-        """Jobs that nothing has started yet, ready or not."""
-        return self._unstarted
+    def most_beside(self) -> int:
+        """How many jobs are ready, or may be while those that run now go on: as many as there are ends to reach."""
+        return max(sum(len(heap) for heap in self._ready.values()), self._ends - self._running)
 
     @property
     def is_open(self) -> bool:
@@ -102,19 +102,18 @@ class JobGraph:
         _, _, node = heapq.heappop(min(heaps, key=lambda heap: heap[0][:2]))
         node.state = JobState.RUNNING
         self._running += 1
-        self._unstarted -= 1
         return node
 
     def requeue(self, node: JobNode) -> None:
         """Put a job that was running back among the ready ones, before all others."""
         self._running -= 1
-        self._unstarted += 1
         self._make_ready(node, first=True)
 
     def finish(self, node: JobNode) -> None:
         """Mark a job done; what waited for it alone becomes ready."""
         node.state = JobState.DONE
         self._running -= 1
+        self._ends -= not self._after[node.job.id]
         for child in self._after[node.job.id]:
             child.missing -= 1
             if not child.missing and child.state is JobState.WAITING:
@@ -124,6 +123,7 @@ class JobGraph:
         """Mark a job failed and everything behind it blocked; returns the blocked ones."""
         node.state, node.error = JobState.FAILED, error
         self._running -= 1
+        self._ends -= not self._after[node.job.id]
         cause = f"{node.job.kind} {node.job.stages[0].key[:12]} failed: {error}"
         blocked: list[JobNode] = []
         pending = list(self._after[node.job.id])
@@ -131,7 +131,7 @@ class JobGraph:
             child = pending.pop()
             if child.state is JobState.WAITING:
                 child.state, child.error = JobState.BLOCKED, cause
-                self._unstarted -= 1
+                self._ends -= not self._after[child.job.id]
                 blocked.append(child)
                 pending += self._after[child.job.id]
         return blocked

@@ -119,14 +119,14 @@ def plan(**changes: Any) -> Plan:
 
 
 def executed(
-    planned: Plan, behaviour: Behaviour, shares: Sequence[float] = (0.0,), **policy: Any
+    planned: Plan, behaviour: Behaviour, shares: Sequence[float] = (0.0,), *, eager: bool = False, **policy: Any
 ) -> tuple[StageExecutor, JobGraph, Listener, ScriptedPool]:
     jobs = planned.jobs(())
     seconds = estimate_job_seconds(planned, jobs, Speeds({}, {}))
     graph = JobGraph(jobs, measure_remaining_paths(jobs, seconds))
     classes = [Resources(gpus=share) for share in shares]
     pool, listener, table = ScriptedPool(behaviour, classes), Listener(), ResourceTable(default=classes[0])
-    executor = StageExecutor(graph, pool, table, listener, RetryPolicy(**policy))  # type: ignore[arg-type]
+    executor = StageExecutor(graph, pool, table, listener, RetryPolicy(**policy), eager=eager)  # type: ignore[arg-type]
     executor.run()
     return executor, graph, listener, pool
 
@@ -254,6 +254,16 @@ def test_workers_that_never_come_up_stop_the_sweep() -> None:
     executor = StageExecutor(graph, pool, ResourceTable(), listener, RetryPolicy())  # type: ignore[arg-type]
     executor.run()
     assert executor.stopped_by == "no worker can start: ImportError: no module"
+
+
+def test_workers_are_asked_for_ahead_but_no_more_than_chains_can_keep_busy() -> None:
+    _, _, _, pool = executed(plan(prune=None), lambda _: None, eager=True)
+    assert max(sum(wanted.values()) for wanted in pool.wanted) == 4, "two networks, under two budgets each"
+    assert sum(pool.wanted[1].values()) == 4, "before any attack is ready"
+    chain = plan(seed=0, prune={"ratio": 0.2}, attack={"name": "ifgsm", "eps": "4/255", "steps": 4})
+    _, graph, _, pool = executed(chain, lambda _: None, eager=True)
+    assert len(graph.nodes) > 2
+    assert max(sum(wanted.values()) for wanted in pool.wanted) == 1, "a second worker would never have a job"
 
 
 def test_a_pool_without_a_worker_is_spoken_of() -> None:
