@@ -24,7 +24,7 @@ from tasks.errors import UsageError
 from tasks.fingerprints import get_cache_folder, hash_folder
 from tasks.keys import hash_json
 
-VERSION = 1
+VERSION = 2
 """Raised when the same file would be decoded to other pixels than before."""
 
 

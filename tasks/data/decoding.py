@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import time
 from collections.abc import Iterable
@@ -13,10 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
 
+from tasks.data.image_files import BROKEN, decode_image
 from tasks.data.images import resize_images
 from tasks.data.listing import Listing
 from tasks.data.settings import DatasetSettings
@@ -24,8 +21,6 @@ from tasks.data.source import PROGRESS_LOG, ReportProgress
 from tasks.file_digests import count_threads
 from tasks.paths import make_temporary_name
 
-MOST_PIXELS = 50_000_000
-"""Of an image: a photograph of 7000 x 7000, which takes 600 MB while it is made smaller."""
 PORTION = 100
 """Images that are decoded between two looks at the clock, and two reports of how far it is."""
 NOTE_EVERY = 5.0
@@ -107,8 +102,9 @@ def decode_files(
 
             def decode(place: int, array: NDArray[np.uint8] = array) -> bool:
                 try:
-                    array[place] = _decode_image(listing.folder / listing.files[place], settings).numpy()
-                except (OSError, RuntimeError, ValueError):
+                    pixels = decode_image(listing.folder / listing.files[place], settings.channels or 3)
+                    array[place] = resize_images(pixels[None], settings)[0].numpy()
+                except BROKEN:
                     return False
                 return True
 
@@ -132,15 +128,3 @@ def log_progress() -> ReportProgress:
             said = time.monotonic()
 
     return report
-
-
-def _decode_image(path: Path, settings: DatasetSettings) -> Tensor:
-    """uint8 [C, H, W] at the size of the settings.
-
-    :raises RuntimeError, OSError, ValueError: the file is no image that can be decoded, or one of too many pixels.
-    """
-    with Image.open(path) as header:  # reads no pixel
-        if math.prod(header.size) > MOST_PIXELS:
-            raise ValueError(f"{path} has {math.prod(header.size):,} pixels")
-    mode = ImageReadMode.GRAY if settings.channels == 1 else ImageReadMode.RGB
-    return resize_images(decode_image(str(path), mode)[None], settings)[0]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
 
 from tasks.data import decoding
+from tasks.data.image_files import decode_image
 from tasks.data.loading import load_splits
 from tasks.errors import UsageError
 from tests.support.images import settings
@@ -96,12 +96,11 @@ def test_who_goes_on_after_a_kill_decodes_what_is_missing(
     load_splits.cache_clear()
     decoded: list[str] = []
 
-    def decode(path: str, mode: ImageReadMode) -> Tensor:
-        decoded.append(path)
+    def decode(path: Path, channels: int) -> Tensor:
+        decoded.append(str(path))
         if len(decoded) == 18:
             raise KeyboardInterrupt
-        pixels: Tensor = decode_image(path, mode)
-        return pixels
+        return decode_image(path, channels)
 
     for name, value in (("decode_image", decode), ("PORTION", 5), ("NOTE_EVERY", 0.0), ("count_threads", lambda: 1)):
         monkeypatch.setattr(decoding, name, value)
