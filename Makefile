@@ -34,8 +34,9 @@ figures:  ## docs/digits.csv and the picture of README.md, measured again; then 
 	mv build/tradeoff.png docs/images/digits_tradeoff.png
 	advsweep results digits
 
-digests:  ## keep the code of our own parts as it is: after a version was raised, or where none need be
+digests:  ## keep the code of our own parts, and what they compute, as it is: after a version was raised, or where none need be
 	python -m tests.part_digests
+	python -m tests.part_values
 
 house:  ## the figures of the code in docs/architecture.md
 	python -m tests.measure_house
