@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator.cluster.capacity import Growth, Shape, count_usable_cpus, count_usable_gpus
 from orchestrator.options import DeviceChoice
@@ -25,6 +28,9 @@ SHARES: Mapping[Kind, float] = {
 """Training fills a GPU; a few hundred images under attack do not; pruning computes little, unless it trains."""
 NO_GPU = "no GPU here: stages compute on the CPU"
 HINT = "by default; --device, --gpus-per-trial and `resources` say otherwise"
+MPS_DAEMON = "nvidia-cuda-mps-control"
+MPS_FOLDER = "/tmp/nvidia-mps"
+"""Where the daemon of NVIDIA's Multi-Process Service has its pipes, unless `CUDA_MPS_PIPE_DIRECTORY` says another."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Supply:
     growth: Growth = field(default_factory=Growth)
     problem: str | None = None
     """Why torch can use none of the GPUs."""
+    sharing: str | None = None
+    """How processes that share a GPU get on, where that is known."""
 
     @property
     def gpus(self) -> float:
@@ -67,7 +75,21 @@ def survey_machine(cpus: int | None = None, gpus: int | None = None) -> Supply:
     """
     found = count_usable_gpus() if gpus is None else gpus
     here = Shape("this machine", cpus or count_usable_cpus(), found)
-    return Supply([here], problem=find_gpu_problem() if found else None)
+    if not found:
+        return Supply([here])
+    return Supply([here], problem=find_gpu_problem(), sharing=find_sharing())
+
+
+def find_sharing() -> str | None:
+    """Whether processes that share a GPU of this machine compute at the same time; null where it has no MPS.
+
+    CUDA itself joins a daemon of NVIDIA's Multi-Process Service that runs; without one, processes take turns.
+    """
+    if shutil.which(MPS_DAEMON) is None:
+        return None
+    if (Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or MPS_FOLDER) / "control").exists():
+        return "stages that share a GPU compute at the same time (MPS)"
+    return f"stages that share a GPU take turns: `{MPS_DAEMON} -d` lets them compute at the same time"
 
 
 def find_gpu_problem() -> str | None:
@@ -124,6 +146,8 @@ def _describe(placed: ResourceTable, kinds: Collection[Kind], supply: Supply, *,
     there = f"{supply.gpus:g} GPUs" if supply.gpus else "GPUs of nodes that are still to come"
     held = ", ".join(f"{kind} {share:g}" if share else f"{kind} none" for kind, share in shares.items())
     line = f"{there}: {held}" + (f" ({HINT})" if by_default else "")
+    if supply.sharing and any(0 < share < 1 for share in shares.values()):
+        line += f"; {supply.sharing}"
     used = max(_count_used(placed.of(kind), supply) for kind in shares)
     if supply.gpus and used < supply.gpus:
         line += f"; at most {used:g} of them are used at a time: the CPUs that stages hold are too few for more"

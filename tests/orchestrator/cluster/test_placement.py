@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from orchestrator.cluster import placement
 from orchestrator.cluster.capacity import Growth, Shape
-from orchestrator.cluster.placement import HINT, SHARES, Supply, place_stages, survey_machine
+from orchestrator.cluster.placement import HINT, MPS_DAEMON, SHARES, Supply, place_stages, survey_machine
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.space import build
 from tasks.devices import GPU_DEVICE
@@ -40,6 +41,28 @@ def test_by_default_training_has_a_whole_gpu_an_attack_a_share_and_pruning_none(
     assert SHARES["prune"] == SHARES["condition"] == 0
     held = "train 1, prune none, finetune 1, adversarial_finetune 1, condition none, generator 1, attack 0.25"
     assert found.words == f"8 GPUs: {held} ({HINT})"
+
+
+def test_it_is_said_whether_stages_that_share_a_gpu_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path / "pipes"))
+    monkeypatch.setattr(placement, "find_gpu_problem", lambda: None)
+    assert survey_machine(8, 1).sharing is None, "no MPS on this machine"
+    daemon = tmp_path / MPS_DAEMON
+    daemon.write_text("#!/bin/sh\n")
+    daemon.chmod(0o755)
+    assert survey_machine(8, 0).sharing is None, "no GPU"
+    alone = survey_machine(8, 1)
+    shared = place_stages(ResourceTable(), ["train", "attack"], "auto", alone).words
+    assert shared is not None
+    assert shared.endswith(
+        f"; stages that share a GPU take turns: `{MPS_DAEMON} -d` lets them compute at the same time"
+    )
+    whole = place_stages(ResourceTable(), ["train"], "auto", alone).words
+    assert whole == f"1 GPUs: train 1 ({HINT})", "nobody shares one"
+    (tmp_path / "pipes").mkdir()
+    (tmp_path / "pipes" / "control").touch()
+    assert survey_machine(8, 1).sharing == "stages that share a GPU compute at the same time (MPS)"
 
 
 def test_pruning_that_trains_has_what_training_has() -> None:
