@@ -33,7 +33,8 @@ def estimate_work(stage: Stage, data: Inspection) -> float:
         return max(LEAST_WORK, (1 + settings.method.expected_passes) * settings.looks * images / 1000)
     if isinstance(settings, GeneratorSettings):
         images = count_training_images(stage.dataset, data)
-        return max(LEAST_WORK, settings.epochs * settings.passes * images / 1000)
+        epochs = 0 if settings.weights else settings.epochs
+        return max(LEAST_WORK, epochs * settings.passes * images / 1000)
     training = find_training(settings)
     if training is not None:
         objective = training.chosen_objective

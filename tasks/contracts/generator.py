@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from tasks.contracts import toy
 from tasks.contracts.contract import (
+    BrokenPromiseError,
     Finding,
     check_settings_are_read_as_written,
     copy_weights,
@@ -20,12 +22,40 @@ from tasks.contracts.contract import (
 )
 from tasks.data.images import Images, convert_to_float
 from tasks.generators.base import GeneratorSettings
-from tasks.generators.job import Generator, GeneratorJob, build_generator
+from tasks.generators.job import Generator, GeneratorJob, Stateful, build_generator
 from tasks.generators.registry import GENERATORS
 from tasks.models.build import NormalizedModel
 
 CLOSE = 1e-5
 """By how much answers may differ with the batch, by rounding alone."""
+
+
+class _StoppedError(Exception):
+    """Stands for a kill."""
+
+
+@dataclass
+class _Kept:
+    """A checkpoint in memory."""
+
+    batches: int = 0
+    epochs: int = 0
+    parts: dict[str, Stateful] = field(default_factory=dict)
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def resume(self, parts: Mapping[str, Stateful]) -> int:
+        self.parts = dict(parts)
+        for name, part in self.parts.items() if self.states else ():
+            part.load_state_dict(copy.deepcopy(self.states[name]))
+        return self.epochs
+
+    def note_batch(self, batches: int) -> None:
+        """Nothing is kept in the middle of an epoch."""
+
+    def stop_after_epoch(self, entry: dict[str, Any]) -> None:  # noqa: ARG002
+        self.epochs += 1
+        self.states = {name: copy.deepcopy(dict(part.state_dict())) for name, part in self.parts.items()}
+        raise _StoppedError
 
 
 @dataclass(frozen=True)
@@ -40,13 +70,25 @@ class GeneratorSubject:
         """The network as it begins."""
         return build_generator(self.settings, self.images.image_shape, toy.CLASSES, 5)
 
-    def train(self) -> tuple[Generator, list[dict[str, Any]]]:
-        """The network after its epochs, and its history."""
+    def train(self, kept: _Kept | None = None) -> tuple[Generator, list[dict[str, Any]]]:
+        """The network after its epochs, and its history; it goes on from what is kept."""
         history: list[dict[str, Any]] = []
         network = self.build().train()
-        target = self.model if self.settings.needs_target else None
-        network.fit(GeneratorJob(self.images, 5, target, history.append))
+        network.fit(GeneratorJob(self.images, 5, self.target, history.append, kept))
         return network.eval(), history
+
+    def train_one_epoch(self) -> _Kept:
+        """What a checkpoint after the first epoch keeps."""
+        kept = _Kept()
+        try:
+            self.build().train().fit(GeneratorJob(self.images, 5, self.target, kept.stop_after_epoch, kept))
+        except _StoppedError:
+            return kept
+        raise BrokenPromiseError("no epoch was noted")
+
+    @property
+    def target(self) -> NormalizedModel | None:
+        return self.model if self.settings.needs_target else None
 
     def ask(self, network: Generator, images: Tensor) -> Tensor:
         """What it answers to images float [N, C, H, W]."""
@@ -88,6 +130,22 @@ def check_training_leads_on_and_follows_from_the_seed(subject: GeneratorSubject)
     expect(len(history) == subject.settings.epochs, f"{len(history)} epochs were noted, not {subject.settings.epochs}")
 
 
+def check_training_goes_on_from_a_checkpoint(subject: GeneratorSubject) -> None:
+    """Two epochs, broken off after the first; one that never calls `job.resume` begins anew, and that is allowed."""
+    longer = replace(subject, settings=subject.settings.model_copy(update={"epochs": 2}))
+    torch.manual_seed(6)
+    kept = longer.train_one_epoch()
+    if not kept.parts:
+        return
+    again, history = longer.train(kept)
+    expect(len(history) == 1, f"{len(history)} epochs were trained after a checkpoint of one of two: ask `job.resume`")
+    torch.manual_seed(6)
+    whole, _ = longer.train()
+    differ = find_changed_weights(again, whole.state_dict())
+    said = "after a checkpoint other weights come: name all state in `job.resume`"
+    expect(not differ, f"{said}: {', '.join(differ[:3])}")
+
+
 def check_answers_have_the_shape_of_images(subject: GeneratorSubject) -> None:
     """Whatever stands beside an image, and within [-1, 1] where they are perturbations."""
     network, images = subject.build().eval(), convert_to_float(subject.images.pixels)
@@ -110,6 +168,7 @@ def check_model_is_left_as_it_was(subject: GeneratorSubject) -> None:
 CHECKS = (
     check_settings_are_as_written,
     check_training_leads_on_and_follows_from_the_seed,
+    check_training_goes_on_from_a_checkpoint,
     check_answers_have_the_shape_of_images,
     check_model_is_left_as_it_was,
 )

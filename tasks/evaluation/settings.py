@@ -82,6 +82,8 @@ class AttackSettings(Settings):
         if unrestricted and self.method.eps != 0 and self.witness is None:
             text = "an unrestricted attack needs a `witness`: the chain of a classifier that must still see the label"
             raise PydanticCustomError("witness", text)
+        if unrestricted and self.method.eps:
+            raise PydanticCustomError("eps", "an unrestricted attack has no ball: leave `eps` out")
         if self.witness is not None and not unrestricted:
             raise PydanticCustomError("witness", "a `witness` is of unrestricted attacks: leave it out")
         return self

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.settings import Count, Settings, keyed
+from tasks.models.settings import Weights
+from tasks.settings import Count, Number, Settings, added, keyed, unkeyed
 
 Output = Literal["perturbations", "noise"]
 """What a generator answers. perturbations: images float [N, C, H, W] of [0, 1] -> how to move them, in units of the
@@ -35,12 +38,43 @@ class GeneratorSettings(Settings):
     """Image passes of one training image and epoch, a backward pass counted as two: a first estimate of time."""
     paper: ClassVar[str] = ""
     """Who described it, and where."""
+    architecture: ClassVar[tuple[str, ...]] = ()
+    """The fields that weights from a file depend on; the others say how it is trained."""
 
     name: str = keyed()
     seed: Count | None = keyed(None, ge=0)
     """Of its weights and of every random number of its training; null: that of the trial. A number lets all seeds of a
     sweep share one generator, where it needs no model."""
     epochs: Count = keyed(ge=1, le=100_000)
+    checkpoint_every: Number = unkeyed(300.0, gt=0)
+    """Seconds after which a checkpoint is written in the middle of an epoch; there is one after every epoch too. A
+    generator that is broken off goes on from the last one."""
+
+    weights: Weights = added(None)
+    """A trained generator, which is taken as it is, so that nothing is trained and no model is needed: a safetensors
+    file, as `model.safetensors` of a stage in a storage, or one that torch.save wrote, by its path or by an address
+    with the sha256 of its content. null: it is trained."""
+
+    @model_validator(mode="after")
+    def _weights_leave_nothing_to_train(self) -> Self:
+        if self.weights is None:
+            return self
+        if self.weights.source != "file":
+            raise PydanticCustomError("weights", "there are no ImageNet weights of a generator: name a file")
+        free = {"name", "weights", "checkpoint_every", *self.architecture}
+        fields = {name: field for name, field in type(self).model_fields.items() if name not in free}
+        idle = [
+            name for name, field in fields.items() if not field.is_required() and getattr(self, name) != field.default
+        ]
+        if idle:
+            text = "with weights nothing is trained: leave out {fields}"
+            raise PydanticCustomError("weights", text, {"fields": ", ".join(idle)})
+        return self
+
+    @property
+    def is_trained_against_model(self) -> bool:
+        """Whether its stage builds on the model under attack."""
+        return self.needs_target and self.weights is None
 
     def for_budget(self, eps: float | None) -> Self:  # noqa: ARG002
         """The settings with what they leave to the budget of the attack written out."""

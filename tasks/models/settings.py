@@ -59,13 +59,17 @@ def _read_weights(value: object) -> object:
         raise PydanticCustomError("weights", "{text}", {"text": text}) from error
 
 
+Weights = Annotated[WeightsSettings | None, BeforeValidator(_read_weights)]
+"""As a space writes them: `imagenet`, the path of a file, or an address."""
+
+
 class ModelSettings(Settings):
     """An architecture, its stem, its first weights, and the normalisation that is its first layer."""
 
     name: Annotated[str, NameOf(ARCHITECTURES)] = keyed()
     stem: Literal["cifar", "imagenet"] = keyed("cifar")
     """`cifar`: a 3x3 convolution of stride 1 and no pooling first; `imagenet`: 7x7, stride 2 and max pooling."""
-    weights: Annotated[WeightsSettings | None, BeforeValidator(_read_weights)] = keyed(None)
+    weights: Weights = keyed(None)
     """null: random; `imagenet`: torchvision's; else a file, safetensors or one that torch.save wrote, by its path or by
     an address with the sha256 of its content, as `https://HOST/FILE#sha256=DIGEST`, `hf://ORG/REPO/FILE#sha256=DIGEST`.
     The last layer is made anew where its number of outputs is not that of the classes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -15,7 +16,7 @@ from tasks.errors import StageError
 from tasks.fingerprints import hash_file
 from tasks.models.download import download_weights
 from tasks.models.registry import ARCHITECTURES
-from tasks.models.settings import ModelSettings
+from tasks.models.settings import ModelSettings, WeightsSettings
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """Names under which training scripts keep the weights in a checkpoint."""
@@ -37,9 +38,8 @@ def load_initial_weights(network: nn.Module, settings: ModelSettings) -> None:
             network, _load_imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings
         )
         return
-    weights = settings.weights
-    file = weights.file or download_weights(weights.url, weights.sha256)
-    found = _load_file(file, weights.sha256)
+    file, content = load_weights_file(settings.weights, "model.weights")
+    found = _strip_prefixes(content)
     _check_normalisation(found, settings, file)
     _load_fitting(network, _rename(found, settings), str(file), settings)
 
@@ -64,11 +64,17 @@ def _rename_dense_layer(key: str) -> str:
     return re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2.", key)
 
 
-def _load_file(file: Path, sha256: str | None) -> dict[str, Tensor]:
-    """The tensors of a safetensors file or of one that torch.save wrote, by the names of the bare network."""
+def load_weights_file(weights: WeightsSettings, setting: str) -> tuple[Path, dict[str, Tensor]]:
+    """The file, which is downloaded where an address is given, and its tensors by name, of any shapes [...], out of
+    what scripts wrap them in; a safetensors file, or one that torch.save wrote.
+
+    :param setting: the name of the setting, for the messages.
+    :raises StageError: it cannot be had or read, has another content than the plan says, or holds no weights by name.
+    """
+    file = weights.file or download_weights(weights.url, weights.sha256)
     try:
-        if sha256 and hash_file(file) != sha256:
-            raise StageError(f"model.weights: {file} is not the file that the plan was made with: its content differs")
+        if weights.sha256 and hash_file(file) != weights.sha256:
+            raise StageError(f"{setting}: {file} is not the file that the plan was made with: its content differs")
         if file.suffix == ".safetensors":
             content: Any = safetensors.torch.load_file(file)
         else:
@@ -76,22 +82,26 @@ def _load_file(file: Path, sha256: str | None) -> dict[str, Tensor]:
     except StageError:
         raise
     except OSError as error:
-        raise StageError(f"model.weights: {file} cannot be read: {error.strerror or error}") from error
+        raise StageError(f"{setting}: {file} cannot be read: {error.strerror or error}") from error
     except UnpicklingError as error:
-        raise StageError(f"model.weights: {file} holds more than weights, and is refused") from error
+        raise StageError(f"{setting}: {file} holds more than weights, and is refused") from error
     except Exception as error:  # a damaged file ends in whatever error the reader comes upon
-        raise StageError(f"model.weights: {file} holds no weights: {_extract_first_line(error)}") from error
-    return _strip_prefixes(content, file)
+        raise StageError(f"{setting}: {file} holds no weights: {_extract_first_line(error)}") from error
+    return file, _unwrap(content, file, setting)
 
 
-def _strip_prefixes(content: Any, file: Path) -> dict[str, Tensor]:
-    """Tensors by name, out of what training scripts wrap them in."""
+def _unwrap(content: Any, file: Path, setting: str) -> dict[str, Tensor]:
     for name in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
     tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)} if content else {}
     if not tensors:
-        raise StageError(f"model.weights: {file} holds no weights by name")
+        raise StageError(f"{setting}: {file} holds no weights by name")
+    return tensors
+
+
+def _strip_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by the names of the bare network."""
     prefix = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in tensors)), None)
     while prefix is not None:
         rest = {name: value for name, value in tensors.items() if NORMALISATION.fullmatch(name)}
@@ -140,6 +150,17 @@ def _load_fitting(network: nn.Module, found: dict[str, Tensor], where: str, sett
     for name in (f"{head}.weight", f"{head}.bias") if head else ():
         if name in found and found[name].shape[1:] == wanted[name].shape[1:] and len(found[name]) != len(wanted[name]):
             found = {**found, name: wanted[name]}
+    said = describe_misfit(wanted, found)
+    if said:
+        raise StageError(f"model.weights: {where} does not fit {settings.name} with stem {settings.stem}: {said}")
+    network.load_state_dict(found, strict=True)
+
+
+def describe_misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """What differs between the tensors of a network and those of a file; empty where they fit.
+
+    :param wanted: by name, of any shapes [...], as `found`.
+    """
     missing = [name for name in wanted if name not in found]
     strange = [name for name in found if name not in wanted]
     other = [
@@ -147,11 +168,8 @@ def _load_fitting(network: nn.Module, found: dict[str, Tensor], where: str, sett
         for name in wanted
         if name in found and found[name].shape != wanted[name].shape
     ]
-    if missing or strange or other:
-        kinds = (("missing", missing), ("not in the network", strange), ("of another shape", other))
-        said = "; ".join(f"{len(names)} {kind}, such as {names[0]}" for kind, names in kinds if names)
-        raise StageError(f"model.weights: {where} does not fit {settings.name} with stem {settings.stem}: {said}")
-    network.load_state_dict(found, strict=True)
+    kinds = (("missing", missing), ("not in the network", strange), ("of another shape", other))
+    return "; ".join(f"{len(names)} {kind}, such as {names[0]}" for kind, names in kinds if names)
 
 
 def find_head(network: nn.Module) -> str | None:

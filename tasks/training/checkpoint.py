@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +82,7 @@ class TrainingProgress:
             for key, value in entries.items():
                 (tensors if isinstance(value, Tensor) else plain)[f"optimizer/{place}/{key}"] = value
         tensors |= {f"best/{key}": value for key, value in (self.best or {}).items()}
-        tensors |= {f"random/{key}": value for key, value in _collect_random_states(self.draw).items()}
+        tensors |= {f"random/{key}": value for key, value in collect_random_states(self.draw).items()}
         if self.average:
             tensors |= {f"average/{key}": value for key, value in self.average.tensors.items()}
             plain[AVERAGED] = self.average.count
@@ -96,38 +97,38 @@ class TrainingProgress:
 
         :raises ValueError: the content is no checkpoint of this model.
         """
-        tensors, header = _unpack(content)
+        tensors, header = unpack_checkpoint(content)
         model, optimizer = copy.deepcopy((self.model.state_dict(), self.optimizer.state_dict()))
-        random = _collect_random_states(self.draw)
+        random = collect_random_states(self.draw)
         try:
             self._apply(tensors, header)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             self.model.load_state_dict(model)
             self.optimizer.load_state_dict(optimizer)
-            _set_random_states(random, self.draw)
+            set_random_states(random, self.draw)
             raise ValueError("the checkpoint is of another model") from error
 
     def _apply(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
         """Take over what a checkpoint holds; an error may leave a part of it behind."""
         pa.Table.from_pylist([dict(entry) for entry in header["history"]], schema=HISTORY)
-        self.model.load_state_dict(_select_below(tensors, "model/"), strict=True)
+        self.model.load_state_dict(select_below(tensors, "model/"), strict=True)
         state: dict[int, dict[str, Any]] = {}
         for name, value in {
-            **_select_below(tensors, "optimizer/"),
-            **_select_below(header["plain"], "optimizer/"),
+            **select_below(tensors, "optimizer/"),
+            **select_below(header["plain"], "optimizer/"),
         }.items():
             place, key = name.split("/", 1)
             state.setdefault(int(place), {})[key] = value
         self.optimizer.load_state_dict({"state": state, "param_groups": self._adapt_groups(header["groups"])})
-        _set_random_states(_select_below(tensors, "random/"), self.draw)
+        set_random_states(select_below(tensors, "random/"), self.draw)
         self.history[:] = header["history"]
-        self.best = _select_below(tensors, "best/") or None
+        self.best = select_below(tensors, "best/") or None
         device = next(self.model.parameters()).device
-        numbers = _select_below(header["plain"], "partial/")
-        restored = PartialEpoch.restore(_select_below(tensors, "partial/"), numbers, device) if numbers else None
+        numbers = select_below(header["plain"], "partial/")
+        restored = PartialEpoch.restore(select_below(tensors, "partial/"), numbers, device) if numbers else None
         self.partial = restored
         if self.average:
-            averaged = _select_below(tensors, "average/")
+            averaged = select_below(tensors, "average/")
             self.average.count = header["plain"][AVERAGED]
             self.average.tensors = {key: value.to(device) for key, value in averaged.items()}
 
@@ -137,7 +138,11 @@ class TrainingProgress:
         return [{**group, **kernels} for group, kernels in zip(groups, own, strict=True)]
 
 
-def _unpack(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def unpack_checkpoint(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a checkpoint by name, of any shapes [...], and the JSON in its header.
+
+    :raises ValueError: it cannot be read.
+    """
     try:
         tensors = safetensors.torch.load(content)
         size = int.from_bytes(content[:8], "little")
@@ -147,19 +152,26 @@ def _unpack(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, header
 
 
-def _select_below(entries: dict[str, Any], prefix: str) -> dict[str, Any]:
+def select_below(entries: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Those whose names begin so, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in entries.items() if name.startswith(prefix)}
 
 
-def _collect_random_states(draw: torch.Generator) -> dict[str, Tensor]:
-    states = {"draw": draw.get_state(), "torch": torch.get_rng_state()}
+def collect_random_states(draw: torch.Generator | None = None) -> dict[str, Tensor]:
+    """The states of torch's random numbers by name, bytes [N], and that of a stage's own."""
+    states = {"torch": torch.get_rng_state()} | ({"draw": draw.get_state()} if draw else {})
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()
     return states
 
 
-def _set_random_states(states: dict[str, Tensor], draw: torch.Generator) -> None:
-    draw.set_state(states["draw"])
+def set_random_states(states: Mapping[str, Tensor], draw: torch.Generator | None = None) -> None:
+    """Go on where `collect_random_states` stood.
+
+    :param states: bytes [N] each.
+    """
+    if draw:
+        draw.set_state(states["draw"])
     torch.set_rng_state(states["torch"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])

@@ -178,12 +178,12 @@ def _add_attack(common: _Common, before: _Stages, attack: AttackSettings) -> _St
     generators: tuple[Stage, ...] = ()
     if asked is not None:
         target = dict(upstream)["surrogate_0" if attack.surrogate else "model"]
-        seed = _choose_seed(common, asked)
+        seed = 0 if asked.weights else _choose_seed(common, asked)
         generator = _make_stage(
             "generator",
             *common._replace(seed=seed),
             asked.model_copy(update={"seed": None}),  # it stands in the stage itself
-            (("model", target),) if asked.needs_target else (),
+            (("model", target),) if asked.is_trained_against_model else (),
         )
         upstream, generators = (*upstream, ("generator", generator.key)), (generator,)
     own = (*before.own, _make_stage("attack", *common, attack, upstream))

@@ -71,7 +71,8 @@ class Trial(Settings):
     def _generator_and_witness_fit_the_model(self) -> Self:
         attack, problem = self.attack, ""
         asked, witness = attack.method.required_generator, attack.witness
-        if asked is not None and asked.needs_target and self.inference and attack.adaptive and not attack.surrogate:
+        knows_model = asked is not None and asked.is_trained_against_model and not attack.surrogate
+        if asked is not None and knows_model and self.inference and attack.adaptive:
             problem = f"the generator {asked.name} does not know of `inference`: set attack.adaptive: false"
         if witness and witness.model.name == self.model.name and witness.seed in (None, self.seed):
             problem = "attack.witness is to be another classifier than the trial's: of another seed or architecture"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks.generators.advgan.settings import AdvGanGeneratorSettings
-from tasks.generators.job import Generator, GeneratorJob
+from tasks.generators.job import EpochSums, Generator, GeneratorJob
 from tasks.seeds import derive_seed
 
 GROUPS = 4
@@ -62,26 +63,48 @@ class AdvGan(Generator):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(job.seed, "generator", "discriminator"))
             discriminator = _Discriminator(job.images.image_shape[0], settings.width).to(device)
-        optimizers = [torch.optim.Adam(net.parameters(), settings.lr, (0.5, 0.999)) for net in (self, discriminator)]
-        schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(each, settings.epochs) for each in optimizers]
-        for epoch in range(settings.epochs):
-            totals, seen = torch.zeros(2, dtype=torch.float64, device=device), 0  # loss and successes, read once
+        maker, judge = _Player(self, settings), _Player(discriminator, settings)
+        sums = EpochSums(2, device)
+        for epoch in range(job.resume(generator=maker, discriminator=judge, sums=sums), settings.epochs):
             for pixels, labels in job.read_epoch(epoch, settings.batch_size):
                 changed = perturb(pixels, self(pixels), settings.eps or 0.0)
-                _step(optimizers[1], [_judge(discriminator(pixels), 1), _judge(discriminator(changed.detach()), 0)])
+                judge.step(measure_confusion(discriminator(pixels), discriminator(changed.detach())))
                 logits = target(changed)
                 loss = settings.adversarial_weight * measure_shortfall(logits, labels, settings.confidence).mean()
-                _step(optimizers[0], [loss, _judge(discriminator(changed), 1)])
-                right = logits.detach().argmax(1).eq(labels).sum()
-                totals += torch.stack([loss.detach().double() * len(labels), right.double()])
-                seen += len(labels)
-            losses, right = totals.tolist()
-            rate = schedules[0].get_last_lr()[0]
-            for schedule in schedules:
-                schedule.step()
-            job.note_epoch(
-                {"epoch": epoch, "train_loss": losses / seen, "train_accuracy": right / seen, "learning_rate": rate}
-            )
+                maker.step(loss + measure_strangeness(discriminator(changed)))
+                sums.add(len(labels), loss.double() * len(labels), logits.argmax(1).eq(labels).sum())
+            rate = maker.lower_rate()
+            judge.lower_rate()
+            mean, right = sums.take_means()
+            job.note_epoch({"epoch": epoch, "train_loss": mean, "train_accuracy": right, "learning_rate": rate})
+
+
+class _Player:
+    """One of the two networks, and what changes it."""
+
+    def __init__(self, network: nn.Module, settings: AdvGanGeneratorSettings) -> None:
+        self.network = network
+        self.optimizer = torch.optim.Adam(network.parameters(), settings.lr, (0.5, 0.999))
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, settings.epochs)
+
+    def step(self, loss: Tensor) -> None:
+        """Change the weights so that a loss, float [], falls."""
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def lower_rate(self) -> float:
+        """The learning rate of the epoch that ends here."""
+        rate = float(self.schedule.get_last_lr()[0])
+        self.schedule.step()
+        return rate
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in vars(self).items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for name, part in vars(self).items():
+            part.load_state_dict(state[name])
 
 
 class _Discriminator(nn.Module):
@@ -118,12 +141,23 @@ def measure_shortfall(logits: Tensor, labels: Tensor, confidence: float) -> Tens
     return (own - others).clamp_min(-confidence)
 
 
+def measure_confusion(of_real: Tensor, of_made: Tensor) -> Tensor:
+    """What the discriminator minimises: cross-entropy of its answers, float [].
+
+    :param of_real: logits of real images being real, float [N].
+    :param of_made: the same of perturbed images, float [N].
+    """
+    return _judge(of_real, 1) + _judge(of_made, 0)
+
+
+def measure_strangeness(of_made: Tensor) -> Tensor:
+    """What the generator minimises beside: cross-entropy of perturbed images being taken for real ones, float [].
+
+    :param of_made: the discriminator's logits of perturbed images being real, float [N].
+    """
+    return _judge(of_made, 1)
+
+
 def _judge(answers: Tensor, real: int) -> Tensor:
     """Mean loss of answers [N] that should say real (1) or made (0)."""
     return F.binary_cross_entropy_with_logits(answers, torch.full_like(answers, real))
-
-
-def _step(optimizer: torch.optim.Optimizer, losses: Iterable[Tensor]) -> None:
-    optimizer.zero_grad()
-    torch.stack(list(losses)).sum().backward()
-    optimizer.step()

@@ -21,6 +21,7 @@ class AdvGanGeneratorSettings(GeneratorSettings):
     output = "perturbations"
     needs_target = True
     passes = 12.0
+    architecture = ("width",)
     paper = "Xiao et al. 2018, arXiv 1801.02610"
 
     name: Literal["advgan"] = keyed("advgan")
@@ -38,4 +39,4 @@ class AdvGanGeneratorSettings(GeneratorSettings):
     """By how much the logit of another class is to lead."""
 
     def for_budget(self, eps: float | None) -> Self:
-        return self if self.eps is not None else self.model_copy(update={"eps": eps})
+        return self if self.eps is not None or self.weights else self.model_copy(update={"eps": eps})

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tasks.generators.denoiser.settings import DenoiserSettings
-from tasks.generators.job import Generator, GeneratorJob
+from tasks.generators.job import EpochSums, Generator, GeneratorJob
+from tasks.transfer import send
 
 GROUPS = 4
 """Of the channels that are normalised together, at most."""
@@ -88,22 +89,22 @@ class Denoiser(Generator):
         optimizer = torch.optim.Adam(self.parameters(), settings.lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
         average = AveragedModel(self, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
-        for epoch in range(settings.epochs):
-            total, seen = torch.zeros((), dtype=torch.float64, device=next(self.parameters()).device), 0
-            draw = job.make_generator("times", epoch)
-            for batch, (pixels, _) in enumerate(job.read_epoch(epoch, settings.batch_size)):
-                signal = compute_signal(torch.rand(len(pixels), generator=draw)).to(pixels.device)
+        sums = EpochSums(1, next(self.parameters()).device)
+        finished = job.resume(network=self, optimizer=optimizer, schedule=schedule, average=average, sums=sums)
+        for epoch in range(finished, settings.epochs):
+            times = torch.rand(len(job.images), generator=job.make_generator("times", epoch)).split(settings.batch_size)
+            for batch, (pixels, _) in enumerate(job.read_epoch(epoch, settings.batch_size), job.finished_batches):
+                signal = send(compute_signal(times[batch]), pixels.device)
                 noise = job.draw_normal(pixels, epoch, batch)
                 loss = F.mse_loss(self(add_noise(pixels, noise, signal), signal), noise)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 average.update_parameters(self)
-                total += loss.detach().double() * len(pixels)
-                seen += len(pixels)
+                sums.add(len(pixels), loss.double() * len(pixels))
             rate = schedule.get_last_lr()[0]
             schedule.step()
-            job.note_epoch({"epoch": epoch, "train_loss": float(total) / seen, "learning_rate": rate})
+            job.note_epoch({"epoch": epoch, "train_loss": sums.take_means()[0], "learning_rate": rate})
         self.load_state_dict(average.module.state_dict())
 
 

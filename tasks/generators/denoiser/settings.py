@@ -18,6 +18,7 @@ class DenoiserSettings(GeneratorSettings):
     build = "tasks.generators.denoiser.network:Denoiser"
     output = "noise"
     passes = 6.0
+    architecture = ("width",)
     paper = "Ho et al. 2020, arXiv 2006.11239"
 
     name: Literal["denoiser"] = keyed("denoiser")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.torch
+import torch
 from pydantic import ValidationError
 
-from tasks.errors import CorruptArtifactError
+from tasks.data.images import Images, Splits
+from tasks.errors import CorruptArtifactError, StageError
 from tasks.paths import EXAMPLES, HISTORY, MODEL
 from tasks.schema import EXAMPLES as EXAMPLES_SCHEMA
 from tasks.schema import HISTORY as HISTORY_SCHEMA
 from tasks.schema import read_table
+from tasks.stages.context import Context, Part
 from tasks.stages.generator import load_generator
+from tasks.stages.run import run_stages
 from tasks.trial.chain import Stage, list_own_stages
 from tasks.trial.row import make_finished_row
 from tests.support import small
@@ -108,6 +113,85 @@ def test_a_generator_is_published_and_its_attack_names_it(tmp_path: Path) -> Non
     wider = settings.model_copy(update={"width": 8})
     with pytest.raises(CorruptArtifactError, match=f"{MODEL} is no generator advgan"):
         load_generator(stages[-1], wider, images, at)
+
+
+@pytest.mark.parametrize("attack", [ADVGAN, DIFFUSION], ids=["advgan", "denoiser"])
+def test_a_generator_sees_training_images_alone(
+    attack: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither test nor validation images: other ones there give the same weights to the bit, and the model is theirs
+    too."""
+    data = {"name": "digits", "train_examples": 100, "split": {"validation": 0.2}}
+    asked = small.trial(attack=attack, dataset=data)
+    *_, stage, _ = small.stages_of(asked)
+    before = [each for each in small.stages_of(asked) if each.kind == "train"]
+    read, found = set[str](), []
+    load = Context.load_data
+
+    def load_other(context: Context, stage: Stage, *parts: Part) -> Splits:
+        read.update(parts)
+        splits = load(context, stage, *parts)
+        return replace(splits, test=darken(splits.test), validation=darken(splits.validation))
+
+    for folder in ("as they are", "others"):
+        at = small.context(tmp_path / folder)
+        for each in before:
+            run_stages([each], at)
+        with monkeypatch.context() as patch:
+            if folder == "others":
+                patch.setattr(Context, "load_data", load_other)
+            found.append(small.weights(run_stages([stage], at)[0], at))
+    assert read == {"train"}
+    assert all(found[0][name].equal(value) for name, value in found[1].items())
+
+
+def darken(images: Images) -> Images:
+    return replace(images, stored=torch.zeros_like(images.pixels))
+
+
+def test_a_trained_generator_is_taken_from_a_file(tmp_path: Path) -> None:
+    """It needs neither model nor training, whoever asks, and attacks as it did where it was trained."""
+    at = small.context(tmp_path)
+    trained, attack = small.run(small.trial(attack=ADVGAN), at)[-2:]
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(at.store.read_model(trained["key"])[1])
+    asked = ADVGAN | {"generator": {"name": "advgan", "width": 4, "weights": str(file)}}
+    stage = find_generator(asked)
+    assert stage.upstream == {}
+    assert find_generator(asked, seed=1).key == find_generator(asked | {"eps": 0.1}).key == stage.key
+    taken, again = small.run(small.trial(attack=asked), at)[-2:]
+    assert taken["key"] == stage.key != trained["key"]
+    assert all(value.equal(small.weights(trained, at)[name]) for name, value in small.weights(taken, at).items())
+    assert again["metrics"]["robust_correct"] == attack["metrics"]["robust_correct"]
+    moved = file.rename(tmp_path / "moved.safetensors")
+    asked["generator"] |= {"weights": str(moved)}  # type: ignore[operator]
+    assert find_generator(asked).key == stage.key
+    wider = small.trial(attack=asked | {"generator": {"name": "advgan", "width": 8, "weights": str(moved)}})
+    with pytest.raises(StageError, match=r"generator.weights: .*moved.* does not fit .* advgan: .* of another shape"):
+        small.run(wider, at)
+    unchanged = find_generator(asked).settings
+    safetensors.torch.save_file({"other": torch.zeros(1)}, moved)
+    with pytest.raises(StageError, match="is not the file that the plan was made with"):
+        run_stages([replace(stage, key="0" * 64, settings=unchanged)], at)
+    assert find_generator(asked).key != stage.key
+
+
+@pytest.mark.parametrize(
+    ("weights", "settings", "said"),
+    [
+        ("mine", {"epochs": 3}, "nothing is trained: leave out epochs"),
+        ("mine", {"seed": 0, "lr": 0.1}, "leave out seed, lr"),
+        ("imagenet", {}, "no ImageNet weights of a generator"),
+        ("absent", {}, "neither `imagenet` nor a file that can be read"),
+    ],
+)
+def test_weights_of_a_generator_that_cannot_be_are_refused(
+    weights: str, settings: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").write_bytes(b"something")
+    with pytest.raises(ValidationError, match=said):
+        small.trial(attack=ADVGAN | {"generator": {"name": "advgan", "weights": weights, **settings}})
 
 
 def test_an_unrestricted_success_counts_where_the_witness_sees_the_label(tmp_path: Path) -> None:

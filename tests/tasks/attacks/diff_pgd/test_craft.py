@@ -41,6 +41,23 @@ def test_success_within_the_ball_is_exact(share: float) -> None:
     assert float((found - job.clean).abs().max()) <= eps + 1e-6
 
 
+class Brighter(nn.Module):
+    """It takes a fixed amount of light for noise, whatever the image."""
+
+    def forward(self, noisy: Tensor, signal: Tensor) -> Tensor:  # noqa: ARG002
+        return torch.full_like(noisy, 2.0)
+
+
+def test_what_the_denoiser_makes_of_an_image_is_brought_back_into_the_ball() -> None:
+    """It moves every pixel much further than the budget, by itself."""
+    model, images, eps = Linear(), linear_images(), 0.01
+    job = replace(job_of(model, images, (3,)), generator=Brighter())
+    found = craft(job, settings(name="diff_pgd", eps=eps, steps=3, noise_time=0.2))
+    moved = (found - job.clean).abs()
+    assert float(moved.max()) <= eps + 1e-6
+    assert float(moved.median()) == pytest.approx(eps, rel=1e-3)
+
+
 def test_without_a_ball_every_image_is_fooled_in_as_many_steps_as_its_distance_takes() -> None:
     model, images, step = Linear(), linear_images(), 0.01
     denoiser = NoNoise()
@@ -75,6 +92,7 @@ def test_images_get_what_they_get_alone() -> None:
     ("raw", "said"),
     [
         ({"name": "diff_pgd_unrestricted"}, "needs a `witness`"),
+        ({"name": "diff_pgd_unrestricted", "eps": 0.1, "witness": WITNESS}, "no ball: leave `eps` out"),
         ({"name": "diff_pgd", "eps": 0.1, "witness": WITNESS}, "leave it out"),
         ({"name": "diff_pgd", "eps": 0.1, "generator": {"name": "advgan"}}, "takes a generator of noise"),
         ({"name": "advgan", "eps": 0.1, "eps_space": "normalized"}, "write generator.eps"),

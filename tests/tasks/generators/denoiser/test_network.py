@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.generators.denoiser.network import add_noise, compute_signal, remove_noise
+from tasks.generators.denoiser.network import DECAY, add_noise, compute_signal, remove_noise
 from tasks.generators.denoiser.settings import DenoiserSettings
 from tasks.generators.job import GeneratorJob, build_generator
 from tests.support.attack_models import linear_images
@@ -40,3 +40,17 @@ def test_it_learns_to_find_noise() -> None:
     network = build_generator(DenoiserSettings(epochs=12, width=8, batch_size=16), images.image_shape, 4, 0)
     network.fit(GeneratorJob(images, 0, None, history.append))
     assert history[-1]["train_loss"] < 0.3 < history[0]["train_loss"]
+
+
+def test_the_weights_are_averaged_over_the_steps() -> None:
+    images, steps = linear_images(64), list[Tensor]()
+    network = build_generator(DenoiserSettings(epochs=1, width=4, batch_size=16), images.image_shape, 4, 0)
+    watched = network.get_parameter("enter.bias")
+    watched.register_post_accumulate_grad_hook(lambda weights: steps.append(weights.detach().clone()))
+    network.fit(GeneratorJob(images, 0, None, lambda _: steps.append(watched.detach().clone())))
+    assert len(steps) == 5, "before each of four steps, and after the last"
+    expected = steps[1]  # at which the average begins
+    for weights in steps[2:]:
+        expected = DECAY * expected + (1 - DECAY) * weights
+    assert watched.allclose(expected, atol=1e-7)
+    assert not watched.allclose(steps[-1], atol=1e-7)
