@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tasks.errors import Problem, limit_problems, list_choices
-from tasks.settings import FLATTENED, ByName, Settings
+from tasks.part_names import ByName
+from tasks.settings import FLATTENED, Settings
 
 
 def describe_problems(error: ValidationError, root: type[Settings], prefix: str) -> list[Problem]:

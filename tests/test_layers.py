@@ -11,8 +11,8 @@ from tests.support.imports import find_circles, read_imports, read_named_modules
 
 LAYERS = """
 tasks orchestrator search_spaces
-errors kinds environment devices arithmetic transfer registry settings settings_problems keys seeds paths local_paths
-printable schema metrics file_digests fingerprints parquet_pages yaml_events yaml_files plugins temporary
+errors kinds environment devices arithmetic transfer registry part_names settings settings_problems keys seeds paths
+local_paths printable schema metrics file_digests fingerprints parquet_pages yaml_events yaml_files plugins temporary
 < storage < data < models < generators < pruning attacks transformations
 < certificates < training < evaluation < trial < stages contracts < tasks.__main__
 < text options processes space store < results cluster < plan report verify < status tracking remote

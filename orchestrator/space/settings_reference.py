@@ -20,18 +20,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from orchestrator.space.space import SECTIONS
+from tasks.part_names import ByName, NameOf, OneOrMore
 from tasks.registry import Registry
-from tasks.settings import (
-    FLATTENED,
-    ByName,
-    Count,
-    NameOf,
-    Number,
-    OneOrMore,
-    Settings,
-    list_registries,
-    walk_annotation,
-)
+from tasks.settings import FLATTENED, Count, Number, Settings, list_registries, walk_annotation
 
 NUMBER, COUNT = get_args(Number)[1], get_args(Count)[1]
 BOUNDS = {

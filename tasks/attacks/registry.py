@@ -28,8 +28,8 @@ from tasks.attacks.pdpgd.settings import PdpgdSettings
 from tasks.attacks.rays.settings import RaysSettings
 from tasks.attacks.sigma_zero.settings import SigmaZeroSettings
 from tasks.attacks.square.settings import SquareSettings
+from tasks.part_names import ByName, OneOrMore
 from tasks.registry import Registry
-from tasks.settings import ByName, OneOrMore
 
 ATTACKS: Registry[type[MethodSettings]] = Registry(
     "attack",

@@ -13,8 +13,8 @@ from tasks.certificates.base import CertificateSettings
 from tasks.certificates.crown_ibp.settings import CrownIbpSettings
 from tasks.certificates.interval_bounds.settings import IntervalBoundsSettings
 from tasks.certificates.randomized_smoothing.settings import RandomizedSmoothingSettings
+from tasks.part_names import ByName
 from tasks.registry import JoinedRegistry, Registry
-from tasks.settings import ByName
 
 CERTIFICATES: Registry[type[MethodSettings]] = Registry(
     "certificate",

@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.data.registry import SOURCES
-from tasks.settings import Count, LocalPath, NameOf, Number, Settings, added, keyed, unkeyed
+from tasks.part_names import NameOf
+from tasks.settings import Count, LocalPath, Number, Settings, added, keyed, unkeyed
 
 
 class SplitSettings(Settings):

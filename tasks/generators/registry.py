@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from tasks.generators.base import GeneratorSettings
+from tasks.part_names import ByName
 from tasks.registry import Registry
-from tasks.settings import ByName
 
 GENERATORS: Registry[type[GeneratorSettings]] = Registry(
     "generator",

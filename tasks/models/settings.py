@@ -14,7 +14,8 @@ from tasks.errors import UsageError, list_choices
 from tasks.fingerprints import hash_file
 from tasks.local_paths import parse_local_path
 from tasks.models.registry import ARCHITECTURES
-from tasks.settings import LocalPath, NameOf, Number, Settings, keyed, unkeyed
+from tasks.part_names import NameOf
+from tasks.settings import LocalPath, Number, Settings, keyed, unkeyed
 
 PerChannel = Number | tuple[Number, ...]
 """One number for all colours, or one for each."""

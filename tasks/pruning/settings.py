@@ -9,8 +9,9 @@ from pydantic import AfterValidator, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
+from tasks.part_names import NameOf
 from tasks.pruning.registry import IMPORTANCES, Unit, find_demand
-from tasks.settings import NameOf, Number, Settings, added, keyed
+from tasks.settings import Number, Settings, added, keyed
 
 PATTERN = re.compile(r"([1-9]\d?):([1-9]\d?)", re.ASCII)
 """Of so many kept weights of so many neighbours."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from tasks.part_names import ByName
 from tasks.registry import Registry
-from tasks.settings import ByName, Number, Settings, keyed
+from tasks.settings import Number, Settings, keyed
 
 
 class EmaSettings(Settings):

@@ -8,8 +8,9 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
+from tasks.part_names import ByName
 from tasks.registry import Registry
-from tasks.settings import ByName, Count, Number, Settings, keyed
+from tasks.settings import Count, Number, Settings, keyed
 from tasks.training.schedules import ConstantSettings, Schedule
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
+from tasks.part_names import ByName
 from tasks.registry import Registry
-from tasks.settings import ByName, Count, Number, Settings, keyed
+from tasks.settings import Count, Number, Settings, keyed
 
 
 class ScheduleSettings(Settings):

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.nn import functional as F
 
 from tasks.registry import load_object
 from tasks.transformations.base import TransformationSettings
@@ -115,7 +114,8 @@ def _average_probabilities(looks: Sequence[Tensor]) -> Tensor:
 def _vote(looks: Sequence[Tensor]) -> Tensor:
     """Log shares, as if each class had said 1 / classes of a look more: none of them is infinite."""
     classes = looks[0].shape[1]
-    votes = torch.stack([F.one_hot(logits.argmax(1), classes) for logits in looks]).sum(0)
+    said = [torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0) for logits in looks]
+    votes = torch.stack(said).sum(0)
     return ((votes + 1 / classes) / (len(looks) + 1)).log()
 
 

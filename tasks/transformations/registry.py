@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from tasks.part_names import ByName
 from tasks.registry import Registry
-from tasks.settings import ByName
 from tasks.transformations.base import TransformationSettings
 
 TRANSFORMATIONS: Registry[type[TransformationSettings]] = Registry(

@@ -1,4 +1,4 @@
-"""The chains that are run on the pretended GPU: every form of training and pruning, objective and attack."""
+"""The chains that are run on the pretended GPU: every training, pruning, objective, transformation and attack."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Any
 
 from tasks.attacks.registry import ATTACKS
 from tasks.certificates.registry import CERTIFICATES
+from tasks.transformations.registry import TRANSFORMATIONS
 from tasks.trial.trial import Trial
 from tests.support import small
 from tests.support.objectives import NAMED_OBJECTIVES
 from tests.support.pruning import PRUNING_CASES
 
 IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 4}
+FGSM = {"name": "fgsm", "eps": "16/255"}
 EPOCH = {"epochs": 2, "batch_size": 50, "optimizer": small.SGD}
 FEW = {"name": "digits", "train_examples": 100}
 PRUNED = (
-    "filters by bn_scale", "filters by taylor", "filters by hydra", "weights of the network by taylor", "2:4 by l1",
-    "filters, gradually", "weights, gradually",
+    "filters by bn_scale", "filters by taylor", "filters by hydra", "weights by harp",
+    "weights of the network by taylor", "2:4 by l1", "filters, gradually", "weights, gradually",
 )  # fmt: skip
 """Cases of pruning of which none takes the way of another: what moves between devices, and when."""
 ALIKE = ("free+ema", "jacobian+awp", "adversarial+awp")
@@ -66,6 +68,10 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
     for name in (name for name in NAMED_OBJECTIVES if name not in ALIKE):
         objective = {**EPOCH, "objective": NAMED_OBJECTIVES[name]}
         yield f"objective {name}", small.trial(dataset=FEW, train=objective)
+    yield (
+        "attack behind transformations",
+        small.trial(train=TRAINED, inference=make_inference(), attack={**FGSM, "examples": IMAGES}),
+    )
     yield "attack by transfer", small.trial(train=TRAINED, attack={**IFGSM, "examples": IMAGES, "surrogate": surrogate})
     yield "attack in bf16", small.trial(train=TRAINED, attack={**IFGSM, "examples": IMAGES, "precision": "bf16"})
     yield from list_certificates()
@@ -82,6 +88,13 @@ def list_certificates() -> Iterator[tuple[str, Trial]]:
     for section in sections:
         trial = small.trial(train=TRAINED, attack={**section, "examples": IMAGES})
         yield f"certificate {section['name']}", trial
+
+
+def make_inference() -> dict[str, Any]:
+    """Every transformation behind the others, and few looks."""
+    smaller = {"quilting": {"database": 200, "neighbours": 1}, "total_variation": {"iterations": 3, "kept": 0.9}}
+    transformations = [{"name": name, **smaller.get(name, {})} for name in TRANSFORMATIONS]
+    return {"transformations": transformations, "samples": 2, "answer": "vote", "eot_samples": 2}
 
 
 def make_cheap(name: str) -> dict[str, Any]:

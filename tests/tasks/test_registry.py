@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.errors import UsageError
+from tasks.part_names import ByName, NameOf
 from tasks.registry import JoinedRegistry, Registry, load_object
-from tasks.settings import ByName, NameOf, Number, Settings, keyed
+from tasks.settings import Number, Settings, keyed
 from tasks.settings_problems import describe_problems
 
 

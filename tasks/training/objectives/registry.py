@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from tasks.part_names import ByName
 from tasks.registry import Registry
-from tasks.settings import ByName
 from tasks.training.objectives.base import ObjectiveSettings
 
 OBJECTIVES: Registry[type[ObjectiveSettings]] = Registry(

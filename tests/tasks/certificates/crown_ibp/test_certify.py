@@ -36,6 +36,33 @@ def test_of_a_linear_model_the_bound_is_the_worst_corner() -> None:
     torch.testing.assert_close(found, torch.from_numpy(exact))
 
 
+class Branches(nn.Module):
+    """Linear, though its values go two ways: the difference of what two layers make of a third, and that again."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.first, self.flatten = nn.Linear(6, 6).double(), nn.Flatten()
+        (self.one,) = (part for part in model.modules() if isinstance(part, nn.Linear))
+        self.other = nn.Linear(6, 3).double()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        values = self.first(self.flatten(pixels))
+        logits = self.one(values) - self.other(values)
+        return logits + self.one(values)
+
+
+def test_where_values_go_several_ways_the_bound_is_still_the_worst_corner() -> None:
+    torch.manual_seed(0)
+    (softmax, _), batch = make_softmax(), make_images()
+    model = Branches(softmax)
+    pixels = batch.pixels.clone().requires_grad_()
+    logits = model(pixels)
+    margins = logits.gather(1, batch.labels[:, None]) - logits
+    slopes = [torch.autograd.grad(column.sum(), pixels, retain_graph=True)[0] for column in margins.unbind(1)]
+    fall = EPS * torch.stack([slope.flatten(1).abs().sum(1) for slope in slopes], 1)
+    torch.testing.assert_close(bound_backward(model, batch.pixels, batch.labels, EPS), (margins - fall).detach())
+
+
 def test_of_one_hidden_layer_the_bound_is_as_written_out_and_tighter_than_intervals() -> None:
     model, batch = make_hidden_network(), make_images()
     found = bound_backward(model, batch.pixels, batch.labels, EPS)
@@ -44,6 +71,18 @@ def test_of_one_hidden_layer_the_bound_is_as_written_out_and_tighter_than_interv
     intervals = bound_margins(trace_network(model), make_box(batch.pixels, EPS), batch.labels)[1]
     others = found.scatter(1, batch.labels[:, None], torch.inf)
     assert others.isfinite().logical_and(found > intervals + 1e-3).any()
+
+
+def test_where_the_line_below_a_relu_loses_more_the_interval_counts() -> None:
+    """A pixel of [0, 1] minus 0.4, behind a ReLU: its interval begins at 0, and the line through 0 at -0.4."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 2)).double()
+    for name, value in (("1.weight", 1.0), ("1.bias", -0.4), ("3.weight", 0.0), ("3.bias", 0.0)):
+        model.get_parameter(name).data.fill_(value)
+    model.get_parameter("3.weight").data[0] = 1.0
+    pixels, labels = torch.full((1, 1, 1, 1), 0.5).double(), torch.tensor([0])
+    torch.testing.assert_close(bound_backward(model, pixels, labels, 0.5), torch.tensor([[0.0, -0.4]]).double())
+    tighter = bound_tighter_margins(trace_network(model), make_box(pixels, 0.5), labels)
+    torch.testing.assert_close(tighter, torch.zeros(1, 2).double())
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -43,6 +43,7 @@ def test_it_begins_with_the_same_share_in_every_layer_and_keeps_more_than_it_may
     rated = make_rated()
     torch.testing.assert_close(rated.compute_shares(), torch.tensor([0.5, 0.5]))
     assert rated.compute_excess().item() == pytest.approx(0, abs=1e-6)
+    assert make_rated(0.25, 0.25).compute_excess().item() == 0, "to keep too little is no merit"
     rated.rates.data.fill_(-100.0)
     torch.testing.assert_close(rated.compute_shares(), torch.tensor([1 / 8, 1 / 6]), msg="one weight of each layer")
 

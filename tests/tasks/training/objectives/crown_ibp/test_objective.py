@@ -39,3 +39,9 @@ def test_margins_go_from_the_linear_bound_to_the_interval_bound(
     assert found.loss.item() == pytest.approx(expected.item())
     found.loss.backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
+
+
+def test_the_linear_bound_is_paid_until_it_has_no_share_any_more() -> None:
+    """A pass forward and back for each of ten classes, beside the 9 of interval bounds."""
+    for settings, passes in (({"ramp_end": 0.5}, 9 + 0.5 * 30), ({"ramp_end": 0.5, "beta": 0.2}, 9 + 30)):
+        assert CrownIbpTrainingSettings(eps=EPS, **settings).expected_passes == pytest.approx(passes)

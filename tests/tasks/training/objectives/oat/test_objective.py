@@ -59,6 +59,15 @@ def test_the_loss_is_the_mixed_loss_of_the_network_that_each_image_asks_for() ->
     assert found.eps_reached.item() == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(
+    ("lambdas", "clean", "passes"), [([0, 0.5, 1], 3, 3 + 2 / 3 * (6 + 3)), ([0.2, 1], 0, 3 + 6 + 3)]
+)
+def test_images_at_lambda_0_are_those_that_cost_no_examples(lambdas: list[float], clean: int, passes: float) -> None:
+    settings = OatSettings.model_validate({**OAT, "lambdas": lambdas})
+    assert settings.count_clean(7) == clean
+    assert settings.expected_passes == pytest.approx(passes), "two steps of the attack cost 6"
+
+
 def test_every_lambda_shares_one_training_and_is_a_column(tmp_path: Path) -> None:
     asked = [
         trial(dataset=FEW, train={**TRAIN, "objective": OAT}, condition=condition)
