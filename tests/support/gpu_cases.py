@@ -92,7 +92,10 @@ def list_certificates() -> Iterator[tuple[str, Trial]]:
 
 def make_inference() -> dict[str, Any]:
     """Every transformation behind the others, and few looks."""
-    smaller = {"quilting": {"database": 200, "neighbours": 1}, "total_variation": {"iterations": 3, "kept": 0.9}}
+    smaller: dict[str, dict[str, Any]] = {
+        "quilting": {"database": 200, "neighbours": 1},
+        "total_variation": {"iterations": 3, "kept": 0.9},
+    }
     transformations = [{"name": name, **smaller.get(name, {})} for name in TRANSFORMATIONS]
     return {"transformations": transformations, "samples": 2, "answer": "vote", "eot_samples": 2}
 

@@ -47,7 +47,7 @@ class Branches(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         values = self.first(self.flatten(pixels))
-        logits = self.one(values) - self.other(values)
+        logits: torch.Tensor = self.one(values) - self.other(values)
         return logits + self.one(values)
 
 
