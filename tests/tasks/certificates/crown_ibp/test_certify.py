@@ -47,8 +47,8 @@ class Branches(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         values = self.first(self.flatten(pixels))
-        logits: torch.Tensor = self.one(values) - self.other(values)
-        return logits + self.one(values)
+        logits: torch.Tensor = self.one(values) - self.other(values) + self.one(values)
+        return logits
 
 
 def test_where_values_go_several_ways_the_bound_is_still_the_worst_corner() -> None:
