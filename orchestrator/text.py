@@ -169,6 +169,11 @@ def print_line(console: Console, text: str) -> None:
     console.print(make_printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
+def format_count(count: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def format_duration(seconds: float) -> str:
     """`45 s`, `3 min 20 s`, `2 h 05 min`."""
     whole = round(seconds)
@@ -176,7 +181,8 @@ def format_duration(seconds: float) -> str:
         return f"{whole} s" if whole else f"{seconds:.1f} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def format_bytes(size: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.space.space import Space
-from orchestrator.text import render_html_table
+from orchestrator.text import format_count, render_html_table
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, count_training_images, inspect_dataset, make_placeholder
 from tasks.errors import MissingDataError, UsageError
@@ -63,7 +63,8 @@ class Plan:
         return len(self.trials)
 
     def __repr__(self) -> str:
-        return f"<Plan {self.sweep_id}: {len(self.trials)} trials, {len(self.stages)} stages>"
+        trials, stages = format_count(len(self.trials), "trial"), format_count(len(self.stages), "stage")
+        return f"<Plan {self.sweep_id}: {trials}, {stages}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -12,7 +12,7 @@ from orchestrator.plan.plan import Plan, list_kinds
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.plan.schedule import estimate_job_seconds, list_schedule
 from orchestrator.store.stage_records import load_whole_records
-from orchestrator.text import format_duration, format_table
+from orchestrator.text import format_count, format_duration, format_table
 from tasks.kinds import KINDS
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
@@ -74,7 +74,7 @@ def format_plan(facts: Mapping[str, Any]) -> list[str]:
         kinds = {kind: {**counts, "in_store": "-"} for kind, counts in kinds.items()}
     rows = [[kind, *map(str, counts.values())] for kind, counts in kinds.items()]
     lines = [
-        f"{facts['sweep_id']}: {facts['trials']} trials",
+        f"{facts['sweep_id']}: {format_count(facts['trials'], 'trial')}",
         format_table(columns, rows),
         f"sharing saves {100 * facts['shared']:.1f} % of all stages",
     ]
@@ -96,8 +96,9 @@ def format_plan(facts: Mapping[str, Any]) -> list[str]:
 def describe_work(prepared: PreparedSweep) -> str:
     """What a launch says before it starts: trials, jobs and stages, what is finished and what is reused."""
     total, finished = len(prepared.plan.trials), len(prepared.finished)
-    line = f"{prepared.plan.sweep_id}: {total} trials, {finished} finished"
+    line = f"{prepared.plan.sweep_id}: {format_count(total, 'trial')}, {finished} finished"
     if prepared.complete:
         return f"{line}, nothing to do"
     stages, reused = sum(len(job.stages) for job in prepared.jobs), len(prepared.records)
-    return f"{line}, {total - finished} to do: {stages} stages in {len(prepared.jobs)} jobs, {reused} stages reused"
+    work = f"{format_count(stages, 'stage')} in {format_count(len(prepared.jobs), 'job')}"
+    return f"{line}, {total - finished} to do: {work}, {format_count(reused, 'stage')} reused"

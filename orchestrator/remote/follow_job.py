@@ -13,7 +13,7 @@ from orchestrator.cluster.packages import count_code_bytes
 from orchestrator.options import INTERRUPTED
 from orchestrator.remote.ray_jobs import OF_RAY, RayJobs
 from orchestrator.remote.submission import JobSubmission
-from orchestrator.text import say
+from orchestrator.text import format_count, say
 
 PROGRESS = re.compile(r"^\[.*\] trials \d|^\d+ trials, \d+ finished")
 
@@ -26,11 +26,8 @@ def run_job(submission: JobSubmission, address: Address, console: Console) -> in
         say(console, f"{submission.sweep_id}: runs already as Ray job {running[0].id}; joined")
         return watch(jobs, running[0].id, address, console)
     job = jobs.submit(submission)
-    size = f"{count_code_bytes() / 1e6:.1f} MB of code"
-    say(
-        console,
-        f"{submission.sweep_id}: {submission.trials} trials, submitted to {address.text} as Ray job {job} with {size}",
-    )
+    trials, size = format_count(submission.trials, "trial"), f"{count_code_bytes() / 1e6:.1f} MB of code"
+    say(console, f"{submission.sweep_id}: {trials}, submitted to {address.text} as Ray job {job} with {size}")
     return watch(jobs, job, address, console)
 
 

@@ -23,12 +23,15 @@ from orchestrator.results.where import parse_where, select_rows
 from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.text import format_table, render_table
+from orchestrator.text import format_table, format_value, render_table
 from tasks import paths
 from tasks.errors import ProblemsError, UsageError
 from tasks.schema import TRIALS
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
+
+MOST_CHARACTERS = 100
+"""Of a value of a query in the table."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,25 @@ def render_results(
 
 def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool, optimality: bool) -> str:
     if sql is not None:
-        return render_table(*ask(sweep, sql), form)
+        return _render_answer(*ask(sweep, sql), form)
     if reference:
         compared = compare(load_paper(sweep), sweep.rows(), StageNumbers(StageStore(sweep.storage)))
         return render_table(COLUMNS, [entry.cells() for entry in compared], form)
     if optimality:
         return render_table(*list_optimality(sweep), form)
     return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
+
+
+def _render_answer(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
+    """The answer to a query; in the table, long values are cut: a configuration has thousands of characters."""
+    if form != "table":
+        return render_table(columns, rows, form)
+    texts = [[format_value(value) for value in row] for row in rows]
+    cut = [
+        [text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..." for text in row] for row in texts
+    ]
+    note = f"\n\nvalues end after {MOST_CHARACTERS} characters; --format csv has them whole" if cut != texts else ""
+    return format_table(columns, cut) + note
 
 
 def render_rows(

@@ -81,9 +81,8 @@ def ask(sweep: SweepStore, sql: str) -> tuple[list[str], list[list[Any]]]:
         with limits.limit_memory(memory * 1e9), limits.limit_time(seconds, connection.interrupt) as over:
             try:
                 _register(connection, found)
+                _require_one_reading(connection, sql)
                 answer = connection.execute(sql)
-                if answer is None or answer.description is None:
-                    raise UsageError("--sql: the query returns nothing")
                 return [column[0] for column in answer.description], [list(row) for row in answer.fetchall()]
             except (duckdb.OutOfMemoryException, MemoryError) as error:
                 raise UsageError(
@@ -121,6 +120,14 @@ def _register(connection: Any, found: dict[str, pa.Table | ds.Dataset]) -> None:
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET enable_progress_bar = false")  # it would stand in the output of a long query
     connection.execute("SET lock_configuration = true")
+
+
+def _require_one_reading(connection: Any, sql: str) -> None:
+    """:raises UsageError: it is not one query that reads."""
+    statements = [(found.type.name, found.query) for found in connection.extract_statements(sql)]
+    # DuckDB 1 makes a type for each PIVOT first, which no text of the user stands for; DuckDB 2 calls the whole MULTI
+    if [kind for kind, text in statements if text or kind != "CREATE"] not in (["SELECT"], ["MULTI"]):
+        raise UsageError("--sql: give one query that reads: SELECT, FROM, WITH, PIVOT, DESCRIBE, SUMMARIZE or SHOW")
 
 
 def _suggest(error: Exception, sql: str) -> str:

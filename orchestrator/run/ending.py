@@ -15,7 +15,7 @@ from orchestrator.results.next_command import name_command
 from orchestrator.results.presentation import Selection, render_rows
 from orchestrator.run.executor import StageExecutor
 from orchestrator.run.sweep import RunningSweep
-from orchestrator.text import say
+from orchestrator.text import format_count, say
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 
@@ -44,7 +44,10 @@ def report_ending(sweep: RunningSweep, executor: StageExecutor | None, console: 
     finished, failed = sweep.state.count_trials()
     total = sweep.state.trials
     show_summary(sweep.prepared, list(sweep.state.rows.values()), console)
-    say(console, f"{total} trials, {finished} finished, {failed} failed, {total - finished - failed} not run")
+    say(
+        console,
+        f"{format_count(total, 'trial')}, {finished} finished, {failed} failed, {total - finished - failed} not run",
+    )
     if interrupted:
         say(console, "interrupted: nothing finished is lost, the same command continues")
         return INTERRUPTED

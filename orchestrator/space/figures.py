@@ -96,7 +96,8 @@ def find_figure(figures: dict[str, FigureRequest], wanted: str) -> tuple[str, Fi
     if len(fitting) == 1:
         return fitting[0], known[fitting[0]]
     if fitting:
-        raise KeyError(f"{', '.join(sorted(fitting))} begin so")
+        meanings = ", or ".join(f"{name} ({known[name].title or KINDS[known[name].kind]})" for name in sorted(fitting))
+        raise KeyError(f"write more of the name: {meanings}")
     raise KeyError(list_choices(known, wanted))
 
 

@@ -274,7 +274,7 @@ def test_a_job_is_tried_as_often_as_it_was_said_and_no_longer(tmp_path: Path) ->
     command: list[str | Path] = ["launch", "--space", space, "--storage", tmp_path / "storage", "--wandb", "disabled"]
     alone = ["--set", "adversarial_finetune=null", "--set", "attack.steps=2", "--max-concurrent", "1"]
     broken = ["--set", "prune={ratio: 0.5, scope: nowhere}", "--max-failures", "0", "--max-preemptions", "0"]
-    assert "1 trials, 0 finished, 1 failed" in advsweep(*command, *alone, *broken, code=1).stdout
+    assert "1 trial, 0 finished, 1 failed" in advsweep(*command, *alone, *broken, code=1).stdout
     starts = [entry for entry in executions(tmp_path / "storage") if entry["event"] == "start"]
     assert [entry["kind"] for entry in starts] == ["train", "prune"], "once, and not again"
     hanging = ["--set", "train.epochs=500", "--set", "prune=null", "--timeout", "train=1.5", "--max-failures", "0"]

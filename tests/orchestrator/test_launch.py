@@ -78,9 +78,9 @@ def test_what_is_stored_is_reused_and_nothing_else_is_counted(
     assert list_tree(tmp_path / "storage") == before
     assert not (tmp_path / f"{PREFIX}dead").exists(), "what a killed driver left goes, though no Ray is started"
     shutil.rmtree(tmp_path / "storage" / "stages" / plan.trials[0].chain[-1].key)
-    assert "2 trials, 1 finished, 1 to do: 1 stages in 1 jobs, 2 stages reused" in launched(complete)[1]
+    assert "2 trials, 1 finished, 1 to do: 1 stage in 1 job, 2 stages reused" in launched(complete)[1]
     larger = LaunchOptions(str(space_file), [*ONE, "attack.steps={grid_search: [2, 5, 7, 9]}"], complete.storage)
-    assert "4 trials, 0 finished, 4 to do: 3 stages in 1 jobs, 2 stages reused" in launched(larger)[1]
+    assert "4 trials, 0 finished, 4 to do: 3 stages in 1 job, 2 stages reused" in launched(larger)[1]
     again = LaunchOptions(str(space_file), ONE, complete.storage, fresh=True)
     assert "2 trials, 0 finished, 2 to do: 3 stages in 2 jobs, 0 stages reused" in launched(again)[1]
 

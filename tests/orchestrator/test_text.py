@@ -14,6 +14,7 @@ from rich.console import Console
 
 from orchestrator.text import (
     format_bytes,
+    format_count,
     format_duration,
     format_percent,
     format_table,
@@ -81,9 +82,10 @@ def test_csv_and_json_keep_what_a_table_rounds() -> None:
 def test_values_for_people() -> None:
     assert [format_value(value) for value in (None, 1234567.8, 3, "a")] == ["-", "1.235e+06", "3", "a"]
     assert [format_percent(value) for value in (None, 0.98747)] == ["-", "98.75 %"]
-    assert [format_duration(seconds) for seconds in (0.04, 0.4, 59.4, 200, 7500)] == [
-        "0.0 s", "0.4 s", "59 s", "3 min 20 s", "2 h 05 min"
+    assert [format_duration(seconds) for seconds in (0.04, 0.4, 59.4, 200, 7500, 7529, 7531, 7199.8)] == [
+        "0.0 s", "0.4 s", "59 s", "3 min 20 s", "2 h 05 min", "2 h 05 min", "2 h 06 min", "2 h 00 min"
     ]  # fmt: skip
+    assert [format_count(count, "trial") for count in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
     assert [format_bytes(size) for size in (999, 1000, 2_500_000, 3_000_000_000)] == [
         "999 bytes",
         "1.0 kB",

@@ -23,6 +23,7 @@ from orchestrator.report.analysis.tables import Rows, StudyTables, build_study_t
 from orchestrator.report.analysis.training_curves import list_training_curves
 from orchestrator.results.where import select_rows
 from orchestrator.space.figures import FigureRequest
+from tasks.errors import UsageError
 from tasks.trial.row import Row
 
 
@@ -97,4 +98,6 @@ def analyse_selection(
     :raises UsageError: no finished trial is selected.
     """
     studies = group_studies(select_rows(rows, request.where, option))
+    if not studies:
+        raise UsageError("there is no finished trial to draw yet")
     return [StudyFindings(study, list_entries(study), data, records, data_dir) for study in studies]

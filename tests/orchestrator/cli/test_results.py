@@ -108,6 +108,18 @@ def test_duckdb_is_asked(finished: Finished) -> None:
     assert "error: --sql: " in finished.ask("results", "four", "--sql", "SELECT", code=2).stderr
 
 
+def test_long_values_of_a_query_are_cut_in_the_table_alone(finished: Finished) -> None:
+    sql = ("results", "four", "--sql", "SELECT config, repeat('x', 100) AS fits, 7 AS seven FROM trials LIMIT 1")
+    *table, blank, note = finished.ask(*sql).stdout.splitlines()
+    (row,) = csv.DictReader(io.StringIO(finished.ask(*sql, "--format", "csv").stdout))
+    assert len(json.loads(row["config"])) > 3
+    assert table[-1] == f"{row['config'][:97]}...  {'x' * 100}      7"
+    assert (blank, note) == ("", "values end after 100 characters; --format csv has them whole")
+    described = finished.ask("results", "four", "--sql", "DESCRIBE stages").stdout
+    assert max(map(len, described.splitlines())) < 200
+    assert "values end" not in finished.ask("results", "four", "--sql", "SELECT 1").stdout
+
+
 @pytest.mark.parametrize(
     "two", [("--reference", "--worst-case"), ("--sql", "SELECT 1", "--worst-case"), ("--optimality", "--worst-case")]
 )

@@ -40,8 +40,10 @@ def test_a_figure_is_found_by_its_name_or_the_beginning_of_it() -> None:
     known = {"confusion_base": FigureRequest(kind="confusion_matrices", where={"seed": 0})}
     assert find_figure(known, "confusion_base") == ("confusion_base", known["confusion_base"])
     assert find_figure({}, "confusion") == ("confusion_matrices", FigureRequest(kind="confusion_matrices"))
-    with pytest.raises(KeyError, match="confusion_base, confusion_matrices begin so"):
+    with pytest.raises(KeyError, match=r"write more of the name: confusion_base \(images.*, or confusion_matrices \("):
         find_figure(known, "confusion")
+    with pytest.raises(KeyError, match=r"training_curves \(loss .* epochs\), or training_table \(loss .* numbers\)"):
+        find_figure({}, "training")
     with pytest.raises(KeyError, match="did you mean 'heat_map'"):
         find_figure(known, "heatmap")
     with pytest.raises(KeyError, match="choose from"):

@@ -84,7 +84,7 @@ def test_what_is_left_out_is_said(made_data: ReportData) -> None:
 @pytest.mark.parametrize(
     ("wanted", "where", "message"),
     [
-        ("con", {}, "--figure con: confidence, confusion_matrices begin so"),
+        ("con", {}, r"--figure con: write more of the name: confidence \(how .*, or confusion_matrices \(images "),
         ("heatmap", {}, "--figure heatmap: choose from .*did you mean 'heat_map'"),
         ("heat_map", {"attack": "pgd"}, "--where attack=pgd: no trial has it; there are ifgsm"),
         ("heat_map", {"attack_steps": 1}, "heat_map takes an attack at several budgets and several iterations"),
@@ -96,6 +96,14 @@ def test_a_figure_that_cannot_be_drawn_says_why(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         draw(made_data, wanted, where)
+
+
+def test_of_a_sweep_without_a_finished_trial_that_is_said(tmp_path: Path) -> None:
+    data = load_report_data([made_up(tmp_path, {**WITHOUT_TUNING, "figures": FIGURES}, finished=lambda _: False)])
+    with pytest.raises(UsageError, match="there is no finished trial to draw yet"):
+        draw(data, "images", {})
+    named = draw_named(data.sweeps[0], data, ImageRecords(data.store), None)
+    assert {drawn.notes for drawn in named} == {("Not drawn: there is no finished trial to draw yet.",)}
 
 
 def test_figures_of_a_space_are_drawn_or_say_why_not(tmp_path: Path) -> None:
