@@ -10,6 +10,7 @@ from orchestrator.plan.plan import make_plan, plan_text
 from orchestrator.space.space import load
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
+from tests.support.ample_sweep import make_ample_sweep
 from tests.support.finished_sweep import remote_storage
 
 
@@ -25,3 +26,9 @@ def sweep(space_file: Path, tmp_path: Path) -> SweepStore:
     found = SweepStore(storage, plan.sweep_id)
     storage.write(found.path(paths.PLAN), plan_text(plan))
     return found
+
+
+@pytest.fixture(scope="session")
+def ample(tmp_path_factory: pytest.TempPathFactory) -> SweepStore:
+    """A finished sweep in which no two numbers are alike; nobody changes it."""
+    return make_ample_sweep(tmp_path_factory.mktemp("ample"))
