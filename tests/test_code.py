@@ -40,7 +40,9 @@ def test_the_two_commands_stand_at_the_top_of_the_readme() -> None:
 
 WHOLE = {
     "tests/advsweep/test_face.py": "advsweep/__init__.py",
+    "tests/orchestrator/cli/test_printed.py": "orchestrator/cli/app.py",
     "tests/orchestrator/report/test_browser.py": "orchestrator/report/assets/report.js",
+    "tests/orchestrator/report/test_shown.py": "orchestrator/report/write.py",
     "tests/tasks/attacks/engine/test_foreign_models.py": "tasks/attacks/engine/fast_model.py",
     "tests/tasks/stages/test_pretended_gpu.py": "tasks/stages/run.py",
     "tests/tasks/models/test_zoo_files.py": "tasks/models/weights.py",
