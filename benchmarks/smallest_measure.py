@@ -151,7 +151,7 @@ def _report(subject: Subject, norm: str, runs: list[Run], repeats: int) -> None:
             images = run.craft()
             seconds.append(time.process_time() - began)
         found.append((run, _measure(subject, images.detach(), norm), statistics.median(seconds)))
-    best = np.min([sizes for _, sizes, _ in found], axis=0)
+    best: Found = np.stack([sizes for _, sizes, _ in found]).min(axis=0)
     for run, sizes, taken in found:
         attacked = best > 0
         fooled = np.isfinite(sizes[attacked])

@@ -106,7 +106,7 @@ class Budget:
         known = [robust for robust in found if robust is not None]
         if len(known) < len(found):
             return None
-        return int(np.logical_and.reduce([_line_up(robust, known[0]) for robust in known]).sum())
+        return int(np.all([_line_up(robust, known[0]) for robust in known], axis=0).sum())
 
 
 def _line_up(robust: Robust, like: Robust) -> NDArray[np.bool_]:

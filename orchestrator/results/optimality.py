@@ -186,7 +186,7 @@ def compute_optimality(sizes: Sizes, best: Sizes) -> float | None:
     reached = np.isfinite(smallest)
     if not smallest[reached].any():
         return None
-    largest = float(smallest[reached].max())
+    largest = float(np.max(smallest[reached]))
     ours: NDArray[np.float64] = np.minimum(found, largest)
     nothing = np.where(smallest > 0, largest, 0.0)
     smallest = np.minimum(smallest, largest)

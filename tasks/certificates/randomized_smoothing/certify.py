@@ -31,7 +31,7 @@ def certify_by_smoothing(job: CertificateJob, settings: Sequence[CertificateSett
     watched = [_Budget(eps, first, len(chosen)) for eps in job.budgets]
     before = 0
     for count, share in list_looks(first.samples, first.alpha, anytime=first.sampling == "anytime"):
-        undecided = np.logical_or.reduce([~budget.decided for budget in watched])
+        undecided = np.any([~budget.decided for budget in watched], axis=0)
         active = torch.from_numpy(undecided.nonzero()[0])
         if not len(active):
             break
@@ -67,7 +67,7 @@ class _Budget:
         self._samples[waiting] = count
         if self._settings.sampling == "anytime":
             settled = [(self._lower > threshold) | (upper < threshold) for threshold in self._thresholds]
-            self.decided |= np.logical_and.reduce(settled)
+            self.decided |= np.all(settled, axis=0)
 
     def make_certificate(self, chosen: Tensor, selection_samples: int, device: torch.device) -> Certificate:
         """Abstain where the class is not known to be likelier than all others together."""

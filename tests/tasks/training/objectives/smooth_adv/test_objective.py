@@ -29,7 +29,7 @@ def test_a_step_lowers_the_mean_probability_and_the_loss_is_under_the_same_noise
     expected = np.mean([formula.losses(example + each, labels).mean() for each in noise])
     assert found.loss.item() == pytest.approx(expected, rel=1e-5)
     assert found.eps_reached is not None
-    assert found.eps_reached.item() == pytest.approx(np.linalg.norm(example - x, axis=1).max(), rel=1e-5)
+    assert found.eps_reached.item() == pytest.approx(np.max(np.linalg.norm(example - x, axis=1)), rel=1e-5)
 
 
 def test_the_smoothed_model_says_the_mean_of_probabilities() -> None:
