@@ -1,8 +1,8 @@
-"""The sizes of smallest perturbations and the time they take, beside adv-lib and foolbox, on the same models.
+"""The sizes of smallest perturbations and what they cost, beside adv-lib, foolbox, ART and secml-torch.
 
     python -m benchmarks smallest --data-dir ../data/mnist --cifar ../data/cifar10/cifar10_lossless.npz
 
-An attack takes as many steps as the same of a peer. The peers live in a folder of the benchmark's own.
+Every attack takes as many steps as the passes of an image buy. The peers live in a folder of the benchmark's own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PEERS = ("adv-lib", "foolbox", "eagerpy", "tqdm")
+PEERS = (
+    "adv-lib", "foolbox", "eagerpy", "tqdm", "adversarial-robustness-toolbox", "packaging", "six", "secml-torch"
+)  # fmt: skip
 """Installed without what they depend on: torch is that of whoever asks."""
 
 
@@ -26,7 +28,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=4000, help="images that a model is trained on")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--images", type=int, default=48, help="attacked images")
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--passes", type=int, default=400, help="forward and backward passes of an image")
     parser.add_argument("--repeats", type=int, default=1, help="timed runs of each; the median counts")
     parser.add_argument("--only", nargs="*", default=[], help="norms")
     return parser.parse_args(arguments)

@@ -19,7 +19,7 @@ from tasks.attacks.ddn.settings import DdnSettings
 from tasks.attacks.deepfool.settings import DeepFoolSettings
 from tasks.attacks.diff_pgd.settings import DiffPgdSettings, UnrestrictedDiffPgdSettings
 from tasks.attacks.ead.settings import EadSettings
-from tasks.attacks.fab.settings import FabTSettings
+from tasks.attacks.fab.settings import FabSettings, FabTSettings
 from tasks.attacks.fmn.settings import FmnSettings
 from tasks.attacks.gradient.settings import FgsmSettings, IfgsmSettings, MifgsmSettings, PgdSettings, SparseL1Settings
 from tasks.attacks.jsma.settings import JsmaSettings
@@ -49,6 +49,7 @@ ATTACKS: Registry[type[MethodSettings]] = Registry(
         "sigma_zero": SigmaZeroSettings,
         "apgd_ce": ApgdCeSettings,
         "apgd_t": ApgdTSettings,
+        "fab": FabSettings,
         "fab_t": FabTSettings,
         "square": SquareSettings,
         "autoattack": AutoAttackSettings,

@@ -124,6 +124,7 @@ QUICK_SETTINGS: dict[str, dict[str, Any]] = {
     "ead": {"steps": 20, "binary_search_steps": 3},
     "square": {"steps": 60},
     "rays": {"steps": 40},
+    "fab": {"steps": 5},
     "fab_t": {"steps": 5},
     "apgd_t": {"steps": 20, "targets": 3},
     "apgd_ce": {"steps": 20},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -121,13 +121,20 @@ def measure(delta: Tensor, norm: str) -> float:
     return float(torch.linalg.vector_norm(delta.flatten(), {"linf": torch.inf, "l2": 2, "l1": 1, "l0": 0}[norm]))
 
 
-def run_fab(model: nn.Module, clean: Tensor, label: int, target: int, *, norm: str, steps: int) -> Tensor:
-    """Croce and Hein 2020, arXiv 1907.02044, algorithm 1, toward one class and from the image itself; the nearest
-    adversarial iterate, or the image."""
+def run_fab(model: nn.Module, clean: Tensor, label: int, rivals: Sequence[int], *, norm: str, steps: int) -> Tensor:
+    """Croce and Hein 2020, arXiv 1907.02044, algorithm 1, from the image itself; the nearest adversarial iterate, or
+    the image. Boundaries lie where a rival leads by a hundred-thousandth of the largest
+    logit, or, where it leads already, by a thousandth."""
     x_orig, x, best = clean, clean, clean
     nearest = torch.inf
+    dual = {"linf": "l1", "l2": "l2", "l1": "linf"}[norm]
     for _ in range(steps):
-        logits, lead, slope = look(model, x, lambda logits: logits[0, target] - logits[0, label])
+        lines = []
+        for rival in rivals:
+            logits, lead, slope = look(model, x, lambda logits, rival=rival: logits[0, rival] - logits[0, label])  # type: ignore[misc]
+            lead -= (1e-3 if lead > 0 else 1e-5) * float(logits.abs().max())
+            lines.append((abs(lead) / measure(slope, dual), lead, slope))
+        _, lead, slope = min(lines, key=lambda line: line[0])
         plane = Plane(slope.flatten(), float(slope.flatten() @ x.flatten()) - lead)
         d, d_orig = (plane.project(point.flatten(), norm).view_as(clean) for point in (x, x_orig))
         a, b = max(measure(d, norm), 1e-8), max(measure(d_orig, norm), 1e-8)

@@ -83,7 +83,8 @@ def into_radius(delta: Tensor, radius: float, norm: str) -> Tensor:
 
 
 def run_fmn(model: nn.Module, clean: Tensor, label: int, norm: str, steps: int) -> Smallest:
-    """Pintor et al. 2021, algorithm 1; before the first success the radius lies a share beyond the boundary."""
+    """Pintor et al. 2021, algorithm 1; no radius before the first success, and after each no more than lies half way
+    between the perturbation and the boundary."""
     best = Smallest(model, clean, label, norm)
     largest = measure(torch.max(clean, 1 - clean), norm)
     dual = {"linf": "l1", "l2": "l2", "l1": "linf", "l0": "l0"}[norm]
@@ -96,9 +97,11 @@ def run_fmn(model: nn.Module, clean: Tensor, label: int, norm: str, steps: int) 
         elif norm == "l0":
             radius = max(radius + 1, math.floor(radius * (1 + gamma)))
         elif fooled:
-            radius = min(radius * (1 - gamma), best.size)
+            size = measure(delta, norm)
+            boundary = size - min(abs(value) / measure(gradient, dual), size)
+            radius = min(radius * (1 - gamma), best.size, (size + boundary) / 2)
         elif math.isinf(best.size):
-            radius = (measure(delta, norm) + abs(value) / measure(gradient, dual)) * (1 + gamma)
+            radius = math.inf
         else:
             radius *= 1 + gamma
         radius = min(radius, largest)

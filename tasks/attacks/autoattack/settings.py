@@ -18,6 +18,7 @@ class AutoAttackSettings(MethodSettings):
 
     paper = "Croce and Hein 2020, arXiv 2003.01690; in L1 Croce and Hein 2021, arXiv 2103.01208"
     craft = "tasks.attacks.autoattack.craft:craft_autoattack"
+    revision = 2
     random_form = MappingProxyType({"version": "rand"})
     name: Literal["autoattack"] = keyed("autoattack")
     norm: Literal["linf", "l2", "l1"] = keyed("linf")

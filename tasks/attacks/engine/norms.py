@@ -172,6 +172,9 @@ def project_l1_into_box(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
 NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2(), "l1": L1()}
 """The norms in which the loop walks, by the name that a search space gives them; l0 has no ball to project onto."""
 
+DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
+"""The norm of gradients by which a linear model's distance to the boundary is its margin divided."""
+
 
 def measure_sizes(delta: Tensor) -> dict[str, Tensor]:
     """The size of each perturbation in every norm: float [N] each; `l0` int64 [N], changed values, each colour alone.

@@ -8,11 +8,29 @@ from tasks.attacks.base import MinimalSettings
 from tasks.settings import Count, keyed
 
 
+class FabSettings(MinimalSettings):
+    """Fast Adaptive Boundary attack: one walk, whose every step is onto the nearest boundary."""
+
+    paper = "Croce and Hein 2020, arXiv 1907.02044"
+    craft = "tasks.attacks.fab.craft:craft_fab"
+    name: Literal["fab"] = keyed("fab")
+    norm: Literal["linf", "l2", "l1"] = keyed("linf")
+    steps: Count = keyed(100, ge=1, le=10_000)
+    candidates: Count = keyed(5, ge=2, le=1000)
+    """The likeliest classes of the clean image whose boundaries are considered, the label among them, at most all."""
+
+    @property
+    def expected_passes(self) -> float:
+        """Each step takes a gradient for each class, and asks about the new image, too."""
+        return 2.0 * self.reported_steps * self.candidates
+
+
 class FabTSettings(MinimalSettings):
     """Targeted Fast Adaptive Boundary attack, one run per target class."""
 
     paper = "Croce and Hein 2020, arXiv 1907.02044"
     craft = "tasks.attacks.fab.craft:craft_fab_t"
+    revision = 2
     name: Literal["fab_t"] = keyed("fab_t")
     norm: Literal["linf", "l2", "l1"] = keyed("linf")
     steps: Count = keyed(100, ge=1, le=10_000)

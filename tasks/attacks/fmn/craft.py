@@ -15,11 +15,9 @@ from tasks.attacks.engine.minimum_norm import (
     normalize_length,
     walk_to_smallest,
 )
-from tasks.attacks.engine.norms import NORMS
+from tasks.attacks.engine.norms import DUAL, NORMS
 from tasks.attacks.fmn.settings import FmnSettings
 
-DUAL = {"linf": "l1", "l2": "l2", "l1": "linf"}
-"""The norm of gradients by which a linear model's distance to the boundary is its margin divided."""
 LAST_STEP = 0.01
 """The last step size as a share of the first."""
 
@@ -58,15 +56,18 @@ class _Walk:
         )
 
     def _choose_radius(self, look: Look, gamma: float) -> Tensor:
-        """Until a success was found, a share beyond the linearised boundary; [N].
+        """Any until a success was found; after one at most half way back to the linearised boundary; [N].
 
-        Without that share, which the paper does not have, the walk comes ever nearer to the boundary of a nearly linear
-        model and never crosses it.
+        The paper holds a walk that has found nothing within the linearised distance, which it may never get beyond: in
+        the box a line is too hopeful. Half of that distance, and not all, since it is a guess in both directions.
         """
+        free = look.best_sizes.isinf()
         steepness = measure_norm(look.gradient, DUAL[self._settings.norm]).clamp_min(1e-12)
-        reach = torch.where(look.best_sizes.isinf(), look.sizes + look.margin.abs() / steepness, self._eps)
+        beyond = torch.minimum(look.margin.abs() / steepness, look.sizes)
         shrunk = torch.minimum(self._eps * (1 - gamma), look.best_sizes)
-        return torch.where(look.is_adversarial, shrunk, reach * (1 + gamma))
+        shrunk = torch.minimum(shrunk, look.sizes - beyond / 2)
+        grown = torch.where(free, torch.full_like(look.sizes, torch.inf), self._eps * (1 + gamma))
+        return torch.where(look.is_adversarial, shrunk, grown)
 
     def _choose_count(self, look: Look, gamma: float) -> Tensor:
         """The same for numbers of changed values, which change by at least one; [N]."""

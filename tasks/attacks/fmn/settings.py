@@ -13,6 +13,7 @@ class FmnSettings(TargetedMinimalSettings):
 
     paper = "Pintor et al. 2021, arXiv 2102.12827"
     craft = "tasks.attacks.fmn.craft:craft_fmn"
+    revision = 2
     name: Literal["fmn"] = keyed("fmn")
     norm: Literal["linf", "l2", "l1", "l0"] = keyed("linf")
     steps: Count = keyed(1000, ge=1, le=100_000)

@@ -63,6 +63,7 @@ def test_success_within_a_budget_is_exact(name: str, norm: str, stop: bool) -> N
 
 
 TOLERANCE: dict[str, tuple[float, dict[str, Any]]] = {
+    "fab": (1e-3, {}),
     "fab_t": (1e-3, {}),
     "deepfool": (0.04, {}),
     "carlini_wagner": (0.02, {"steps": 200, "binary_search_steps": 6, "step_size": 0.002}),
@@ -124,6 +125,7 @@ PASSES = [
     ("autoattack", {"eps": 1e-4}),
     ("mifgsm", {"eps": 1e-4, "steps": 7}),
     ("sparse_l1", {"eps": 1e-4, "steps": 7}),
+    ("fab", {"steps": 20}),
     ("fab_t", {"steps": 20, "targets": 3}),
     ("carlini_wagner", {"steps": 20, "binary_search_steps": 4}),
     ("ead", {"steps": 20, "binary_search_steps": 4, "initial_const": 1.0}),

@@ -69,6 +69,7 @@ THOROUGH: dict[str, dict[str, Any]] = {
     "carlini_wagner": {"steps": 60, "binary_search_steps": 6},
     "ead": {"steps": 60, "binary_search_steps": 6},
     "deepfool": {"overshoot": 0},
+    "fab": {"steps": 20},
     "fab_t": {"steps": 20},
     "jsma": {"gamma": 1.0},
 }
