@@ -17,8 +17,8 @@ def test_no_part_computes_other_numbers_than_before(kind: str) -> None:
 
 
 def test_other_numbers_and_other_cases_are_told() -> None:
-    kept = {"one": [1.0, 200.0], "two": [1.0], "three": [1.0], "four": [0.0]}
-    now = {"one": [1.001, 200.2], "two": [1.01], "three": [1.0, 2.0], "five": [0.0]}
+    kept = {"one": [1.0, 200.0], "two": [1.0], "three": [1.0], "four": [0.0], "another elsewhere": None}
+    now = {"one": [1.001, 200.2], "two": [1.01], "three": [1.0, 2.0], "five": [0.0], "another elsewhere": [3.0]}
     assert find_differences(kept, now) == [
         "five: is new", "four: is gone", "three: [1.0, 2.0], and [1.0] is kept", "two: [1.01], and [1.0] is kept",
     ]  # fmt: skip
