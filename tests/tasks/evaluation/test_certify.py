@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import nn
 
+from tasks.certificates.registry import CERTIFICATES
 from tasks.evaluation.certify import certify
-from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.evaluate import evaluate, prepare_attacked
+from tasks.transformations.defended_model import JUDGE, DefendedModel
+from tasks.transformations.settings import InferenceSettings
 from tests.support.attack_models import network, network_images, settings
 
 BOUNDS: dict[str, Any] = {"name": "interval_bounds", "batch_size": 5}
@@ -25,13 +29,31 @@ def test_rows_are_those_of_the_images_an_attack_would_see() -> None:
     assert attacked.table["radius"].null_count == 9
 
 
-def test_no_image_is_certified_that_an_attack_fools() -> None:
-    model = network()
+SMOOTHED = InferenceSettings.model_validate(
+    {"transformations": [{"name": "noise", "sigma": 0.05}], "answer": "vote", "samples": 9}
+)
+CERTIFIED: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
+    "interval_bounds": ({}, (1e-5, 5e-5, 0.01)),
+    "crown_ibp": ({}, (1e-5, 1e-4, 0.01)),
+    "randomized_smoothing": ({"sigma": 0.05, "samples": 200}, (0.05, 0.1, 0.2)),
+}
+"""Certificate -> its settings, and budgets of which the first is certified for some images and the last for none."""
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_no_image_is_certified_that_an_attack_fools(name: str) -> None:
+    section, budgets = CERTIFIED[name]
+    model: nn.Module = network()
     images = network_images(model, 16)
-    budgets = (1e-5, 5e-5, 0.01)
-    proven = certify(model, images, [settings(**BOUNDS, eps=eps) for eps in budgets], 0, 0.5)
+    cells = [settings(name=name, **section, eps=eps) for eps in budgets]
+    proven = certify(model, images, cells, 0, 0.5)
+    judged, followed = model, model
+    if name == "randomized_smoothing":  # what is certified, and attacked, is its vote
+        judged = DefendedModel(model, SMOOTHED, 0, JUDGE, samples=SMOOTHED.samples)
+        followed = DefendedModel(model, SMOOTHED, 0, "attack", samples=4)
     for eps, found in zip(budgets, proven, strict=True):
-        (attacked,) = evaluate(model, images, [settings(name="pgd", eps=eps, steps=10)], 0, 0.5)
+        cell = settings(name="pgd", norm=cells[0].method.norm, eps=eps, steps=10)
+        (attacked,) = evaluate(judged, images, [cell], 0, 0.5, attacked=prepare_attacked(followed, images, cell))
         certified, robust = (each.table["robust"].to_pylist() for each in (found, attacked))
         assert all(robust[place] for place, holds in enumerate(certified) if holds)
     counts = [found.count_correct()["robust_correct"] for found in proven]
