@@ -35,7 +35,7 @@ SMOOTHED = InferenceSettings.model_validate(
 CERTIFIED: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
     "interval_bounds": ({}, (1e-5, 5e-5, 0.01)),
     "crown_ibp": ({}, (1e-5, 1e-4, 0.01)),
-    "randomized_smoothing": ({"sigma": 0.05, "samples": 200}, (0.05, 0.1, 0.2)),
+    "randomized_smoothing": ({"sigma": 0.05, "samples": 200}, (0.02, 0.1, 0.2)),
 }
 """Certificate -> its settings, and budgets of which the first is certified for some images and the last for none."""
 
