@@ -20,7 +20,7 @@ from tests.support.plugin_texts import PARTS, SPACE, write_parts
 
 @pytest.fixture
 def lab(tmp_path: Path) -> list[str]:
-    """The options that bring all five parts; `space.yaml` beside them uses each."""
+    """The options that bring all parts; `space.yaml` beside them uses each."""
     (tmp_path / "space.yaml").write_text(SPACE)
     return [word for file in write_parts(tmp_path) for word in ("--plugin", str(file))]
 
@@ -38,6 +38,8 @@ def test_a_sweep_of_nothing_but_own_parts_runs_and_other_code_runs_again(lab: li
     found = {row["attack"]: row for row in rows(tmp_path / "results")}
     assert found["darken"]["status"] == found["ifgsm"]["status"] == "finished"
     assert found["darken"]["clean_accuracy"] > 0.5
+    assert found["advgan"]["eps_reached"] == pytest.approx(0.2)
+    assert found["advgan"]["generator_seconds"] > 0
     assert (found["ifgsm"]["model"], found["ifgsm"]["dataset"]) == ("tiny_cnn", "stripes")
     shown = advsweep("launch", *space, *storage, *lab, "--wandb", "disabled", *ONE).stdout
     assert "nothing to do" in shown
@@ -58,7 +60,7 @@ def test_a_sweep_of_nothing_but_own_parts_runs_and_other_code_runs_again(lab: li
     plan = json.loads(advsweep("plan", *space, *storage, *lab, "--json").stdout)
     assert not any(counts["in_store"] for counts in plan["stages"].values())
     advsweep("launch", *space, *storage, *lab, "--wandb", "disabled", *ONE)
-    assert sum((ended(tmp_path / "results") - before).values()) == 5
+    assert sum((ended(tmp_path / "results") - before).values()) == 6, "the generator knows the images alone"
     failed = advsweep("launch", *space, *storage, code=2).stderr
     assert "unknown model" in failed
 
@@ -91,6 +93,7 @@ USES = {
     "lab_importance.py": {"prune", "finetune", "attack"},
     "lab_objective.py": {"finetune", "attack"},
     "lab_attack.py": {"darken"},
+    "lab_generator.py": {"generator", "advgan"},
 }
 """File -> the stages whose keys depend on it: those that use its part, and what builds on them."""
 
@@ -112,7 +115,7 @@ def make_edit(text: str, draw: random.Random) -> str:
 
 
 def plan_keys(folder: Path, answer: Connection) -> None:
-    """Load the plugins and plan; send the key of each stage by its kind, the own attack by its name."""
+    """Load the plugins and plan; send the key of each stage by its kind, the attacks by their names."""
     for file in sorted(folder.glob("lab_*.py")):
         if file.name != "lab_layers.py":
             PLUGINS.load(str(file))
@@ -121,7 +124,7 @@ def plan_keys(folder: Path, answer: Connection) -> None:
         return
     stages = [planned.chain for planned in make_plan(load(str(folder / "space.yaml")), None).trials]
     found = {stage.kind: stage.key for chain in stages for stage in chain}
-    answer.send(found | {"darken": stages[0][-1].key, "attack": stages[1][-1].key})
+    answer.send(found | {"darken": stages[0][-1].key, "attack": stages[1][-1].key, "advgan": stages[2][-1].key})
 
 
 def plan_in_child(folder: Path) -> dict[str, str] | None:
@@ -155,6 +158,6 @@ def test_no_edit_of_a_plugin_leaves_the_key_of_a_stage_that_uses_it(tmp_path: Pa
         if after is None:
             continue
         judged += 1
-        uses = USES[file.name] | ({"darken"} if "attack" in USES[file.name] else set())
+        uses = USES[file.name] | ({"darken", "advgan"} if "attack" in USES[file.name] else set())
         assert {name for name in before if after[name] != before[name]} == uses, file.name
     assert judged >= 80

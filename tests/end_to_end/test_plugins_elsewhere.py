@@ -21,7 +21,7 @@ from tests.support.plugin_texts import SPACE, write_parts
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-FINISHED = "2 trials, 2 finished, 0 failed, 0 not run"
+FINISHED = "3 trials, 3 finished, 0 failed, 0 not run"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_own_parts_reach_a_driver_on_the_head_and_its_workers(
     assert FINISHED in launch(lab, storage, *ONE, "--address", f"{scheme}://127.0.0.1:{port}", env=cluster.environment)
     found = rows(storage)
     assert {(row["model"], row["dataset"], row["status"]) for row in found} == {("tiny_cnn", "stripes", "finished")}
-    assert {row["attack"] for row in found} == {"darken", "ifgsm"}
+    assert {row["attack"] for row in found} == {"darken", "ifgsm", "advgan"}
 
 
 def make_environment(folder: Path) -> str:
@@ -97,7 +97,7 @@ def test_own_parts_run_from_a_wheel_here_and_on_two_nodes(lab: Path, tmp_path: P
             nodes.add()
         seeds = ("--set", "seed={grid_search: [0, 1]}")
         shown = launch(lab, tmp_path / "there", "--address", nodes.address, *seeds, python=python, env=dict(os.environ))
-    assert "4 trials, 4 finished, 0 failed, 0 not run" in shown
+    assert "6 trials, 6 finished, 0 failed, 0 not run" in shown
     assert len({entry["node"] for entry in executions(tmp_path / "there")}) == 2
     here = {row["trial_id"]: row["robust_correct"] for row in rows(tmp_path / "here")}
     there = {row["trial_id"]: row["robust_correct"] for row in rows(tmp_path / "there")}

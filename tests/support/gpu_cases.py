@@ -79,6 +79,14 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
         yield f"attack {name}", small.trial(train=TRAINED, attack=make_cheap(name))
 
 
+def list_resumed() -> Iterator[tuple[str, Trial, int]]:
+    """Name and trial of what is broken off on one device and goes on on another, and which stage that is."""
+    trial = small.trial(dataset=FEW, train=EPOCH)
+    yield "resumed on the other device", trial, 0
+    for name in ("advgan", "diff_pgd"):
+        yield f"generator of {name} resumed on the other device", small.trial(dataset=FEW, attack=make_cheap(name)), 1
+
+
 def list_certificates() -> Iterator[tuple[str, Trial]]:
     """Every certificate."""
     smoothing = {"name": "randomized_smoothing", "sigma": 0.1, "eps": 0.05, "samples": 60, "sampling": "anytime"}
@@ -109,7 +117,7 @@ def make_cheap(name: str) -> dict[str, Any]:
     if norm not in LARGE:
         section["witness"] = {"seed": 1, "model": {"name": "resnet8"}}
     if "generator" in fields:
-        section["generator"] = {"name": fields["generator"].default.name, "epochs": 1, "width": 4}
+        section["generator"] = {"name": fields["generator"].default.name, "epochs": 2, "width": 4}
     if "steps" in fields:
         section["steps"] = STEPS
     if "targeted" in fields:

@@ -22,6 +22,7 @@ import torch
 from tasks.attacks.autoattack import craft as autoattack
 from tasks.stages.attack import run_attack
 from tasks.stages.context import Context
+from tasks.stages.run import run_stages
 from tasks.trial.trial import Trial, simplify_trial
 from tests.support import gpu_cases, pretended_gpu, small
 
@@ -85,19 +86,22 @@ def round_metrics(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in rounded.items() if not name.endswith("_ms") and "seconds" not in name}
 
 
-def resume_elsewhere(folder: Path) -> dict[str, Any]:
-    """Half of a training on one device, the rest on the other, both ways; what each ends with."""
-    trial = small.trial(dataset=gpu_cases.FEW, train=gpu_cases.EPOCH)
+def resume_elsewhere(name: str, trial: Trial, place: int, folder: Path) -> dict[str, Any]:
+    """Half of a training on one device, the rest on the other, both ways; what each ends with.
+
+    :param place: of the stage that is broken off after its first epoch, in the chain.
+    """
     losses = []
     for first, second in (("cpu", "cpu"), ("cpu", pretended_gpu.NAME), (pretended_gpu.NAME, "cpu")):
-        place = folder / f"{first}-{second}"
-        place.mkdir()
-        stop = replace(small.context(place), device=first, on_epoch=_stop_after_one)
+        at = folder / f"{name} {first}-{second}"
+        at.mkdir()
+        for stage in small.stages_of(trial)[:place]:
+            run_stages([stage], replace(small.context(at), device=first))
         with contextlib.suppress(KeyboardInterrupt):
-            small.run(trial, stop)
-        record = small.run(trial, replace(small.context(place), device=second))[0]
+            small.run(trial, replace(small.context(at), device=first, on_epoch=_stop_after_one))
+        record = small.run(trial, replace(small.context(at), device=second))[place]
         losses.append([record["resumed_from"], round_metrics(record)])
-    return {"case": "resumed on the other device", "error": None, "ends": losses}
+    return {"case": name, "error": None, "ends": losses}
 
 
 def _stop_after_one(stage: Any, entry: dict[str, Any]) -> None:  # noqa: ARG001
@@ -116,8 +120,9 @@ def main(names: Sequence[str]) -> None:
                 continue
             shared = "attacks" if name.startswith("attack ") else str(number)  # whose model is trained once
             print(json.dumps(measure(name, trial, Path(folder) / shared)), flush=True)  # noqa: T201
-        if not names:
-            print(json.dumps(resume_elsewhere(Path(folder))), flush=True)  # noqa: T201
+        if not names or set(names) & {name for name, _, _ in gpu_cases.list_resumed()}:
+            for name, trial, place in gpu_cases.list_resumed():
+                print(json.dumps(resume_elsewhere(name, trial, place, Path(folder))), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -61,8 +61,30 @@ import advsweep
 def spread(weight, generator):
     return weight.flatten(1).std(1, correction=0)
 """
+GENERATOR = """
+import advsweep, torch
+from typing import Literal
+
+class Dim(advsweep.Settings):
+    name: Literal["dim"] = advsweep.keyed("dim")
+    epochs: advsweep.Count = advsweep.keyed(1, ge=1)
+
+@advsweep.generator("dim", settings=Dim)
+class Dimmer(advsweep.Generator):
+    def __init__(self, settings, image_shape, classes):
+        super().__init__()
+        self.light = torch.nn.Parameter(torch.zeros(image_shape))
+    def forward(self, pixels):
+        return -self.light.tanh().expand_as(pixels)
+    def fit(self, job):
+        self.light.data += sum(pixels.sum(0) for pixels, _ in job.read_epoch(0, 25))
+        job.note_epoch({"epoch": 0})
+"""
 LAYERS = "WIDTH = 8\n"
-PARTS = {"model": MODEL, "dataset": DATASET, "attack": ATTACK, "objective": OBJECTIVE, "importance": IMPORTANCE}
+PARTS = {
+    "model": MODEL, "dataset": DATASET, "attack": ATTACK, "objective": OBJECTIVE, "importance": IMPORTANCE,
+    "generator": GENERATOR,
+}  # fmt: skip
 
 SPACE = """
 description: everything of my own
@@ -71,7 +93,11 @@ model: {name: tiny_cnn}
 train: {epochs: 1, batch_size: 20, optimizer: {name: sgd, lr: 0.05}}
 prune: {ratio: 0.25, importance: spread}
 finetune: {epochs: 1, batch_size: 20, optimizer: {name: sgd, lr: 0.01}, objective: {name: margin, least: 0.5}}
-attack: {grid_search: [{name: darken, eps: 51/255}, {name: ifgsm, eps: 0.2, steps: 2}]}
+attack:
+  grid_search:
+    - {name: darken, eps: 51/255}
+    - {name: ifgsm, eps: 0.2, steps: 2}
+    - {name: advgan, eps: 0.2, generator: {name: dim}}
 """
 
 

@@ -19,7 +19,7 @@ def test_own_parts_stand_beside_ours_with_their_source(tmp_path: Path) -> None:
     own = {(part["kind"], part["name"]): part for part in json.loads(ended.stdout) if part["source"] != "advsweep"}
     assert own.keys() == {
         ("model", "tiny_cnn"), ("data set", "stripes"), ("attack", "darken"), ("objective", "margin"),
-        ("importance", "spread"),
+        ("importance", "spread"), ("generator", "dim"),
     }  # fmt: skip
     assert own["model", "tiny_cnn"]["source"] == "lab_model"
     assert own["model", "tiny_cnn"]["version"].startswith("sha256 ")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from orchestrator.results.budgets import ImageReader
 from orchestrator.results.checks.generated import CHECK, KEPT
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND
-from orchestrator.results.verdicts import check_rows
+from orchestrator.results.verdicts import annotate_rows, check_rows
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
 from tests.orchestrator.results.checks.test_strength import SURROGATE
 from tests.support.rows import ifgsm, row, verdicts_of
 
@@ -35,6 +40,52 @@ def test_nothing_else_says_anything_of_it(other: dict[str, Any]) -> None:
     assert verdicts_of(CHECK, check_rows([row(ADVGAN, 600), row(other, 100)])) == {NOT_TESTED}
 
 
+UNRESTRICTED = {"name": "diff_pgd_unrestricted", "witness": {"seed": 9, "model": {"name": "resnet8"}}}
+
+
 def test_of_an_unrestricted_attack_the_images_are_needed() -> None:
-    attack = {"name": "diff_pgd_unrestricted", "witness": {"seed": 9, "model": {"name": "resnet8"}}}
-    assert verdicts_of(KEPT, check_rows([row(attack, 300)])) == {NOT_TESTED}
+    assert verdicts_of(KEPT, check_rows([row(UNRESTRICTED, 300)])) == {NOT_TESTED}
+
+
+class Known(ImageReader):
+    """Nine images of class 1: one that was wrong before, one that withstands, and seven that fool the model, with their
+    L2; so many of these keep their label."""
+
+    def __init__(self, kept: int, folder: Path) -> None:
+        super().__init__(StageStore(open_storage(folder)))
+        self.kept = kept
+
+    def load_table(self, row: dict[str, Any]) -> pa.Table:  # noqa: ARG002
+        seen = [1, 1, *(1 if place < self.kept else 5 for place in range(7))]
+        sizes = [90.0, 90.0, 1.0, 2.0, 6.0, *([8.0] * 4)]
+        label, before, after = [1] * 9, [4, *([1] * 8)], [4, 1, *([3] * 7)]
+        names = ("label", "clean_prediction", "adversarial_prediction", "witness_prediction", "l2")
+        return pa.table(dict(zip(names, (label, before, after, seen, sizes), strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("kept", "grade", "figures"),
+    [
+        (3, UPPER_BOUND, "of 7 examples that fool the model 3 keep their label for resnet8, seed 9, their L2 2 in the"),
+        (4, OK, "of 7 examples that fool the model 4 keep their label for resnet8, seed 9, their L2 4 in the median"),
+        (0, UPPER_BOUND, "of 7 examples that fool the model 0 keep their label for resnet8, seed 9"),
+    ],
+)
+def test_an_unrestricted_attack_says_how_many_of_its_examples_keep_their_label(
+    kept: int, grade: str, figures: str, tmp_path: Path
+) -> None:
+    (found,) = [each for each in check_rows([row(UNRESTRICTED, 300)], Known(kept, tmp_path)) if each.check == KEPT]
+    assert found.verdict == grade
+    assert found.figures.startswith(figures)
+    assert ("take smaller or fewer steps" in found.cause) is (grade == UPPER_BOUND)
+
+
+def test_an_unrestricted_attack_says_nothing_of_what_keeps_to_a_ball() -> None:
+    """However many images it leaves, verdicts and worst cases of the others stay as they are."""
+
+    def judge_others(left: int) -> list[tuple[Any, ...]]:
+        rows = annotate_rows([row(UNRESTRICTED, left), row(ADVGAN, 600), ifgsm("8/255", 20, 400)])
+        return [(each["verdict"], each["verdict_reason"], each["worst_case_correct"]) for each in rows[1:]]
+
+    assert judge_others(0) == judge_others(900)
+    assert judge_others(0)[0][0] == UPPER_BOUND
