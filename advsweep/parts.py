@@ -192,6 +192,7 @@ def generator(name: str, *, settings: type[Settings]) -> Callable[[Decorated], D
     def register(build: Decorated) -> Decorated:
         complete = _complete(name, settings, GeneratorSettings)
         complete.build = build if inspect.isclass(build) else staticmethod(build)
+        complete.origin = build.__module__
         _add(GENERATORS, name, complete, build)
         return build
 

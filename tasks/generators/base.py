@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.models.settings import Weights
-from tasks.settings import Count, Number, Settings, added, keyed, unkeyed
+from tasks.plugins.source import hash_code
+from tasks.settings import CODE, Count, Number, Settings, added, keyed, unkeyed
 
 Output = Literal["perturbations", "noise"]
 """What a generator answers. perturbations: images float [N, C, H, W] of [0, 1] -> how to move them, in units of the
@@ -38,6 +39,8 @@ class GeneratorSettings(Settings):
     """Image passes of one training image and epoch, a backward pass counted as two: a first estimate of time."""
     paper: ClassVar[str] = ""
     """Who described it, and where."""
+    origin: ClassVar[str | None] = None
+    """The module of a user's own code that it comes from: with other code the stage is another."""
     architecture: ClassVar[tuple[str, ...]] = ()
     """The fields that weights from a file depend on; the others say how it is trained."""
 
@@ -75,6 +78,11 @@ class GeneratorSettings(Settings):
     def is_trained_against_model(self) -> bool:
         """Whether its stage builds on the model under attack."""
         return self.needs_target and self.weights is None
+
+    def _describe_code(self) -> dict[str, dict[str, str]]:
+        """Its own code too: in the key of its stage no other settings name it."""
+        found = super()._describe_code()
+        return {CODE: {**found.get(CODE, {}), **hash_code(self.origin)}} if self.origin else found
 
     def for_budget(self, eps: float | None) -> Self:  # noqa: ARG002
         """The settings with what they leave to the budget of the attack written out."""

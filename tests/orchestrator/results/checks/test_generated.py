@@ -31,6 +31,21 @@ def test_a_generator_is_held_against_the_gradient_in_the_same_ball(generated: in
     assert ("read ifgsm instead" in found.cause) is (grade == UPPER_BOUND)
 
 
+def test_a_generator_by_transfer_is_held_against_gradients_by_transfer() -> None:
+    transferred = row({**ADVGAN, "surrogate": SURROGATE}, 600)
+    assert verdicts_of(CHECK, check_rows([transferred, ifgsm("8/255", 20, 400)])) == {NOT_TESTED}
+    rows = [transferred, row({"name": "ifgsm", "eps": "8/255", "surrogate": SURROGATE}, 500)]
+    assert verdicts_of(CHECK, check_rows(rows)) == {UPPER_BOUND}
+
+
+def test_the_strongest_gradient_is_what_counts() -> None:
+    """By the counts alone: one that leaves less than the generator settles it, whatever a weaker one leaves."""
+    rows = [row(ADVGAN, 600), ifgsm("8/255", 1, 900), ifgsm("8/255", 10, 800), ifgsm("8/255", 20, 400)]
+    (found,) = [each for each in check_rows(rows) if each.check == CHECK]
+    assert found.verdict == UPPER_BOUND
+    assert "40.0%" in found.figures
+
+
 @pytest.mark.parametrize(
     "other",
     [{"name": "ifgsm", "eps": "4/255"}, {"name": "fgsm", "eps": "8/255"},

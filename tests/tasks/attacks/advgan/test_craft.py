@@ -42,3 +42,16 @@ def test_an_image_gets_what_it_gets_alone_and_one_that_is_misclassified_stays() 
     moved = (together - job.clean).abs().flatten(1).amax(1)
     assert not moved[:3].any()
     assert moved[3:].allclose(torch.tensor(0.1))
+
+
+class TooFar(nn.Module):
+    """A plugin's generator that moves pixels by three budgets."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.full_like(pixels, 3.0)
+
+
+def test_what_goes_beyond_the_budget_is_brought_back() -> None:
+    job = replace(job_of(Linear(), linear_images(), (1,)), generator=TooFar())
+    found = craft(job, settings(name="advgan", eps=0.05))
+    assert (found - job.clean).allclose(torch.tensor(0.05))

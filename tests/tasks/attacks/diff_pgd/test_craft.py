@@ -56,6 +56,8 @@ def test_what_the_denoiser_makes_of_an_image_is_brought_back_into_the_ball() -> 
     moved = (found - job.clean).abs()
     assert float(moved.max()) <= eps + 1e-6
     assert float(moved.median()) == pytest.approx(eps, rel=1e-3)
+    halved = craft(replace(job, scale=0.5), settings(name="diff_pgd", eps=eps, steps=3, noise_time=0.2))
+    assert float((halved - job.clean).abs().max()) == pytest.approx(eps / 2, rel=1e-3), "a unit is half a pixel's range"
 
 
 def test_without_a_ball_every_image_is_fooled_in_as_many_steps_as_its_distance_takes() -> None:
