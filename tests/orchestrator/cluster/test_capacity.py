@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster.capacity import Growth, Shape, check_fits, read_growth, read_node_types
+from orchestrator.cluster.capacity import (
+    Growth,
+    Shape,
+    check_fits,
+    count_usable_cpus,
+    describe_capacity,
+    read_growth,
+    read_node_types,
+)
 from orchestrator.space.resources import Resources
 from tasks.errors import UsageError
 
@@ -43,3 +52,37 @@ def test_what_an_autoscaler_may_start_is_read_from_its_file(tmp_path: Path) -> N
     assert read_growth(["python", "monitor.py"]) == Growth(), "a cluster that was started by hand"
     assert not read_growth(None).known, "one whose autoscaler is elsewhere"
     assert not read_node_types({"available_node_types": {"a": {"resources": {}}}, "max_workers": 1}).known
+
+
+def test_what_a_node_type_has_and_whether_it_may_start() -> None:
+    types = {
+        "small": {"resources": {"CPU": 2}, "max_workers": 1},
+        "many": {"resources": {"CPU": 16, "GPU": 4}},
+        "head": {"resources": {"CPU": 8}, "max_workers": 0},
+        "silent": {"max_workers": 3},
+    }
+    small, many, silent = Shape("type small", 2, 0), Shape("type many", 16, 4), Shape("type silent", 0, 0)
+    assert read_node_types({"available_node_types": types, "max_workers": 5}) == Growth((small, many, silent), False)
+    assert read_node_types({"available_node_types": types}) == Growth((small, silent), False), "of many none may start"
+    assert read_node_types({}) == Growth()
+
+
+def test_what_there_is_and_may_come_is_counted_in_words() -> None:
+    nodes = [Shape("node", 8, 0.5), Shape("node", 4, 1), Shape("node", 8, 0.5)]
+    growth = Growth((Shape("type big", 16, 4),), known=False)
+    assert describe_capacity(nodes, growth) == (
+        "2 x node of 8 CPUs and 0.5 GPUs, 1 x node of 4 CPUs and 1 GPUs, may start type big of 16 CPUs and 4 GPUs, "
+        "may grow by nodes that it does not name"
+    )
+    assert describe_capacity([], Growth()) == "no node"
+
+
+def test_a_run_needs_its_cpus_and_its_gpus_on_the_same_node() -> None:
+    with pytest.raises(UsageError, match="train asks for 6 CPUs and 1 GPUs; no node has that"):
+        check_fits({"attack": Resources(), "train": Resources(cpus=6, gpus=1)}, [Shape("node", 8, 0), GPU], Growth())
+    check_fits({"train": Resources(cpus=4, gpus=1)}, [Shape("node", 8, 0), GPU], Growth())
+
+
+def test_cpus_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5} if process == 0 else set())
+    assert count_usable_cpus() == 3

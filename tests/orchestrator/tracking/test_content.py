@@ -9,12 +9,15 @@ import pytest
 
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.results.tradeoff import format_setting
+from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking import content
 from orchestrator.tracking.content import build_trial_run, flatten_config
 from tasks import paths
 from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
+from tests.support.ample_sweep import list_known_ids
+from tests.support.kept import expect_kept
 from tests.support.rows import ifgsm
 from tests.support.wandb_sweep import Sweep
 
@@ -79,3 +82,15 @@ def test_a_deep_configuration_becomes_shallow() -> None:
     assert flatten_config(deep) == {
         "attack": {"surrogate": {"train": {"optimizer_lr": 0.1, "optimizer_name": "sgd"}}}, "seed": 1
     }  # fmt: skip
+
+
+def test_all_that_the_run_of_a_trial_holds(ample: SweepStore) -> None:
+    """Of a pruned and tuned model, whose three stages have epochs, counts and images of their own."""
+    tuned = [row for row in ample.rows() if row["lambda"] and row["pruning_ratio"] and row["status"] == "finished"]
+    row = next(row for row in tuned if (row["attack"], row["seed"]) == ("pgd", 1))
+    found = build_trial_run(row, StageStore(ample.storage), "as it is listed", tuple("abcdefghij"))
+    assert found.images.keys() == {"adversarial_examples"}
+    counts = {name: [cell for cell in table.rows if cell[2]] for name, table in found.confusion.items()}
+    shown = {**vars(found), "images": list(found.images), "confusion": counts}
+    lines = [f"{name}: {value}" for name, value in shown.items()]
+    expect_kept("wandb_trial.txt", "\n".join(lines).replace("}, {", "},\n {"), [*list_known_ids(ample), found.id])

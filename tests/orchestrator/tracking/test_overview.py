@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from orchestrator.tracking.overview import hash_overview
+import pyarrow.parquet as pq
+import pytest
+
+from orchestrator.store.sweep_store import SweepStore
+from orchestrator.tracking import overview
+from orchestrator.tracking.overview import build_sweep_run, hash_overview
+from orchestrator.tracking.run_names import make_run_names
+from tests.support.ample_sweep import list_known_ids
+from tests.support.kept import expect_kept
 from tests.support.wandb_sweep import TRIALS, Sweep
 
 
@@ -32,3 +40,18 @@ def test_the_state_of_a_sweep_is_another_where_a_trial_or_a_verdict_is() -> None
                (("status", "failed"), ("attack_key", "2"), ("verdict", "ok"), ("verdict", "suspicious"))]  # fmt: skip
     found = [hash_overview([each, other]) for each in changed]
     assert len({state, *found, hash_overview([row])}) == 6
+
+
+def test_all_that_the_run_of_a_sweep_holds(ample: SweepStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its figures, which are those of the report; and what the runs of its trials are called."""
+    monkeypatch.setattr(overview, "write_row_figures", lambda *_: [])
+    rows = sorted(ample.rows(), key=lambda row: str(row["trial_id"]))
+    with build_sweep_run(ample, rows) as found:
+        (files,) = found.files.values()
+        counted = [(file.name, pq.read_table(file).num_rows) for file in files]
+    lines = [f"{name}: {value}" for name, value in vars(found).items() if name not in ("tables", "files")]
+    table = found.tables["trials"]
+    lines += [f"files: {counted}", f"columns: {table.columns}", *(str(row) for row in table.rows[::20])]
+    lines += make_run_names(rows).values()
+    known = [*list_known_ids(ample), found.id, found.key.rpartition("-")[2]]
+    expect_kept("wandb_sweep.txt", "\n".join(lines).replace("}, {", "},\n {"), known)

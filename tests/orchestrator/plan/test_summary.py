@@ -1,0 +1,53 @@
+"""The figures of a plan, as they are counted and as they are printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.summary import collect_plan_facts, format_plan
+from orchestrator.space import space as spaces
+from orchestrator.store.sweep_store import SweepStore
+from tests.support.ample_sweep import CONTENT, list_known_ids
+from tests.support.kept import expect_kept
+
+
+def make_ample_plan() -> Plan:
+    return make_plan(spaces.build("ample", "ample", dict(CONTENT)), None)
+
+
+def test_stages_are_counted_in_trials_distinct_stored_and_left(ample: SweepStore) -> None:
+    """Of 64 trials 61 attacks and all trainings are stored; nobody needs what was pruned in between."""
+    facts = collect_plan_facts(make_ample_plan(), ample.storage, slots=3)
+    counted = {kind: tuple(counts.values()) for kind, counts in facts["stages"].items() if counts["in_trials"]}
+    assert (counted["train"], counted["prune"]) == ((64, 2, 2, 0), (32, 2, 0, 0))
+    assert (counted["adversarial_finetune"], counted["attack"]) == ((32, 4, 4, 0), (64, 64, 61, 3))
+    assert len(counted) == 4
+    assert facts["shared"] == 1 - 72 / 192
+    assert (facts["trials"], facts["slots"], facts["gpus"], facts["devices"]) == (64, 3, None, None)
+    assert facts["missing_data"] == []
+    assert facts["critical_path_seconds"] <= facts["seconds"] < facts["unshared_seconds"]
+    expect_kept("plan.txt", "\n".join(format_plan(facts)), list_known_ids(ample))
+
+
+def test_what_is_not_known_is_said() -> None:
+    counts = {"in_trials": 4, "distinct": 2, "in_store": 0, "runs": 1}
+    facts: dict[str, Any] = {
+        "sweep_id": "made-1", "trials": 4, "missing_data": ["no such folder"], "shared": 0.5, "slots": 2, "gpus": None,
+        "devices": "no GPU", "seconds": None, "critical_path_seconds": None, "unshared_seconds": None,
+        "stages": {"train": counts, "prune": dict.fromkeys(counts, 0)},
+    }  # fmt: skip
+    assert format_plan(facts) == [
+        "made-1: 4 trials",
+        "stage  in trials  distinct  in store  jobs to do\n"
+        "-----  ---------  --------  --------  ----------\n"
+        "train          4         2         -           1",
+        "sharing saves 50.0 % of all stages",
+        "no GPU",
+        "planned without its data, so what is stored is not known: no such folder",
+        "no time estimate: nothing of this kind was ever timed in this storage",
+    ]
+    known = {**facts, "missing_data": [], "devices": None, "seconds": 90.0, "critical_path_seconds": 30.0}
+    assert format_plan(known | {"unshared_seconds": 600.0})[-1] == (
+        "estimated time on 2 slots: 1 min 30 s (critical path 30 s; every trial on its own: 10 min 00 s)"
+    )

@@ -1,0 +1,58 @@
+"""What a finished sweep's verdicts question, the trials that would settle it, and how numbers move then."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.store.sweep_store import SweepStore
+from orchestrator.verify.questions import Question, list_questions, make_space, settle
+from tests.support.ample_sweep import list_known_ids
+from tests.support.kept import expect_kept
+
+
+@pytest.fixture(scope="module")
+def questions(ample: SweepStore) -> list[Question]:
+    return list_questions(ample)
+
+
+def test_every_number_that_a_check_speaks_against_is_asked_about(questions: list[Question], ample: SweepStore) -> None:
+    lines = []
+    for question in questions:
+        row = question.row
+        lines.append(f"{row['attack']} {row['attack_eps']:.5f} {row['pruning_ratio']} {row['lambda']} {row['seed']}")
+        lines.append(f" {row['verdict']}: {', '.join(question.checks)}; {[each['attack'] for each in question.rows]}")
+        lines += [f"  {words}: {trial.attack.canonical_text}" for words, trial in question.cells.items()]
+    expect_kept("questions.txt", "\n".join(lines), list_known_ids(ample))
+
+
+def test_the_lowest_number_of_a_budget_is_asked_about_once_for_each_model(questions: list[Question]) -> None:
+    asked = [(one.row["trial_id"], one.rows[0]["robust_correct"]) for one in questions]
+    assert len(asked) == len(set(asked))
+    for one in questions:
+        assert one.row["robust_correct"] == min(row["robust_correct"] for row in one.rows)
+        assert len({(row["attack_norm"], row["attack_eps"], row["seed"]) for row in one.rows}) == 1
+        assert not {cell.trial_id for cell in one.cells.values()} & {row["trial_id"] for row in one.rows}
+
+
+def test_the_space_holds_each_cell_once_under_a_name_of_its_own(questions: list[Question], ample: SweepStore) -> None:
+    space = make_space(ample, questions)
+    cells = {cell.trial_id for question in questions for cell in question.cells.values()}
+    assert space.name == "verify_ample"
+    assert space.content["description"] == f"settles verdicts of {ample.sweep_id}"
+    assert sorted(trial.trial_id for trial in space.trials) == sorted(cells)
+    attacks = space.content["attack"]["grid_search"]
+    assert len(attacks) == len({str(attack) for attack in attacks})
+
+
+def test_what_was_tried_moves_the_number(questions: list[Question], ample: SweepStore) -> None:
+    question = next(one for one in questions if len(one.cells) > 1)
+    words, cell = list(question.cells.items())[-1]
+    assert settle(question, [], ample)["robust_after"] is None
+    lower = {**question.row, "trial_id": cell.trial_id, "robust_correct": 1, "robust_accuracy": 0.025}
+    failed = {**lower, "trial_id": next(iter(question.cells.values())).trial_id, "status": "failed"}
+    found = settle(question, [failed, lower, {**lower, "trial_id": "of another sweep"}], ample)
+    assert found["tried"] == {words: 0.025}
+    assert found["robust_before"] == question.row["robust_accuracy"]
+    assert found["robust_after"] is not None
+    assert found["checks"] == ", ".join(question.checks)
+    assert (found["verdict"], found["eps"]) == (question.row["verdict"], question.row["attack_eps"])
