@@ -88,7 +88,7 @@ def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32") -> A
     if network is not None:
         judge = _build_fast(itself, network, torch.float32)
         gradient = judge if precision == "fp32" else _build_fast(itself, network, torch.bfloat16)
-        if _behaves_alike(judge, original, probe) and _can_be_followed(gradient, probe):
+        if _behaves_alike(judge, original, probe) and (gradient is judge or _can_be_followed(gradient, probe)):
             return AttackedModel(gradient, judge, original, is_prepared=True)
     LOG.warning("the network does not do the same with its layers folded: it is attacked as it is, in fp32")
     return plain
@@ -145,11 +145,12 @@ def _fold_batch_norms(network: nn.Module) -> nn.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            nodes = [node for node in symbolic_trace(network).graph.nodes if node.op == "call_module"]
+            traced = symbolic_trace(network)
+            nodes = [node for node in traced.graph.nodes if node.op == "call_module"]
             calls = Counter(network.get_submodule(str(node.target)) for node in nodes)
             if any(count > 1 and isinstance(layer, FOLDED) for layer, count in calls.items()):
                 return None
-            fused: nn.Module = fuse(network)
+            fused: nn.Module = fuse(traced, no_trace=True)
     except Exception:  # tracing runs the network on stand-ins for tensors, with which it may do anything
         return None
     return fused.eval().requires_grad_(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -159,13 +160,14 @@ def _mark_inside(row: Tensor, column: Tensor, side: int, clean: Tensor) -> Tenso
 
 def _place_bump(bump: Tensor, row: Tensor, column: Tensor, turned: Tensor, clean: Tensor) -> Tensor:
     """The bump [S, S] at each image's corner, transposed where `turned` [N]; meaningless outside the square."""
-    last = bump.shape[0] - 1
-    rows = (torch.arange(clean.shape[2], device=clean.device) - row[:, None]).clamp(0, last)[:, :, None]
-    columns = (torch.arange(clean.shape[3], device=clean.device) - column[:, None]).clamp(0, last)[:, None, :]
-    upright, lying = bump[rows, columns], bump.T[rows, columns]
-    return torch.where(turned[:, None, None], lying, upright)[:, None]
+    side = bump.shape[0]
+    rows = (torch.arange(clean.shape[2], device=clean.device) - row[:, None]).clamp(0, side - 1)
+    columns = (torch.arange(clean.shape[3], device=clean.device) - column[:, None]).clamp(0, side - 1)
+    down, across = torch.where(turned, 1, side)[:, None], torch.where(turned, side, 1)[:, None]
+    return bump.flatten()[(rows * down)[:, :, None] + (columns * across)[:, None, :]][:, None]
 
 
+@lru_cache
 def _make_bump(side: int, norm: BumpNorm) -> Tensor:
     """float [side, side] of size 1: nested rectangles that rise toward their centre, the lower half negative."""
     half = side // 2
