@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
+from rich.console import Console
+
+from orchestrator.cluster.capacity import Growth, Shape
 from orchestrator.cluster.connect import Cluster
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.run.driver import MOST_WORKERS, count_slots, order_trials
+from orchestrator.run import driver
+from orchestrator.run.driver import MOST_WORKERS, count_slots, make_executor, order_trials, place_on_cluster
+from orchestrator.run.worker import StageWorker
 from orchestrator.space import space as spaces
 from orchestrator.space.resources import Resources, ResourceTable
 from orchestrator.store.sweep_store import SweepStore
+from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
 from tests.conftest import CONFIG
 
@@ -57,3 +66,76 @@ def test_a_private_ray_has_a_worker_for_each_share_of_its_cpus(tmp_path: Path) -
     cluster = Cluster(4.0, 0.0, tmp_path)
     assert count_slots(prepared, LaunchOptions("order"), cluster) == 8
     assert count_slots(prepared, LaunchOptions("order", address="auto"), cluster) == MOST_WORKERS
+
+
+def place(
+    prepared: PreparedSweep, nodes: list[Shape], monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[str], PreparedSweep | str, str]:
+    """What is done with the cluster in which order, where stages are placed (or why not), and what is said."""
+    done: list[str] = []
+    monkeypatch.setattr(driver, "list_shapes", lambda: nodes)
+    monkeypatch.setattr(driver, "find_growth", Growth)
+    monkeypatch.setattr(driver, "establish_storage", lambda _: done.append("write"))
+
+    def ask(_: Any, data_dir: Path | None) -> str:
+        done.append(f"ask {data_dir}")
+        return "answers"
+
+    def check(found: Any, _: Any, data_dir: Path | None) -> None:
+        done.append(f"check {found} {data_dir}")
+
+    monkeypatch.setattr(driver, "survey", ask)
+    monkeypatch.setattr(driver, "check_nodes", check)
+    shown = io.StringIO()
+    options = LaunchOptions("order", address="auto", data_dir=Path("/data"))
+    try:
+        found: PreparedSweep | str = place_on_cluster(prepared, options, Console(file=shown, width=200))
+    except UsageError as error:
+        found = str(error)
+    return done, found, shown.getvalue()
+
+
+def test_stages_are_placed_on_what_a_cluster_has_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = replace(make_prepared(tmp_path), resources=ResourceTable({"attack": Resources(cpus=3)}))
+    done, found, shown = place(prepared, [Shape("node", 4, 1)], monkeypatch)
+    assert isinstance(found, PreparedSweep)
+    assert done == ["write", "ask /data", "check answers /data"]
+    assert (found.resources.of("train").gpus, found.resources.of("prune").gpus) == (1.0, 0.0)
+    assert "GPU" in shown
+    done, refused, shown = place(prepared, [Shape("node", 2, 1)], monkeypatch)
+    assert (done, shown) == ([], "")
+    assert str(refused).startswith("attack asks for 3 CPUs")
+
+
+def test_an_executor_is_made_with_what_the_launch_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Any] = {}
+
+    def keep_pool(settings: Any, most: int, worker: Any, **here: Any) -> str:
+        made["pool"] = (settings, most, worker, here)
+        return "pool"
+
+    def keep_executor(_: Any, pool: Any, resources: Any, sweep: Any, policy: Any, **rest: Any) -> str:
+        made["executor"] = (pool, resources, sweep, policy, rest)
+        return "executor"
+
+    monkeypatch.setattr(driver, "WorkerPool", keep_pool)
+    monkeypatch.setattr(driver, "StageExecutor", keep_executor)
+    monkeypatch.setattr(driver, "collect_versions", lambda: {"torch": "1"})
+    prepared = replace(make_prepared(tmp_path), timeouts={"train": 7.0})
+    sweep = cast(Any, SimpleNamespace(prepared=prepared, board=SimpleNamespace(name="board-1")))
+    here = LaunchOptions("order", max_failures=4, max_preemptions=6, max_concurrent=3, data_dir=Path("/data"))
+    assert make_executor(sweep, here, Cluster(4.0, 0.0, tmp_path), StageWorker) == cast(Any, "executor")
+    settings, most, worker, extra = made["pool"]
+    assert (settings.sweep_id, settings.data_dir, settings.board) == (prepared.plan.sweep_id, Path("/data"), "board-1")
+    assert (settings.fresh, settings.versions, most, worker) == (False, None, 3, StageWorker)
+    assert extra.keys() == {"find_shortage"}
+    pool, resources, told, policy, rest = made["executor"]
+    assert (pool, resources, told, rest) == ("pool", prepared.resources, sweep, {"eager": True})
+    assert (policy.max_failures, policy.max_preemptions, policy.timeouts) == (4, 6, {"train": 7.0})
+    there = replace(here, address="auto", fresh=True, max_concurrent=None)
+    make_executor(sweep, there, Cluster(4.0, 0.0, tmp_path), StageWorker)
+    settings, most, _, extra = made["pool"]
+    assert (settings.fresh, settings.versions, most, extra) == (True, {"torch": "1"}, MOST_WORKERS, {})
+    assert made["executor"][-1] == {"eager": False}
