@@ -29,9 +29,10 @@ PRIVATE = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a worker that holds no GPU hides them itself, on every cluster
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # this, and no address given, keeps every socket on loopback
 }
-UNNEEDED = ("start_monitor", "start_log_monitor")
-"""What Ray starts beside itself: a process that would ask a cloud for machines, and one that follows files for a driver
-that has said `log_to_driver=False`. Each costs a start about a second of CPU time."""
+UNNEEDED = ("start_monitor", "start_log_monitor", "start_api_server")
+"""What Ray starts beside itself: a process that would ask a cloud for machines, one that follows files for a driver
+that has said `log_to_driver=False`, and the rest of a dashboard that nobody wants, for which `ray.init`
+waits. Each costs a start about a second of CPU time."""
 LOOPBACK = "127.0.0.1"
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
 
@@ -122,7 +123,7 @@ def _isolate_ray(folder: Path) -> Iterator[None]:
     utils.get_dashboard_dependency_error = lambda: ImportError("not wanted here")
     services.start_ray_process = functools.partial(services.start_ray_process, cwd=str(folder))
     for name in UNNEEDED:
-        setattr(node, name, lambda self: None)  # noqa: ARG005
+        setattr(node, name, lambda self, **options: None)  # noqa: ARG005
     try:
         yield
     finally:

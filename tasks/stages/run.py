@@ -38,7 +38,7 @@ def run_stages(stages: Sequence[Stage], context: Context) -> list[Record]:
     The upstream of every stage is in the store already.
     """
     torch.set_num_threads(context.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # torch's other name for it imports its compiler, which takes a second
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     try:
         with use_tf32(False):
