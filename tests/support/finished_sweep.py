@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 
 import torch
@@ -18,10 +22,32 @@ from tasks.storage.object_store import ObjectStore
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, open_storage
 from tasks.trial.row import make_finished_row
+from tests.conftest import SMALL_SPACE
 
 
 def finish(space_file: Path, folder: Path, overrides: tuple[str, ...] = ()) -> tuple[Plan, SweepStore]:
-    """Run every trial of a space into a storage folder."""
+    """Run every trial of a space into a storage folder.
+
+    The space that many tests share is run once by a process that tests: the others get a copy.
+    """
+    if space_file.name != "small.yaml" or space_file.read_text() != SMALL_SPACE or (folder / "stages").exists():
+        return _run_space(space_file, folder, overrides)
+    shutil.copytree(_run_small_space(overrides), folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    plan = make_plan(load(str(space_file), overrides), None)
+    return plan, SweepStore(open_storage(folder), plan.sweep_id)
+
+
+@functools.cache
+def _run_small_space(overrides: tuple[str, ...]) -> Path:
+    """A storage in which it has finished, until this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="finished-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "small.yaml").write_text(SMALL_SPACE)
+    _run_space(folder / "small.yaml", folder / "storage", overrides)
+    return folder / "storage"
+
+
+def _run_space(space_file: Path, folder: Path, overrides: tuple[str, ...]) -> tuple[Plan, SweepStore]:
     torch.set_num_threads(1)
     space = load(str(space_file), overrides)
     plan = make_plan(space, None)

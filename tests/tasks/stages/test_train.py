@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.stages.run import run_chain
 from tests.support.damage import KINDS, WEIGHTS, replace_file
-from tests.support.small import SGD, context, run, trial
+from tests.support.small import SGD, context, run, stages_of, trial
 from tests.support.training import interrupted
 
 SECTIONS = {"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
@@ -30,7 +31,7 @@ def test_what_is_no_checkpoint_is_dropped(stopped: Path, tmp_path: Path, damage:
     shutil.copytree(stopped, tmp_path / "storage")
     (checkpoint,) = (tmp_path / "storage" / "checkpoints").iterdir()
     KINDS[damage](checkpoint)
-    (record, *_) = run(trial(**SECTIONS), context(tmp_path / "storage"))
+    (record,) = run_chain(stages_of(trial(**SECTIONS))[:1], context(tmp_path / "storage")).values()
     assert record["resumed_from"] == 0
     assert not os.path.lexists(checkpoint)
     assert Path("/etc/passwd").read_text().startswith("root:")
