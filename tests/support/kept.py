@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 
@@ -36,4 +37,5 @@ def expect_kept(name: str, text: str, known: Iterable[str] = ()) -> None:
     if not file.exists():
         file.write_text("\n".join(now) + "\n")
         raise AssertionError(f"{file} was missing and is written: look at it, and run the test again")
-    assert now == file.read_text().splitlines()
+    difference = list(difflib.unified_diff(file.read_text().splitlines(), now, "kept", "now", lineterm="", n=1))
+    assert difference == [], "\n".join([f"{name}: remove it where the text is meant to be another", *difference[:60]])

@@ -17,11 +17,11 @@ def questions(ample: SweepStore) -> list[Question]:
 
 def test_every_number_that_a_check_speaks_against_is_asked_about(questions: list[Question], ample: SweepStore) -> None:
     lines = []
-    for question in questions:
+    for question in sorted(questions, key=lambda question: str(question.row["trial_id"])):
         row = question.row
         lines.append(f"{row['attack']} {row['attack_eps']:.5f} {row['pruning_ratio']} {row['lambda']} {row['seed']}")
         lines.append(f" {row['verdict']}: {', '.join(question.checks)}; {[each['attack'] for each in question.rows]}")
-        lines += [f"  {words}: {trial.attack.canonical_text}" for words, trial in question.cells.items()]
+        lines += [f"  {words}: {trial.attack.document()}" for words, trial in question.cells.items()]
     expect_kept("questions.txt", "\n".join(lines), list_known_ids(ample))
 
 
