@@ -20,14 +20,14 @@ class StageNumbers:
     """The tables of the stages of a storage, each read once, when it is asked for."""
 
     def __init__(self, store: StageStore) -> None:
-        self._load = functools.lru_cache(maxsize=64)(functools.partial(load_stage_table, store))
+        self._load = functools.lru_cache(maxsize=64)(functools.partial(_load_table, store))
 
     def read_images(self, rows: Sequence[Row], column: str) -> list[NDArray[np.float64]]:
         """A column of `schema.EXAMPLES` for each trial whose attacked images can be read.
 
         :returns: an array [N] for each, N images.
         """
-        tables = (self._load(row["attack_key"], paths.EXAMPLES, EXAMPLES) for row in rows)
+        tables = (self._load(row["attack_key"], paths.EXAMPLES) for row in rows)
         return [table[column].to_numpy().astype(np.float64) for table in tables if table is not None]
 
     def read_epoch(self, rows: Sequence[Row], stage: str, epoch: int, column: str) -> list[float]:
@@ -37,8 +37,16 @@ class StageNumbers:
         :returns: the values that are there; a stage without this epoch or this column has none.
         """
         keys = dict.fromkeys(row[f"{stage}_key"] for row in rows if row[f"{stage}_key"])
-        found = (_find_epoch(self._load(key, paths.HISTORY, HISTORY), epoch, column) for key in keys)
+        found = (_find_epoch(self._load(key, paths.HISTORY), epoch, column) for key in keys)
         return [value for value in found if value is not None]
+
+
+SCHEMAS = {paths.HISTORY: HISTORY, paths.EXAMPLES: EXAMPLES}
+
+
+def _load_table(store: StageStore, key: str, name: str) -> pa.Table | None:
+    """The table of a stage by the name of its file, since Arrow before 18 cannot hash a schema with metadata."""
+    return load_stage_table(store, key, name, SCHEMAS[name])
 
 
 def _find_epoch(table: pa.Table | None, epoch: int, column: str) -> float | None:
