@@ -17,7 +17,7 @@ class DenoiserSettings(GeneratorSettings):
 
     build = "tasks.generators.denoiser.network:Denoiser"
     output = "noise"
-    passes = 6.0
+    passes = 12.0
     architecture = ("width",)
     paper = "Ho et al. 2020, arXiv 2006.11239"
 
