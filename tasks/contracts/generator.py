@@ -38,7 +38,7 @@ class _StoppedError(Exception):
 class _Kept:
     """A checkpoint in memory."""
 
-    batches: int = 0
+    saved_batches: int = 0
     epochs: int = 0
     parts: dict[str, Stateful] = field(default_factory=dict)
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -48,6 +48,9 @@ class _Kept:
         for name, part in self.parts.items() if self.states else ():
             part.load_state_dict(copy.deepcopy(self.states[name]))
         return self.epochs
+
+    def begin_reading(self) -> None:
+        """Nothing is kept in the middle of an epoch."""
 
     def note_batch(self, batches: int) -> None:
         """Nothing is kept in the middle of an epoch."""

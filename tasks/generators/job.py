@@ -32,11 +32,15 @@ class Stateful(Protocol):
 class Progress(Protocol):
     """How far a training is, and who keeps that."""
 
-    batches: int
-    """Those that are done of the epoch in progress."""
+    saved_batches: int
+    """Those that a checkpoint has saved of the epoch in progress, until it is read."""
 
     def resume(self, parts: Mapping[str, Stateful]) -> int:
         """Bring the parts to where the last checkpoint has them, and keep them from now on; the epochs it saves."""
+        ...
+
+    def begin_reading(self) -> None:
+        """Told when the images of an epoch are read from their beginning, or from behind those that are saved."""
         ...
 
     def note_batch(self, batches: int) -> None:
@@ -62,7 +66,7 @@ class GeneratorJob:
     @property
     def finished_batches(self) -> int:
         """Those of the epoch in progress that a checkpoint has saved."""
-        return self.progress.batches if self.progress else 0
+        return self.progress.saved_batches if self.progress else 0
 
     def resume(self, **parts: Stateful) -> int:
         """Go on from the last checkpoint, if there is one; how many epochs are finished.
@@ -88,6 +92,8 @@ class GeneratorJob:
         """
         order = torch.randperm(len(self.images), generator=self.make_generator("order", epoch))
         batches, done = order.split(size), self.finished_batches
+        if self.progress:
+            self.progress.begin_reading()
         for number, (index, pixels) in enumerate(self.images.read_batches(batches[done:]), done + 1):
             yield convert_to_float(pixels), self.images.labels[index]
             if self.progress and number < len(batches):

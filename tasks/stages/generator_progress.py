@@ -44,10 +44,15 @@ class GeneratorProgress:
     history: list[dict[str, Any]] = field(default_factory=list)
     """One entry per finished epoch."""
     batches: int = 0
+    """Those that are done of the epoch in progress."""
+    saved_batches: int = 0
+    """As many of them as a checkpoint has saved, until the epoch is read."""
     resumed_from: int = 0
     """How many epochs a checkpoint has saved."""
     parts: dict[str, Stateful] = field(default_factory=dict)
     """Empty where the generator names no state: then there are no checkpoints."""
+    _readings: int = 0
+    """How often the images of the epoch in progress were read."""
     _spent: float = 0.0
     """Seconds of the epoch in progress before `_since`."""
     _since: float = field(default_factory=time.monotonic)
@@ -66,16 +71,22 @@ class GeneratorProgress:
         self.resumed_from = len(self.history)
         return self.resumed_from
 
+    def begin_reading(self) -> None:
+        """From now on nothing is left out, even where a generator reads the images of an epoch again."""
+        self.saved_batches = 0
+        self._readings += 1
+
     def note_batch(self, batches: int) -> None:
-        """Save what is done of an epoch, where it is time to."""
-        self.batches = batches
-        if time.monotonic() - self._saved_at >= self.every:
+        """Save what is done of an epoch, where it is time to; where the images are read again, this has to wait for the
+        end of the epoch."""
+        if self._readings == 1 and time.monotonic() - self._saved_at >= self.every:
+            self.batches = batches
             self.save()
 
     def finish_epoch(self, entry: dict[str, Any]) -> None:
         """Note an epoch that is finished, and save; `entry` is a row of the history without its seconds."""
         self.history.append(entry | {"seconds": self._seconds})
-        self.batches, self._spent, self._since = 0, 0.0, time.monotonic()
+        self.batches, self._readings, self._spent, self._since = 0, 0, 0.0, time.monotonic()
         self.save()
 
     @property
@@ -129,7 +140,8 @@ class GeneratorProgress:
                 part.load_state_dict(before[name])
             raise ValueError("the checkpoint is of another generator") from error
         self.history[:] = header["history"]
-        self.batches, self._spent, self._since = batches, spent, time.monotonic()
+        self.batches = self.saved_batches = batches
+        self._spent, self._since = spent, time.monotonic()
 
 
 def _set_aside(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

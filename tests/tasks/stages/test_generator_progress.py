@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from tasks.errors import StageError
+from tasks.generators.job import GeneratorJob
 from tasks.stages.context import Context
 from tasks.stages.generator_progress import GeneratorProgress
 from tasks.storage.storage import open_storage
 from tasks.storage.write_behind import WriteBehind
 from tasks.trial.chain import Stage
 from tests.support import small
+from tests.support.attack_models import linear_images
 
 SMALL = {"width": 4, "batch_size": 32}
 ADVGAN = {"name": "advgan", "eps": 0.2, "examples": 10, "generator": {"name": "advgan", "epochs": 3, **SMALL}}
@@ -139,6 +141,21 @@ def test_a_checkpoint_that_does_not_fit_is_thrown_away(damage: str, tmp_path: Pa
     first, second = Part(4.0), Part(5.0)
     assert note_one_epoch(tmp_path, part=first, other=second).resumed_from == 0
     assert (first.value, second.value) == (4.0, 5.0)
+
+
+def test_an_epoch_that_is_read_twice_is_read_whole_both_times(tmp_path: Path) -> None:
+    """A checkpoint is written while it is read first; what goes on from there leaves out in this reading alone."""
+    images, storage = linear_images(64), open_storage(tmp_path)
+
+    def count_batches(every: float) -> list[int]:
+        with WriteBehind(storage) as behind:
+            progress = GeneratorProgress(storage, behind, "one", every)
+            job = GeneratorJob(images, 0, None, progress.finish_epoch, progress)
+            job.resume(part=Part(1.0))
+            return [len(list(job.read_epoch(0, 16))) for _ in range(2)]
+
+    assert count_batches(1e-9) == [4, 4]
+    assert count_batches(300.0) == [1, 4], "three of four are saved, and nothing of the second reading"
 
 
 def test_a_generator_that_names_no_state_has_no_checkpoint(tmp_path: Path) -> None:
