@@ -22,10 +22,13 @@ from orchestrator.run.worker import StageWorker, WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources, ResourceTable
 from tasks.devices import GPU_DEVICE, VISIBLE
-from tasks.kinds import KINDS, Kind
+from tasks.kinds import KINDS
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("pretended")]
 
 GPUS = 4
-LONGEST = 120.0
+LONGEST = 300.0
+"""Seconds in which workers come up and answer, however busy the machine is."""
 
 
 class SeeingWorker(StageWorker):
@@ -76,21 +79,19 @@ def check(seen: dict[str, Any]) -> None:
     assert seen["early"], "what a worker may see must stand before torch looks"
 
 
-@pytest.mark.cluster
-@pytest.mark.slow
-@pytest.mark.usefixtures("pretended")
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "condition"])
-def test_a_worker_of_each_kind_sees_what_ray_gave_it(kind: Kind, tmp_path: Path) -> None:
+def test_a_worker_of_each_kind_sees_what_ray_gave_it(tmp_path: Path) -> None:
+    kinds = [kind for kind in KINDS if kind != "condition"]
     resources = place_stages(ResourceTable(), KINDS, "auto", survey_machine(32, GPUS)).resources
-    (seen,) = ask(tmp_path, resources.of(kind), 1)
-    check(seen)
-    assert len(seen["given"]) == (kind != "prune"), "one GPU, or none"
+    held = {resources.of(kind): kind for kind in kinds}
+    assert {asked.gpus > 0 for asked in held} == {True, False}
+    for asked in held:  # kinds that hold the same share their workers
+        (seen,) = ask(tmp_path, asked, 1)
+        check(seen)
+        assert len(seen["given"]) == (asked.gpus > 0), "one GPU, or none"
+    assert [kind for kind in kinds if not resources.of(kind).gpus] == ["prune"]
 
 
-@pytest.mark.cluster
-@pytest.mark.slow
-@pytest.mark.usefixtures("pretended")
-@pytest.mark.parametrize(("share", "count"), [(1.0, 3), (0.5, 3), (0.25, 5)])
+@pytest.mark.parametrize(("share", "count"), [(1.0, 2), (0.5, 3), (0.25, 5)])
 def test_no_gpu_holds_more_workers_than_its_shares(share: float, count: int, tmp_path: Path) -> None:
     found = ask(tmp_path, Resources(cpus=0.1, gpus=share), count)
     for seen in found:
