@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.processes import make_python_command, start_python, with_safe_imports
+from tests.support.harness import LIMIT
 
 NAMES = ("random.py", "runpy.py", "json/__init__.py", "site.py", "sitecustomize.py", "usercustomize.py")
 
@@ -34,7 +35,7 @@ def test_nothing_of_the_working_directory_is_imported(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     environment = os.environ | ({"PYTHONPATH": python_path} if python_path is not None else {})
     process = start_python("json.tool", ["--help"], folder=hostile, environment=environment, stdout=subprocess.PIPE)
-    shown = process.communicate(timeout=60)[0]
+    shown = process.communicate(timeout=LIMIT)[0]
     assert process.returncode == 0, shown
     assert b"usage:" in shown
     assert not (tmp_path / "ran").exists()
@@ -50,7 +51,7 @@ def test_python_310_imports_nothing_of_it_either(hostile: Path, tmp_path: Path) 
         command = [python, *make_python_command("json.tool", (3, 10))[1:], "--help"]
         environment = with_safe_imports(os.environ | {"PYTHONPATH": os.pathsep})
         environment.pop("PYTHONSAFEPATH")
-        ended = subprocess.run(command, cwd=hostile, env=environment, capture_output=True, timeout=60, check=False)
+        ended = subprocess.run(command, cwd=hostile, env=environment, capture_output=True, timeout=LIMIT, check=False)
         assert (ended.returncode, b"usage:" in ended.stdout) == (0, True), ended.stderr
         assert not (tmp_path / "ran").exists()
 

@@ -11,7 +11,6 @@ import gzip
 import json
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -77,6 +76,7 @@ class Stub:
         self.operations: Counter[str] = Counter()
         self.unknown: list[str] = []
         self.lock = threading.RLock()
+        self.closed = threading.Event()
         handler = type("Bound", (Handler,), {"stub": self})
         self._server = Server(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -87,6 +87,7 @@ class Stub:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -272,7 +273,7 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.stub.fault
         if fault is None or (fault.of is not None and name not in fault.of):
             return False
-        time.sleep(fault.delay)
+        self.stub.closed.wait(fault.delay)
         if fault.drop:
             self.close_connection = True
         elif fault.status:

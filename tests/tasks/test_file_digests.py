@@ -13,6 +13,7 @@ import pytest
 from tasks import file_digests
 from tasks.file_digests import hash_files
 from tasks.fingerprints import hash_content, hash_folder, hash_parts
+from tests.support.harness import LIMIT
 
 
 @pytest.fixture
@@ -80,18 +81,18 @@ def test_who_asks_meanwhile_waits_and_reads_nothing(folder: Path, tmp_path: Path
 
     def read_slowly(path: Path) -> str:
         begun.set()
-        go_on.wait(30)
+        go_on.wait(LIMIT)
         return hash_content(path)
 
     reader = Reader()
     first = threading.Thread(target=hash_files, args=(folder, names, memory, read_slowly, 1))
     second = threading.Thread(target=hash_files, args=(folder, names, memory, reader))
     first.start()
-    assert begun.wait(30)
+    assert begun.wait(LIMIT)
     second.start()
     go_on.set()
-    first.join(30)
-    second.join(30)
+    first.join(LIMIT)
+    second.join(LIMIT)
     assert reader.read == []
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from orchestrator.cluster.guard import MARK, find_marked_processes
-from tests.support.harness import kill, wait_until
+from tests.support.harness import LIMIT, kill, wait_until
 
 DRIVER = """
 import subprocess, sys, time
@@ -44,12 +44,10 @@ def test_the_processes_of_a_killed_driver_end_and_its_folder_goes(mark: str, tmp
     driver, folder, pid = start_driver(tmp_path, "stay", mark)
     child = psutil.Process(pid)
     (other,) = [subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: str(tmp_path / "another")})]
-    assert wait_until(lambda: find_marked_processes(folder) == [child], 10), (
-        "its variables show a moment after its start"
-    )
+    assert wait_until(lambda: find_marked_processes(folder) == [child]), "its variables show a moment after its start"
     kill([driver.pid])
     driver.wait()
-    assert wait_until(lambda: not child.is_running() and not folder.exists(), 60)
+    assert wait_until(lambda: not child.is_running() and not folder.exists())
     assert other.poll() is None
     other.kill()
     other.wait()
@@ -58,7 +56,7 @@ def test_the_processes_of_a_killed_driver_end_and_its_folder_goes(mark: str, tmp
 def test_a_driver_that_ends_in_order_takes_its_guard_along(tmp_path: Path) -> None:
     driver, folder, _ = start_driver(tmp_path, "go", "by variable")
     guards = [process for process in psutil.process_iter() if str(folder) in read_command(process)]
-    assert driver.wait(timeout=60) == 0
+    assert driver.wait(timeout=LIMIT) == 0
     assert all(not process.is_running() for process in guards)
 
 

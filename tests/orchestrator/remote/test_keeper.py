@@ -8,7 +8,7 @@ import sys
 import psutil
 
 from orchestrator.remote.keeper import terminate_if_same
-from tests.support.harness import kill
+from tests.support.harness import LIMIT, kill
 
 STARTER = """
 import subprocess, time
@@ -26,7 +26,7 @@ def test_a_driver_ends_after_the_one_who_started_it_was_killed() -> None:
     child = psutil.Process(int(starter.stdout.readline()))
     kill([starter.pid])
     starter.wait()
-    child.wait(timeout=60)
+    child.wait(timeout=LIMIT)
     assert not child.is_running()
 
 
@@ -36,4 +36,4 @@ def test_a_stranger_who_has_the_process_id_by_now_is_left_alone() -> None:
     terminate_if_same(stranger.pid, created - 60)
     assert stranger.poll() is None
     terminate_if_same(stranger.pid, created)
-    assert stranger.wait(timeout=60) == -15
+    assert stranger.wait(timeout=LIMIT) == -15

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.console import Console
 from orchestrator.run import progress
 from orchestrator.run.progress import show_progress
 from orchestrator.run.state import SweepState
+from tests.support.harness import wait_until
 from tests.support.rows import ifgsm
 
 
@@ -21,9 +21,7 @@ def test_plain_lines_say_what_speaks_against_the_best_so_far(monkeypatch: pytest
     for row in (ifgsm("8/255", 5, 600), ifgsm("8/255", 20, 450)):
         state.add_row(row)
     with show_progress(state, Console(file=sink, force_terminal=False, width=400)):
-        deadline = time.monotonic() + 30
-        while "best so far" not in sink.getvalue() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        assert wait_until(lambda: "best so far" in sink.getvalue())
     lines = sink.getvalue().splitlines()
     said = [line for line in lines if "best so far" in line]
     assert len(said) == 1, "said once, until another is the best"

@@ -19,7 +19,7 @@ from orchestrator.store.storage_lock import hold_to_begin, hold_to_remove
 from tasks.errors import MisplacedError, UsageError
 from tasks.storage.storage import Storage, establish_storage, open_storage
 from tests.support.finished_sweep import remote_storage
-from tests.support.harness import wait_until
+from tests.support.harness import LIMIT, wait_until
 
 
 def bucket(folder: Path) -> Storage:
@@ -58,7 +58,7 @@ def meanwhile(
     thread = threading.Thread(target=act, args=(storage, said), daemon=True)
     thread.start()
     yield thread, said
-    thread.join(20)
+    thread.join(LIMIT)
     assert not thread.is_alive()
 
 
@@ -77,9 +77,9 @@ def test_a_removal_waits_until_every_launch_has_said_what_it_uses(storage: Stora
     with hold_to_begin(storage, print) as release, contextlib.ExitStack() as other:
         other.enter_context(hold_to_begin(storage, pytest.fail))  # launches do not wait for each other
         with meanwhile(remove, storage) as (_, said):
-            assert wait_until(lambda: bool(said), 20)
+            assert wait_until(lambda: bool(said))
             release()
-            assert not wait_until(lambda: len(said) > 1, 0.5), "the other one has not"
+            assert not wait_until(lambda: len(said) > 1, 0.2), "the other one has not"
             other.close()
         assert said == ["waiting for a launch that begins in this storage", "removed"]
     assert not storage.list_names("busy")
@@ -88,8 +88,8 @@ def test_a_removal_waits_until_every_launch_has_said_what_it_uses(storage: Stora
 def test_a_launch_waits_until_a_removal_has_ended(storage: Storage) -> None:
     with contextlib.ExitStack() as after, hold_to_remove(storage, pytest.fail):
         _, said = after.enter_context(meanwhile(begin, storage))
-        assert wait_until(lambda: bool(said), 20)
-        assert not wait_until(lambda: len(said) > 1, 0.5)
+        assert wait_until(lambda: bool(said))
+        assert not wait_until(lambda: len(said) > 1, 0.2)
     assert said == ["waiting for `advsweep clean`, which removes something in this storage", "begun"]
 
 
@@ -121,14 +121,16 @@ def test_signs_of_the_dead_are_not_waited_for(tmp_path: Path, monkeypatch: pytes
 
 
 def test_signs_of_the_living_count_whatever_the_clocks_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence, "ALIVE_WITHIN", 0.2)
+    passed = [0.0]
+    monkeypatch.setattr(presence, "BEAT", LIMIT)  # nothing but the clocks moves
+    monkeypatch.setattr(time, "monotonic", lambda before=time.monotonic: before() + sum(passed))
     with Presence(bucket(tmp_path), "launch"):
         (file,) = (tmp_path / "busy").iterdir()
         cleaner = Presence(remote_storage(tmp_path), "clean")
         for jump in (-86400.0, 86400.0, 0.0):
             os.utime(file, (time.time() + jump,) * 2)
             assert cleaner.find_others("launch") == [file.name]
-            time.sleep(0.3)
+            passed.append(presence.ALIVE_WITHIN + 1)
         assert not cleaner.find_others("launch")
 
 
@@ -148,7 +150,7 @@ def test_a_storage_of_an_earlier_version_is_marked_and_locked(tmp_path: Path) ->
     (tmp_path / "stages").mkdir()
     with contextlib.ExitStack() as after, hold_to_begin(open_storage(tmp_path), print):
         _, said = after.enter_context(meanwhile(remove, open_storage(tmp_path)))
-        assert wait_until(lambda: bool(said), 20)
+        assert wait_until(lambda: bool(said))
         assert said == ["waiting for a launch that begins in this storage"]
     assert (tmp_path / ".advsweep").is_file()
 

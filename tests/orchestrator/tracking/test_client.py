@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.tracking import client
 from tasks.temporary import PREFIX, remove_dead_folders
+from tests.support.harness import LIMIT
 
 USE = """
 import os, signal, sys, tempfile
@@ -33,7 +34,7 @@ if sys.argv[1] == "ends as a command":
 @pytest.mark.parametrize("end", ["killed", "ends", "ends as a command"])
 def test_they_lie_in_a_folder_that_the_next_start_removes(end: str, tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, "-c", USE, end], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False, timeout=60
+        [sys.executable, "-c", USE, end], env=os.environ | {"TMPDIR": str(tmp_path)}, check=False, timeout=LIMIT
     )
     left = list(tmp_path.iterdir())
     if end == "killed":

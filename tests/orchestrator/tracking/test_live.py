@@ -45,7 +45,7 @@ def test_epochs_are_in_the_file_before_the_sweep_ends(sweep: Sweep, monkeypatch:
         run.log(make_epoch(stage, number))
     assert run.key is not None
     key = run.key
-    assert wait_until(lambda: len(read_live_run(sweep, key).history) == 3, 20), "two stages have curves"
+    assert wait_until(lambda: len(read_live_run(sweep, key).history) == 3), "two stages have curves"
     assert key not in folder.written()
     run.finish()
     writer.close()
@@ -68,7 +68,7 @@ def test_a_server_has_the_curves_while_the_run_is_being_written(sweep: Sweep, st
     assert run.key is not None
     key = run.key
     identity = run_id(sweep.store.sweep_id, key)
-    assert wait_until(lambda: bool(read_live_run(sweep, key).history), 20)
+    assert wait_until(lambda: bool(read_live_run(sweep, key).history))
     assert Sender(folder).send(60, unfinished=key).error is None
     assert [row["_step"] for row in stub.history(identity)] == [0]
     assert key not in folder.sent()

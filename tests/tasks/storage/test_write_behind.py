@@ -10,6 +10,7 @@ import pytest
 
 from tasks.storage.storage import open_storage
 from tasks.storage.write_behind import WriteBehind
+from tests.support.harness import LIMIT
 
 
 class Slow:
@@ -19,7 +20,7 @@ class Slow:
         self.go, self.written = threading.Event(), list[bytes]()
 
     def write(self, name: str, content: bytes) -> None:  # noqa: ARG002
-        assert self.go.wait(10)
+        assert self.go.wait(LIMIT)
         if content == b"bad":
             raise OSError("a disk is full")
         self.written.append(content)
