@@ -31,16 +31,18 @@ CONFIG = {
 
 
 LONGEST = (
-    "faults_kills",
     "faults_nodes",
-    "faults_memory",
     "cluster",
-    "object_store",
     "faults",
     "sweep",
+    "pretended_gpu",
+    "faults_memory",
+    "faults_kills",
+    "sweep_on_s3",
     "plugins_elsewhere",
+    "run",  # of tests/mutation
 )
-"""Files of `tests/end_to_end` that take a minute or more, the longest first."""
+"""Files that take a minute or more, the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -43,9 +43,11 @@ WHOLE = {
     "tests/orchestrator/cli/test_printed.py": "orchestrator/cli/app.py",
     "tests/orchestrator/report/test_browser.py": "orchestrator/report/assets/report.js",
     "tests/orchestrator/report/test_shown.py": "orchestrator/report/write.py",
+    "tests/orchestrator/run/test_executor_failures.py": "orchestrator/run/executor.py",
     "tests/tasks/attacks/engine/test_foreign_models.py": "tasks/attacks/engine/fast_model.py",
     "tests/tasks/stages/test_pretended_gpu.py": "tasks/stages/run.py",
     "tests/tasks/models/test_zoo_files.py": "tasks/models/weights.py",
+    "tests/tasks/contracts/test_own_parts.py": "tasks/contracts/check_part.py",
     "tests/tasks/test_main.py": "tasks/__main__.py",
     "tests/tasks/test_number_bounds.py": "tasks/settings.py",
 }

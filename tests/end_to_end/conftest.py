@@ -1,7 +1,8 @@
-"""Fixtures of the tests that look at W&B runs."""
+"""Fixtures that several tests share."""
 
 from __future__ import annotations
 
 from tests.support.wandb_sweep import stub, sweep, written
+from tests.support.where import space
 
-__all__ = ["stub", "sweep", "written"]
+__all__ = ["space", "stub", "sweep", "written"]

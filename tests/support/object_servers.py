@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from pyarrow import fs
 
 KEY, SECRET = "test-key", "test-secret"
 BUCKET = "bucket"
+WANDB_KEY = "wandbkey0123456789012345678901234567890123"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -32,11 +34,25 @@ class Faulty:
         self.failed = 0
         """Requests that were not."""
         self._until = 0.0
+        self._left = 0
         self._fault = ""
+        self._lock = threading.Lock()
 
-    def fail(self, fault: str, seconds: float) -> None:
-        """:param fault: `slow down` answers 503, `drop` resets the connection."""
-        self._fault, self._until = fault, time.monotonic() + seconds
+    def fail(self, fault: str, requests: int = 0, seconds: float = 0.0) -> None:
+        """Let so many requests fail, or all for a while.
+
+        :param fault: `slow down` answers 503, `drop` resets the connection.
+        """
+        with self._lock:
+            self._fault, self._left, self._until = fault, requests, time.monotonic() + seconds
+
+    def _takes_fault(self) -> bool:
+        with self._lock:
+            counted = self._left > 0
+            self._left -= counted
+            fails = counted or time.monotonic() < self._until
+            self.failed += fails
+            return fails
 
     def count(self, method: str, pattern: str) -> Counter[str]:
         """How often each path that matches was asked for."""
@@ -48,8 +64,7 @@ class Faulty:
         return [path for method, path in list(self.requests) if method == "PUT" and re.search(pattern, path)]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if time.monotonic() < self._until:
-            self.failed += 1
+        if self._takes_fault():
             if self._fault == "drop":
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             return _error(start_response, "503 Slow Down", "SlowDown")
@@ -88,6 +103,23 @@ def s3() -> Iterator[tuple[Faulty, str]]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def s3_of_a_user() -> Iterator[Faulty]:
+    """An S3, and the environment of its user, in a folder whose name leaves room for sockets."""
+    with (
+        tempfile.TemporaryDirectory(prefix="s3-", dir="/tmp") as folder,
+        s3() as (application, endpoint),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in environment(endpoint).items():
+            patch.setenv(name, value)
+        patch.setenv("WANDB_API_KEY", WANDB_KEY)
+        patch.setenv("TMPDIR", folder)
+        patch.setenv("ADVSWEEP_CACHE", f"{folder}/cache")
+        patch.chdir(folder)
+        yield application
 
 
 @contextmanager
