@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -98,10 +99,16 @@ def count_usable_cpus() -> int:
 
 
 def count_usable_gpus() -> int:
-    """GPUs that a Ray on this machine would find, as Ray itself counts them."""
+    """GPUs of this machine that CUDA lets this process use, found as Ray finds them."""
     from ray._private.accelerators import get_accelerator_manager_for_resource
 
     manager = get_accelerator_manager_for_resource("GPU")
     visible = manager.get_current_process_visible_accelerator_ids()
     found: int = manager.get_current_node_num_accelerators()
-    return found if visible is None else min(found, len(visible))
+    return found if visible is None else min(found, _count_valid(visible))
+
+
+def _count_valid(visible: Sequence[str]) -> int:
+    """Entries before the first that names no GPU (`-1`, nothing): CUDA reads no further, and Ray counts them all."""
+    names = itertools.takewhile(lambda name: name.strip() and not name.strip().startswith("-"), visible)
+    return sum(1 for _ in names)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cluster.address import LOCAL, check_answers, parse_address
-from orchestrator.cluster.capacity import count_usable_cpus
+from orchestrator.cluster.capacity import count_usable_cpus, count_usable_gpus
 from orchestrator.cluster.packages import build_runtime_environment, make_job_config
 from orchestrator.cluster.private_ray import QUIET, shut_down_ray, start_private_ray, start_ray, use_private_folder
 from tasks.environment import set_variables
@@ -39,7 +39,7 @@ def connect_cluster(address: str, cpus: int | None = None, gpus: int | None = No
 
     :param address: `local`, `auto`, or `host:port`.
     :param cpus: CPUs of a private Ray; null: those that this process may use.
-    :param gpus: GPUs of a private Ray; null: those that Ray finds.
+    :param gpus: GPUs of a private Ray; null: those that this process may use.
     :raises UsageError: no Ray answers at the address.
     """
     with use_private_folder() as scratch, set_variables(ENVIRONMENT), _open_ray(address, cpus, gpus, scratch):
@@ -53,7 +53,9 @@ def connect_cluster(address: str, cpus: int | None = None, gpus: int | None = No
 def _open_ray(
     address: str, cpus: int | None, gpus: int | None, scratch: Path
 ) -> contextlib.AbstractContextManager[None]:
-    return start_private_ray(scratch, cpus or count_usable_cpus(), gpus) if address == LOCAL else _join_ray(address)
+    if address != LOCAL:
+        return _join_ray(address)
+    return start_private_ray(scratch, cpus or count_usable_cpus(), count_usable_gpus() if gpus is None else gpus)
 
 
 @contextlib.contextmanager

@@ -143,6 +143,9 @@ def _describe(placed: ResourceTable, kinds: Collection[Kind], supply: Supply, *,
     shares = {kind: placed.of(kind).gpus for kind in KINDS if kind in kinds}
     if not any(shares.values()):
         return _describe_idle(supply, supply.problem or "no stage of this sweep is given one")
+    if not supply.may_have_gpus and supply.growth.known:
+        asked = ", ".join(f"{kind} asks for {share:g}" for kind, share in shares.items() if share)
+        return f"no GPU here, and {asked}: a launch on this machine alone is refused"
     there = f"{supply.gpus:g} GPUs" if supply.gpus else "GPUs of nodes that are still to come"
     held = ", ".join(f"{kind} {share:g}" if share else f"{kind} none" for kind, share in shares.items())
     line = f"{there}: {held}" + (f" ({HINT})" if by_default else "")
@@ -155,9 +158,12 @@ def _describe(placed: ResourceTable, kinds: Collection[Kind], supply: Supply, *,
 
 
 def _count_used(asked: Resources, supply: Supply) -> float:
-    """GPUs that runs of one kind can hold together on the nodes that are there."""
+    """GPUs that runs of one kind can hold together on the nodes that are there; a share is always of one GPU."""
+    if not asked.gpus:
+        return 0
+    beside = math.floor(1 / asked.gpus)
     return sum(
-        math.ceil(min(math.floor(node.cpus / asked.cpus) * asked.gpus, node.gpus)) for node in supply.nodes if node.gpus
+        min(math.ceil(math.floor(node.cpus / asked.cpus) / beside), node.gpus) for node in supply.nodes if node.gpus
     )
 
 

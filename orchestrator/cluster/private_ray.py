@@ -38,10 +38,8 @@ QUIET = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logg
 
 
 @contextlib.contextmanager
-def start_private_ray(scratch: Path, cpus: int, gpus: int | None = None) -> Iterator[None]:
+def start_private_ray(scratch: Path, cpus: int, gpus: int) -> Iterator[None]:
     """A Ray of our own: loopback only, no dashboard, its token in a folder that nobody else can read.
-
-    :param gpus: null: those that Ray finds.
     """
     token = scratch / "token"
     token.touch(mode=0o600)

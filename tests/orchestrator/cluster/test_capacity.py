@@ -7,17 +7,21 @@ import os
 from pathlib import Path
 
 import pytest
+from ray._private import accelerators
+from ray._private.accelerators.nvidia_gpu import NvidiaGPUAcceleratorManager
 
 from orchestrator.cluster.capacity import (
     Growth,
     Shape,
     check_fits,
     count_usable_cpus,
+    count_usable_gpus,
     describe_capacity,
     read_growth,
     read_node_types,
 )
 from orchestrator.space.resources import Resources
+from tasks.devices import VISIBLE
 from tasks.errors import UsageError
 
 GPU = Shape("node", 4, 1)
@@ -86,3 +90,19 @@ def test_a_run_needs_its_cpus_and_its_gpus_on_the_same_node() -> None:
 def test_cpus_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5} if process == 0 else set())
     assert count_usable_cpus() == 3
+
+
+@pytest.mark.parametrize(
+    ("visible", "count"),
+    [(None, 4), ("", 0), ("-1", 0), ("NoDevFiles", 0), ("2", 1), ("0,2", 2), ("0, 2", 2), ("1,-1,0", 1), ("3,", 1),
+     ("GPU-a,GPU-b", 2), ("0,1,2,3,4,5", 4)],
+)  # fmt: skip
+def test_gpus_are_counted_as_cuda_reads_what_may_be_seen(
+    visible: str | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NvidiaGPUAcceleratorManager, "get_current_node_num_accelerators", lambda: 4)
+    monkeypatch.setattr(accelerators, "get_accelerator_manager_for_resource", lambda _: NvidiaGPUAcceleratorManager)
+    monkeypatch.setenv(VISIBLE, visible or "")
+    if visible is None:
+        monkeypatch.delenv(VISIBLE)
+    assert count_usable_gpus() == count

@@ -118,6 +118,17 @@ def test_gpus_for_which_there_are_too_few_cpus_are_counted() -> None:
     assert "at most" not in packed.words
 
 
+@pytest.mark.parametrize(("share", "cpus", "used"), [(0.6, 3, 3), (0.4, 3, 2), (0.25, 3, 1), (1.0, 2, 2)])
+def test_a_share_is_of_one_gpu_however_much_of_it_is_left(share: float, cpus: int, used: int) -> None:
+    found = place_stages(parse({"attack": {"gpus": share}}), ["attack"], "auto", Supply([Shape("node", cpus, 4)]))
+    assert f"at most {used} of them are used at a time" in (found.words or "")
+
+
+def test_a_gpu_that_is_asked_for_where_none_can_come_is_not_promised() -> None:
+    found = place_stages(parse({"train": {"gpus": 0.25}}), ["train", "attack"], "auto", NOTHING)
+    assert found.words == "no GPU here, and train asks for 0.25: a launch on this machine alone is refused"
+
+
 def test_a_kind_whose_cpus_no_gpu_node_has_stays_on_cpus() -> None:
     supply = Supply([Shape("node", 16, 0), Shape("node", 4, 1)])
     found = place_stages(parse({"train": {"cpus": 8}}), ["train", "attack"], "auto", supply)
