@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {describe_system_error(error)}", file=sys.stderr)  # noqa: T201
         return 2
-    except StageError as error:
-        print(f"failed: {error}", file=sys.stderr)  # noqa: T201
+    except (MemoryError, StageError) as error:
+        print(f"failed: {'out of memory: ' * isinstance(error, MemoryError)}{error}", file=sys.stderr)  # noqa: T201
         return 1
     print(json.dumps(row, default=str))  # noqa: T201
     return 0

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
-from typing import Any, cast
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import torch
+
+from tasks.errors import NO_MEMORY
+
+LOG = logging.getLogger(__name__)
+Part = TypeVar("Part")
 
 OLDER, NEWER = "allow_tf32", "fp32_precision"
 """The names of a switch before torch 2.9 and since."""
@@ -57,7 +63,35 @@ def _list_cpu_owners() -> list[Any]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch had too little memory, of a GPU or of the machine."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or NO_MEMORY.search(str(error)) is not None
+
+
+def compute_in_parts(compute: Callable[[slice], Part], count: int, size: int) -> Iterator[Part]:
+    """What comes of so many images at a time, in order; a part that does not fit is halved, and so are all that follow.
+
+    :param compute: places of images -> what comes of them.
+    :param count: of all images.
+    :param size: of the first part.
+    :raises MemoryError: not even one image fits.
+    """
+    start = 0
+    while start < count:
+        part = slice(start, min(start + size, count))
+        try:
+            found = [compute(part)]
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            found = []
+        if found:
+            yield found[0]
+            start = part.stop
+        elif part.stop - start == 1:
+            raise MemoryError("not even one image fits")
+        else:
+            size = (part.stop - start) // 2
+            LOG.warning("out of memory: %d images at a time from now on", size)
+            torch.cuda.empty_cache()
 
 
 def release_memory(device: torch.device) -> None:

@@ -6,12 +6,15 @@ import contextlib
 import difflib
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 MOST_PROBLEMS = 100
 """Mistakes that a message lists."""
+NO_MEMORY = re.compile(r"out of memory|can't allocate memory|Cannot allocate memory|bad_alloc|ALLOC_FAILED", re.I)
+"""How torch, CUDA and C++ say that memory has run out, each by an error of its own."""
 
 
 class UsageError(Exception):

@@ -39,8 +39,7 @@ QUIET = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logg
 
 @contextlib.contextmanager
 def start_private_ray(scratch: Path, cpus: int, gpus: int) -> Iterator[None]:
-    """A Ray of our own: loopback only, no dashboard, its token in a folder that nobody else can read.
-    """
+    """A Ray of our own: loopback only, no dashboard, its token in a folder that nobody else can read."""
     token = scratch / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32))

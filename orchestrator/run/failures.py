@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Any
 
@@ -14,10 +13,10 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from tasks.errors import NO_MEMORY
+
 LOST = (RayActorError, NodeDiedError, WorkerCrashedError, ActorUnavailableError, OutOfMemoryError)
 """What a run dies of when its process or its node is gone."""
-NO_MEMORY = re.compile(r"out of memory|can't allocate memory|Cannot allocate memory|bad_alloc|ALLOC_FAILED", re.I)
-"""How torch, CUDA and C++ say it, each by an error of its own."""
 
 
 class FailureKind(Enum):

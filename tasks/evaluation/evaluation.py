@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-import torch
 from torch import Tensor
 
-from tasks.arithmetic import is_out_of_memory
+from tasks.arithmetic import compute_in_parts
 from tasks.attacks.engine.path import PathCounts
-from tasks.errors import StageError
 from tasks.evaluation.preview import Preview
 from tasks.schema import EXAMPLES
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,32 +61,10 @@ def evaluate_in_memory(
     :param chosen: places of all images, int64 [M].
     :param size: of the first batch.
     :returns: an evaluation of all images for each cell.
-    :raises StageError: not even one image fits.
+    :raises MemoryError: not even one image fits.
     """
-    batches = list(_list_batches(evaluate_batch, chosen, size))
+    batches = list(compute_in_parts(lambda part: evaluate_batch(chosen[part]), len(chosen), size))
     return [_join_parts(parts) for parts in zip(*batches, strict=True)]
-
-
-def _list_batches(
-    evaluate_batch: Callable[[Tensor], list[Evaluation]], chosen: Tensor, size: int
-) -> Iterator[list[Evaluation]]:
-    start = 0
-    while start < len(chosen):
-        try:
-            cells = evaluate_batch(chosen[start : start + size])
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            cells = []
-        if cells:
-            yield cells
-            start += size
-        elif size == 1:
-            raise StageError("out of memory: not even one image fits")
-        else:
-            size = min(size, len(chosen) - start) // 2 or 1
-            LOG.warning("out of memory: attacking %d images at a time from now on", size)
-            torch.cuda.empty_cache()
 
 
 def _join_parts(parts: Sequence[Evaluation]) -> Evaluation:

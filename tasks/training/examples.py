@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tasks.arithmetic import compute_in_parts
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.fast_model import PROBE_IMAGES, prepare_model
@@ -137,12 +136,12 @@ def craft_all_examples(model: nn.Module, images: Images, method: MethodSettings,
     """An example of every image, made against the model as it is, float [N, C, H, W] in [0, 1]."""
     method = method.resolve_for_training()
     target = prepare_model(model, convert_to_float(images.read(slice(PROBE_IMAGES))))
-    return torch.cat(
-        [
-            craft_examples(target, convert_to_float(batch.pixels), batch.labels, method, seed, index)
-            for batch, index in _split_in_order(images)
-        ]
-    )
+
+    def craft(batch: slice) -> Tensor:
+        pixels, index = convert_to_float(images.read(batch)), torch.arange(batch.start, batch.stop)
+        return craft_examples(target, pixels, images.labels[batch], method, seed, index)
+
+    return torch.cat(list(compute_in_parts(craft, len(images), BATCH)))
 
 
 def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSettings, seed: int) -> float | None:
@@ -150,15 +149,11 @@ def measure_robust_accuracy(model: nn.Module, images: Images, method: MethodSett
     if not len(images):
         return None
     target = prepare_model(model, convert_to_float(images.read(slice(PROBE_IMAGES))))
-    fooled = 0
-    for batch, index in _split_in_order(images):
-        examples = craft_examples(target, convert_to_float(batch.pixels), batch.labels, method, seed, index)
-        fooled += target.find_adversarial(examples, batch.labels)[1]
+
+    def count_fooled(batch: slice) -> int:
+        pixels, index = convert_to_float(images.read(batch)), torch.arange(batch.start, batch.stop)
+        examples = craft_examples(target, pixels, images.labels[batch], method, seed, index)
+        return target.find_adversarial(examples, images.labels[batch])[1]
+
+    fooled = sum(compute_in_parts(count_fooled, len(images), BATCH))
     return (len(images) - fooled) / len(images)
-
-
-def _split_in_order(images: Images) -> Iterator[tuple[Images, Tensor]]:
-    """Batches as slices, which are no copies, and the places of their images."""
-    for index in torch.arange(len(images)).split(BATCH):
-        part = slice(int(index[0]), int(index[-1]) + 1)
-        yield Images(images.read(part), images.labels[part], images.classes), index

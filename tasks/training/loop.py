@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.arithmetic import is_out_of_memory, use_tf32
+from tasks.arithmetic import compute_in_parts, is_out_of_memory, use_tf32
 from tasks.data.augment import augment_images
 from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.settings import AugmentSettings
@@ -124,7 +124,7 @@ def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None
         return None, None
     model.eval()
     with torch.no_grad():
-        parts = [_sum_losses(model(pixels), labels) for pixels, labels in _split_batches(images)]
+        parts = [part for batch in _split_batches(images) for part in _sum_losses_in_parts(model, *batch)]
     loss, correct = torch.stack(parts).sum(0).tolist()
     return loss / len(images), correct / len(images)
 
@@ -132,6 +132,11 @@ def assess(model: nn.Module, images: Images) -> tuple[float | None, float | None
 def _split_batches(images: Images) -> Iterator[tuple[Tensor, Tensor]]:
     for pixels, labels in zip(images.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True):
         yield convert_to_float(pixels), labels
+
+
+def _sum_losses_in_parts(model: nn.Module, pixels: Tensor, labels: Tensor) -> Iterator[Tensor]:
+    """Summed loss and right answers, float [2], of the batch; of halves where it does not fit in memory."""
+    return compute_in_parts(lambda part: _sum_losses(model(pixels[part]), labels[part]), len(labels), EVALUATION_BATCH)
 
 
 def _sum_losses(logits: Tensor, labels: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.arithmetic import is_out_of_memory, release_memory, use_tf32
+from tasks.arithmetic import compute_in_parts, is_out_of_memory, release_memory, use_tf32
 from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import Linear, linear_images, settings
 from tests.support.small import SGD, context, run, trial
@@ -104,7 +104,37 @@ def test_training_steps_use_tf32_only_where_the_settings_say_so(
 def test_what_torch_says_where_memory_is_short() -> None:
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
+    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
+    assert is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
     assert not is_out_of_memory(RuntimeError("shapes do not fit"))
+
+
+def test_a_part_that_does_not_fit_is_halved_and_nothing_is_left_out_or_done_twice() -> None:
+    asked: list[slice] = []
+
+    def compute(part: slice) -> list[int]:
+        asked.append(part)
+        if part.stop - part.start > 2:
+            raise torch.OutOfMemoryError
+        return list(range(part.start, part.stop))
+
+    assert list(compute_in_parts(compute, 7, 5)) == [[0, 1], [2, 3], [4, 5], [6]]
+    assert [part.stop - part.start for part in asked] == [5, 2, 2, 2, 1], "and so are all that follow"
+    assert list(compute_in_parts(compute, 0, 5)) == []
+
+
+def test_what_no_half_mends_is_raised() -> None:
+    def refuse(error: Exception) -> Any:
+        def compute(_: slice) -> None:
+            raise error
+
+        return compute
+
+    with pytest.raises(MemoryError, match="not even one image fits"):
+        list(compute_in_parts(refuse(torch.OutOfMemoryError()), 3, 2))
+    with pytest.raises(RuntimeError, match="shapes"):
+        list(compute_in_parts(refuse(RuntimeError("shapes do not fit")), 3, 2))
 
 
 def test_memory_of_a_gpu_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings
+from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.data.images import Images
 from tasks.evaluation.settings import AttackSettings
+from tasks.training import examples
 from tasks.training.examples import craft_all_examples, craft_own_examples, measure_robust_accuracy
 from tests.support.training import linear, make_batch, make_draw
 
@@ -54,6 +58,22 @@ def test_robust_accuracy_counts_the_images_that_withstand() -> None:
     assert measure_robust_accuracy(model, images, fgsm(0.1), seed=0) == 0.5
     assert measure_robust_accuracy(model, images, fgsm(0.0), seed=0) == 0.75
     assert measure_robust_accuracy(model, images.select(torch.arange(0)), fgsm(0.1), seed=0) is None
+
+
+def test_validation_under_attack_goes_on_with_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    craft, images, model = examples.craft_examples, grey(51, 102, 153, 204, 255), linear(2.0).eval()
+    whole = measure_robust_accuracy(model, images, fgsm(0.1), seed=0)
+
+    def craft_few(target: AttackedModel, pixels: Tensor, *more: Any) -> Tensor:
+        if len(pixels) > 2:
+            raise torch.OutOfMemoryError
+        return craft(target, pixels, *more)
+
+    monkeypatch.setattr(examples, "craft_examples", craft_few)
+    assert measure_robust_accuracy(model, images, fgsm(0.1), seed=0) == whole
+    assert craft_all_examples(model, images, fgsm(0.1), seed=0).flatten().tolist() == pytest.approx(
+        [0.1, 0.3, 0.5, 0.7, 0.9]
+    )
 
 
 def test_every_image_has_an_example_in_its_place() -> None:

@@ -138,3 +138,15 @@ def test_a_batch_that_does_not_fit_says_so_and_what_to_do(monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.optim.SGD, "step", refuse)
     with pytest.raises(MemoryError, match=r"a training batch of 4 images does not fit on cpu.*smaller batch_size"):
         fit_brightness(settings_of(), *range(8))
+
+
+def test_validation_that_does_not_fit_is_done_in_halves() -> None:
+    class Small(Brightness):
+        def forward(self, pixels: Tensor) -> Tensor:
+            if len(pixels) > 3:
+                raise torch.OutOfMemoryError
+            return super().forward(pixels)
+
+    pixels = torch.arange(0, 200, 20, dtype=torch.uint8).view(-1, 1, 1, 1)
+    images = Images(pixels, torch.arange(10) % 2, ("a", "b"))
+    assert assess(Small(), images) == pytest.approx(assess(Brightness(), images))
