@@ -61,13 +61,11 @@ class _Walk:
         The paper holds a walk that has found nothing within the linearised distance, which it may never get beyond: in
         the box a line is too hopeful. Half of that distance, and not all, since it is a guess in both directions.
         """
-        free = look.best_sizes.isinf()
         steepness = measure_norm(look.gradient, DUAL[self._settings.norm]).clamp_min(1e-12)
         beyond = torch.minimum(look.margin.abs() / steepness, look.sizes)
         shrunk = torch.minimum(self._eps * (1 - gamma), look.best_sizes)
         shrunk = torch.minimum(shrunk, look.sizes - beyond / 2)
-        grown = torch.where(free, torch.full_like(look.sizes, torch.inf), self._eps * (1 + gamma))
-        return torch.where(look.is_adversarial, shrunk, grown)
+        return torch.where(look.is_adversarial, shrunk, self._eps * (1 + gamma))
 
     def _choose_count(self, look: Look, gamma: float) -> Tensor:
         """The same for numbers of changed values, which change by at least one; [N]."""
