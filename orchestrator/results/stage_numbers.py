@@ -45,7 +45,7 @@ SCHEMAS = {paths.HISTORY: HISTORY, paths.EXAMPLES: EXAMPLES}
 
 
 def _load_table(store: StageStore, key: str, name: str) -> pa.Table | None:
-    """The table of a stage by the name of its file, since Arrow before 18 cannot hash a schema with metadata."""
+    """The table of a stage by the name of its file, since Arrow before 22 cannot hash a schema with metadata."""
     return load_stage_table(store, key, name, SCHEMAS[name])
 
 

@@ -35,7 +35,8 @@ def test_cross_entropy_is_raised_step_by_step_as_in_the_paper(norm: str, eps: fl
             job.model.judge, job.clean[one], label, lambda logits, one=one: F.cross_entropy(logits, job.labels[one]),  # type: ignore[misc]
             starts[one], norm=norm, eps=eps, steps=STEPS,
         )  # fmt: skip
-        torch.testing.assert_close(found[one], expected, rtol=0, atol=1e-5)
+        # torch 2.6 rounds the norm of an L2 step otherwise, which later steps enlarge to 8e-5; a step is 1e-2 and more
+        torch.testing.assert_close(found[one], expected, rtol=0, atol=2e-4 if norm == "l2" else 1e-5)
     assert 0 < int(job.is_adversarial(found).sum()) < COUNT
 
 
