@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.plan.plan import Plan, make_plan, make_sweep_id, plan_text
+from orchestrator.plan.plan import Plan, list_kinds, make_plan, make_sweep_id, plan_text
 from orchestrator.space import space as spaces
 from tasks.errors import UsageError
 from tests.conftest import CONFIG
@@ -86,3 +86,8 @@ def test_a_fixed_set_of_all_training_images_is_planned_and_one_more_is_refused()
     with pytest.raises(UsageError, match=r"finetune\.fixed_examples = 151: there are only 150 training images"):
         ask(151)
     assert ask(151, epochs=0).trials, "a stage that is skipped asks for nothing"
+
+
+def test_kinds_are_listed_as_trials_walk_them() -> None:
+    assert list_kinds(GRID) == ["train", "prune", "finetune", "adversarial_finetune", "attack"]
+    assert list_kinds(planned(prune=None, finetune=None, adversarial_finetune=None)) == ["train", "attack"]

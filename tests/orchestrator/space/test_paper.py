@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.space import space as spaces
+from orchestrator.space.paper import ReportedNumber
 from tasks.errors import UsageError
 
 
@@ -29,3 +30,9 @@ from tasks.errors import UsageError
 def test_a_mistake_about_the_paper_is_told_before_anything_starts(override: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         spaces.load("smoke", [override])
+
+
+def test_a_number_that_is_zero_counts_as_one() -> None:
+    """A model that withstands nothing."""
+    found = ReportedNumber.model_validate({"match": {}, "robust_accuracy": 0.0})
+    assert list(found.list_numbers(("clean_accuracy", "robust_accuracy"))) == [("robust_accuracy", 0.0)]

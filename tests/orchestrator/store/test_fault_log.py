@@ -25,3 +25,11 @@ def test_faults_of_all_launches_are_read_in_the_order_of_time(sweep: SweepStore,
         (FAILURE, False),
     ]
     assert all(entry["keys"] == [stage.key] and entry["kind"] == "train" for entry in found)
+
+
+def test_a_fault_of_several_stages_names_them_all(sweep: SweepStore, space_file: Path) -> None:
+    first, second, *_ = make_plan(load(str(space_file)), None).trials[0].chain
+    FaultLog(sweep).add(FAILURE, [second, first], "out of memory", False)
+    (found,) = read_faults(sweep)
+    assert (found["kind"], found["keys"]) == (second.kind, [second.key, first.key])
+    assert first.key != second.key

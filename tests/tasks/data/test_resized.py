@@ -58,3 +58,11 @@ def test_resizing_that_was_broken_off_goes_on_where_it_was(cache: Path, monkeypa
     other = asked.model_copy(update={"fit": "squash", "image_size": 16})
     assert hold_resized(pixels, other).shape == (10, 1, 16, 16)
     assert len(list((cache / "resized").glob("*.npy"))) == 2
+
+
+def test_images_that_are_fitted_otherwise_have_a_file_of_their_own(cache: Path) -> None:
+    pixels = torch.randint(0, 256, (3, 1, 8, 14), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for fit in ("squash", "center_crop"):
+        asked = settings("digits", image_size=10, fit=fit, stream_above=0)
+        assert torch.equal(hold_resized(pixels, asked)[:], resize_images(pixels, asked)), fit
+    assert len(list((cache / "resized").glob("*.npy"))) == 2

@@ -11,7 +11,7 @@ import torch
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps
 from tasks.data.images import convert_to_float
 from tasks.evaluation import evaluate as evaluator
-from tasks.evaluation.evaluate import evaluate
+from tasks.evaluation.evaluate import evaluate, prepare_attacked
 from tasks.evaluation.settings import AttackSettings
 from tests.support.attack_models import HALF, Linear, craft, job_of, linear_images, network, network_images, settings
 
@@ -137,3 +137,14 @@ def test_confidence_is_that_before_and_that_after() -> None:
             confidence = model(pixels).softmax(1).amax(1)
         stored = torch.tensor(found.table[f"{kind}_confidence"].to_pylist())
         torch.testing.assert_close(stored, confidence, rtol=1e-3, atol=1e-3)
+
+
+def test_gradients_have_the_precision_that_is_asked_for_and_verdicts_fp32() -> None:
+    model = network()
+    images = network_images(model)
+    pixels = convert_to_float(images.pixels)
+    for precision, exact in (("fp32", True), ("bf16", False)):
+        attacked = prepare_attacked(model, images, settings(name="ifgsm", eps=0.1, precision=precision))
+        assert attacked.is_prepared
+        assert torch.allclose(attacked.judge(pixels), model(pixels), rtol=1e-4, atol=1e-4)
+        assert torch.allclose(attacked(pixels), model(pixels), rtol=1e-4, atol=1e-4) is exact

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 
 from tasks.errors import CorruptArtifactError
@@ -51,5 +52,8 @@ def test_a_preview_is_small_and_spread(count: int, values: int, shown: int) -> N
 
 
 def test_other_bytes_are_no_preview() -> None:
-    with pytest.raises(CorruptArtifactError, match="preview"):
-        Preview.from_bytes(b"not a preview")
+    kept = {"index": np.zeros(1, np.int64), "original": np.zeros((1, 1, 2, 2), np.uint8)}
+    others = safetensors.numpy.save(kept), safetensors.numpy.save({**kept, "delta": kept["original"]})
+    for content in (b"not a preview", *others):
+        with pytest.raises(CorruptArtifactError, match="preview of attacked images"):
+            Preview.from_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from tasks.errors import StageError
 from tasks.generators.job import GeneratorJob
+from tasks.stages import generator_progress
 from tasks.stages.context import Context
 from tasks.stages.generator_progress import GeneratorProgress
 from tasks.storage.storage import open_storage
@@ -168,3 +170,16 @@ def test_a_state_that_is_no_plain_data_is_an_error(tmp_path: Path) -> None:
     part.value = object()  # type: ignore[assignment]
     with pytest.raises(StageError, match="tensors and plain values"):
         note_one_epoch(tmp_path, part=part)
+
+
+def test_an_epoch_has_the_seconds_that_it_took_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs that end at 103, 107 and 108 seconds of a clock."""
+    now = [0.0]
+    monkeypatch.setattr(generator_progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    storage = open_storage(tmp_path)
+    with WriteBehind(storage) as behind:
+        progress = GeneratorProgress(storage, behind, "one", 300.0)
+        for ended in (103.0, 107.0, 108.0):
+            now[0] = ended
+            progress.finish_epoch({})
+    assert [entry["seconds"] for entry in progress.history][1:] == [4.0, 1.0]

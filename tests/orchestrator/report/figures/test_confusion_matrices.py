@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from orchestrator.report.analysis.image_results import ImageResults
@@ -40,6 +42,24 @@ def test_a_large_matrix_has_no_numbers(made_study: Study) -> None:
     assert figure is not None
     assert len(read_marks(figure, "cells")) == 2 * len(label)
     assert read_numbers(figure) == []
+
+
+def test_clean_images_stand_once_before_the_attacks_on_their_model(made_study: Study) -> None:
+    results = [
+        replace(
+            make_results(made_study, [0, 1], [0, 1], [1, 1]),
+            configuration=made_study.configurations[model],
+            attack=attack,
+        )
+        for model, attack in ((0, "weak"), (0, "strong"), (1, "weak"), (1, "strong"))
+    ]
+    figure = draw_confusion_matrices(made_study, results, ["a", "b"])
+    assert figure is not None
+    names = [made_study.configurations[model].label for model in (0, 1)]
+    assert [panel.title for panel in figure.panels] == [
+        f"{images}: {name}" for name in names for images in ("clean images", "weak", "strong")
+    ]
+    assert figure.columns == 3
 
 
 def test_no_images_no_figure(made_study: Study) -> None:

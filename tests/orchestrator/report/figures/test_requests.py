@@ -130,6 +130,15 @@ def test_each_sweep_draws_its_own_trials(tmp_path: Path) -> None:
         assert {f"{row['mean']:.3f}" for row in drawn.tables["bars"]} <= known
 
 
+def test_of_two_sweeps_that_name_a_figure_alike_the_first_is_meant(tmp_path: Path) -> None:
+    sweeps = [
+        made_up(tmp_path, {**WITHOUT_TUNING, "figures": {"mine": {"kind": kind}}}, kind, images=False)
+        for kind in ("heat_map", "budget_bars")
+    ]
+    for data in (load_report_data(sweeps), load_report_data(sweeps[::-1])):
+        assert ask_for_figure(data, "mine", {})[1].kind == data.sweeps[0].figures["mine"].kind
+
+
 @pytest.mark.slow
 def test_the_command_writes_only_what_was_asked_for(made_sweep: SweepStore, tmp_path: Path) -> None:
     storage = str(made_sweep.storage.local)

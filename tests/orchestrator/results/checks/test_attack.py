@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.results.checks.attack import check_attack_beats_probes
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND
 from orchestrator.results.verdicts import check_rows
 from tests.support.rows import ifgsm, row, verdicts_of
@@ -46,6 +47,20 @@ def test_one_step_and_noise_find_no_more_than_the_attack(
     health |= {"noise_beats_attack": noise[0], "attack_beats_noise": noise[1]}
     assert verdicts_of("attack >= probes", check_rows([ifgsm("8/255", 10, 200, health=health)])) == {verdict}
     assert verdicts_of("attack >= probes", check_rows([ifgsm("8/255", 10, 200)])) == {NOT_TESTED}
+
+
+@pytest.mark.parametrize(
+    ("step", "noise", "told"),
+    [((40, 2), (30, 3), "one step along the gradient finds"), ((2, 40), (30, 3), "noise finds")],
+)
+def test_of_the_probes_that_find_more_the_first_is_told(
+    step: tuple[int, int], noise: tuple[int, int], told: str
+) -> None:
+    health = {"probe_images": 256, "step_beats_attack": step[0], "attack_beats_step": step[1]}
+    health |= {"noise_beats_attack": noise[0], "attack_beats_noise": noise[1]}
+    (found,) = check_attack_beats_probes([ifgsm("8/255", 10, 200, health=health)])
+    assert found.reason.startswith(f"{told} more than the attack: it is broken, or misled")
+    assert f"one step alone fools {step[0]}, noise alone {noise[0]}" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,9 @@ def test_animals10_says_which_classes_are_missing(tmp_path: Path) -> None:
     write_images(tmp_path / "raw-img", ("cane", "gatto"), 2)
     with pytest.raises(UsageError, match="no folder for butterfly, chicken, cow"):
         inspect_dataset(settings("animals10", image_size=16), tmp_path)
+
+
+def test_two_folders_of_one_animal_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path / "raw-img", (*ENGLISH, "dog", "sheep"), 2)
+    with pytest.raises(UsageError, match="raw-img: two folders for dog, sheep; animals10 needs"):
+        inspect_dataset(settings("animals10", image_size=16), tmp_path)

@@ -21,6 +21,7 @@ AWP = {"name": "standard", "awp": {}}
         ({"unit": "weights", "importance": "bn_scale"}, "bn_scale tells no weights apart"),
         ({"within": "2:4"}, "within: 2:4 is about weights: give unit: weights"),
         ({"within": "2:4", "unit": "weights", "ratio": 0.4}, "within: 2:4 prunes 0.5: give ratio: that, or 0"),
+        ({"within": "1:4", "unit": "weights", "ratio": 0.25}, "within: 1:4 prunes 0.75: give ratio: that, or 0"),
         ({"within": "4:2", "unit": "weights"}, "should be layer, network, or N:M such as 2:4"),
         ({"importance": "hydra"}, "importance: hydra needs `training`"),
         ({"importance": "harp", "training": TRAINING}, "harp learns the ratio of each layer: give within: network"),
@@ -60,3 +61,9 @@ def test_what_cannot_matter_is_left_out() -> None:
     trained = [simplify(ratio=0, schedule="cubic", training=TRAINING, unit=unit) for unit in ("weights", "filters")]
     assert trained[0] is not None, "the baseline of a grid of ratios is trained as long"
     assert trained[0] == trained[1]
+
+
+@pytest.mark.parametrize("ratio", [0.75, 0])
+def test_the_ratio_of_a_pattern_is_what_it_prunes(ratio: float) -> None:
+    found = TrainedPruneSettings.model_validate({"ratio": ratio, "unit": "weights", "within": "1:4"})
+    assert (found.ratio, found.within) == (ratio, "1:4")
