@@ -20,6 +20,7 @@ def build(channels, classes, stem="cifar"):
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(WIDTH), nn.ReLU(), nn.Linear(WIDTH, classes))
 """
 SHOW = """
+import json  # before Python 3.11 a json.py of the working folder would stand in its place from here on
 import sys
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
