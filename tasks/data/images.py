@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.data.image_files import MOST_PIXELS
 from tasks.data.settings import DatasetSettings, SplitSettings
 from tasks.data.streamed import StreamedPixels
 from tasks.transfer import send
@@ -90,6 +91,8 @@ def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = CHUNK)
     """uint8 [N, C, H, W] at the size and number of channels of the settings.
 
     Resizing is bilinear with antialiasing, as torchvision and PIL do it; `fit` says what becomes of other shapes.
+
+    :raises ValueError: an image is so long and thin that it would have too many pixels before it is cropped.
     """
     if settings.channels and settings.channels != pixels.shape[1]:
         grey = pixels.float().mean(1, keepdim=True).round().to(torch.uint8)
@@ -98,6 +101,8 @@ def resize_images(pixels: Tensor, settings: DatasetSettings, chunk: int = CHUNK)
     if size is None or pixels.shape[-2:] == (size, size):
         return pixels.contiguous()
     height, width = (size, size) if settings.fit == "squash" else _scale_shorter_side(pixels, size)
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"an image of {tuple(pixels.shape[-2:])} would be cropped out of {height * width:,} pixels")
     top, left = (height - size) // 2, (width - size) // 2
     parts = [
         F.interpolate(part.float(), (height, width), mode="bilinear", antialias=True).round().clamp(0, 255).byte()

@@ -37,7 +37,7 @@ def list_classes(folder: Path, folders: dict[str, str], what: str) -> Listing:
     """The images of every class folder.
 
     :param folders: name of a folder -> the class that it holds; labels follow the sorted names of the classes.
-    :raises UsageError: there is no image at all, or a class has none.
+    :raises UsageError: there is no image at all, a class has none, or an image is no file.
     """
     classes = sorted(folders.values())
     found = [
@@ -54,12 +54,18 @@ def list_classes(folder: Path, folders: dict[str, str], what: str) -> Listing:
 
 
 def _find_images(folder: Path, prefix: str = "") -> Iterator[str]:
-    """Every image below a folder, relative to it; links to folders are not followed, and no file is opened."""
+    """Every image below a folder, relative to it; links to folders are not followed, and no file is opened.
+
+    :raises UsageError: what has the name of an image is no file: a link that leads nowhere, or a pipe. Left out, it
+        would be another data set wherever a disk is missing.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _find_images(folder / entry.name, f"{prefix}{entry.name}/")
-            elif PurePath(entry.name).suffix.lower() in SUFFIXES and entry.is_file():
+            elif PurePath(entry.name).suffix.lower() in SUFFIXES:
+                if not entry.is_file():
+                    raise UsageError(f"{entry.path} is no file that can be read: does a link lead nowhere?")
                 yield prefix + entry.name
 
 

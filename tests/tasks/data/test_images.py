@@ -80,6 +80,13 @@ def test_pixels_of_a_float_image_are_in_the_unit_interval() -> None:
     )
 
 
+def test_a_long_thin_image_is_refused_before_it_is_scaled_to_be_cropped() -> None:
+    thin = torch.zeros(1, 1, 1, 20_000, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"image of \(1, 20000\) would be cropped out of 81,920,000 pixels"):
+        resize_images(thin, settings("digits", image_size=64, fit="center_crop"))
+    assert resize_images(thin, settings("digits", image_size=64)).shape == (1, 1, 64, 64)
+
+
 def test_a_center_crop_keeps_the_proportions_and_cuts_both_ends() -> None:
     """A dark image with a bright square in its middle third: squashed it is no square any more."""
     pixels = torch.zeros(1, 1, 20, 60, dtype=torch.uint8)

@@ -26,6 +26,18 @@ def test_files_are_labelled_by_the_sorted_classes_and_come_in_order(tmp_path: Pa
         list_classes(tmp_path, {"z": "ant", "empty": "bee"}, "animals")
 
 
+def test_a_link_that_leads_nowhere_is_no_image_that_may_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "there.png").write_bytes(b"")
+    (tmp_path / "a" / "link.png").symlink_to(tmp_path / "a" / "there.png")
+    assert list_classes(tmp_path, {"a": "ant"}, "animals").files == ("a/link.png", "a/there.png")
+    (tmp_path / "a" / "notes.txt").symlink_to(tmp_path / "missing")
+    assert len(list_classes(tmp_path, {"a": "ant"}, "animals").files) == 2, "it has no name of an image"
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "missing")
+    with pytest.raises(UsageError, match=r"a/gone\.png is no file that can be read"):
+        list_classes(tmp_path, {"a": "ant"}, "animals")
+
+
 def make_listing(count: int = 20) -> Listing:
     return Listing(Path("x"), ("a", "b"), tuple(f"{n}.png" for n in range(count)), tuple(n % 2 for n in range(count)))
 
