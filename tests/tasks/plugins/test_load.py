@@ -20,8 +20,9 @@ def build(channels, classes, stem="cifar"):
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(WIDTH), nn.ReLU(), nn.Linear(WIDTH, classes))
 """
 SHOW = """
-import json  # before Python 3.11 a json.py of the working folder would stand in its place from here on
 import sys
+if not sys.path[0]:
+    del sys.path[0]  # what -P does since Python 3.11: a json.py of the working folder is not Python's
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 from tasks.plugins.load import PLUGINS, load_plugins
