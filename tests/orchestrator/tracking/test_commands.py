@@ -11,6 +11,7 @@ import pytest
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.commands import sync
 from orchestrator.tracking.folder import WandbFolder
+from orchestrator.tracking.sender import Sender, Sent
 from tasks.errors import UsageError
 from tests.support.finished_sweep import remote_storage
 from tests.support.wandb_stub import Stub
@@ -38,3 +39,18 @@ def test_sync_says_what_is_missing(sweep: Sweep, tmp_path: Path, monkeypatch: py
     shutil.rmtree(WandbFolder(sweep.store).path)
     with pytest.raises(UsageError, match="has no W&B runs"):
         sync(sweep.store, 5, print)
+
+
+def test_what_is_left_is_counted_without_what_was_sent_before(
+    sweep: Sweep, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run was sent long ago, and one of the others goes before the server fails."""
+    folder, told = WandbFolder(sweep.store), list[str]()
+    first, second, *others = folder.written()
+    folder.add_sent([first])
+    sent = Sent([second], "the server has failed")
+    monkeypatch.setattr(Sender, "send", lambda *_: sent)
+    assert not sync(sweep.store, 5, told.append)
+    assert told == [f"W&B: the server has failed; {len(others)} runs are kept in {folder.path}, the same command sends them"]
+    assert others
+    assert not stub.runs

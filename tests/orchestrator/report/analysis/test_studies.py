@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.report.analysis.report_data import load_report_data
+from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 
@@ -48,3 +49,9 @@ def test_models_are_named_by_the_attack_of_their_training_and_by_their_defence(t
     assert plain_label == "no adversarial fine-tuning"
     assert "objective trades" in defended
     assert "no adversarial" not in defended
+
+
+def test_replicates_stand_in_the_order_of_their_seeds(made_data: ReportData) -> None:
+    """Also where the rows were written the other way round."""
+    (study,) = group_studies([*made_data.rows][::-1])
+    assert {tuple(row["seed"] for row in entry.rows) for entry in study.measured.values()} == {(0, 1, 2)}
