@@ -51,6 +51,8 @@ def test_what_is_left_is_counted_without_what_was_sent_before(
     sent = Sent([second], "the server has failed")
     monkeypatch.setattr(Sender, "send", lambda *_: sent)
     assert not sync(sweep.store, 5, told.append)
-    assert told == [f"W&B: the server has failed; {len(others)} runs are kept in {folder.path}, the same command sends them"]
+    assert told == [
+        f"W&B: the server has failed; {len(others)} runs are kept in {folder.path}, the same command sends them"
+    ]
     assert others
     assert not stub.runs
