@@ -5,12 +5,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import os
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
-from tasks.environment import set_variables
 from tasks.temporary import make_temporary_folder, remove_temporary_folder
 
 LONGEST_FOLDER = 50
@@ -40,7 +40,8 @@ class ProcessFolder:
                 self._restore.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
                 tempfile.tempdir = folder
                 if len(folder) <= LONGEST_FOLDER:
-                    self._restore.enter_context(set_variables({"TMPDIR": folder}))
+                    self._restore.callback(_put_back, folder, os.environ.get("TMPDIR"))
+                    os.environ["TMPDIR"] = folder
             self._users += 1
 
     def __exit__(self, *error: object) -> None:
@@ -48,6 +49,19 @@ class ProcessFolder:
             self._users -= 1
             if self._users == 0:
                 self._restore.close()
+
+
+def _put_back(folder: str, before: str | None) -> None:
+    """Let TMPDIR be what it was, unless a Ray that has ended since has put its own in its place.
+
+    A thread that waits for a server may outlive a sweep: what stood there before is the folder of a Ray that is gone.
+    """
+    if os.environ.get("TMPDIR") != folder:
+        return
+    if before is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before
 
 
 _folder = ProcessFolder()

@@ -117,8 +117,8 @@ def make_cheap(name: str) -> dict[str, Any]:
     if norm not in LARGE:
         section["witness"] = {"seed": 1, "model": {"name": "resnet8"}}
     if "generator" in fields:
-        # wide enough for two channels in a group that is normalised: a bias that a normalisation takes away has a gradient
-        # of rounding alone, of which Adam makes whole steps
+        # wide enough for two channels in a group that is normalised: a bias that a normalisation takes away has a
+        # gradient of rounding alone, of which Adam makes whole steps
         section["generator"] = {"name": fields["generator"].default.name, "epochs": 2, "width": 8}
     if "steps" in fields:
         section["steps"] = STEPS

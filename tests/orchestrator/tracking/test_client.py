@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.tracking import client
+from tasks.environment import set_variables
 from tasks.temporary import PREFIX, remove_dead_folders
 from tests.support.harness import LIMIT
 
@@ -58,3 +59,18 @@ def test_threads_share_the_folder_and_the_last_one_to_leave_gives_it_up(
     assert tempfile.gettempdir() != str(tmp_path)
     second.close()
     assert tempfile.gettempdir() == str(tmp_path)
+
+
+def test_a_thread_that_outlives_a_sweep_does_not_bring_the_folder_of_its_ray_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(client, "LONGEST_FOLDER", 1000)  # however long the names of these tests are
+    waiting = contextlib.ExitStack()
+    with set_variables({"TMPDIR": str(tmp_path / "ray")}):
+        with client.keep_temporary_files():
+            assert os.environ["TMPDIR"] not in (str(tmp_path), str(tmp_path / "ray"))
+        assert os.environ["TMPDIR"] == str(tmp_path / "ray")
+        waiting.enter_context(client.keep_temporary_files())
+    waiting.close()
+    assert os.environ["TMPDIR"] == str(tmp_path), "that of Ray is gone with it"

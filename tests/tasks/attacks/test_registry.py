@@ -42,10 +42,9 @@ def test_an_attack_is_registered_by_the_name_in_its_settings_and_says_where_it_i
 
 @pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_every_attack_survives_writing_and_reading(name: str) -> None:
-    witness = (
-        {"witness": {"seed": 1, "model": {"name": "resnet8"}}} if "unrestricted" in ATTACKS.load(name).norms() else {}
-    )
-    cell = settings(name=name, eps=0.1, **witness)
+    unrestricted = "unrestricted" in ATTACKS.load(name).norms()
+    witness = {"seed": 1, "model": {"name": "resnet8"}}
+    cell = settings(name=name, **({"witness": witness} if unrestricted else {"eps": 0.1}))
     assert AttackSettings.model_validate(cell.document()) == cell
     assert "eps" in cell.canonical()
 
