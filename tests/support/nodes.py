@@ -20,11 +20,10 @@ LOOPBACK = "127.0.0.1"
 FAST = {
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 500,
-    "health_check_timeout_ms": 5000,
+    "health_check_timeout_ms": 1000,
     "health_check_failure_threshold": 3,
 }
-"""Notice a node that is gone within seconds, not within the minute that suits a real network. Its port refuses then;
-one that is only busy has time to answer."""
+"""Notice a node that is gone within seconds, not within the minute that suits a real network."""
 
 
 class Nodes:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,27 +33,24 @@ class Faulty:
         """Method and path of every request that was let through."""
         self.failed = 0
         """Requests that were not."""
+        self._until = 0.0
         self._left = 0
         self._fault = ""
         self._lock = threading.Lock()
 
-    def fail(self, fault: str, requests: int) -> None:
-        """Let the next requests fail.
+    def fail(self, fault: str, requests: int = 0, seconds: float = 0.0) -> None:
+        """Let so many requests fail, or all for a while.
 
         :param fault: `slow down` answers 503, `drop` resets the connection.
         """
         with self._lock:
-            self._fault, self._left = fault, requests
-
-    @property
-    def fails(self) -> bool:
-        """Whether the next request will fail."""
-        return self._left > 0
+            self._fault, self._left, self._until = fault, requests, time.monotonic() + seconds
 
     def _takes_fault(self) -> bool:
         with self._lock:
-            fails = self.fails
-            self._left -= fails
+            counted = self._left > 0
+            self._left -= counted
+            fails = counted or time.monotonic() < self._until
             self.failed += fails
             return fails
 
