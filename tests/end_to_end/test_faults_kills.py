@@ -22,7 +22,7 @@ from tests.support.harness import advsweep, artifacts, nothing_ran_after_it_was_
 from tests.support.storm import COSTLY, Storm, blow
 from tests.support.wandb_stub import Stub
 
-KILLS = int(os.environ.get("STORM_KILLS", "5"))
+KILLS = int(os.environ.get("STORM_KILLS", "10"))
 SEED = int(os.environ.get("STORM_SEED", "2026"))
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(600 + 40 * KILLS)]
@@ -63,6 +63,6 @@ def check_aftermath(command: list[str | Path], storage: Path, reference: Path, s
     same(storage, reference)
     assert artifacts(storage).keys() == artifacts(reference).keys()
     assert not list(storage.glob("checkpoints/*"))
-    assert wait_until(lambda: not alive(storm.seen)), storm.killed
+    assert wait_until(lambda: not alive(storm.seen), 60), storm.killed
     left = [str(path.relative_to(temporary)) for path in temporary.rglob("*")]
     assert not left, storm.killed
