@@ -15,6 +15,8 @@ from tasks.schema import EXAMPLES, HISTORY
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 
+SCHEMAS = {paths.HISTORY: HISTORY, paths.EXAMPLES: EXAMPLES}
+
 
 class StageNumbers:
     """The tables of the stages of a storage, each read once, when it is asked for."""
@@ -39,9 +41,6 @@ class StageNumbers:
         keys = dict.fromkeys(row[f"{stage}_key"] for row in rows if row[f"{stage}_key"])
         found = (_find_epoch(self._load(key, paths.HISTORY), epoch, column) for key in keys)
         return [value for value in found if value is not None]
-
-
-SCHEMAS = {paths.HISTORY: HISTORY, paths.EXAMPLES: EXAMPLES}
 
 
 def _load_table(store: StageStore, key: str, name: str) -> pa.Table | None:

@@ -22,7 +22,7 @@ from tasks.generators.job import Stateful
 from tasks.schema import HISTORY
 from tasks.storage.storage import Storage
 from tasks.storage.write_behind import WriteBehind
-from tasks.training.checkpoint import collect_random_states, set_random_states, unpack_checkpoint
+from tasks.training.checkpoint import collect_random_states, select_below, set_random_states, unpack_checkpoint
 from tasks.transfer import fetch
 
 TENSOR, ENTRIES = "tensor", "entries"
@@ -130,11 +130,8 @@ class GeneratorProgress:
             states = {name: _put_back(header["parts"][name], tensors) for name in self.parts}
             for name, part in self.parts.items():
                 part.load_state_dict(states[name])
-            random = {
-                name: tensors[f"random/{name}"] for name in collect_random_states() if f"random/{name}" in tensors
-            }
             batches, spent = int(header["batches"]), float(header["seconds"])
-            set_random_states(random)
+            set_random_states(select_below(tensors, "random/"))
         except DAMAGE as error:
             for name, part in self.parts.items():
                 part.load_state_dict(before[name])
