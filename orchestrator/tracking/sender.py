@@ -113,8 +113,8 @@ class Sender:
         text += "".join(map(read_logged_errors, set(self._logs()) - logs))
         ids = {run_id(self._folder.sweep.sweep_id, key): key for key in keys}
         sent = parse_output(text, ids)
-        if not in_time:
-            sent.error = sent.error or f"{redact_url()} did not take the runs in time"
+        if not in_time:  # what a client that is being killed still says of it ("context canceled") is no reason
+            sent.error = f"{redact_url()} did not take the runs in time" + (f" ({sent.error})" if sent.error else "")
         elif process.returncode and not sent.error:
             sent.error = f"wandb sync ended with exit code {process.returncode}"
         elif len(sent.keys) < len(keys) and not sent.error:

@@ -196,12 +196,14 @@ def test_a_sweep_scales_a_cluster_from_nothing_and_back(space: Path, tmp_path: P
 
 
 def workers(started: Head) -> int:
-    """Nodes beside the head: each is a raylet."""
-    count = -1
+    """Nodes beside the head: each is a raylet. What a raylet forks has its name too, until it is a worker."""
+    names = dict[int, tuple[str, int]]()
     for pid in started.family():
         with contextlib.suppress(psutil.NoSuchProcess):
-            count += psutil.Process(pid).name() == "raylet"
-    return count
+            process = psutil.Process(pid)
+            names[pid] = process.name(), process.ppid()
+    raylets = {pid: parent for pid, (name, parent) in names.items() if name == "raylet"}
+    return sum(parent not in raylets for parent in raylets.values()) - 1
 
 
 def test_a_cluster_that_is_not_there_or_wants_a_token(cluster: Head, space: Path, tmp_path: Path) -> None:

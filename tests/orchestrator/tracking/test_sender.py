@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from orchestrator.tracking import sender
 from orchestrator.tracking.commands import sync
-from orchestrator.tracking.sender import parse_output
+from orchestrator.tracking.folder import WandbFolder
+from orchestrator.tracking.sender import Sender, parse_output
 from tests.support.wandb_stub import Stub
 from tests.support.wandb_sweep import TRIALS, Sweep
 
@@ -33,3 +38,19 @@ def test_batches_are_noted_one_by_one(sweep: Sweep, stub: Stub, monkeypatch: pyt
     assert sync(sweep.store, 30, told.append)
     assert told[:2] == [f"2/{TRIALS + 1} runs sent", f"4/{TRIALS + 1} runs sent"]
     assert len(stub.runs) == TRIALS + 1
+
+
+def test_a_client_that_is_ended_is_late_whatever_it_says_of_being_ended(
+    sweep: Sweep, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log may get a last error, "context canceled", between the end of one of its processes and that of another."""
+
+    def start_endless_client(*_: object, **options: Any) -> subprocess.Popen[bytes]:
+        (tmp_path / "endless.sh").write_text("echo 'ERROR : context canceled'; exec sleep 600")
+        return subprocess.Popen(["sh", tmp_path / "endless.sh"], stdout=options["stdout"], start_new_session=True)
+
+    monkeypatch.setattr(sender, "start_python", start_endless_client)
+    sent = Sender(WandbFolder(sweep.store)).send(1.0)
+    assert not sent.keys
+    assert sent.error is not None
+    assert sent.error.startswith(f"{stub.url} did not take the runs in time")
