@@ -65,7 +65,7 @@ def read_source(module: str, file: Path) -> Source:
     :raises UsageError: a file cannot be read, or there are too many.
     """
     root = file.parents[module.count(".") + (file.name == "__init__.py")]
-    wheel = _find_wheel(module, file)
+    wheel = _find_wheel(file)
     found = sorted(trace_files(module, root, None if wheel is None else _list_files(wheel, root)))
     if len(found) > MOST_FILES:
         raise UsageError(f"plugin {module}: it takes in {len(found)} files below {root}: give it a folder of its own")
@@ -162,12 +162,12 @@ def _read(file: Path) -> bytes:
         raise UsageError(f"plugin file {file}: {error.strerror}") from error
 
 
-def _find_wheel(module: str, file: Path) -> importlib.metadata.Distribution | None:
+def _find_wheel(file: Path) -> importlib.metadata.Distribution | None:
     if not {"site-packages", "dist-packages"} & set(file.parts):
         return None  # asking every installed package takes a second
-    for name in importlib.metadata.packages_distributions().get(module.split(".")[0], []):
-        found = importlib.metadata.distribution(name)
-        if any(Path(str(found.locate_file(path))).resolve() == file.resolve() for path in found.files or ()):
+    for found in importlib.metadata.distributions():
+        named = (path for path in found.files or () if path.name == file.name)
+        if any(Path(str(found.locate_file(path))).resolve() == file.resolve() for path in named):
             return found
     return None
 
