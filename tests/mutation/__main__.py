@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tests.mutation.catalog import list_areas, load_mutations, note_outcomes, read_noticed
-from tests.mutation.run import Outcome, run_mutations
+from tests.mutation.run import KILLED, SURVIVED, TIMED_OUT, Outcome, run_mutations
 
 
 def main() -> int:
@@ -36,28 +36,35 @@ def main() -> int:
     for outcome in run_mutations(mutations, options.jobs, baseline=not options.without_baseline):
         _say(_describe(outcome))
         found.append(outcome)
-        note_outcomes({outcome.mutation.why: outcome.is_killed})
+        if outcome.state != TIMED_OUT:
+            note_outcomes({outcome.mutation.why: outcome.state == KILLED})
     _say(summarize(found))
-    return int(any(one.problem or one.is_killed == bool(one.mutation.survives) for one in found))
+    return int(any(is_wrong(outcome) for outcome in found))
+
+
+def is_wrong(outcome: Outcome) -> bool:
+    """Whether the list or a test has to be mended; that the time was up says neither."""
+    return outcome.state not in (TIMED_OUT, SURVIVED if outcome.mutation.survives else KILLED)
 
 
 def _describe(outcome: Outcome) -> str:
     mutation = outcome.mutation
-    state = "error" if outcome.problem else "killed" if outcome.is_killed else "survived"
-    note = f" ({mutation.survives})" if mutation.survives and not outcome.is_killed else ""
+    note = f" ({mutation.survives})" if mutation.survives and outcome.state == SURVIVED else ""
     problem = f"\n{outcome.problem}" if outcome.problem else ""
-    return f"{state:9}{outcome.seconds:5.1f} s  {mutation.area:14} {mutation.file}: {mutation.why}{note}{problem}"
+    return (
+        f"{outcome.state:9} {outcome.seconds:5.1f} s  {mutation.area:14} {mutation.file}: {mutation.why}{note}{problem}"
+    )
 
 
 def summarize(found: Sequence[Outcome]) -> str:
-    """A table of Markdown: how many are noticed, by area and in all."""
+    """A table of Markdown: how many are noticed, by area and in all, and of how many nobody knows, for time was up."""
     by_area: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in found:
         by_area[outcome.mutation.area].append(outcome)
-    lines = ["", "| area | killed | of | rate |", "|---|---|---|---|"]
+    lines = ["", "| area | killed | timed out | of | rate |", "|---|---|---|---|---|"]
     for area, outcomes in [*sorted(by_area.items()), ("all", list(found))]:
-        killed = sum(one.is_killed for one in outcomes)
-        lines.append(f"| {area} | {killed} | {len(outcomes)} | {100 * killed / max(1, len(outcomes)):.0f} % |")
+        killed, late = (sum(one.state == state for one in outcomes) for state in (KILLED, TIMED_OUT))
+        lines.append(f"| {area} | {killed} | {late} | {len(outcomes)} | {100 * killed / max(1, len(outcomes)):.0f} % |")
     return "\n".join(lines)
 
 

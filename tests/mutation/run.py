@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,16 @@ NEEDED = (
 """What is copied."""
 OWN = ("advsweep", "orchestrator", "tasks")
 LIMIT = 180.0
-"""Seconds that the tests of one mutation may take; one that makes a loop endless is noticed by that."""
+"""Seconds that the tests of one mutation may take: many times what they need on a machine with nothing else to do."""
 PASSED, FAILED, INTERRUPTED = 0, 1, 2
 """Exit codes of pytest; a file that cannot be imported any more interrupts it."""
+
+
+KILLED, SURVIVED, TIMED_OUT, ERROR = "killed", "survived", "timed out", "error"
+"""What can become of a mutation: a test fails; none does; the time was up, alone too; nothing can be said.
+
+A time that is up says that a loop has no end, or that the machine is slow: it is no test that noticed something.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Outcome:
     """What became of one mutation."""
 
     mutation: Mutation
-    is_killed: bool
+    state: str
     seconds: float
     problem: str = ""
     """Why nothing can be said; empty where something can."""
@@ -93,7 +100,7 @@ def open_worker() -> Iterator[Worker]:
 
 
 def run_mutations(mutations: Sequence[Mutation], jobs: int = 1, *, baseline: bool = True) -> Iterator[Outcome]:
-    """The outcome of each, as they come.
+    """The outcome of each, as they come; one whose tests take too long is run once more at the end, alone.
 
     :param jobs: copies that are worked on at the same time.
     :param baseline: run each set of tests without a mutation first: what fails then says nothing.
@@ -117,25 +124,39 @@ def run_mutations(mutations: Sequence[Mutation], jobs: int = 1, *, baseline: boo
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(jobs, len(groups)))]
     for thread in threads:
         thread.start()
-    left = len(threads)
+    left, late = len(threads), list[Mutation]()
     while left:
         outcome = found.get()
         if outcome is None:
             left -= 1
+        elif outcome.state == TIMED_OUT:
+            late.append(outcome.mutation)
         else:
             yield outcome
+    if late:
+        with open_worker() as worker:
+            yield from (judge(mutation, worker.ask(mutation, mutation.tests)) for mutation in late)
 
 
 def _judge_group(
     worker: Worker, group: Sequence[Mutation], found: queue.SimpleQueue[Outcome | None], *, baseline: bool
 ) -> None:
     """:param group: mutations with the same tests."""
-    first = worker.ask(None, group[0].tests) if baseline else {"code": PASSED}
+    first = worker.ask(None, group[0].tests) if baseline else {"code": PASSED, "in_time": True}
     for mutation in group:
-        if first["code"] != PASSED:
-            found.put(Outcome(mutation, False, 0.0, f"its tests fail without it: {first['tail']}"))
-            continue
-        answer = worker.ask(mutation, mutation.tests)
-        known = answer["code"] in (PASSED, FAILED, INTERRUPTED) or answer["code"] < 0
-        problem = "" if known else f"pytest ended with {answer['code']}: {answer['tail']}"
-        found.put(Outcome(mutation, answer["code"] != PASSED and known, answer["seconds"], problem))
+        if not first["in_time"] or first["code"] != PASSED:
+            found.put(Outcome(mutation, ERROR, 0.0, f"its tests fail without it: {first['tail']}"))
+        else:
+            found.put(judge(mutation, worker.ask(mutation, mutation.tests)))
+
+
+def judge(mutation: Mutation, answer: Mapping[str, Any]) -> Outcome:
+    """What the answer of a worker says of a mutation."""
+    code, seconds = answer["code"], answer["seconds"]
+    if not answer["in_time"]:
+        return Outcome(mutation, TIMED_OUT, seconds)
+    if code == PASSED:
+        return Outcome(mutation, SURVIVED, seconds)
+    if code in (FAILED, INTERRUPTED) or code < 0:
+        return Outcome(mutation, KILLED, seconds)
+    return Outcome(mutation, ERROR, seconds, f"pytest ended with {code}: {answer['tail']}")

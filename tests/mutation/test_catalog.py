@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.mutation import catalog
-from tests.mutation.__main__ import summarize
+from tests.mutation.__main__ import is_wrong, summarize
 from tests.mutation.catalog import Mutation, find_missing_tests, load_mutations
-from tests.mutation.run import Outcome
+from tests.mutation.run import ERROR, KILLED, SURVIVED, TIMED_OUT, Outcome
 from tests.support.checkout import ROOT
 
 MUTATIONS = load_mutations()
@@ -66,9 +67,18 @@ def test_a_test_that_is_not_there_is_found(tmp_path: Path) -> None:
 
 def test_rates_are_by_area_and_in_all() -> None:
     one, other = make_mutation("one"), Mutation("other", "code.py", "", "", (), "why", "", True)
-    found = [Outcome(one, True, 1.0), Outcome(one, False, 1.0), Outcome(other, True, 1.0)]
+    states = {one: [KILLED, SURVIVED, TIMED_OUT], other: [KILLED]}
+    found = [Outcome(mutation, state, 1.0) for mutation in states for state in states[mutation]]
     assert summarize(found).splitlines()[3:] == [
-        "| area | 1 | 2 | 50 % |",
-        "| other | 1 | 1 | 100 % |",
-        "| all | 2 | 3 | 67 % |",
+        "| area | 1 | 1 | 3 | 33 % |",
+        "| other | 1 | 0 | 1 | 100 % |",
+        "| all | 2 | 1 | 4 | 50 % |",
     ]
+
+
+def test_what_survives_is_wrong_unless_no_test_can_notice_it_and_a_time_that_is_up_says_nothing() -> None:
+    noticeable = make_mutation("one")
+    equal = replace(noticeable, survives="it means the same")
+    states = (KILLED, SURVIVED, TIMED_OUT, ERROR)
+    assert [is_wrong(Outcome(noticeable, state, 1.0)) for state in states] == [False, True, False, True]
+    assert [is_wrong(Outcome(equal, state, 1.0)) for state in states] == [True, False, False, True]

@@ -43,32 +43,32 @@ def main() -> None:
 def _run_job(job: dict[str, Any], number: int) -> dict[str, Any]:
     """:param job: `file` and its `text`, null where nothing is changed; `tests`; `limit` in seconds."""
     if job["file"] is None:
-        return _run_tests(job["tests"], job["limit"])
+        return run_tests(job["tests"], job["limit"])
     file = Path(job["file"])
     before, times = file.read_bytes(), file.stat()
     file.write_text(job["text"])
     os.utime(file, (times.st_atime, times.st_mtime + 10 + number))  # compiled code of another text never counts
     try:
-        return _run_tests(job["tests"], job["limit"])
+        return run_tests(job["tests"], job["limit"])
     finally:
         file.write_bytes(before)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def _run_tests(tests: list[str], limit: float) -> dict[str, Any]:
-    """The exit code of pytest, -1 where the time was up; and the end of what it said."""
+def run_tests(tests: list[str], limit: float) -> dict[str, Any]:
+    """The exit code of pytest, whether it ended in time, and the end of what it said."""
     begun = time.monotonic()
     with tempfile.TemporaryFile() as said:
         child = os.fork()
         if not child:
-            _become_pytest(tests, said.fileno())
-        code = _wait(child, begun + limit)
+            become_pytest(tests, said.fileno())
+        code, in_time = _wait(child, begun + limit)
         said.seek(0)
         tail = said.read().decode(errors="replace")[-1500:]
-    return {"code": code, "seconds": time.monotonic() - begun, "tail": tail}
+    return {"code": code, "in_time": in_time, "seconds": time.monotonic() - begun, "tail": tail}
 
 
-def _become_pytest(tests: list[str], out: int) -> None:
+def become_pytest(tests: list[str], out: int) -> None:
     os.setsid()
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -84,22 +84,18 @@ def _become_pytest(tests: list[str], out: int) -> None:
     os._exit(code)
 
 
-def _wait(child: int, until: float) -> int:
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            break
-        if time.monotonic() > until:
-            code = -1
-            break
+def _wait(child: int, until: float) -> tuple[int, bool]:
+    """The exit code of a child, negative for a signal, and whether it ended by itself; all it started is killed."""
+    ended, status = os.waitpid(child, os.WNOHANG)
+    while not ended and time.monotonic() < until:
         time.sleep(0.02)
+        ended, status = os.waitpid(child, os.WNOHANG)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
-    if code == -1:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(child, 0)
-    return code
+    if not ended:
+        os.kill(child, signal.SIGKILL)  # if it has no group of its own yet
+        _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), bool(ended)
 
 
 if __name__ == "__main__":
