@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,16 @@ from orchestrator.results.tradeoff import (
     list_leaf_settings,
 )
 from orchestrator.text import make_sort_key
+from tasks.certificates.base import CertificateSettings
+from tasks.certificates.registry import find_method
+from tasks.evaluation.settings import OF_ATTACKS_ALONE
 from tasks.trial.row import Row
 
 TRAINING_AXES = tuple(axis for axis in AXES if not axis.startswith("attack"))
 THREAT_AXES = ("attack", "attack_surrogate", "attack_norm", "attack_eps_space", "attack_eps")
 LADDER = ("attack.steps", "attack.step_size", "attack.batch_size", "attack.examples")
 """Settings along which a column takes the last: the most steps, on the most images."""
+STOPS = "attack.stop_when_fooled"
 Settings = tuple[str, ...]
 
 
@@ -38,7 +42,7 @@ class Threat:
 
 @dataclass(frozen=True)
 class PivotLine:
-    """One way to make a model."""
+    """One classifier: a way to make a model, and what stands before it."""
 
     settings: Sequence[Any]
     """Its values along the axes."""
@@ -50,7 +54,7 @@ class PivotLine:
 
 @dataclass(frozen=True)
 class Pivot:
-    """What was measured, by what makes a model and by what attacks it."""
+    """What was measured, by what makes a classifier and by what attacks it."""
 
     axes: Sequence[str]
     """Columns and settings along which ways to make a model differ."""
@@ -61,12 +65,20 @@ class Pivot:
 
 
 def build_pivot(rows: Sequence[Row]) -> Pivot:
-    """Arrange finished rows. Of an attack that was run with several numbers of steps or images, the most count."""
+    """Arrange finished rows. Of an attack that was run with several numbers of steps or images, the most count.
+
+    A certificate is of the classifier that its column `transformations` names, whatever `inference` says: attacks on
+    another one, such as the bare model, stand on a line of their own.
+    """
     finished = [row for row in rows if row["status"] == "finished"]
-    configs = {row["trial_id"]: list_leaf_settings(json.loads(row["config"])) for row in finished}
+    configs = {row["trial_id"]: _list_own_leaves(row) for row in finished}
     models: dict[Settings, list[Row]] = defaultdict(list)
     for row in finished:
-        models[_identify(configs[row["trial_id"]], attack=False)].append(row)
+        made = _identify(configs[row["trial_id"]], attack=False)
+        classifier = (*made, str(row["transformations"]))
+        models[classifier].append(row)
+    if not _is_stopping_varied(models.values(), configs):
+        configs = {trial_id: _leave_out(leaves, STOPS) for trial_id, leaves in configs.items()}
     columns: dict[Settings, list[Row]] = defaultdict(list)
     for row in finished:
         columns[_identify(configs[row["trial_id"]], attack=True)].append(row)
@@ -88,6 +100,34 @@ def build_pivot(rows: Sequence[Row]) -> Pivot:
         lines.append(PivotLine(values, _select_last(clean or group), found))
     lines.sort(key=lambda line: [make_sort_key(value) for value in line.settings])
     return Pivot([*axes, *more], threats, lines, finished)
+
+
+def _list_own_leaves(row: Row) -> dict[str, Any]:
+    """The settings of a trial, of a certificate without those of attacks alone and those that make its classifier."""
+    config = json.loads(row["config"])
+    leaves = list_leaf_settings(config)
+    if not is_lower_bound(row):
+        return leaves
+    method = find_method(config["attack"].get("name"))
+    ours = method.of_classifier if method is not None and issubclass(method, CertificateSettings) else ()
+    return _leave_out(leaves, *(f"attack.{name}" for name in (*OF_ATTACKS_ALONE, *ours)))
+
+
+def _leave_out(leaves: Mapping[str, Any], *paths: str) -> dict[str, Any]:
+    """:param paths: of settings, or of sections with all that is in them."""
+    return {
+        at: value for at, value in leaves.items() if not any(at == path or at.startswith(f"{path}.") for path in paths)
+    }
+
+
+def _is_stopping_varied(lines: Iterable[Sequence[Row]], configs: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a classifier was attacked with and without `stop_when_fooled`; behind what is random, no attack stops,
+    which makes a column of its own for nobody."""
+
+    def count(rows: Sequence[Row], *paths: str) -> int:
+        return len({_identify(_leave_out(configs[row["trial_id"]], *paths), attack=True) for row in rows})
+
+    return any(count(rows, STOPS) < count(rows) for rows in lines)
 
 
 def _identify(leaves: Mapping[str, Any], *, attack: bool) -> Settings:

@@ -26,6 +26,8 @@ class CertificateSettings(MethodSettings):
     certify: ClassVar[Any]
     """`module:function`, or the function: (`CertificateJob`, one of these settings for each budget) -> a `Certificate`
     for each; imported when the stage runs."""
+    of_classifier: ClassVar[tuple[str, ...]] = ()
+    """Settings that make the classifier which is certified, as `judged_behind` shows it, rather than the proof."""
     access = "none"
     iterative = False
     bounded = False

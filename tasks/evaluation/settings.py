@@ -19,6 +19,9 @@ from tasks.settings import Count, Settings, added, keyed, unkeyed
 from tasks.training.surrogate import SurrogateSettings
 from tasks.transformations.settings import InferenceSettings
 
+OF_ATTACKS_ALONE = ("stop_when_fooled", "precision", "surrogate", "witness", "adaptive")
+"""Settings of an evaluation that say nothing where it is a certificate."""
+
 
 class AttackSettings(Settings):
     """The evaluation of a trial: an attack, the images it is run on, and what counts as success."""

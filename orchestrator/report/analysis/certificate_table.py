@@ -1,10 +1,11 @@
-"""What is certified of models that no attack met: lower bounds alone, which answer no question about a trade-off."""
+"""What is certified where no attack was run: lower bounds alone, which answer no question about a trade-off."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.report.analysis.studies import identify_classifier
 from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.listing import Listing
 from orchestrator.results.pivot import build_pivot
@@ -27,11 +28,13 @@ class CertificateTable:
 
 
 def build_certificate_tables(rows: Sequence[Row]) -> list[CertificateTable]:
-    """A table for each data set that has finished certificates and no finished attack, by name."""
+    """A table for each data set with finished certificates of classifiers that no finished attack met, by name: a
+    smoothed model is another classifier than the bare one."""
     finished = [row for row in rows if row["status"] == "finished"]
-    attacked = {row["dataset"] for row in select_attacks(finished)}
-    certified = sorted(select_certificates(finished), key=lambda row: str(row["trial_id"]))
-    names = sorted({row["dataset"] for row in certified} - attacked)
+    attacked = {identify_classifier(row) for row in select_attacks(finished)}
+    alone = [row for row in select_certificates(finished) if identify_classifier(row) not in attacked]
+    certified = sorted(alone, key=lambda row: str(row["trial_id"]))
+    names = sorted({row["dataset"] for row in certified})
     return [_build_table(name, [row for row in certified if row["dataset"] == name]) for name in names]
 
 

@@ -1,14 +1,13 @@
-"""What is certified of a model and what attacks leave of it, at each budget: the true robust accuracy lies between."""
+"""What is certified and what attacks leave of one classifier at each budget: robust accuracy lies between."""
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from orchestrator.report.analysis.groups import SHAPED, Groups, choose_groups, group_configurations
-from orchestrator.report.analysis.studies import identify_configuration
+from orchestrator.report.analysis.studies import identify_classifier
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.results.headline import compute_worst_case
@@ -24,7 +23,7 @@ def group_without_ratio(study: Study) -> Groups:
 
 
 def list_bands(study: Study) -> Rows:
-    """A row for each attacked model and each norm and budget at which it is certified.
+    """A row for each attacked classifier and each norm and budget at which it is certified.
 
     `config` (place among the configurations), `label`, `g` (group by colour), `line` (group without the pruning
     ratio), `norm`, `eps`, `epsText`, `ratio` (of
@@ -32,22 +31,23 @@ def list_bands(study: Study) -> Rows:
     attack of that budget; at a budget of zero what is seen rightly; null where none was run), means over seeds, and
     `range`, both in words.
     """
-    places = {configuration.key: place for place, configuration in enumerate(study.configurations)}
+    places = {identify_classifier(each.row): place for place, each in enumerate(study.configurations)}
     (colour, _), lines = choose_groups(study), group_without_ratio(study)
     proven, attacked = _group(study.certificates), _group(study.rows)
     rows: Rows = []
-    for (model, norm, eps), certified in proven.items():
-        if model not in places:
+    for (classifier, norm, eps), certified in proven.items():
+        if classifier not in places:
             continue
         lower = statistics.fmean(max(row["robust_accuracy"] for row in rows) for rows in certified.values())
-        upper = _measure_upper(model, norm, eps, certified, attacked)
-        first = next(iter(certified.values()))[0]
+        upper = _measure_upper(classifier, norm, eps, certified, attacked)
+        first, place = next(iter(certified.values()))[0], places[classifier]
+        configuration = study.configurations[place]
         rows.append(
             {
-                "config": places[model],
-                "label": study.configurations[places[model]].label,
-                "g": colour.by_configuration[model],
-                "line": lines.by_configuration[model],
+                "config": place,
+                "label": configuration.label,
+                "g": colour.by_configuration[configuration.key],
+                "line": lines.by_configuration[configuration.key],
                 "norm": norm,
                 "eps": eps,
                 "epsText": format_setting("attack_eps", eps),
@@ -61,21 +61,20 @@ def list_bands(study: Study) -> Rows:
 
 
 def _group(rows: Sequence[Row]) -> dict[tuple[str, str, float], BySeed]:
-    """Key of the configuration, norm and budget -> seed -> rows."""
+    """Key of the classifier, norm and budget -> seed -> rows."""
     found: dict[tuple[str, str, float], BySeed] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row["attack_eps"] is not None:
-            model = identify_configuration(json.loads(row["config"]))
-            found[model, row["attack_norm"], row["attack_eps"]][row["seed"]].append(row)
+            found[identify_classifier(row), row["attack_norm"], row["attack_eps"]][row["seed"]].append(row)
     return found
 
 
 def _measure_upper(
-    model: str, norm: str, eps: float, certified: BySeed, attacked: Mapping[tuple[str, str, float], BySeed]
+    classifier: str, norm: str, eps: float, certified: BySeed, attacked: Mapping[tuple[str, str, float], BySeed]
 ) -> float | None:
     """The mean over the seeds that have both."""
     if eps == 0:
         return statistics.fmean(max(row["clean_accuracy"] for row in rows) for rows in certified.values())
-    met = attacked.get((model, norm, eps), {})
+    met = attacked.get((classifier, norm, eps), {})
     found = [compute_worst_case(met[seed]) for seed in certified if seed in met]
     return statistics.fmean(found) if found else None

@@ -90,6 +90,11 @@ def identify_configuration(config: Mapping[str, Any]) -> str:
     return hash_json(_extract_model_part(config))[:16]
 
 
+def identify_classifier(row: Row) -> str:
+    """The key of what answers: a configuration and what stands before its model, which a certificate may say itself."""
+    return f"{identify_configuration(json.loads(row['config']))}+{row['transformations'] or ''}"
+
+
 def _extract_model_part(config: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the model, without the seed and without the place of its data."""
     made = {name: part for name, part in config.items() if name not in ("seed", "attack")}

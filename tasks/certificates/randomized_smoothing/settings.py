@@ -23,6 +23,7 @@ class RandomizedSmoothingSettings(CertificateSettings):
     """
 
     paper = "Cohen et al. 2019, arXiv 1902.02918"
+    of_classifier = ("sigma",)
     certify = "tasks.certificates.randomized_smoothing.certify:certify_by_smoothing"
 
     name: Literal["randomized_smoothing"] = keyed("randomized_smoothing")

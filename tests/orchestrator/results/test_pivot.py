@@ -35,7 +35,7 @@ TIME = "2026-01-01T00:00:00+00:00"
 def count(row: Row) -> tuple[int, int]:
     """Of 1,000 images: more steps and more budget leave less, a seed ten less, pruning a hundred."""
     clean = 900 - 100 * (row["pruning_ratio"] > 0) - 10 * row["seed"]
-    return clean, round(clean - 5000 * row["attack_eps"] - 20 * (row["attack_steps"] or 0))
+    return clean, max(0, round(clean - 5000 * row["attack_eps"] - 20 * (row["attack_steps"] or 0)))
 
 
 def rows_of(content: dict[str, Any]) -> list[Row]:
@@ -145,3 +145,46 @@ def test_clean_accuracy_is_not_of_images_that_were_right_before() -> None:
     shown = [row | {"clean_accuracy": 1.0} if row["only_correct"] else row for row in rows]
     for line in build_pivot(shown).lines:
         assert [row["only_correct"] for row in line.clean] == [False, False]
+
+
+NOISE = {"name": "noise", "sigma": 0.25}
+SMOOTHED = {"transformations": [NOISE], "answer": "vote", "samples": 10}
+PGD = {"name": "pgd", "norm": "l2", "eps": 0.25, "steps": 10}
+
+
+def space_of(inference: list[Any], *attacks: dict[str, Any]) -> dict[str, Any]:
+    return {**SPACE, "seed": 0, "prune": None, "inference": {"grid_search": inference},
+            "attack": {"grid_search": list(attacks)}}  # fmt: skip
+
+
+def test_a_certified_vote_and_the_attacked_bare_model_are_two_lines() -> None:
+    smoothing = {"name": "randomized_smoothing", "eps": {"grid_search": [0, 0.25]}, "sigma": 0.25}
+    rows = rows_of(space_of([None, SMOOTHED], smoothing, PGD))
+    for row in rows:  # a vote sees less: what is certified of it says nothing of the bare model
+        row["clean_accuracy"] = {"by vote": 0.7, "vote x10": 0.6}.get(str(row["transformations"])[-8:].strip(), 0.9)
+    listing = list_pivot(build_pivot(rows), VerdictNotes([]))
+    assert [column.heading for column in listing.columns if column.heading] == [
+        "transformations", "seeds", "images", "clean",
+        "pgd 0.25", "certified randomized_smoothing 0", "certified randomized_smoothing 0.25",
+    ]  # fmt: skip
+    shown = {texts[0]: (texts[3], [text != "-" for text in texts[4:]]) for _, texts in listing.lines}
+    assert shown == {
+        "-": ("90.00", [True, False, False]),
+        "noise(sigma 0.25) by vote": ("70.00", [False, True, True]),
+        "noise(sigma 0.25) by vote x10": ("60.00", [True, True, True]),
+    }
+
+
+def test_certificates_of_several_sigmas_share_the_columns_of_their_budgets() -> None:
+    sigmas = {"name": "randomized_smoothing", "eps": 0.25, "sigma": {"grid_search": [0.12, 0.25]}}
+    pivot = build_pivot(rows_of(space_of([None], sigmas)))
+    assert [threat.label for threat in pivot.threats.values()] == ["certified 0.25"]
+    assert [line.settings for line in pivot.lines] == [["noise(sigma 0.12) by vote"], ["noise(sigma 0.25) by vote"]]
+
+
+def test_whether_an_attack_stops_makes_a_column_only_where_one_classifier_met_both() -> None:
+    both = {**PGD, "stop_when_fooled": {"grid_search": [True, False]}}
+    apart = build_pivot(rows_of(space_of([None, SMOOTHED], PGD)))
+    assert [threat.label for threat in apart.threats.values()] == ["0.25"]
+    met = build_pivot(rows_of(space_of([None], both)))
+    assert sorted(threat.label for threat in met.threats.values()) == ["0.25", "0.25 stop_when_fooled"]

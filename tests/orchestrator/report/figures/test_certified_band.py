@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.report.analysis.certificate_table import build_certificate_tables
 from orchestrator.report.analysis.certified import list_bands
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
@@ -14,8 +15,12 @@ from orchestrator.report.figures.certified_band import draw_certified_band
 from tests.support.drawn_marks import read_marks
 from tests.support.rows import row
 
+SMOOTHED = "noise(sigma 0.25) by vote"
 
-def make_study(ratios: tuple[float, ...] = (0.0, 0.4), seeds: tuple[int, ...] = (0, 1)) -> Study:
+
+def make_study(
+    ratios: tuple[float, ...] = (0.0, 0.4), seeds: tuple[int, ...] = (0, 1), attacked: str | None = SMOOTHED
+) -> Study:
     """Models whose certified and attacked images follow from budget, ratio and seed."""
     rows = []
     for ratio in ratios:
@@ -25,6 +30,7 @@ def make_study(ratios: tuple[float, ...] = (0.0, 0.4), seeds: tuple[int, ...] = 
                 rows.append(
                     _make_row({"name": "pgd", "norm": "l2", "eps": eps, "steps": 5}, robust - lost, ratio, seed)
                 )
+                rows[-1]["transformations"] = attacked
                 smoothing = {"name": "randomized_smoothing", "sigma": 0.25, "eps": eps}
                 rows.append(_make_row(smoothing, robust - 200 - lost, ratio, seed))
     (study,) = group_studies(rows)
@@ -58,6 +64,13 @@ def test_a_panel_over_the_budget_and_one_over_the_ratio_for_each_budget() -> Non
     assert [panel.title for panel in figure.panels] == ["over the budget, l2", "l2, eps 0.25", "l2, eps 0.5"]
     says = [mark.says["certified to attacked"] for mark in read_marks(figure, "bands") if mark.panel == 2]
     assert sorted(says) == ["35.5% to 55.5%"] * 2 + ["39.5% to 59.5%"] * 2
+
+
+def test_a_certified_vote_makes_no_band_with_attacks_on_the_bare_model() -> None:
+    study = make_study(attacked=None)
+    assert list_bands(study) == []
+    (table,) = build_certificate_tables([*study.rows, *study.certificates])
+    assert [line[-2:] for line in table.lines] == [("59.50 ± 0.71", "39.50 ± 0.71"), ("55.50 ± 0.71", "35.50 ± 0.71")]
 
 
 def test_without_an_attack_there_is_no_upper_end_and_without_certificates_no_figure() -> None:
