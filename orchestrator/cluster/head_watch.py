@@ -130,7 +130,7 @@ def _write_if_killed(text: str) -> Iterator[Callable[[], None]]:
     )
 
     def silence() -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it is gone, or was silenced by the other thread
             shell.communicate(b"done\n")
 
     try:

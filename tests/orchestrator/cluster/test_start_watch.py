@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+from types import SimpleNamespace
+from typing import Any
 
+import psutil
 import pytest
 
 from orchestrator.cluster import start_watch
@@ -30,3 +35,67 @@ def test_the_watch_ends_with_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
         assert watch.is_alive()
     watch.join(5)
     assert not watch.is_alive()
+
+
+class ExitError(Exception):
+    """In the place of the end of this process."""
+
+
+class Children:
+    """The children of this process at each look of the watch, and a start that takes as many looks."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, recovers: bool = False) -> None:
+        self.names = {7: "gcs_server", 8: "raylet", 9: "sleep"}
+        self.gone: dict[int, int] = {}
+        """Look -> process that ends then."""
+        self.look, self.waited, self.recovers = 0, [], recovers  # type: ignore[var-annotated]
+        self.status = dict.fromkeys(self.names, psutil.STATUS_SLEEPING)
+        monkeypatch.setattr(psutil, "Process", lambda: self)
+        monkeypatch.setattr(os, os._exit.__name__, self.exit)
+
+    def exit(self, code: int) -> None:
+        self.waited.append(f"exit {code}")
+        raise ExitError
+
+    def children(self) -> list[Any]:
+        return [SimpleNamespace(pid=pid, name=lambda pid=pid: self.names[pid], status=lambda pid=pid: self.tell(pid))
+                for pid in self.names if self.status[pid] != "waited for"]  # fmt: skip
+
+    def tell(self, pid: int) -> str:
+        if self.status[pid] == "waited for":
+            raise psutil.NoSuchProcess(pid)
+        return self.status[pid]
+
+    def wait(self, seconds: float) -> bool:
+        self.waited.append(seconds)
+        if seconds == start_watch.GRACE:
+            return self.recovers
+        self.look += 1
+        if self.look in self.gone:
+            self.status[self.gone[self.look]] = psutil.STATUS_ZOMBIE if self.look % 2 else "waited for"
+        return self.look == 6
+
+
+@pytest.mark.parametrize(("gone", "lost"), [({2: 9, 3: 7}, 7), ({4: 8}, 8), ({2: 9, 3: 9}, None), ({}, None)])
+def test_a_start_whose_process_was_ended_says_which_and_ends(
+    gone: dict[int, int], lost: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    children = Children(monkeypatch)
+    children.gone = gone
+    with contextlib.suppress(ExitError):
+        start_watch._watch(children)  # type: ignore[arg-type]
+    if lost is None:
+        assert (children.look, children.waited) == (6, [0.2] * 6)
+        return
+    assert children.waited == [*[0.2] * max(gone), 3.0, "exit 2"]
+    assert capsys.readouterr().err == f"error: {FAILED}. Its process {lost} was ended\n"
+
+
+def test_a_start_that_ray_has_given_up_itself_meanwhile_ends_by_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    children = Children(monkeypatch, recovers=True)
+    children.gone = {3: 7}
+    start_watch._watch(children)  # type: ignore[arg-type]
+    assert children.waited == [0.2, 0.2, 0.2, 3.0]
+    assert capsys.readouterr().err == ""
