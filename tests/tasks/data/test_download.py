@@ -1,0 +1,45 @@
+"""Downloads by torchvision's classes: what they are told, what is reported, and what is said where they fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torchvision import datasets
+
+from tasks.data.download import download_dataset
+from tasks.errors import UsageError
+from tests.support.images import settings, silent
+
+PARTS = ({"split": "train"}, {"split": "test"})
+
+
+def test_each_part_is_downloaded_to_the_folder_and_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(datasets, "SVHN", lambda **arguments: calls.append(arguments))
+    download_dataset("SVHN", settings("svhn"), tmp_path, PARTS, "files", lambda *news: calls.append(news))
+    common = {"root": str(tmp_path), "download": True}
+    assert calls == [
+        ("downloading SVHN", 0, 2),
+        {**common, "split": "train"},
+        ("downloading SVHN", 1, 2),
+        {**common, "split": "test"},
+        ("downloading SVHN", 2, 2),
+    ]
+
+
+@pytest.mark.parametrize("error", [OSError("no network"), RuntimeError("File not found or corrupted")])
+def test_what_cannot_be_downloaded_says_what_to_put_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(datasets, "SVHN", fail)
+    with pytest.raises(UsageError) as caught:
+        download_dataset("SVHN", settings("svhn"), tmp_path, PARTS, "a.mat from B", silent)
+    text = f"SVHN could not be downloaded: {error}. Without a network, put into {tmp_path}: a.mat from B"
+    assert str(caught.value) == text
+    with pytest.raises(UsageError, match=r"^svhn: give --data-dir DIR, the folder to download to$"):
+        download_dataset("SVHN", settings("svhn"), None, PARTS, "a.mat from B", silent)
