@@ -7,8 +7,8 @@ import difflib
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MOST_PROBLEMS = 100
@@ -86,10 +86,13 @@ class Problem:
     path: str
     value: object
     message: str
+    beside: Mapping[str, object] = field(default_factory=dict)
+    """Other settings that it is about, by their paths, and what stands there."""
 
     def __str__(self) -> str:
         shown = "" if self.value is None else f" = {_shorten(self.value)}"
-        return f"{self.path[:200]}{shown}: {self.message}"
+        others = [f"{path} = {_shorten(value)}" for path, value in self.beside.items() if value is not None]
+        return f"{self.path[:200]}{shown}{' beside ' if others else ''}{', '.join(others)}: {self.message}"
 
 
 def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
@@ -120,7 +123,18 @@ def list_choices(known: Iterable[str], name: object) -> str:
 
 def _shorten(value: object, limit: int = 80) -> str:
     try:
-        text = repr(value)
+        text = _format_value(value)
     except ValueError:  # a whole number of thousands of digits
         text = f"a {type(value).__name__}"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def _format_value(value: object) -> str:
+    """As YAML has it, texts in quotes."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_format_value(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_format_value, value)) + "]"
+    return repr(value)

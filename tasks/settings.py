@@ -12,7 +12,7 @@ from enum import Enum
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -51,6 +51,9 @@ def added(default: Any, **constraints: Any) -> Any:
 
 class Settings(BaseModel):
     """Base of all settings. Unknown fields, NaN and infinities are errors; instances are hashable."""
+
+    idle_beside: ClassVar[tuple[str, ...]] = ()
+    """Where its fields are written in another section: those of that section that mean nothing to it."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), hide_input_in_errors=False

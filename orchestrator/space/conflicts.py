@@ -28,16 +28,17 @@ def _find_unvalidated(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem
     share = min(dataset.split.validation for dataset in variants["dataset"])
     for name in MODEL_KINDS:
         for training in map(find_training, variants[name]):
-            if training is not None and (message := training.find_validation_problem(share)):
-                yield Problem("prune.training" if name == "prune" else name, None, message)
+            place = "prune.training" if name == "prune" else name
+            if training is not None and (problem := training.find_validation_problem(share, place)):
+                yield problem
 
 
 def _find_uncertified(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
     """Certificates that do not fit what some variant of `inference` puts before the model, each message once."""
     methods = [attack.method for attack in variants["attack"] if is_certificate(attack.method)]
     pairs = itertools.product(methods, variants["inference"])
-    messages = (method.find_inference_problem(inference) for method, inference in pairs)
-    yield from (Problem("attack", None, message) for message in dict.fromkeys(messages) if message)
+    found = (method.find_inference_problem(inference) for method, inference in pairs)
+    yield from {str(problem): problem for problem in found if problem}.values()
 
 
 def _find_unneeded_budgets(variants: Mapping[str, Sequence[Any]]) -> list[Problem]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pydantic import ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from orchestrator.space.matching import find_match_problems
 from tasks.errors import Problem, limit_problems
 from tasks.settings import Count, Number, Settings, unkeyed
 from tasks.settings_problems import describe_problems
+from tasks.settings_rules import refuse
 
 Measure = Literal["clean_accuracy", "robust_accuracy"]
 IMAGE_MEASURES = ("clean_confidence", "adversarial_confidence")
@@ -45,10 +45,12 @@ class ReportedNumber(Settings):
     def _says_something(self) -> ReportedNumber:
         measures = (*get_args(Measure), *IMAGE_MEASURES, *EPOCH_MEASURES)
         if not list(self.list_numbers(measures)):
-            raise PydanticCustomError("empty", "has no number: " + ", ".join(measures))
+            refuse("has no number: " + ", ".join(measures))
         of_epoch = bool(list(self.list_numbers(EPOCH_MEASURES)))
         if of_epoch != (self.stage is not None) or of_epoch != (self.epoch is not None):
-            raise PydanticCustomError("epoch", f"stage, epoch and one of {', '.join(EPOCH_MEASURES)} go together")
+            refuse(
+                f"stage, epoch and one of {', '.join(EPOCH_MEASURES)} go together", "stage", "epoch", *EPOCH_MEASURES
+            )
         return self
 
     def list_numbers(self, measures: Iterable[str]) -> Iterator[tuple[str, float]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
+from tasks.errors import Problem
 from tasks.settings import Number, keyed
 from tasks.transformations.settings import InferenceSettings
 
@@ -32,6 +33,7 @@ class CertificateSettings(MethodSettings):
     iterative = False
     bounded = False
     bound = "lower"
+    idle_beside = ("stop_when_fooled", "precision", "surrogate", "witness", "adaptive")
 
     eps: Number = keyed(ge=0)
 
@@ -44,11 +46,12 @@ class CertificateSettings(MethodSettings):
         """What the column `transformations` shows: what stands before the model that is certified; null: nothing."""
         return None
 
-    def find_inference_problem(self, inference: InferenceSettings | None) -> str | None:
+    def find_inference_problem(self, inference: InferenceSettings | None) -> Problem | None:
         """Why a model behind these transformations cannot be certified so; null where it can."""
         if inference is None:
             return None
-        return f"{self.name} certifies the model itself, not one behind {inference.label}: leave `inference` out"
+        text = f"certifies the model itself, not one behind {inference.label}: leave `inference` out"
+        return Problem("attack.name", self.name, text)
 
     def adopt_inference(self, inference: InferenceSettings | None) -> Self:  # noqa: ARG002
         """The settings with what they take from the transformations before the model."""

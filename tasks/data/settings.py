@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.data.registry import SOURCES
 from tasks.part_names import NameOf
 from tasks.settings import Count, LocalPath, Number, Settings, added, keyed, unkeyed
+from tasks.settings_rules import refuse
 
 
 class SplitSettings(Settings):
@@ -63,5 +63,5 @@ class DatasetSettings(Settings):
     @model_validator(mode="after")
     def _fit_needs_a_size(self) -> Self:
         if self.fit != "squash" and self.image_size is None:
-            raise PydanticCustomError("fit", "fit: center_crop needs image_size, to which images are brought")
+            refuse(f"fit: {self.fit} needs image_size, to which images are brought", "fit")
         return self

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import UNRESTRICTED, check_budget
 from tasks.certificates.registry import AnyMethod, is_certificate
 from tasks.keys import format_canonical_json
 from tasks.settings import Count, Settings, added, keyed, unkeyed
+from tasks.settings_rules import refuse
 from tasks.training.surrogate import SurrogateSettings
 from tasks.transformations.settings import InferenceSettings
 
@@ -62,7 +62,7 @@ class AttackSettings(Settings):
     @model_validator(mode="after")
     def _certificate_is_of_the_model_itself(self) -> Self:
         if self.surrogate and is_certificate(self.method):
-            raise PydanticCustomError("certificate", "a certificate is of the model itself: leave `surrogate` out")
+            refuse("a certificate is of the model itself: leave `surrogate` out", "surrogate", "name")
         return self
 
     @model_validator(mode="after")
@@ -71,12 +71,11 @@ class AttackSettings(Settings):
         if asked is None:
             return self
         if asked.output != method.generator_output:
-            text = "{name} takes a generator of {output}: {asked} makes {other}"
-            content = {"output": method.generator_output, "asked": asked.name, "other": asked.output}
-            raise PydanticCustomError("generator", text, {"name": method.name, **content})
+            text = f"{method.name} takes a generator of {method.generator_output}: {asked.name} makes {asked.output}"
+            refuse(text, "generator.name", "name")
         elsewhere = method.model_copy(update={"eps": (method.eps or 0.0) / 2 + 1}).required_generator
         if self.eps_space == "normalized" and elsewhere != asked:
-            raise PydanticCustomError("generator", "eps_space: normalized: write generator.eps, in pixels of [0, 1]")
+            refuse("eps_space: normalized: write generator.eps, in pixels of [0, 1]", "eps_space", "name")
         return self
 
     @model_validator(mode="after")
@@ -84,11 +83,11 @@ class AttackSettings(Settings):
         unrestricted = self.method.norm == UNRESTRICTED
         if unrestricted and self.method.eps != 0 and self.witness is None:
             text = "an unrestricted attack needs a `witness`: the chain of a classifier that must still see the label"
-            raise PydanticCustomError("witness", text)
+            refuse(text, "name")
         if unrestricted and self.method.eps:
-            raise PydanticCustomError("eps", "an unrestricted attack has no ball: leave `eps` out")
+            refuse("an unrestricted attack has no ball: leave `eps` out", "eps", "name")
         if self.witness is not None and not unrestricted:
-            raise PydanticCustomError("witness", "a `witness` is of unrestricted attacks: leave it out")
+            refuse("a `witness` is of unrestricted attacks: leave it out", "witness", "name")
         return self
 
     @property

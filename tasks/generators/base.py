@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.models.settings import Weights
 from tasks.plugins.source import hash_code
 from tasks.settings import CODE, Count, Number, Settings, added, keyed, unkeyed
+from tasks.settings_rules import refuse
 
 Output = Literal["perturbations", "noise"]
 """What a generator answers. perturbations: images float [N, C, H, W] of [0, 1] -> how to move them, in units of the
@@ -63,15 +63,14 @@ class GeneratorSettings(Settings):
         if self.weights is None:
             return self
         if self.weights.source != "file":
-            raise PydanticCustomError("weights", "there are no ImageNet weights of a generator: name a file")
+            refuse("there are no ImageNet weights of a generator: name a file", "weights")
         free = {"name", "weights", "checkpoint_every", *self.architecture}
         fields = {name: field for name, field in type(self).model_fields.items() if name not in free}
         idle = [
             name for name, field in fields.items() if not field.is_required() and getattr(self, name) != field.default
         ]
         if idle:
-            text = "with weights nothing is trained: leave out {fields}"
-            raise PydanticCustomError("weights", text, {"fields": ", ".join(idle)})
+            refuse(f"with weights nothing is trained: leave out {', '.join(idle)}", *idle, "weights")
         return self
 
     @property

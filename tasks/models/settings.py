@@ -16,6 +16,7 @@ from tasks.local_paths import parse_local_path
 from tasks.models.registry import ARCHITECTURES
 from tasks.part_names import NameOf
 from tasks.settings import LocalPath, Number, Settings, keyed, unkeyed
+from tasks.settings_rules import refuse
 
 PerChannel = Number | tuple[Number, ...]
 """One number for all colours, or one for each."""
@@ -84,14 +85,14 @@ class ModelSettings(Settings):
     def _fits_together(self) -> Self:
         deviations = self.std if isinstance(self.std, tuple) else (self.std,)
         if any(value is not None and value <= 0 for value in deviations):
-            raise PydanticCustomError("std", "std must be above 0")
+            refuse("must be above 0", "std")
         if self.weights and self.weights.source == "imagenet":
             if not ARCHITECTURES.load(self.name).imagenet_weights:
                 known = [name for name in ARCHITECTURES if ARCHITECTURES.load(name).imagenet_weights]
                 text = f"there are no ImageNet weights of {self.name}; {list_choices(known, self.name)}"
-                raise PydanticCustomError("imagenet", "{text}", {"text": text})
+                refuse(text, "weights", "name")
             if self.stem != "imagenet" and not ARCHITECTURES.load(self.name).has_one_stem:
-                raise PydanticCustomError("imagenet", "weights: imagenet needs stem: imagenet")
+                refuse("weights: imagenet needs stem: imagenet", "stem", "weights")
         return self
 
     def resolve_normalisation(self) -> tuple[PerChannel, PerChannel]:

@@ -12,6 +12,7 @@ from typing_extensions import Self
 from tasks.part_names import NameOf
 from tasks.pruning.registry import IMPORTANCES, Unit, find_demand
 from tasks.settings import Number, Settings, added, keyed
+from tasks.settings_rules import refuse
 
 PATTERN = re.compile(r"([1-9]\d?):([1-9]\d?)", re.ASCII)
 """Of so many kept weights of so many neighbours."""
@@ -59,21 +60,27 @@ class PruneSettings(Settings):
     def _units_can_be_pruned_so(self) -> Self:
         pattern, single = parse_pattern(self.within), self.unit == "weights"
         if self.unit not in find_demand(self.importance).units:
-            _refuse(f"importance: {self.importance} tells no {self.unit} apart: choose unit: filters")
+            refuse(
+                f"importance: {self.importance} tells no {self.unit} apart: choose unit: filters", "unit", "importance"
+            )
         if find_demand(self.importance).learns_ratios and self.within != "network":
-            _refuse(f"importance: {self.importance} learns the ratio of each layer: give within: network")
+            refuse(
+                f"importance: {self.importance} learns the ratio of each layer: give within: network",
+                "within",
+                "importance",
+            )
         if single and self.mode == "remove":
-            _refuse("mode: remove takes whole filters: choose mode: mask or once with unit: weights")
+            refuse("mode: remove takes whole filters: choose mode: mask or once with unit: weights", "mode", "unit")
         if pattern and not single:
-            _refuse(f"within: {self.within} is about weights: give unit: weights")
+            refuse(f"within: {self.within} is about weights: give unit: weights", "within", "unit")
         if pattern and self.ratio and abs(self.ratio - (1 - pattern[0] / pattern[1])) > 1e-9:
-            _refuse(f"within: {self.within} prunes {1 - pattern[0] / pattern[1]:g}: give ratio: that, or 0")
+            refuse(
+                f"within: {self.within} prunes {1 - pattern[0] / pattern[1]:g}: give ratio: that, or 0",
+                "ratio",
+                "within",
+            )
         return self
 
     def simplify(self) -> Self | None:
         """Null where nothing would be pruned."""
         return self if self.ratio else None
-
-
-def _refuse(text: str) -> None:
-    raise PydanticCustomError("prune", "{text}", {"text": text})

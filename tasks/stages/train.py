@@ -124,9 +124,9 @@ def build_stage_objective(
 ) -> tuple[Splits, Objective]:
     """The images of a stage that trains, and what it minimises on them; `model` is what it starts from."""
     data = context.load_data(stage, "train", "validation")
-    problem = settings.find_validation_problem(stage.dataset.split.validation)
+    problem = settings.find_validation_problem(stage.dataset.split.validation, stage.kind)
     if problem:
-        raise StageError(f"{stage.kind}.{problem}")
+        raise StageError(str(problem))
     objective = settings.chosen_objective
     if objective.image_limit:
         data = replace(data, train=_choose_images(data.train, objective.image_limit, stage))

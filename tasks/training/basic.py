@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.part_names import ByName
 from tasks.registry import Registry
 from tasks.settings import Count, Number, Settings, keyed
+from tasks.settings_rules import refuse
 from tasks.training.schedules import ConstantSettings, Schedule
 
 
@@ -26,7 +26,7 @@ class SgdSettings(Settings):
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Self:
         if self.nesterov and self.momentum == 0:
-            raise PydanticCustomError("nesterov", "nesterov needs a momentum above 0")
+            refuse("nesterov needs a momentum above 0", "nesterov", "momentum")
         return self
 
 

@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.registry import Method
+from tasks.errors import Problem
 from tasks.settings import Number, Settings, added, keyed, unkeyed
+from tasks.settings_rules import refuse
 from tasks.training.basic import BasicSettings
 from tasks.training.objectives.adversarial.settings import AdversarialSettings, MixedLossSettings
 from tasks.training.objectives.base import ObjectiveSettings, resolve_attacks
@@ -43,7 +44,7 @@ class TrainSettings(BasicSettings):
         written = [name for name in self._list_written_objectives() if name != "objective"]
         if self.objective and written:
             text = f"`objective` and {', '.join(f'`{name}`' for name in written)}: write one or the other"
-            raise PydanticCustomError("two_objectives", "{text}", {"text": text})
+            refuse(text, *written, "objective.name")
         return self
 
     def _list_written_objectives(self) -> list[str]:
@@ -99,14 +100,18 @@ class TrainSettings(BasicSettings):
         """The other models that this training needs, as `SurrogateSettings`."""
         return self.chosen_objective.required_models
 
-    def find_validation_problem(self, share: float) -> str | None:
-        """What stands against these settings where so much of the training split is held out for validation."""
+    def find_validation_problem(self, share: float, place: str) -> Problem | None:
+        """What stands against these settings where so much of the training split is held out for validation.
+
+        :param place: of these settings in the file.
+        """
         if self.keep == "best_robust_accuracy" and self.validation_attack is None:
-            return "keep: best_robust_accuracy needs validation_attack"
+            return Problem(f"{place}.keep", self.keep, "needs validation_attack")
         if share == 0 and self.keep != "last":
-            return f"keep: {self.keep} needs dataset.split.validation above 0"
+            return Problem(f"{place}.keep", self.keep, "needs dataset.split.validation above 0")
         if share == 0 and self.validation_attack:
-            return "validation_attack needs dataset.split.validation above 0"
+            name = self.validation_attack.name
+            return Problem(f"{place}.validation_attack.name", name, "needs dataset.split.validation above 0")
         return None
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import MOST_VALUES, MethodSettings, check_budget
@@ -18,6 +17,7 @@ from tasks.keys import format_canonical_json, format_mapping, hash_text
 from tasks.kinds import MODEL_KINDS, Kind
 from tasks.models.settings import ConditionSettings, ModelSettings
 from tasks.settings import Count, Settings, added, keyed
+from tasks.settings_rules import refuse
 from tasks.training.objectives.base import Conditioning, list_attacks_of
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.sparsity.settings import TrainedPruneSettings
@@ -41,9 +41,8 @@ class Trial(Settings):
     @model_validator(mode="after")
     def _validation_part_where_it_is_needed(self) -> Self:
         for place, section in self.list_trainings():
-            problem = section.find_validation_problem(self.dataset.split.validation)
-            if problem:
-                raise PydanticCustomError("validation", "{text}", {"text": f"{place}.{problem}"})
+            if problem := section.find_validation_problem(self.dataset.split.validation, place):
+                refuse(problem.message, problem.path, *problem.beside)
         return self
 
     @model_validator(mode="after")
@@ -56,7 +55,7 @@ class Trial(Settings):
     @model_validator(mode="after")
     def _lambda_is_taken_where_it_is_trained(self) -> Self:
         for path, text in find_condition_problems({kind: [getattr(self, kind)] for kind in MODEL_KINDS}):
-            raise PydanticCustomError("condition", "{text}", {"text": text, "path": path})
+            refuse(text, path)
         return self
 
     @model_validator(mode="after")
@@ -64,20 +63,20 @@ class Trial(Settings):
         method = self.attack.method
         problem = method.find_inference_problem(self.inference) if is_certificate(method) else None
         if problem:
-            raise PydanticCustomError("certificate", "{text}", {"text": problem, "path": "attack"})
+            refuse(problem.message, problem.path, *problem.beside)
         return self
 
     @model_validator(mode="after")
     def _generator_and_witness_fit_the_model(self) -> Self:
-        attack, problem = self.attack, ""
+        attack = self.attack
         asked, witness = attack.method.required_generator, attack.witness
         knows_model = asked is not None and asked.is_trained_against_model and not attack.surrogate
         if asked is not None and knows_model and self.inference and attack.adaptive:
-            problem = f"the generator {asked.name} does not know of `inference`: set attack.adaptive: false"
+            text = f"the generator {asked.name} does not know of `inference`: set attack.adaptive: false"
+            refuse(text, "attack.name", "attack.generator.name", "attack.adaptive")
         if witness and witness.model.name == self.model.name and witness.seed in (None, self.seed):
-            problem = "attack.witness is to be another classifier than the trial's: of another seed or architecture"
-        if problem:
-            raise PydanticCustomError("generator", "{text}", {"text": problem, "path": "attack"})
+            text = "attack.witness is to be another classifier than the trial's: of another seed or architecture"
+            refuse(text, "attack.witness.model.name", "model.name")
         return self
 
     def list_trainings(self) -> list[tuple[str, TrainSettings]]:

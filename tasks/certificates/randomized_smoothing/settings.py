@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from tasks.certificates.base import CertificateSettings
+from tasks.errors import Problem
 from tasks.settings import Count, Number, keyed
 from tasks.transformations.noise.settings import NoiseSettings
 from tasks.transformations.settings import InferenceSettings
@@ -62,15 +63,18 @@ class RandomizedSmoothingSettings(CertificateSettings):
         missed = bdtr(float(samples // 2), samples, ndtr(margin / self.noise))
         return np.asarray(np.minimum(1.0, self.alpha + missed), np.float64)
 
-    def find_inference_problem(self, inference: InferenceSettings | None) -> str | None:
+    def find_inference_problem(self, inference: InferenceSettings | None) -> Problem | None:
         if inference is None:
-            return None if self.sigma else "randomized_smoothing needs `sigma`, or noise in `inference`"
+            text = "is missing: randomized_smoothing needs it, or noise in `inference`"
+            return None if self.sigma else Problem("attack.sigma", None, text)
         found = inference.transformations
         if len(found) != 1 or not isinstance(found[0], NoiseSettings) or inference.answer != "vote":
             needed = "`inference: {transformations: [{name: noise, sigma: ...}], answer: vote}`, or none"
-            return f"randomized_smoothing certifies the vote of a model under noise alone: it needs {needed}"
+            text = f"certifies the vote of a model under noise alone, not {inference.label}: it needs {needed}"
+            return Problem("attack.name", self.name, text)
         if self.sigma not in (None, found[0].sigma):
-            return f"sigma {self.sigma:g} is not that of the noise in `inference`, {found[0].sigma:g}"
+            text = f"is not that of the noise in `inference`, {found[0].sigma:g}"
+            return Problem("attack.sigma", self.sigma, text)
         return None
 
     def adopt_inference(self, inference: InferenceSettings | None) -> Self:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from pydantic_core import PydanticCustomError
-
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.gradient.settings import IfgsmSettings, MifgsmSettings, PgdSettings
 from tasks.attacks.registry import Method
 from tasks.settings import Settings, added, keyed
+from tasks.settings_rules import refuse
 from tasks.training.averages import Averaging
 from tasks.training.objectives.awp.settings import AwpSettings
 
@@ -126,10 +125,9 @@ DIVERGING = (IfgsmSettings, MifgsmSettings, PgdSettings)
 def check_divergent(attack: MethodSettings, name: str) -> None:
     """:raises PydanticCustomError: the attack cannot raise a divergence, as the examples of `name` must."""
     if not isinstance(attack, DIVERGING):
-        raise PydanticCustomError("diverging", "{name} makes its examples by ifgsm, mifgsm or pgd", {"name": name})
+        refuse(f"{name} makes its examples by ifgsm, mifgsm or pgd", "attack.name")
     if attack.targeted:
-        text = "{name} knows no targets: its examples move away from an answer"
-        raise PydanticCustomError("diverging", text, {"name": name})
+        refuse(f"{name} knows no targets: its examples move away from an answer", "attack.targeted")
 
 
 def list_attacks_of(objective: ObjectiveSettings) -> list[MethodSettings]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.pruning.registry import find_demand
 from tasks.pruning.settings import PruneSettings
 from tasks.settings import Count, Number, Settings, added
+from tasks.settings_rules import refuse
 from tasks.training.objectives.base import ObjectiveSettings, resolve_attacks
 from tasks.training.objectives.registry import NamedObjective
 from tasks.training.objectives.standard.settings import STANDARD
@@ -45,37 +45,51 @@ class TrainedPruneSettings(PruneSettings):
     def _training_where_it_is_needed(self) -> Self:
         learned, grows = find_demand(self.importance).is_learned, self.schedule == "cubic"
         if learned and grows:
-            _refuse(f"schedule: cubic trains weights, and importance: {self.importance} its scores: choose one of both")
+            refuse(
+                f"schedule: cubic trains weights, and importance: {self.importance} its scores: choose one of both",
+                "schedule",
+                "importance",
+            )
         if (learned or grows) and self.training is None:
-            _refuse(f"{f'importance: {self.importance}' if learned else 'schedule: cubic'} needs `training`")
+            refuse(
+                f"{f'importance: {self.importance}' if learned else 'schedule: cubic'} needs `training`",
+                "importance" if learned else "schedule",
+            )
         if self.chosen_objective.conditioning:
-            _refuse(f"objective: {self.chosen_objective.name} trains a network that takes lambda, which is not pruned")
+            text = f"objective: {self.chosen_objective.name} trains a network that takes lambda, which is not pruned"
+            refuse(text, "training.objective.name", "objective.name")
         if self.training is None:
             return self
         if not self.training.epochs:
-            _refuse("training.epochs: 0 trains nothing: give 1 or more, or leave `training` out")
+            refuse("training.epochs: 0 trains nothing: give 1 or more, or leave `training` out", "training.epochs")
         if not learned and not grows:
-            _refuse("`training` is for schedule: cubic, or for an importance that is learned; else write `finetune`")
+            text = "`training` is for schedule: cubic, or for an importance that is learned; else write `finetune`"
+            refuse(text, "training", "schedule", "importance")
         if self.objective is not None:
-            _refuse("`objective` and `training`, which says what is minimised: write one or the other")
+            refuse("`objective` and `training`, which says what is minimised: write one or the other", "objective.name")
         if learned and self.mode == "remove":
-            _refuse(
+            refuse(
                 "mode: remove takes joined channels together, and "
-                f"importance: {self.importance} learns them apart: choose mode: mask"
+                f"importance: {self.importance} learns them apart: choose mode: mask",
+                "mode",
+                "importance",
             )
         if learned and self.training.chosen_objective.awp:
-            _refuse(f"training.objective.awp moves weights, and importance: {self.importance} trains none")
+            text = f"training.objective.awp moves weights, and importance: {self.importance} trains none"
+            refuse(text, "training.objective.awp", "importance")
         if grows:
             self._check_growth(self.training)
         return self
 
     def _check_growth(self, training: TrainSettings) -> None:
         if self.mode == "remove":
-            _refuse("mode: remove is done at once: choose mode: mask with schedule: cubic")
+            refuse("mode: remove is done at once: choose mode: mask with schedule: cubic", "mode", "schedule")
         if ":" in self.within:
-            _refuse(f"within: {self.within} has one ratio, and schedule: cubic raises it: choose schedule: one_shot")
+            text = f"within: {self.within} has one ratio, and schedule: cubic raises it: choose schedule: one_shot"
+            refuse(text, "schedule", "within")
         if training.keep != "last":
-            _refuse(f"training.keep: {training.keep} may be an epoch in which less was pruned: choose last")
+            text = f"training.keep: {training.keep} may be an epoch in which less was pruned: choose last"
+            refuse(text, "training.keep", "schedule")
 
     @property
     def chosen_objective(self) -> ObjectiveSettings:
@@ -107,7 +121,3 @@ class TrainedPruneSettings(PruneSettings):
             return None
         objective = resolve_attacks(self.objective.simplify())
         return None if objective == STANDARD else objective
-
-
-def _refuse(text: str) -> None:
-    raise PydanticCustomError("prune", "{text}", {"text": text})

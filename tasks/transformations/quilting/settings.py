@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.settings import Count, keyed
+from tasks.settings_rules import refuse
 from tasks.transformations.base import TransformationSettings
 
 
@@ -32,7 +32,7 @@ class QuiltingSettings(TransformationSettings):
     @model_validator(mode="after")
     def _patches_move_on(self) -> Self:
         if self.overlap >= self.patch:
-            raise PydanticCustomError("overlap", "quilting.overlap must be smaller than quilting.patch")
+            refuse("quilting.overlap must be smaller than quilting.patch", "overlap", "patch")
         if self.neighbours > self.database:
-            raise PydanticCustomError("neighbours", "quilting.neighbours must be at most quilting.database")
+            refuse("quilting.neighbours must be at most quilting.database", "neighbours", "database")
         return self

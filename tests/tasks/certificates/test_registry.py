@@ -12,8 +12,10 @@ from orchestrator.space import space as spaces
 from tasks.certificates.base import CertificateSettings
 from tasks.certificates.registry import CERTIFICATES, METHODS, find_method
 from tasks.errors import UsageError
+from tasks.settings_problems import describe_problems
 from tasks.trial.chain import make_run_key
 from tasks.trial.row import make_failed_row
+from tasks.trial.trial import Trial
 from tests.conftest import CONFIG
 from tests.support import small
 from tests.support.checkout import ROOT
@@ -39,9 +41,15 @@ def test_a_certificate_is_a_documented_lower_bound_with_a_paper(name: str) -> No
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"attack": SMOOTHING}, "needs `sigma`"),
-        ({"attack": {**SMOOTHING, "sigma": 0.1}, "inference": NOISE}, "sigma 0.1 is not that"),
-        ({"attack": SMOOTHING, "inference": {**NOISE, "answer": "mean"}}, "noise alone"),
+        ({"attack": SMOOTHING}, "attack.sigma: is missing: randomized_smoothing needs it"),
+        (
+            {"attack": {**SMOOTHING, "sigma": 0.1}, "inference": NOISE},
+            "attack.sigma = 0.1: is not that of the noise in `inference`, 0.2",
+        ),
+        (
+            {"attack": SMOOTHING, "inference": {**NOISE, "answer": "mean"}},
+            "attack.name = 'randomized_smoothing': certifies the vote of a model under noise alone, not noise",
+        ),
         ({"attack": SMOOTHING, "inference": {**NOISE, "transformations": [{"name": "jpeg"}]}}, "noise alone"),
         ({"attack": BOUNDS, "inference": NOISE}, "the model itself"),
         ({"attack": {**BOUNDS, "eps": 8}}, "did you mean 8/255"),
@@ -52,8 +60,10 @@ def test_a_certificate_is_a_documented_lower_bound_with_a_paper(name: str) -> No
     ],
 )
 def test_what_cannot_be_certified_is_refused(sections: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=re.escape(message)):
+    with pytest.raises(ValidationError) as caught:
         small.trial(**sections)
+    (problem,) = describe_problems(caught.value, Trial, "")
+    assert message in str(problem)
 
 
 def test_sigma_is_that_of_the_inference_and_the_vote_shares_its_stage_whatever_its_looks() -> None:
@@ -79,5 +89,5 @@ def test_a_space_knows_the_sigma_of_each_of_its_trials() -> None:
     space = spaces.build("test", "test", content)
     found = [trial.attack.method for trial in space.trials]
     assert sorted(getattr(method, "sigma", None) or 0 for method in found) == [0.1, 0.3]
-    with pytest.raises(UsageError, match="needs `sigma`"):
+    with pytest.raises(UsageError, match=r"attack\.sigma: is missing"):
         spaces.build("test", "test", {**CONFIG, "attack": SMOOTHING})

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tasks.settings_problems import describe_problems
+from tasks.trial.trial import Trial
 from tests.support.small import trial
 from tests.support.training import (
     FGSM,
@@ -17,14 +19,15 @@ from tests.support.training import (
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"keep": "best_loss"}, r"train\.keep: best_loss needs dataset\.split\.validation"),
-        ({"validation_attack": FGSM}, r"train\.validation_attack needs dataset\.split\.validation"),
-        ({"keep": "best_robust_accuracy"}, r"train\.keep: best_robust_accuracy needs validation_attack"),
+        ({"keep": "best_loss"}, "train.keep = 'best_loss': needs dataset.split.validation above 0"),
+        ({"validation_attack": FGSM}, "train.validation_attack.name = 'fgsm': needs dataset.split.validation above 0"),
+        ({"keep": "best_robust_accuracy"}, "train.keep = 'best_robust_accuracy': needs validation_attack"),
     ],
 )
 def test_a_choice_without_a_validation_part_is_refused(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ValidationError) as caught:
         trial(train={**TRAIN, **fields})
+    assert list(map(str, describe_problems(caught.value, Trial, ""))) == [message]
 
 
 def test_the_steps_of_training_and_of_validation_are_written_out() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Method
 from tasks.settings import Count, Number, Settings, keyed
+from tasks.settings_rules import refuse
 from tasks.training.objectives.base import STEP_PASSES, ObjectiveSettings
 from tasks.training.objectives.standard.settings import make_standard
 
@@ -32,7 +32,7 @@ class MixedLossSettings(Settings):
     @model_validator(mode="after")
     def _examples_need_an_attack(self) -> Self:
         if self.weight > 0 and self.attack is None:
-            raise PydanticCustomError("no_attack", "lambda above 0 needs `attack`: how the examples are made")
+            refuse("lambda above 0 needs `attack`: how the examples are made", "lambda")
         return self
 
     def without_empty_attack(self) -> Self:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Method
 from tasks.settings import Number, Settings, keyed
+from tasks.settings_rules import refuse
 from tasks.training.objectives.base import STEP_PASSES, ObjectiveSettings, check_divergent
 from tasks.training.surrogate import SurrogateSettings
 
@@ -44,14 +44,14 @@ class DistillationSettings(ObjectiveSettings):
     def _form_has_what_it_takes(self) -> Self:
         robust = self.form != "defensive"
         if robust and (self.attack is None or self.teacher is None):
-            raise PydanticCustomError("form", "form: {form} needs a teacher and an attack", {"form": self.form})
+            refuse(f"form: {self.form} needs a teacher and an attack", "form")
         if not robust and (self.attack is not None or self.weight is not None):
-            raise PydanticCustomError("form", "form: defensive makes no examples: it has neither `attack` nor `lambda`")
+            refuse("form: defensive makes no examples: it has neither `attack` nor `lambda`", "attack", "lambda")
         if self.form == "rslad":
             assert self.attack is not None, "it has just been checked"
             check_divergent(self.attack, "rslad")
             if self.temperature != 1:
-                raise PydanticCustomError("form", "form: rslad has no temperature")
+                refuse("form: rslad has no temperature", "temperature", "form")
         return self
 
     @property

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Methods
 from tasks.settings import Number, Settings, keyed
+from tasks.settings_rules import refuse
 from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.registry import NamedObjective
 from tasks.training.objectives.standard.settings import STANDARD
@@ -52,7 +52,9 @@ class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
     @model_validator(mode="after")
     def _extras_stand_outside(self) -> Self:
         if self.inner.has_extras:
-            raise PydanticCustomError("extras", "`awp` and `weight_averaging` stand beside `inner`, not in it")
+            refuse(
+                "`awp` and `weight_averaging` stand beside `inner`, not in it", "inner.awp", "inner.weight_averaging"
+            )
         return self
 
     @property

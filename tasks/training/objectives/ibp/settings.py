@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.settings import Number, keyed
+from tasks.settings_rules import refuse
 from tasks.training.objectives.base import STEP_PASSES, ObjectiveSettings
 from tasks.training.objectives.standard.settings import make_standard
 
@@ -35,7 +35,7 @@ class IbpSettings(ObjectiveSettings):
     @model_validator(mode="after")
     def _ramp_goes_forward(self) -> Self:
         if self.ramp_end < self.ramp_start:
-            raise PydanticCustomError("ramp", "ramp_end lies before ramp_start")
+            refuse("ramp_end lies before ramp_start", "ramp_end", "ramp_start")
         return self
 
     @property

@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.gradient.settings import FgsmSettings
 from tasks.settings import Number, keyed
+from tasks.settings_rules import refuse
 from tasks.training.averages import SwaSettings
 from tasks.training.objectives.base import DIVERGING, STEP_PASSES, Conditioning, ExampleSettings
 
@@ -36,12 +36,15 @@ class OatSettings(ExampleSettings):
     def _can_be_trained_so(self) -> Self:
         ascending = all(one < other for one, other in pairwise(self.lambdas))
         if len(self.lambdas) < 2 or not ascending or self.lambdas[0] < 0 or self.lambdas[-1] > 1:
-            raise PydanticCustomError("lambdas", "lambdas are two or more, and ascend within [0, 1], each once")
+            refuse("lambdas are two or more, and ascend within [0, 1], each once", "lambdas")
         if not isinstance(self.attack, (FgsmSettings, *DIVERGING)) or self.attack.targeted:
-            raise PydanticCustomError("oat", "oat makes its examples by fgsm, ifgsm, mifgsm or pgd, without targets")
+            refuse(
+                "oat makes its examples by fgsm, ifgsm, mifgsm or pgd, without targets",
+                "attack.name",
+                "attack.targeted",
+            )
         if isinstance(self.weight_averaging, SwaSettings):
-            text = "swa takes the statistics of batch norm anew, and oat has two: choose ema"
-            raise PydanticCustomError("oat", "{text}", {"text": text})
+            refuse("swa takes the statistics of batch norm anew, and oat has two: choose ema", "weight_averaging.name")
         return self
 
     @property

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.gradient.settings import PgdSettings
 from tasks.settings import Count, Number, keyed
+from tasks.settings_rules import refuse
 from tasks.training.objectives.base import STEP_PASSES, ExampleSettings, ObjectiveSettings, check_divergent
 
 
@@ -33,7 +33,7 @@ class SmoothAdvSettings(ExampleSettings):
     def _attack_walks_the_loop(self) -> Self:
         check_divergent(self.attack, self.name)
         if isinstance(self.attack, PgdSettings) and self.attack.restarts > 1:
-            raise PydanticCustomError("restarts", "smooth_adv makes an example in one run: leave `restarts` at 1")
+            refuse("smooth_adv makes an example in one run: leave `restarts` at 1", "attack.restarts")
         return self
 
     @property

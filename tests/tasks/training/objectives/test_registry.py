@@ -91,9 +91,21 @@ def test_what_was_written_before_objectives_had_names_has_no_trace_of_them_in_it
 @pytest.mark.parametrize(
     ("settings", "fields", "message"),
     [
-        (TrainSettings, {"objective": {"name": "standard"}, "ensemble": STATIC}, "train: `objective` and `ensemble`"),
-        (TUNE, {"objective": {"name": "standard"}, **MIXED}, "train: `objective` and `lambda`, `attack`: write one"),
-        (TUNE, {"objective": {"name": "standard"}, "fixed_examples": 3}, "train: `objective` and `fixed_examples`"),
+        (
+            TrainSettings,
+            {"objective": {"name": "standard"}, "ensemble": STATIC},
+            "train.ensemble: `objective` and `ensemble`",
+        ),
+        (
+            TUNE,
+            {"objective": {"name": "standard"}, **MIXED},
+            "train.lambda: `objective` and `lambda`, `attack`: write one",
+        ),
+        (
+            TUNE,
+            {"objective": {"name": "standard"}, "fixed_examples": 3},
+            "train.fixed_examples: `objective` and `fixed_examples`",
+        ),
         (TUNE, {}, "train.lambda: is missing"),
         (TUNE, {"objective": None}, "train.lambda: is missing"),
         (

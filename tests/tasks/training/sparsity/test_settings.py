@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tasks.settings_problems import describe_problems
 from tasks.training.sparsity.settings import TrainedPruneSettings
 
 TRAINING = {"epochs": 1, "optimizer": {"name": "sgd"}}
@@ -42,8 +43,10 @@ AWP = {"name": "standard", "awp": {}}
     ],
 )
 def test_what_cannot_be_is_refused_with_the_field_and_a_choice(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said.replace("`", ".")):
+    with pytest.raises(ValidationError, match=said.replace("`", ".")) as caught:
         TrainedPruneSettings.model_validate({"ratio": 0.5, **fields})
+    (problem,) = describe_problems(caught.value, TrainedPruneSettings, "prune")
+    assert problem.path.removeprefix("prune.").split(".")[0] in TrainedPruneSettings.model_fields
 
 
 def test_settings_of_earlier_versions_have_the_keys_that_they_had() -> None:
