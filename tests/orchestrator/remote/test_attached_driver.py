@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import ray
 from rich.console import Console
 
 from orchestrator.cluster.address import parse_address
+from orchestrator.cluster.private_ray import QUIET
 from orchestrator.remote import attached_driver as attached
 from orchestrator.remote.attached_driver import AttachedDriver
 from orchestrator.remote.submission import JobSubmission
@@ -68,3 +70,61 @@ def test_lines_are_shown_and_ctrl_c_is_handed_on(monkeypatch: pytest.MonkeyPatch
     assert attached.relay_output(driver, Console(file=shown)) == 130
     assert shown.getvalue() == "a\nb\nc\n"
     assert calls == [("seen", 0), ("seen", 1), ("interrupt", None), ("seen", 1), ("seen", 2)]
+
+
+def test_the_driver_is_told_the_cluster_and_to_end_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = """trap 'echo "last of $0 $1" >&2; exit 7' TERM; echo $RAY_ADDRESS $PYTHONUNBUFFERED $PYTHONSAFEPATH
+                while :; do sleep 0.02; done"""
+    kept: list[int] = []
+    monkeypatch.setattr(attached, "make_python_command", lambda module: ["sh", "-c", script, module])
+    monkeypatch.setattr(attached, "keep", kept.append)
+    driver = AttachedDriver(["launch", "--x"], "10.0.0.1:6379")
+    lines: list[str] = []
+    while not lines:
+        lines, code = driver.read(0)
+    assert (lines, code) == (["10.0.0.1:6379 1 1"], None)
+    assert kept == [driver._process.pid] == [os.getpgid(driver._process.pid)]
+    driver.interrupt()
+    fresh: list[str] = []
+    while code is None:
+        more, code = driver.read(1 + len(fresh))
+        fresh += more
+    assert (fresh, code) == (["last of advsweep launch"], 7)
+
+
+def test_a_driver_is_an_actor_beside_the_head_and_the_client_leaves_with_its_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[Any] = []
+    tries = [ConnectionAbortedError("busy"), None]
+
+    def connect(**options: Any) -> None:
+        done.append(options)
+        if (error := tries.pop(0)) is not None:
+            raise error
+
+    def remote(**options: Any) -> Any:
+        def wrap(made: Any) -> Any:
+            return SimpleNamespace(remote=lambda *words: (made, options, words))
+
+        return wrap
+
+    def relay(driver: Any, console: Any) -> int:
+        done.append((driver, console))
+        return 130
+
+    monkeypatch.setattr(ray, "init", connect)
+    monkeypatch.setattr(ray, "remote", remote)
+    monkeypatch.setattr(ray, "get", lambda asked: f"the address by {asked[1]}")
+    monkeypatch.setattr(ray, "shutdown", lambda: done.append("left"))
+    monkeypatch.setattr(attached, "check_answers", done.append)
+    monkeypatch.setattr(attached, "relay_output", relay)
+    address, console = parse_address("ray://head:10001"), Console()
+    sent = JobSubmission("small", 8, ("launch", "--x"), {"py_modules": ["p"]}, "s3://bucket")
+    assert attached.run_attached(sent, address, console) == 130
+    options = {"address": "ray://head:10001", "runtime_env": {"py_modules": ["p"]}, **QUIET}
+    beside = {"node:__internal_head__": 0.001}
+    asked = f"the address by {{'num_cpus': 0, 'resources': {beside}}}"
+    actor = {"num_cpus": 0, "resources": beside, "max_concurrency": 2}
+    driver = (AttachedDriver, actor, (("launch", "--x"), asked))
+    assert done == [address, options, options, (driver, console), "left"]

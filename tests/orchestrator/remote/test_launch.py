@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.cluster.address import Address
+from orchestrator.cluster.address import Address, parse_address
 from orchestrator.launch import launch
 from orchestrator.options import LaunchOptions
+from orchestrator.plan.plan import make_plan
 from orchestrator.remote import attached_driver, follow_job
+from orchestrator.remote import launch as there
+from orchestrator.remote.launch import run_there
 from orchestrator.remote.submission import JobSubmission
 from orchestrator.space import space as spaces
 from tasks.errors import UsageError
@@ -84,3 +87,32 @@ def test_what_must_not_travel_is_refused(
         launch(options, Console(quiet=True))
     assert "hunter2" not in str(refused.value)
     assert not submitted
+
+
+def test_another_command_goes_as_it_is_with_where_it_runs_and_the_plugins(
+    submitted: Submitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(folder: Path, root: Path) -> list[str]:
+        (folder / "lab.py").parent.mkdir()
+        (folder / "lab.py").touch()
+        return [(folder / "lab.py").relative_to(root).as_posix()]
+
+    monkeypatch.setattr(there, "write_plugins", write)
+    space, options = spaces.load("smoke"), LaunchOptions("smoke", storage="s3://bucket/a", plugins=("mine.py",))
+    address = parse_address("http://head:8265")
+    assert run_there(("verify", "sweep-1"), options, address, space, Console(quiet=True)) == 7
+    ((kind, sent, files),) = submitted
+    assert (kind, files) == ("job", ["plugins"])
+    assert sent.arguments == ("verify", "sweep-1", "--address=auto", "--plugin=plugins/lab.py")
+    assert sent.environment.keys() == {"py_modules", "excludes", "working_dir"}
+    launch(LaunchOptions("smoke", storage="s3://bucket/a", address=address.text, plugins=()), Console(quiet=True))
+    assert submitted[1][1].arguments[0] == "launch"
+    assert submitted[1][1].sweep_id == sent.sweep_id == make_plan(space).sweep_id
+    assert not [word for word in submitted[1][1].arguments if "mine.py" in word]
+
+
+@pytest.mark.parametrize("storage", ["s3://bucket/a?region=x&endpoint=y", "s3://bucket/keys", "/shared/secret"])
+def test_a_storage_that_shows_no_secret_travels(submitted: Submitted, storage: str) -> None:
+    options = LaunchOptions("smoke", storage=storage, address="http://head:8265")
+    assert launch(options, Console(quiet=True)) == 7
+    assert submitted[0][1].storage == storage

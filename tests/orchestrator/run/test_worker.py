@@ -1,16 +1,29 @@
-"""What a worker says on its way: lines of a log reach the user, and nothing depends on them."""
+"""What a worker checks before it takes stages, how it runs them, and what it says on its way."""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import platform
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 
+from orchestrator.cluster.node import WorkerPlace
+from orchestrator.plan.plan import make_plan
 from orchestrator.run import worker
-from orchestrator.run.worker import BoardHandler
+from orchestrator.run.worker import BoardHandler, StageWorker, WorkerSettings
+from orchestrator.space import space as spaces
+from tasks.data.source import PROGRESS_LOG
+from tasks.errors import UsageError
+from tasks.stages import run as stages_run
+from tasks.storage.storage import establish_storage, open_storage
+from tests.conftest import CONFIG
 
 
 def test_lines_of_a_log_are_posted_with_the_node_and_lost_where_there_is_no_board(
@@ -31,3 +44,104 @@ def test_lines_of_a_log_are_posted_with_the_node_and_lost_where_there_is_no_boar
         log.addHandler(BoardHandler(board))
     log.info("decoding images: %s of %s", "6", "10")
     assert posted == ["node7: decoding images: 6 of 10"]
+
+
+class Here:
+    """What Ray gave this process, and what a worker did with it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, resources: dict[str, float]) -> None:
+        self.done: list[Any] = []
+        given = SimpleNamespace(
+            get_accelerator_ids=lambda: {"GPU": ["3"], "TPU": ["9"]},
+            get_assigned_resources=lambda: resources,
+            get_node_id=lambda: "id7",
+        )
+        monkeypatch.setattr(ray, "get_runtime_context", lambda: given)
+        monkeypatch.setattr(worker, "claim_devices", lambda gpus: f"cuda of {gpus}")
+        monkeypatch.setattr(worker, "check_device", lambda device: self.done.append(f"check {device}"))
+        monkeypatch.setattr(worker, "limit_memory", lambda *words: self.done.append(words))
+        monkeypatch.setattr(worker, "unpack_plugins", lambda bundles: self.done.append(list(bundles)))
+        monkeypatch.setattr(worker, "remove_dead_folders", lambda: self.done.append("remove"))
+        monkeypatch.setattr(worker, "collect_versions", lambda: {"torch": "2"})
+        monkeypatch.setattr(worker, "count_oom_kills", lambda: 5)
+        monkeypatch.setattr(platform, "node", lambda: "node7")
+
+
+@pytest.mark.parametrize(("resources", "share"), [({"GPU": 0.25, "CPU": 2.0}, 0.25), ({"CPU": 2.0}, 1.0)])
+def test_a_worker_runs_stages_on_its_share_of_what_it_was_given_and_notes_each(
+    resources: dict[str, float], share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Here(monkeypatch, resources)
+    chain = make_plan(spaces.build("test", "test", dict(CONFIG))).trials[0].chain[:2]
+    establish_storage(open_storage(tmp_path / "storage"))
+    settings = WorkerSettings(
+        str(tmp_path / "storage"), "s-1", tmp_path / "data", fresh=True, versions={"torch": "2"}, board="board",
+        plugins=["bundle"],  # type: ignore[list-item]
+    )  # fmt: skip
+    posted: list[Any] = []
+    board = SimpleNamespace(post_epoch=SimpleNamespace(remote=lambda *words: posted.append(words)))
+    monkeypatch.setattr(worker, "find_board", lambda name: {"board": board}[name])
+
+    def run_stages(stages: Any, context: Any) -> list[dict[str, Any]]:
+        here.done.append(context)
+        context.on_epoch(stages[1], {"epoch": 4})
+        monkeypatch.setattr(worker, "find_board", {}.__getitem__)
+        return [{"key": stage.key} for stage in stages]
+
+    monkeypatch.setattr(stages_run, "run_stages", run_stages)
+    log = logging.getLogger(PROGRESS_LOG)
+    handlers = list(log.handlers)
+    made = StageWorker(settings, 3)
+    assert [handler for handler in log.handlers if handler not in handlers]
+    log.handlers = handlers
+    assert log.level == logging.INFO
+    assert made.describe_place() == WorkerPlace(os.getpid(), "id7", 5, "node7")
+    monkeypatch.setattr(time, "time", lambda: 77.0)
+    assert made.run(chain) == [{"key": stage.key} for stage in chain]
+    context = here.done.pop()
+    assert here.done == [["bundle"], "check cuda of ['3']", "remove", ("cuda of ['3']", share)]
+    assert (context.data_dir, context.device, context.threads, context.sweep_id) == (
+        tmp_path / "data", "cuda of ['3']", 3, "s-1",
+    )  # fmt: skip
+    assert context.store.replace
+    assert posted == [(chain[1].key, {"epoch": 4})]
+    (file,) = (tmp_path / "storage").glob("sweeps/s-1/executions/*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines == [
+        {"event": event, "kind": stage.kind, "key": stage.key, "time": 77.0, "node": "id7", "pid": os.getpid()}
+        for event in ("start", "end")
+        for stage in chain
+    ]
+
+
+def test_a_run_that_fails_has_begun_and_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Here(monkeypatch, {})
+    establish_storage(open_storage(tmp_path))
+    made = StageWorker(WorkerSettings(str(tmp_path), "s-1", None), 1)
+    (stage, *_) = make_plan(spaces.build("test", "test", dict(CONFIG))).trials[0].chain
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(stages_run, "run_stages", fail)
+    with pytest.raises(MemoryError):
+        made.run([stage])
+    (file,) = tmp_path.glob("sweeps/s-1/executions/*.jsonl")
+    assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["start"]
+
+
+def test_a_node_that_differs_or_whose_gpu_is_of_no_use_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Here(monkeypatch, {})
+    differs = WorkerSettings(str(tmp_path), "s-1", None, versions={"torch": "1"})
+    with pytest.raises(UsageError, match=r"^node node7 has torch 2, the driver has 1: they must be the same$"):
+        StageWorker(differs, 1)
+    assert here.done == [], "its plugins are not imported"
+
+    def refuse(device: str) -> None:
+        raise UsageError(f"{device} is broken")
+
+    monkeypatch.setattr(worker, "check_device", refuse)
+    with pytest.raises(UsageError, match=r"^node node7 gave a GPU, and cuda of \['3'\] is broken$"):
+        StageWorker(WorkerSettings(str(tmp_path), "s-1", None), 1)
