@@ -97,6 +97,10 @@ class Settings(BaseModel):
         """The fields that change the outcome, by their names in the file, nested; the content of a stage key."""
         return self._dump(keyed_only=True, with_code=True)
 
+    def list_idle(self) -> dict[str, str]:
+        """Its fields that cannot matter beside what its other fields say, each with why; a grid may still need them."""
+        return {}
+
     def document(self) -> dict[str, Any]:
         """Every field as it would be written in a file."""
         return self._dump(keyed_only=False, with_code=False)

@@ -10,16 +10,18 @@ from tasks.attacks.base import find_budget_problem
 from tasks.certificates.registry import is_certificate
 from tasks.errors import Problem
 from tasks.kinds import MODEL_KINDS
-from tasks.trial.trial import find_condition_problems, find_training, list_budgets
+from tasks.trial.trial import find_attack_problem, find_condition_problems, find_training, list_budgets
 
 
-def find_conflicts(variants: Mapping[str, Sequence[Any]]) -> list[Problem]:
+def find_conflicts(variants: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> list[Problem]:
     """Every conflict between sections of a space.
 
     :param variants: section -> its distinct values in the grid.
+    :param seeds: of the trials.
     """
     conditions = find_condition_problems({kind: variants[kind] for kind in MODEL_KINDS})
     found = [*_find_unvalidated(variants), *_find_uncertified(variants), *_find_unneeded_budgets(variants)]
+    found += [*_find_unfit_attacks(variants, seeds), *_find_unseen_defences(variants)]
     return [*found, *(Problem(path, None, text) for path, text in conditions)]
 
 
@@ -39,6 +41,20 @@ def _find_uncertified(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem
     pairs = itertools.product(methods, variants["inference"])
     found = (method.find_inference_problem(inference) for method, inference in pairs)
     yield from {str(problem): problem for problem in found if problem}.values()
+
+
+def _find_unfit_attacks(variants: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> Iterator[Problem]:
+    """Attacks whose generator or witness does not fit some model or what stands before it, each message once."""
+    attacks = [attack for attack in variants["attack"] if attack.witness or attack.method.required_generator]
+    cells = itertools.product(attacks, seeds, variants["model"], variants["inference"])
+    found = itertools.starmap(find_attack_problem, cells)
+    yield from {str(problem): problem for problem in found if problem}.values()
+
+
+def _find_unseen_defences(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
+    """`adaptive: false` where no trial has a defence that an attack could pass over."""
+    if not any(variants["inference"]) and not all(attack.adaptive for attack in variants["attack"]):
+        yield Problem("attack.adaptive", False, "cannot matter here: no `inference` puts anything before the model")
 
 
 def _find_unneeded_budgets(variants: Mapping[str, Sequence[Any]]) -> list[Problem]:

@@ -30,6 +30,7 @@ from tasks.local_paths import parse_local_path
 from tasks.models.settings import ConditionSettings, ModelSettings
 from tasks.settings import Count, Settings
 from tasks.settings_problems import describe_problems
+from tasks.settings_rules import find_idle
 from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSettings, TrainSettings
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.transformations.settings import InferenceSettings
@@ -180,7 +181,7 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     found += _check_texts(content)
     found += [problem for _, section_problems in sections.values() for problem in section_problems]
     if not found:
-        found = find_conflicts({name: variants for name, (variants, _) in sections.items()})
+        found = find_conflicts({name: variants for name, (variants, _) in sections.items()}, seeds)
     if found:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
@@ -250,6 +251,7 @@ def _read_section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
     """The distinct canonical variants of a section, and its mistakes."""
     distinct: dict[str, Any] = {}
     found: list[Problem] = []
+    written: list[Settings] = []
     for raw in expand_variants(node):
         if raw is None:
             if name in REQUIRED:
@@ -257,14 +259,15 @@ def _read_section(name: str, node: Any) -> tuple[list[Any], list[Problem]]:
             distinct.setdefault("null", None)
             continue
         try:
-            section = simplify_section(SECTIONS[name].model_validate(raw))
+            written.append(SECTIONS[name].model_validate(raw))
         except ValidationError as error:
             found += describe_problems(error, SECTIONS[name], name)
             if len(found) > MOST_PROBLEMS:
                 break
             continue
+        section = simplify_section(written[-1])
         distinct.setdefault("null" if section is None else format_canonical_json(section.canonical()), section)
-    return list(distinct.values()), found
+    return list(distinct.values()), found or limit_problems(find_idle(written, name))
 
 
 def extract_first_sentence(description: str) -> str:

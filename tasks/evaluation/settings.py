@@ -100,6 +100,9 @@ class AttackSettings(Settings):
         """The other models that this evaluation needs, the witness last."""
         return tuple(other for other in (self.surrogate, self.witness) if other is not None)
 
+    def list_idle(self) -> dict[str, str]:
+        return dict.fromkeys(self.method.idle_beside, f"it means nothing to {self.method.name}")
+
     def simplify(self) -> Self:
         """Drop what cannot matter to this attack."""
         changes: dict[str, Any] = {"method": self.method.simplify().resolve_for_evaluation()}

@@ -62,6 +62,12 @@ class SurrogateSettings(Settings):
         return self.model_copy(update=changes)
 
     @property
+    def is_trained(self) -> bool:
+        """Whether its weights are other than random."""
+        stages = (self.train, self.finetune, self.adversarial_finetune)
+        return self.model.weights is not None or any(stage is not None and stage.epochs > 0 for stage in stages)
+
+    @property
     def label(self) -> str:
         """Its name in the results: the model, and what else tells it apart."""
         tuned = self.adversarial_finetune

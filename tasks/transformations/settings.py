@@ -43,6 +43,10 @@ class InferenceSettings(Settings):
         """Whether one of them looks at the training part of the data set."""
         return any(each.needs_training_images for each in self.transformations)
 
+    def list_idle(self) -> dict[str, str]:
+        random = self.is_random
+        return {} if random else dict.fromkeys(("samples", "answer", "eot_samples"), "no transformation here is random")
+
     def simplify(self) -> InferenceSettings:
         """Where nothing is random, one look says what many say."""
         if self.is_random:

@@ -12,6 +12,7 @@ from typing_extensions import Self
 from tasks.attacks.base import MOST_VALUES, MethodSettings, check_budget
 from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
+from tasks.errors import Problem
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json, format_mapping, hash_text
 from tasks.kinds import MODEL_KINDS, Kind
@@ -68,15 +69,8 @@ class Trial(Settings):
 
     @model_validator(mode="after")
     def _generator_and_witness_fit_the_model(self) -> Self:
-        attack = self.attack
-        asked, witness = attack.method.required_generator, attack.witness
-        knows_model = asked is not None and asked.is_trained_against_model and not attack.surrogate
-        if asked is not None and knows_model and self.inference and attack.adaptive:
-            text = f"the generator {asked.name} does not know of `inference`: set attack.adaptive: false"
-            refuse(text, "attack.name", "attack.generator.name", "attack.adaptive")
-        if witness and witness.model.name == self.model.name and witness.seed in (None, self.seed):
-            text = "attack.witness is to be another classifier than the trial's: of another seed or architecture"
-            refuse(text, "attack.witness.model.name", "model.name")
+        if problem := find_attack_problem(self.attack, self.seed, self.model, self.inference):
+            refuse(problem.message, problem.path, *problem.beside)
         return self
 
     def list_trainings(self) -> list[tuple[str, TrainSettings]]:
@@ -141,6 +135,21 @@ def list_budgets(
         if isinstance(section, TrainedPruneSettings) and section.objective:
             for method in list_attacks_of(section.objective):
                 yield Budget("prune.objective.attack", method, values)
+
+
+def find_attack_problem(
+    attack: AttackSettings, seed: int, model: ModelSettings, inference: InferenceSettings | None
+) -> Problem | None:
+    """Why an attack cannot be made on this model behind these transformations; null where it can."""
+    asked, witness = attack.method.required_generator, attack.witness
+    knows_model = asked is not None and asked.is_trained_against_model and not attack.surrogate
+    if asked is not None and knows_model and inference and attack.adaptive:
+        text = f"the generator {asked.name} does not know of `inference`: set attack.adaptive: false"
+        return Problem("attack.name", attack.method.name, text)
+    if witness and witness.model.name == model.name and witness.seed in (None, seed):
+        text = "the witness is to be another classifier than the trial's: of another seed or architecture"
+        return Problem("attack.witness.model.name", model.name, text)
+    return None
 
 
 def find_training(section: Any) -> TrainSettings | None:

@@ -101,6 +101,15 @@ class TrainedPruneSettings(PruneSettings):
         """The other models that its objective needs, as `SurrogateSettings`."""
         return self.chosen_objective.required_models
 
+    def list_idle(self) -> dict[str, str]:
+        demand = find_demand(self.importance)
+        found = {} if self.importance == "taylor" else {"objective": "it says whose gradient importance: taylor takes"}
+        if self.schedule == "one_shot":
+            found |= dict.fromkeys(("updates", "ramp"), "it is about schedule: cubic")
+        if not demand.learns_ratios:
+            found["pressure"] = "it is about importance: harp"
+        return found
+
     def simplify(self) -> Self | None:
         """Null where nothing would be pruned or trained; without what cannot matter."""
         training = self.training.simplify() if self.training else None

@@ -47,6 +47,8 @@ class DistillationSettings(ObjectiveSettings):
             refuse(f"form: {self.form} needs a teacher and an attack", "form")
         if not robust and (self.attack is not None or self.weight is not None):
             refuse("form: defensive makes no examples: it has neither `attack` nor `lambda`", "attack", "lambda")
+        if self.teacher is not None and not self.teacher.is_trained:
+            refuse("the teacher has learnt nothing: give teacher.train, or teacher.model.weights", "teacher.model.name")
         if self.form == "rslad":
             assert self.attack is not None, "it has just been checked"
             check_divergent(self.attack, "rslad")
