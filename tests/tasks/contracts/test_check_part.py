@@ -44,6 +44,12 @@ class Strange(nn.Module):
             "detached": lambda: F.linear(x.detach().mean((2, 3)), self.layer.weight, self.layer.bias),
             "frozen": lambda: F.linear(x.mean((2, 3)), self.layer.weight.detach(), self.layer.bias.detach()),
             "hidden": lambda: logits if self.hidden is None else logits + self.hidden,
+            "double": lambda: logits.double(),
+            "list": lambda: list(logits),  # type: ignore[dict-item,return-value]
+            "black": lambda: logits / (x + 1).mean((1, 2, 3))[:, None],
+            "white": lambda: logits / (x - 1).mean((1, 2, 3))[:, None],
+            "one image": lambda: torch.cat([logits[:1].detach(), logits[1:]]),
+            "edge": lambda: logits + (x.mean((2, 3)) * 0).sum(1, keepdim=True).sqrt(),
             "in place": lambda: F.linear(x.clamp_(-0.5, 0.5).mean((2, 3)), self.layer.weight, self.layer.bias),
         }
         return changes.get(self.how, lambda: logits)()
@@ -57,6 +63,12 @@ MODELS = {
     "detached": "no gradient reaches the pixels",
     "frozen": "no gradient reaches network.layer.weight, network.layer.bias",
     "hidden": "is a tensor neither a parameter nor a buffer?",
+    "double": "returns torch.float64, not float32",
+    "list": "returns list, not logits",
+    "black": "returns NaN or infinite logits for pixels of 0",
+    "white": "returns NaN or infinite logits for pixels of 1",
+    "one image": "the gradient is zero in 1 of 4 images",
+    "edge": "the gradient of the pixels is NaN or infinite",
     "in place": "it changes the images",
     "seed": "draw them from torch's global generator",
 }
@@ -105,6 +117,10 @@ DATASETS = {
     "floats": "pixels are uint8",
     "labels": "there are labels up to 1 and 1 classes",
     "count": "it counts (20, 19) training and test images and loads (20, 20)",
+    "channels": "it says 3 channels and loads 1",
+    "names": "the training images have other classes than the inspection says",
+    "twice": "classes are two names or more, each once",
+    "other labels each time": "other images or labels come each time",
     "size": "images of [1, 12, 12] are asked for, and [1, 9, 9] come",
 }
 
@@ -115,24 +131,28 @@ def test_a_broken_data_set_is_caught(how: str) -> None:
 
     def read(settings: object, folder: object) -> Any:  # noqa: ARG001
         part: Any = make_pixels(how, draws)
+        if how == "other labels each time" and len(draws) > 1:
+            part = part[0], 1 - part[1]
         if how == "floats":
             part = part[0].float(), part[1]
-        return part, part, ("a",) if how == "labels" else ("a", "b")
+        names = {"labels": ("a",), "twice": ("a", "a")}
+        return part, part, names.get(how, ("a", "b"))
 
     class Wrong(FunctionSource):
         """It miscounts, or resizes nothing."""
 
         def inspect(self, settings: Any, folder: Any) -> Any:
             found = super().inspect(settings, folder)
-            return replace(found, test_images=19) if how == "count" else found
+            changes: dict[str, Any] = {"count": {"test_images": 19}, "channels": {"channels": 3}}
+            changes["names"] = {"classes": ("b", "a")}
+            return replace(found, **changes.get(how, {}))
 
         def load(self, settings: Any, folder: Any) -> Any:
             size = {"image_size": None, "channels": None} if how == "size" else {}
             return super().load(settings.model_copy(update=size), folder)
 
-    found = list_problems(
-        "data set", "strange", (Wrong if how in ("count", "size") else FunctionSource)("strange", read)
-    )
+    wrong = how in ("count", "size", "channels", "names")
+    found = list_problems("data set", "strange", (Wrong if wrong else FunctionSource)("strange", read))
     assert DATASETS[how] in found if how else not found, found
 
 
@@ -164,6 +184,8 @@ def craft_strangely(job: Any, settings: StrangeSettings) -> Any:
             moved = job.clean + (torch.rand_like(job.clean) - 0.5) * settings.eps
         if settings.how == "batch":
             moved = job.clean + (job.clean - job.clean.mean()).clamp(-far, far)
+        if settings.how == "mode":
+            job.model.gradient.train()
         if settings.how == "model":
             next(iter(job.model.gradient.parameters())).data.add_(0.1)
         return moved if settings.how == "pixels" else moved.clamp(0, 1)
@@ -179,6 +201,7 @@ ATTACKING = {
     "seed": "other examples come each time",
     "batch": "images differ by up to",
     "model": "it changes the model",
+    "mode": "it leaves the model in training mode",
     "type": "returned list",
     "way": "from a run of 2",
 }
@@ -214,6 +237,10 @@ def build_strangely(settings: AddedSettings) -> Any:
     def assess(model: nn.Module, batch: Any, _: torch.Generator) -> tuple[Tensor, Tensor]:
         if settings.how == "batch":
             batch.pixels.mul_(0.5)
+        if settings.how == "labels":
+            batch.labels[0] = 1 - batch.labels[0].clamp(max=1)
+        if settings.how == "mode":
+            model.eval()
         logits = model(batch.pixels)
         loss, right = F.cross_entropy(logits, batch.labels), logits.argmax(1).eq(batch.labels).float().mean()
         if settings.how == "weights":
@@ -224,9 +251,13 @@ def build_strangely(settings: AddedSettings) -> Any:
             "detached": loss.detach,
             "random": lambda: loss * torch.rand(()),
             "burst": lambda: -loss * 1e30,
+            "flat": lambda: loss * 0,
+            "steep": lambda: loss + (next(model.parameters()).sum() * 0).sqrt(),
         }
         loss = changes.get(settings.how, lambda: loss)()
-        return loss, right * (5 if settings.how == "accuracy" else 1)
+        if settings.how == "accuracies":
+            return loss, right[None]
+        return loss, right * {"accuracy": 5, "below": -1}.get(settings.how, 1)
 
     return assess
 
@@ -239,6 +270,12 @@ OBJECTIVE = {
     "batch": "it changes the images",
     "weights": "it changes weights of the model: network.0.weight",
     "accuracy": "not in [0, 1]",
+    "below": "the accuracy is -",
+    "accuracies": "the accuracy is a tensor of no dimensions",
+    "flat": "no gradient reaches a weight of the model",
+    "steep": "the gradient of a weight is NaN or infinite",
+    "labels": "it changes the labels that it is given",
+    "mode": "it leaves the model in evaluation mode",
     "burst": "after 1 steps the loss is",
 }
 
@@ -287,6 +324,9 @@ def dim(pixels: Tensor, settings: DimSettings, draws: Any) -> Tensor:
         return pixels.mul_(0.5)
     changes: dict[str, Callable[[], Tensor]] = {
         "shape": lambda: pixels[:, :, 1:],
+        "list": lambda: list(pixels),  # type: ignore[dict-item,return-value]
+        "nan": lambda: pixels.where(pixels < 0.999, torch.nan),
+        "flat": lambda: pixels * 0 + 0.5,
         "random": lambda: pixels * torch.rand(()),
         "drawn": lambda: pixels * draws.draw_uniform(1)[:, :, None, None],
         "batch": lambda: pixels - pixels.mean(),
@@ -297,6 +337,9 @@ def dim(pixels: Tensor, settings: DimSettings, draws: Any) -> Tensor:
 
 TRANSFORMING = {
     "shape": "makes [4, 3, 15, 16] of [4, 3, 16, 16]",
+    "list": "returns list, not images",
+    "nan": "makes NaN or infinite pixels",
+    "flat": "`differentiable`, and no gradient passes it",
     "random": "it looks otherwise each time",
     "drawn": "it draws, and `random` is false",
     "batch": "with the images beside them",
