@@ -12,6 +12,7 @@ from orchestrator.results.bounds import is_lower_bound, select_attacks
 from orchestrator.results.tradeoff import (
     AXES,
     find_distinguishing_paths,
+    find_shown_paths,
     find_varying_axes,
     format_setting,
     list_leaf_settings,
@@ -88,7 +89,7 @@ def build_pivot(rows: Sequence[Row]) -> Pivot:
     firsts = [group[0] for group in models.values()]
     axes = [axis for axis in find_varying_axes(firsts) if axis in TRAINING_AXES]
     leaves = [_select_leaves(configs[row["trial_id"]], attack=False) for row in firsts]
-    more = find_distinguishing_paths([tuple(row[axis] for axis in TRAINING_AXES) for row in firsts], leaves)
+    more = find_shown_paths([tuple(row[axis] for axis in TRAINING_AXES) for row in firsts], leaves)
     lines = []
     for group, leaf in zip(models.values(), leaves, strict=True):
         values = [*(group[0][axis] for axis in axes), *(leaf.get(path) for path in more)]

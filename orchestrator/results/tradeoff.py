@@ -22,6 +22,8 @@ TUNING = ("train_attack", "eps_train", "train_steps")
 """Columns about the examples of a training."""
 FOLLOWS = {"objective": "lambda", "attack_norm": "attack"}
 """Columns that say nothing new where each value of the other has one of theirs."""
+RATIO_OF = ("prune.unit", "prune.within")
+"""Settings that say what a pruning ratio is of."""
 NOTHING_YET = "no finished trials yet"
 HEADINGS = {"pruning_ratio": "pruned", "eps_train": "eps_train", "attack_eps": "eps", "attack_steps": "steps"}
 
@@ -94,7 +96,15 @@ def _is_determined(axis: str, by: str, rows: Sequence[Row]) -> bool:
 def find_distinguishing_settings(found: Sequence[Cell]) -> list[str]:
     """Settings, as dotted paths, that tell apart configurations which are alike in every column."""
     leaves = [list_leaf_settings(json.loads(cell.row["config"])) for cell in found]
-    return find_distinguishing_paths([tuple(cell.row[axis] for axis in AXES) for cell in found], leaves)
+    return find_shown_paths([tuple(cell.row[axis] for axis in AXES) for cell in found], leaves)
+
+
+def find_shown_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The paths that tell apart what bears the same label, and what a ratio is of wherever that varies: of a ratio of
+    filters in each layer and one of weights in the network, no other column says that they are not the same."""
+    found = find_distinguishing_paths(labels, leaves)
+    varying = [path for path in RATIO_OF if len({leaf[path] for leaf in leaves if path in leaf}) > 1]
+    return [*found, *(path for path in varying if path not in found)]
 
 
 def find_distinguishing_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> list[str]:

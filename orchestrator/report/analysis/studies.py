@@ -12,7 +12,7 @@ from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Meas
 from orchestrator.report.analysis.worst_case_threat import add_worst_case
 from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.tradeoff import (
-    find_distinguishing_paths,
+    find_shown_paths,
     find_varying_axes,
     format_setting,
     list_leaf_settings,
@@ -79,7 +79,7 @@ def _find_axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
         distinct = {hash_json(part(configs[row["trial_id"]])): row for row in rows}.values()
         labels = [tuple(row[axis] for axis in axes if axis.startswith("attack") is of_attack) for row in distinct]
         prefix = "attack" if of_attack else ""
-        axes += find_distinguishing_paths(
+        axes += find_shown_paths(
             labels, [list_leaf_settings(part(configs[row["trial_id"]]), prefix) for row in distinct]
         )
     return axes

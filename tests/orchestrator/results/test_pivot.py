@@ -87,6 +87,17 @@ def test_models_that_differ_in_a_setting_alone_have_lines_of_their_own() -> None
     assert [line.settings for line in pivot.lines] == [[1], [2]]
 
 
+def test_what_a_ratio_is_of_has_its_columns_wherever_it_varies() -> None:
+    weights = {"ratio": 0.5, "unit": "weights", "within": {"grid_search": ["layer", "network"]}}
+    content = {**SPACE, "prune": {"grid_search": [None, weights, {"ratio": 0.5, "importance": "l2"}]}}
+    pivot = build_pivot(rows_of(content))
+    assert pivot.axes == ["pruning_ratio", "prune.importance", "prune.within", "prune.unit"]
+    assert [line.settings[2:] for line in pivot.lines] == [
+        [None, None], ["layer", "weights"], ["network", "weights"], ["layer", "filters"]
+    ]  # fmt: skip
+    assert build_pivot(rows_of({**SPACE, "prune": weights | {"within": "network"}})).axes == []
+
+
 def test_columns_of_several_attacks_are_named_by_what_tells_them_apart() -> None:
     attacks = [{"name": "fgsm", "eps": "8/255"}, {"name": "ifgsm", "eps": "8/255"},
                {"name": "ifgsm", "eps": "8/255", "targeted": True}]  # fmt: skip
