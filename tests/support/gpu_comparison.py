@@ -6,6 +6,7 @@ A process of its own (`python -m tests.support.gpu_comparison`), since a process
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import sys
 import tempfile
@@ -129,11 +130,13 @@ def main(names: Sequence[str]) -> None:
         for number, (name, trial) in enumerate(gpu_cases.list_cases()):
             if names and name not in names:
                 continue
-            shared = "attacks" if name.startswith("attack ") else str(number)  # whose model is trained once
+            gc.freeze()  # a stage that leaves a GPU collects what is left over: not what was imported, again and again
+            shared = "judged" if name.startswith(JUDGED[1:]) else str(number)  # whose model is trained once
             print(json.dumps(measure(name, trial, Path(folder) / shared)), flush=True)  # noqa: T201
         if not names or set(names) & {name for name, _, _ in gpu_cases.list_resumed()}:
             for name, trial, place in gpu_cases.list_resumed():
                 print(json.dumps(resume_elsewhere(name, trial, place, Path(folder))), flush=True)  # noqa: T201
+    gc.unfreeze()
 
 
 if __name__ == "__main__":
