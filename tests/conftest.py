@@ -11,6 +11,9 @@ import torch
 
 from orchestrator.space import space as spaces
 from tasks.trial.trial import Trial, simplify_trial
+from tests.support.harness import NICENESS
+
+os.environ.setdefault(NICENESS, "0")
 
 CONFIG = {
     "seed": 0,

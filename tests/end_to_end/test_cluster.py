@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.clusters import Head, alive, head, listening
+from tests.support.clusters import Head, alive, head, listening, without_ray
 from tests.support.harness import COMMAND, LIMIT, ONE, ended, executions, rows, wait_until
 from tests.support.where import SECRET, begin
 
@@ -129,18 +129,8 @@ def test_two_sweeps_on_one_cluster_do_not_wait_for_each_other(cluster: Head, spa
 def test_a_ray_of_somebody_else_on_the_machine_is_left_alone(cluster: Head, space: Path, tmp_path: Path) -> None:
     before = {pid for pid in cluster.family() if psutil.Process(pid).name() in ("raylet", "gcs_server")}
     assert len(before) == 2
-    strange = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    command: list[str | Path] = [
-        "launch",
-        "--space",
-        space,
-        "--storage",
-        tmp_path / "storage",
-        "--wandb",
-        "disabled",
-        *ONE,
-    ]
-    shown = run(*command, env=strange)
+    command: list[str | Path] = ["launch", "--space", space, "--storage", tmp_path / "storage", *ONE]
+    shown = run(*command, "--wandb", "disabled", env=without_ray(os.environ))
     assert FINISHED in shown.stdout
     assert alive(before) == before
     used = {entry["pid"] for entry in executions(tmp_path / "storage")}

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from tasks.devices import GPU_DEVICE
-from tests.support.harness import wait_until
+from tests.support.harness import NICENESS, wait_until
 
 RAY = str(Path(sys.executable).parent / "ray")
 STARTED = "Ray runtime started"
@@ -50,14 +50,18 @@ class Head:
 
 def environment(token: Path) -> dict[str, str]:
     """The variables of a cluster that stays on loopback and asks for a token."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return kept | {
+    return without_ray(os.environ) | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the switch that keeps Ray on loopback
         "RAY_USAGE_STATS_ENABLED": "0",
         GPU_DEVICE: "cpu",  # the GPUs of these nodes are only pretended
     }
+
+
+def without_ray(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of somebody who has set none of Ray's; its workers still get their turn."""
+    return {name: value for name, value in variables.items() if not name.startswith("RAY_") or name == NICENESS}
 
 
 def free_port() -> int:
