@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -126,10 +128,13 @@ class ObjectStore:
         return True
 
     def move(self, folder: str, aside: str) -> None:
-        """Give what is below a folder another name."""
+        """Give what is below a folder another name.
+
+        :raises FileNotFoundError: nothing is below it.
+        """
         names = sorted(self.list_sizes(folder))
         if not names:
-            raise FileNotFoundError(f"{folder} is not there")
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
         for name in names:
             self.filesystem.copy_file(self._locate(f"{folder}/{name}"), self._locate(f"{aside}/{name}"))
         self.remove(folder)

@@ -155,7 +155,7 @@ class Storage:
         """
         try:
             return self._retry(call, *arguments)
-        except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+        except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
             raise StorageRefusedError(f"{error.filename or redact_uri(self.uri)}: {find_reason(error)}") from error
 
     def _retry(self, call: Any, *arguments: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tasks.environment import read_number
+from tasks.environment import read_number, set_variables
 from tasks.errors import UsageError
 
 NAME = "ADVSWEEP_OF_THE_TEST"
@@ -38,3 +40,20 @@ def test_without_a_largest_number_only_infinity_is_too_much(monkeypatch: pytest.
     monkeypatch.setenv(NAME, "inf")
     with pytest.raises(UsageError):
         read_number(NAME, 10.0, "gigabytes")
+
+
+def test_variables_are_others_for_a_while_and_then_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "before")
+    monkeypatch.delenv(f"{NAME}_TOO", raising=False)
+    seen: list[str] = []
+
+    def fail() -> None:
+        with set_variables({NAME: "now", f"{NAME}_TOO": "there"}):
+            seen.extend([os.environ[NAME], os.environ[f"{NAME}_TOO"]])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert seen == ["now", "there"]
+    assert os.environ[NAME] == "before"
+    assert f"{NAME}_TOO" not in os.environ

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -9,7 +11,8 @@ import torch
 
 from tasks.errors import CorruptArtifactError
 from tasks.evaluation.evaluate import evaluate
-from tasks.evaluation.preview import MOST_IMAGES, MOST_VALUES, Preview, spread_evenly
+from tasks.evaluation.preview import MOST_IMAGES, MOST_VALUES, Preview, load_preview, spread_evenly
+from tasks.storage.stage_store import StageStore
 from tests.support.attack_models import network, network_images, settings
 
 
@@ -57,3 +60,34 @@ def test_other_bytes_are_no_preview() -> None:
     for content in (b"not a preview", *others):
         with pytest.raises(CorruptArtifactError, match="preview of attacked images"):
             Preview.from_bytes(content)
+
+
+def test_a_perturbation_is_shown_ten_times_around_grey_and_images_end_at_their_range() -> None:
+    perturbation = np.array([0.02, -0.02, 0.2, -0.2], np.float16).reshape(1, 1, 2, 2)
+    original = np.array([255, 51, 51, 0], np.uint8).reshape(1, 1, 2, 2)
+    preview = Preview(np.array([3]), original, perturbation)
+    assert preview.amplified.flatten().tolist() == pytest.approx([0.7, 0.3, 1.0, 0.0], abs=1e-3)
+    assert preview.adversarial.flatten().tolist() == pytest.approx([1.0, 0.18, 0.4, 0.0], abs=1e-3)
+    two = Preview.concatenate([preview, Preview(np.array([1]), original // 2, -perturbation)])
+    assert two.index.tolist() == [3, 1]
+    assert (two.original[1, 0, 0, 0], two.perturbation[1, 0, 1, 0]) == (127, -perturbation[0, 0, 1, 0])
+
+
+def test_a_preview_that_is_missing_or_none_is_left_out() -> None:
+    kept: dict[str, bytes] = {"none": b"rubbish", "one": Preview(
+        np.array([7]), np.zeros((1, 1, 2, 2), np.uint8), np.zeros((1, 1, 2, 2), np.float16)
+    ).to_bytes()}  # fmt: skip
+
+    class Store:
+        """In the place of a stage store."""
+
+        def read_if_whole(self, key: str, name: str) -> bytes | None:
+            assert name == "preview.safetensors"
+            return kept.get(key)
+
+    store = cast(StageStore, Store())
+    found = load_preview(store, "one")
+    assert found is not None
+    assert found.index.tolist() == [7]
+    assert load_preview(store, "none") is None
+    assert load_preview(store, "gone") is None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import StorageRefusedError
+from tasks.errors import StorageRefusedError, UnreadableError
 from tasks.storage import local_folder, retrying
 from tasks.storage.local_files import write_file
 from tasks.storage.storage import Storage, check_writable, open_storage
@@ -141,3 +141,55 @@ def test_a_storage_behind_a_link_is_one(tmp_path: Path) -> None:
     assert publish(storage, "stages/first")
     assert not publish(storage, "stages/first")
     assert storage.read("stages/first/model") == b"weights"
+
+
+def test_nothing_is_added_to_what_a_link_leads_to(folder: Path) -> None:
+    (folder / "sweeps" / "a" / "log").symlink_to("plan.json")
+    with pytest.raises(StorageRefusedError, match="sweeps/a/log is a link: nothing is added to what it leads to"):
+        open_storage(folder).append("sweeps/a/log", "x")
+    assert (folder / "sweeps" / "a" / "plan.json").read_bytes() == b"{}"
+
+
+def test_sizes_and_times_are_those_of_the_files_below(folder: Path) -> None:
+    storage = open_storage(folder)
+    (folder / "stages" / "first" / "deep").mkdir()
+    (folder / "stages" / "first" / "deep" / "x").write_bytes(b"abc")
+    os.utime(folder / "stages" / "first" / "model", (5e8, 5e8))
+    assert storage.list_sizes("stages") == {"first/model": 7, "first/stage.json": 2, "first/deep/x": 3}
+    assert storage.list_sizes("stages/first/model") == {"": 7}
+    assert storage.list_sizes("stages/gone") == {}
+    assert storage.get_change_time("stages/first/model") == 5e8
+    for gone in ("stages/gone", "stages/first/model/below"):
+        assert (storage.get_change_time(gone), storage.get_size(gone)) == (None, None)
+        assert not storage.exists(gone)
+    assert storage.get_size("stages/first") is None
+    assert storage.list_names("nowhere") == []
+    (folder / "stages" / ".first.x.tmp").mkdir()
+    assert storage.list_names("stages") == ["first"]
+
+
+def test_a_folder_that_is_replaced_leaves_nothing_of_what_was_there(folder: Path) -> None:
+    storage = open_storage(folder)
+    (folder / "stages" / "first" / "old").write_bytes(b"")
+    draft = storage.make_scratch_folder()
+    (draft / "stage.json").write_bytes(b"new")
+    assert storage.publish(draft, "stages/first", last="stage.json", replace=True)
+    assert storage.list_sizes("stages") == {"first/stage.json": 3}
+    assert [path.name for path in (folder / "stages").iterdir()] == ["first"]
+    draft = storage.make_scratch_folder()
+    (draft / "stage.json").write_bytes(b"newer")
+    with pytest.raises(OSError, match="Directory not empty"):
+        storage.publish(draft, "stages/first", last="other.json")
+
+
+def test_what_stands_in_the_place_of_a_folder_is_named(folder: Path) -> None:
+    storage = open_storage(folder)
+    (folder / "stages" / "file").write_bytes(b"")
+    with pytest.raises(UnreadableError, match=rf"^{folder}/stages/file: Not a directory$"):
+        storage.list_names("stages/file")
+    with pytest.raises(StorageRefusedError, match=r"stages/file.*: (Not a directory|File exists)$"):
+        storage.write("stages/file/x/y", b"")
+    with pytest.raises(StorageRefusedError, match=r"stages/\.first.*: Is a directory$"):
+        storage.write("stages/first", b"")
+    assert (storage.local, storage.path("a")) == (folder, f"{folder}/a")
+    assert storage.describe_place("a") == f"{folder}/a"

@@ -9,7 +9,7 @@ import pytest
 from tasks.errors import CorruptArtifactError, TooLargeError, UsageError
 from tasks.storage.documents import Document
 from tasks.storage.stage_store import StageStore
-from tasks.storage.storage import Storage, open_storage
+from tasks.storage.storage import Storage, check_writable, open_storage
 from tests.support.damage import grow, make_pipe, make_socket
 from tests.support.finished_sweep import remote_storage
 from tests.support.stage_records import make_stage_record
@@ -85,3 +85,17 @@ def test_whatever_stands_in_a_place_is_removed(folder: Path) -> None:
     for name in ("pipe", "socket", "link", "folder", "absent"):
         storage.remove(name)
     assert sorted(path.name for path in folder.iterdir()) == [".advsweep", "stages", "sweeps"]
+
+
+def test_a_place_that_can_be_no_storage_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--storage: is empty; is a variable of the shell unset\? Write `\.`"):
+        open_storage("  ")
+    (tmp_path / "file").write_text("")
+    for uri in (f"{tmp_path}/file", f"file://{tmp_path}/file"):
+        with pytest.raises(UsageError, match=rf"^--storage {uri}: is a file, not a folder$"):
+            open_storage(uri)
+    assert open_storage(f"file://{tmp_path}/new").local == tmp_path / "new"
+    with pytest.raises(UsageError, match=rf"^--storage {tmp_path}/file/below: cannot be written: Not a directory$"):
+        check_writable(open_storage(tmp_path / "file" / "below"))
+    check_writable(open_storage(tmp_path / "new"))
+    assert not list((tmp_path / "new").iterdir()), "what was tried is removed"
