@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -145,3 +146,63 @@ def test_a_job_that_does_not_stop_is_said(jobs: RayJobs) -> None:
 def test_only_a_dashboard_keeps_jobs() -> None:
     with pytest.raises(UsageError, match="jobs are kept by the dashboard; write http://HEAD:8265"):
         RayJobs(parse_address("10.0.0.1:6379"))
+
+
+@pytest.mark.usefixtures("jobs")
+def test_the_address_is_the_one_that_was_given_whatever_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[Any] = []
+
+    class Watching(Client):
+        def __init__(self, address: str) -> None:
+            super().__init__(address)
+            met.append((address, [name for name in ray_jobs.OVERRIDING if name in os.environ]))
+
+    monkeypatch.setattr(ray.job_submission, "JobSubmissionClient", Watching)
+    monkeypatch.setenv("RAY_ADDRESS", "http://other:1")
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://third:2")
+    RayJobs(parse_address("http://head:8265/"))
+    assert met == [("http://head:8265", [])]
+    assert (os.environ["RAY_ADDRESS"], os.environ["RAY_API_SERVER_ADDRESS"]) == ("http://other:1", "http://third:2")
+
+
+def test_what_a_job_is_told_and_known_by(jobs: RayJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "gmtime", lambda: time.struct_time((2026, 3, 4, 5, 6, 7, 0, 0, 0)))
+    jobs.submit(JobSubmission("a", 4, ("launch", "it's"), {"py_modules": ["p"]}, "s3://bucket"))
+    assert jobs._client.submitted == {
+        "entrypoint": """python -m advsweep launch 'it'"'"'s'""",
+        "submission_id": "a-20260304T050607",
+        "runtime_env": {"py_modules": ["p"], "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": "30"}},
+        "metadata": {"advsweep_sweep": "a", "advsweep_storage": "s3://bucket"},
+    }
+    Client.jobs = [told("a", "PENDING", 0, metadata={SWEEP: "a", "advsweep_storage": "s3://b"}, start_time=None)]
+    found = jobs.info("a-0")
+    assert (found.id, found.sweep_id, found.storage, found.started, found.ended) == ("a-0", "a", "s3://b", 0.0, None)
+    assert (found.message, found.exit_code, jobs.find("a")) == ("", None, found)
+
+
+def test_a_job_that_is_stopped_has_as_long_as_a_sweep_needs_to_end(
+    jobs: RayJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    Client.jobs = [told("a", "RUNNING", 100)]
+    with pytest.raises(UsageError):
+        jobs.ended("a-100")
+    assert sum(waits) == ray_jobs.STOP_SECONDS + 10
+    asked: list[str] = []
+    monkeypatch.setattr(Client, "stop_job", lambda _, job: asked.append(job), raising=False)
+    jobs.stop("a-100")
+    assert asked == ["a-100"]
+
+
+def test_a_connection_is_made_again_more_and_more_slowly_until_it_tells_something(
+    jobs: RayJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    gone = [OSError("gone")] * 7
+    monkeypatch.setattr(Client, "pieces", [*gone, ["ab"], ["ab", "c"]])
+    shown: list[str] = []
+    jobs.follow("a-1", shown.append)
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 0.5]
+    assert "".join(shown) == "abc"

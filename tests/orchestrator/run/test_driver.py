@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +21,16 @@ from orchestrator.options import LaunchOptions
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.run import driver
-from orchestrator.run.driver import MOST_WORKERS, count_slots, make_executor, order_trials, place_on_cluster
+from orchestrator.run import driver, progress
+from orchestrator.run.driver import (
+    MOST_WORKERS,
+    count_slots,
+    make_executor,
+    order_trials,
+    place_on_cluster,
+    run_executor,
+    run_sweep,
+)
 from orchestrator.run.worker import StageWorker
 from orchestrator.space import space as spaces
 from orchestrator.space.resources import Resources, ResourceTable
@@ -139,3 +151,161 @@ def test_an_executor_is_made_with_what_the_launch_asks_for(tmp_path: Path, monke
     settings, most, _, extra = made["pool"]
     assert (settings.fresh, settings.versions, most, extra) == (True, {"torch": "1"}, MOST_WORKERS, {})
     assert made["executor"][-1] == {"eager": False}
+
+
+class Played:
+    """A run of which every part only says that it was there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[Any] = []
+        self.error: BaseException | None = None
+        """What the executor ends with."""
+        self.joining: BaseException | None = None
+        heartbeat = SimpleNamespace(start=lambda: self.done.append("beat"))
+        self.sweep = SimpleNamespace(heartbeat=heartbeat, close=lambda *words, **more: self.done.append((words, more)))
+        self.prepared: Any = SimpleNamespace(storage="storage", write_plan=lambda: self.done.append("plan"))
+        monkeypatch.setattr(driver, "establish_storage", lambda storage: self.done.append(f"establish {storage}"))
+        monkeypatch.setattr(driver, "make_sweep", lambda *_: self.sweep)
+        monkeypatch.setattr(driver, "connect_cluster", self.connect)
+        monkeypatch.setattr(driver, "place_on_cluster", self.place)
+        monkeypatch.setattr(driver, "replace", lambda sweep, prepared: self.done.append(prepared) or sweep)  # type: ignore[func-returns-value]
+        monkeypatch.setattr(driver, "watch_head", lambda _: contextlib.nullcontext())
+        monkeypatch.setattr(driver, "make_executor", lambda *_: "executor")
+        monkeypatch.setattr(driver, "run_executor", self.run)
+        monkeypatch.setattr(driver, "describe_ending", lambda _, executor, interrupted: (executor, interrupted))
+        monkeypatch.setattr(driver, "report_ending", lambda _, __, ___, interrupted: 130 if interrupted else 7)
+
+    @contextlib.contextmanager
+    def connect(self, *words: Any) -> Any:
+        if self.joining is not None:
+            raise self.joining
+        self.done.append(words)
+        yield "cluster"
+        self.done.append("left")
+
+    def place(self, prepared: Any, *_: Any) -> Any:
+        return SimpleNamespace(write_plan=lambda: self.done.append("plan as placed"), before=prepared)
+
+    def run(self, sweep: Any, executor: Any, cluster: Any, console: Any) -> None:  # noqa: ARG002
+        self.done.append(f"run {executor} on {cluster}")
+        if self.error is not None:
+            raise self.error
+
+    def start(self, **options: Any) -> int:
+        asked = LaunchOptions("order", **options)
+        return run_sweep(self.prepared, asked, Console(quiet=True), lambda: self.done.append("release"))
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> Played:
+    return Played(monkeypatch)
+
+
+def test_a_launch_is_seen_in_the_storage_before_others_may_remove_and_it_runs(played: Played) -> None:
+    assert played.start(cpus=3, gpus=1) == 7
+    assert played.done == [
+        "establish storage", ("local", 3, 1), "plan", "beat", "release", "run executor on cluster", "left",
+        ((("executor", False),), {"hurried": False}),
+    ]  # fmt: skip
+
+
+def test_on_a_cluster_what_runs_is_what_was_placed_there(played: Played) -> None:
+    assert played.start(address="auto") == 7
+    joined, placed, *rest = played.done
+    assert (joined, placed.before) == (("auto", None, None), played.prepared)
+    assert rest[:3] == ["plan as placed", "beat", "release"]
+
+
+def test_an_interrupt_ends_in_a_hurry_and_nothing_is_closed_that_has_not_begun(played: Played) -> None:
+    played.error = KeyboardInterrupt()
+    assert played.start() == 130
+    assert played.done[-1] == ((("executor", True),), {"hurried": True})
+    played.joining, played.done = KeyboardInterrupt(), []
+    assert played.start() == 130
+    assert played.done == ["establish storage"]
+
+
+def test_a_defect_closes_the_sweep_too(played: Played) -> None:
+    played.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        played.start()
+    assert played.done[-1] == ((("executor", False),), {"hurried": False})
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_interrupts_once_and_handlers_come_back(number: signal.Signals) -> None:
+    def own(*_: object) -> None: ...
+
+    before = signal.signal(number, own)
+    try:
+        with driver._handle_interrupts():
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), number)
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(number) is own
+    finally:
+        signal.signal(number, before)
+
+
+def test_another_thread_leaves_signals_alone() -> None:
+    met: list[bool] = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    def look() -> None:
+        with driver._handle_interrupts():
+            met.append(signal.getsignal(signal.SIGTERM) is before)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert met == [True]
+
+
+@pytest.mark.parametrize("error", [None, ValueError("of the executor")])
+def test_jobs_are_dispatched_before_tune_starts_and_rows_are_recorded_to_the_end(
+    error: Exception | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Any] = []
+    over = threading.Event()
+
+    class Executor:
+        workers_up = SimpleNamespace(wait=lambda seconds: done.append(f"wait {seconds:g}"))
+
+        def dispatch(self) -> None:
+            done.append("dispatch")
+
+        def run(self) -> None:
+            over.wait(60)
+            if error is not None:
+                raise error
+
+        def stop(self) -> None:
+            done.append("stop")
+
+        def close(self) -> None:
+            done.append("close")
+
+    def walk(trials: list[str], board: str, folder: Path, on_trial: Any, is_over: Any) -> None:
+        done.append((trials, board, folder, on_trial, is_over()))
+        over.set()
+
+    board = SimpleNamespace(
+        close=lambda: done.append("board"), open=lambda chains, _: contextlib.nullcontext(f"board of {len(chains)}")
+    )
+    prepared = make_prepared(tmp_path / "s")
+    rows = SimpleNamespace(record_all=lambda: done.append("rows"), record_trial="record_trial")
+    sweep: Any = SimpleNamespace(
+        prepared=prepared, board=board, state="state", rows=rows, connect_wandb=lambda: done.append("wandb")
+    )
+    monkeypatch.setattr(progress, "show_progress", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(driver, "run_grid", walk)
+    cluster = Cluster(3.7, 0.0, tmp_path)
+    with contextlib.nullcontext() if error is None else pytest.raises(ValueError, match="of the executor"):
+        run_executor(sweep, Executor(), cluster, Console(quiet=True))  # type: ignore[arg-type]
+    trials = list(order_trials(prepared, 3))
+    walked = (trials, "board of 4", tmp_path / "tune", "record_trial", False)
+    assert [each for each in done if each not in ("board", "rows")] == [
+        "dispatch", "wait 15", "wandb", walked, "stop", "close",
+    ]  # fmt: skip
+    assert (done.count("board"), done[-1]) == (1, "rows")

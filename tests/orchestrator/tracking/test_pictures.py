@@ -7,10 +7,12 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from PIL import Image
 
+from orchestrator.tracking import pictures
 from orchestrator.tracking.folder import run_id
-from orchestrator.tracking.pictures import GAP, LINE, MARGIN, TILE, compose_picture
+from orchestrator.tracking.pictures import GAP, INK, LINE, MARGIN, RIGHT, TILE, WRONG, compose_picture
 from tasks.evaluation.preview import Preview
 from tests.support.wandb_sweep import Sweep
 
@@ -42,3 +44,52 @@ def test_each_image_bears_the_confidence_of_its_own_answer() -> None:
     first, other, third = draw_captions(0.9, 0.4), draw_captions(0.9, 0.7), draw_captions(0.5, 0.4)
     assert [a == b for a, b in zip(first, other, strict=True)] == [True, False, True]
     assert [a == b for a, b in zip(first, third, strict=True)] == [False, True, True]
+
+
+ROW = {"index": 3, "label": 1, "clean_prediction": 1, "clean_confidence": 0.514, "adversarial_prediction": 2,
+       "adversarial_confidence": 0.9, "linf": 0.12345, "l2": 1.238}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "classes", "text", "colour"),
+    [
+        (0, ("cat", "dog", "owl"), "dog 51%", RIGHT),
+        (1, ("cat", "dog", "owl"), "owl 90%", WRONG),
+        (1, ("cat", "dog"), "2 90%", WRONG),
+        (2, (), "Linf 0.123  L2 1.24", INK),
+        (0, ("a", "b" * 18), "b" * 18 + " 51%", RIGHT),
+        (0, ("a", "b" * 19), "b" * 17 + "… 51%", RIGHT),
+        (0, ("a", "b\x1bc\n"), "b?c? 51%", RIGHT),
+    ],
+)
+def test_what_stands_below_an_image(
+    line: int, classes: tuple[str, ...], text: str, colour: tuple[int, int, int]
+) -> None:
+    assert pictures._describe_prediction(ROW, line, classes) == (text, colour)
+    assert pictures._describe_prediction(None, line, classes) == ("", INK)
+
+
+def test_a_tile_has_the_colours_of_its_pixels_and_keeps_small_ones_as_squares() -> None:
+    pixels = np.zeros((3, 1, 2), np.float32)
+    pixels[:, 0, 1] = (1.2, 0.5, -0.1)
+    tile = pictures._draw_tile(pixels)
+    assert tile.size == (TILE, TILE)
+    assert [tile.getpixel((x, 60)) for x in (0, TILE // 2 - 1, TILE // 2, TILE - 1)] == [
+        (0, 0, 0), (0, 0, 0), (255, 128, 0), (255, 128, 0),
+    ]  # fmt: skip
+    grey = pictures._draw_tile(np.full((1, TILE + 1, 4), 0.2, np.float32))
+    assert (grey.size, grey.getpixel((5, 5))) == ((TILE, TILE), (51, 51, 51))
+
+
+def test_original_adversarial_and_difference_stand_below_each_other_image_by_image() -> None:
+    clean = np.array([np.full((1, 2, 2), 51), np.full((1, 2, 2), 102)], np.uint8)
+    moved = np.array([np.full((1, 2, 2), 0.1), np.full((1, 2, 2), -0.2)], np.float16)
+    preview = Preview(np.array([3, 5]), clean, moved)
+    picture = Image.open(io.BytesIO(compose_picture(preview, pa.table({})))).convert("L")
+    assert picture.size == (MARGIN + 2 * (TILE + GAP), 3 * (TILE + LINE + GAP) + GAP)
+    middles = [[picture.getpixel((MARGIN + place * (TILE + GAP) + TILE // 2, GAP + line * (TILE + LINE + GAP) + 50))
+                for place in range(2)] for line in range(3)]  # fmt: skip
+    expected = [[round(255 * float(np.clip(images[place], 0, 1).flat[0])) for place in range(2)]
+                for images in (preview.clean, preview.adversarial, preview.amplified)]  # fmt: skip
+    assert middles == expected
+    assert expected[0] == [51, 102]

@@ -1,0 +1,69 @@
+"""Settings of sections that do not fit each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.space.space import build
+from tasks.errors import ProblemsError
+from tests.conftest import CONFIG
+
+TRAIN: dict[str, Any] = CONFIG["train"]  # type: ignore[assignment]
+BEST = {**TRAIN, "keep": "best_accuracy"}
+HELD, ALL = ({"name": "digits", "image_size": 16, "split": {"test": 0.1, "validation": share}} for share in (0.2, 0))
+NEEDS = "needs dataset.split.validation above 0"
+TRAINED = {"ratio": 0.5, "importance": "hydra", "training": BEST}
+SMOOTHING = {"name": "randomized_smoothing", "eps": 0.5, "sigma": 0.25, "samples": 100, "examples": 20}
+NOISE = {"transformations": [{"name": "noise", "sigma": 0.1}], "answer": "vote"}
+BITS = {"transformations": [{"name": "bit_depth", "bits": 4}]}
+
+
+def find_problems(**sections: Any) -> list[str]:
+    """What is said of a space that has these sections instead of its own."""
+    try:
+        build("test", "test", {**CONFIG, **sections})
+    except ProblemsError as error:
+        return error.problems
+    return []
+
+
+@pytest.mark.parametrize(
+    ("sections", "problems"),
+    [
+        ({"dataset": HELD, "train": BEST}, []),
+        ({"dataset": {"grid_search": [HELD, ALL]}, "train": BEST}, ["train.keep"]),
+        ({"dataset": ALL, "train": {"grid_search": [TRAIN, BEST]}}, ["train.keep"]),
+        ({"dataset": ALL, "finetune": BEST}, ["finetune.keep"]),
+        ({"dataset": ALL, "prune": TRAINED}, ["prune.training.keep"]),
+        ({"dataset": ALL}, []),
+    ],
+)
+def test_what_needs_a_validation_part_needs_it_in_every_variant_of_the_data(
+    sections: dict[str, Any], problems: list[str]
+) -> None:
+    expected = [f"{path} = 'best_accuracy': {NEEDS}" for path in problems]
+    assert find_problems(**sections) == expected
+
+
+def test_a_certificate_fits_every_variant_of_what_stands_before_the_model_or_is_named_once() -> None:
+    certificates = {"grid_search": [SMOOTHING, {**SMOOTHING, "samples": 200}, {"name": "fgsm", "eps": "8/255"}]}
+    assert find_problems(attack=certificates) == []
+    (problem,) = find_problems(attack=certificates, inference={"grid_search": [None, BITS]})
+    assert problem.startswith("attack.name = 'randomized_smoothing': certifies the vote of a model under noise alone")
+    assert find_problems(inference=BITS) == []
+
+
+def test_a_budget_that_no_image_needs_is_named_once_with_its_place() -> None:
+    tuned: dict[str, Any] = {**CONFIG["adversarial_finetune"]}  # type: ignore[dict-item]
+    tuned["attack"] = {"name": "fgsm", "eps": 2}
+    seeds, ratios = {"grid_search": [0, 1]}, {"ratio": {"grid_search": [0.1, 0.5]}}
+    assert find_problems(seed=seeds, prune=ratios, adversarial_finetune=tuned) == [
+        "adversarial_finetune.attack.eps = 2.0: no image of [0, 1] needs a budget above 1 in linf; did you mean 2/255?"
+    ]
+
+
+def test_what_cannot_follow_a_network_that_takes_lambda_is_named() -> None:
+    (problem,) = find_problems(condition={"lambda": 0.3})
+    assert problem.startswith("condition: no section trains a network that takes lambda")
