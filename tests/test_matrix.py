@@ -23,3 +23,19 @@ def test_a_case_that_cannot_be_installed_has_not_passed(tmp_path: Path, monkeypa
     outcome = matrix.run_case("3.13", tmp_path / "3.13", tmp_path / "tests.xml")
     assert not outcome.passed
     assert outcome.line.startswith("| 3.13 | could not be installed |")
+
+
+@pytest.mark.parametrize(("case", "typed"), [("3.10", False), ("3.13", True), ("lowest", False)])
+def test_types_are_checked_where_the_libraries_are_those_that_the_sources_are_held_to(
+    case: str, typed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / case
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(matrix, "make_environment", lambda *_: 0)
+    assert matrix.run_case(case, folder, tmp_path / "tests.xml").passed
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith(f"-m pytest -q -m {matrix.QUICK} --junitxml={tmp_path}/tests.xml")
+    assert ("--deselect tests/test_code.py::test_checks[mypy]" not in asked) == typed
