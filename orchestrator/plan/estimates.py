@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.plan.plan import Plan
@@ -17,12 +17,33 @@ from tasks.trial.trial import find_training
 
 Group = tuple[str, str, str]
 """Kind of stage, model, data set: stages of one group have one speed."""
+Likeness = tuple[str, ...]
+"""A group, and the attack or the objective: of stages of one likeness the work says which takes how much longer."""
 LEAST_WORK = 0.01
+COMPARABLE = 4.0
+"""Nothing is concluded from a stage about one of more than so many times its work."""
 
 
 def group(stage: Stage) -> Group:
     """The group whose speed a stage shares."""
     return (stage.kind, stage.model.name, stage.dataset.name)
+
+
+def find_likeness(stage: Stage) -> Likeness:
+    """What a stage shares with those whose times say how long it takes."""
+    settings, training = stage.settings, find_training(stage.settings)
+    attack = settings.method.name if isinstance(settings, AttackSettings) else ""
+    return (*group(stage), training.chosen_objective.label if training else attack)
+
+
+def predict_seconds(work: float, samples: Iterable[tuple[float, float]]) -> float | None:
+    """The expected seconds of a stage, by those of its likeness; null where none of them is comparable.
+
+    :param work: of the stage.
+    :param samples: the work and the seconds of each of the others.
+    """
+    rates = [seconds / done for done, seconds in samples if done * COMPARABLE >= work]
+    return work * statistics.median(rates) if rates else None
 
 
 def estimate_work(stage: Stage, data: Inspection) -> float:
@@ -50,6 +71,8 @@ class Speeds:
 
     by_group: Mapping[Group, float]
     by_kind: Mapping[str, float]
+    samples: Mapping[Likeness, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    """The work and the seconds of every stage that was timed."""
 
     @property
     def known(self) -> bool:
@@ -61,18 +84,26 @@ class Speeds:
         rate = self.by_group.get(group(stage)) or self.by_kind.get(stage.kind)
         return estimate_work(stage, data) * (rate or statistics.median(self.by_kind.values() or [1.0]))
 
+    def forecast(self, stage: Stage, data: Inspection) -> float | None:
+        """The expected duration of a stage; null where nothing comparable was ever timed."""
+        return predict_seconds(estimate_work(stage, data), self.samples.get(find_likeness(stage), ()))
+
     @classmethod
     def measured(cls, plan: Plan, records: Mapping[str, Mapping[str, Any]]) -> Speeds:
         """Medians over the recorded stages of this plan."""
         rates: dict[Group, list[float]] = defaultdict(list)
+        samples: dict[Likeness, list[tuple[float, float]]] = defaultdict(list)
         for key, record in records.items():
             stage = plan.stages.get(key)
             if stage is not None:
-                rates[group(stage)].append(record["seconds"] / estimate_work(stage, plan.data[stage.dataset]))
+                work = estimate_work(stage, plan.data[stage.dataset])
+                rates[group(stage)].append(record["seconds"] / work)
+                samples[find_likeness(stage)].append((work, record["seconds"]))
         kinds: dict[str, list[float]] = defaultdict(list)
         for (kind, _, _), values in rates.items():
             kinds[kind] += values
         return cls(
             {key: statistics.median(values) for key, values in rates.items()},
             {key: statistics.median(values) for key, values in kinds.items()},
+            samples,
         )

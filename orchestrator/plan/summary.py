@@ -35,6 +35,7 @@ def collect_plan_facts(
         runs[job.kind] += 1
     speeds = Speeds.measured(plan, records)
     slots = slots or count_usable_cpus()
+    untimed = sum(any(speeds.forecast(s, plan.data[s.dataset]) is None for s in job.stages) for job in jobs)
     facts: dict[str, Any] = {
         "sweep_id": plan.sweep_id,
         "trials": len(plan.trials),
@@ -50,13 +51,14 @@ def collect_plan_facts(
         },
         "shared": 1 - sum(distinct.values()) / max(1, sum(unshared.values())),
         "slots": slots,
+        "untimed_jobs": untimed,
         "gpus": None if placement is None else {kind: placement.resources.of(kind).gpus for kind in list_kinds(plan)},
         "devices": None if placement is None else placement.words or NO_GPU,
         "seconds": None,
         "critical_path_seconds": None,
         "unshared_seconds": None,
     }
-    if speeds.known:
+    if speeds.known and not untimed:
         schedule = list_schedule(jobs, estimate_job_seconds(plan, jobs, speeds), slots)
         alone = sum(
             speeds.seconds(stage, plan.data[stage.dataset]) for planned in plan.trials for stage in planned.chain
@@ -83,10 +85,11 @@ def format_plan(facts: Mapping[str, Any]) -> list[str]:
     for message in facts["missing_data"]:
         lines.append(f"planned without its data, so what is stored is not known: {message}")
     if facts["seconds"] is None:
-        lines.append("no time estimate: nothing of this kind was ever timed in this storage")
+        untimed, jobs = facts["untimed_jobs"], sum(counts["runs"] for counts in facts["stages"].values())
+        lines.append(f"no time estimate: {untimed} of {format_count(jobs, 'job')}: nothing like it was ever timed here")
     else:
         lines.append(
-            f"estimated time on {facts['slots']} slots: {format_duration(facts['seconds'])} "
+            f"estimated time on {format_count(facts['slots'], 'slot')}: {format_duration(facts['seconds'])} "
             f"(critical path {format_duration(facts['critical_path_seconds'])}; "
             f"every trial on its own: {format_duration(facts['unshared_seconds'])})"
         )

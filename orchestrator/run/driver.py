@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -57,7 +57,9 @@ def run_sweep(
     executor: StageExecutor | None = None
     begun = interrupted = False
     try:
-        with _handle_interrupts(), connect_cluster(options.address, options.cpus, options.gpus) as cluster:
+        with _handle_interrupts(), ExitStack() as stack:
+            with progress.report_waiting(console, "Ray is being started"):
+                cluster = stack.enter_context(connect_cluster(options.address, options.cpus, options.gpus))
             if options.address != LOCAL:
                 prepared = place_on_cluster(prepared, options, console)
                 sweep = replace(sweep, prepared=prepared)
@@ -72,7 +74,8 @@ def run_sweep(
         interrupted = True
     finally:
         if begun:
-            sweep.close(describe_ending(sweep, executor, interrupted), hurried=interrupted)
+            with progress.report_waiting(console, "rows, verdicts and W&B are being finished"):
+                sweep.close(describe_ending(sweep, executor, interrupted), hurried=interrupted)
     return report_ending(sweep, executor, console, interrupted)
 
 

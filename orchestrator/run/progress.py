@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from rich.console import Console
 from rich.live import Live
 
 from orchestrator.run.state import SweepState
-from orchestrator.status.display import ResizeGuard, build_panel, format_best, format_headline
+from orchestrator.status.display import ResizeGuard, build_panel, format_best, format_counts, format_eta, format_running
 from orchestrator.text import format_duration, say
 
 REFRESH = 0.25
 LINE_EVERY = 5.0
-"""Seconds between plain lines."""
+"""Seconds between plain lines, at least."""
+QUIET = 15.0
+"""Seconds after which there is a line even if nothing has changed."""
 
 
 @contextlib.contextmanager
@@ -33,6 +36,24 @@ def show_progress(state: SweepState, console: Console) -> Iterator[None]:
         thread.join()
 
 
+@contextlib.contextmanager
+def report_waiting(console: Console, words: str) -> Iterator[None]:
+    """Say every `QUIET` seconds what goes on meanwhile, where nothing else is said."""
+    over, since = threading.Event(), time.monotonic()
+
+    def speak() -> None:
+        while not over.wait(QUIET):
+            say(console, f"[{format_duration(time.monotonic() - since)}] {words}")
+
+    thread = threading.Thread(target=speak, name="waiting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def _draw_live(state: SweepState, console: Console, closing: threading.Event) -> None:
     guard = ResizeGuard(console)
     with Live(build_panel(state.collect_facts()), console=console, auto_refresh=False, transient=True) as live:
@@ -42,15 +63,34 @@ def _draw_live(state: SweepState, console: Console, closing: threading.Event) ->
 
 
 def _print_lines(state: SweepState, console: Console, closing: threading.Event) -> None:
-    last, best, shown_at = "", None, 0.0
+    lines = PlainLines(state, console)
     while not closing.wait(REFRESH):
-        if time.monotonic() - shown_at < LINE_EVERY:
-            continue
-        facts = state.collect_facts()
-        line = format_headline(facts)
-        if line != last:
-            say(console, f"[{format_duration(state.elapsed)}] {line}")
-            last, shown_at = line, time.monotonic()
-        if facts["best"] != best:
-            say(console, f"  {format_best(facts)}")
-            best = facts["best"]
+        lines.look(time.monotonic())
+
+
+class PlainLines:
+    """Prints how far a sweep is when that has changed, and what runs when nothing was printed for long."""
+
+    def __init__(self, state: SweepState, console: Console) -> None:
+        self._state, self._console = state, console
+        self._last, self._best = "", None
+        self._shown_at: float | None = None
+
+    def look(self, now: float) -> None:
+        """Print a line, if it is time for one.
+
+        :param now: seconds of a clock that only goes on.
+        """
+        age = math.inf if self._shown_at is None else now - self._shown_at
+        if age < LINE_EVERY:
+            return
+        facts = self._state.collect_facts()
+        counts, eta = format_counts(facts), format_eta(facts) or "ETA -"
+        if counts == self._last and age < QUIET:
+            return
+        runs = f"; {format_running(facts)}" if counts == self._last or self._shown_at is None else ""
+        say(self._console, f"[{format_duration(self._state.elapsed)}] {counts}, {eta}{runs}")
+        self._last, self._shown_at = counts, now
+        if facts["best"] != self._best:
+            say(self._console, f"  {format_best(facts)}")
+            self._best = facts["best"]

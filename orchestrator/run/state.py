@@ -13,6 +13,7 @@ from orchestrator.cluster.capacity import count_usable_cpus
 from orchestrator.plan.labels import describe_settings
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.results import headline
+from orchestrator.run.remaining_time import Remaining, RemainingTime, Task, make_task
 from tasks.generators.base import GeneratorSettings
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
@@ -58,12 +59,10 @@ class SweepState:
     jobs: int
     reused: int
     """Distinct stages that were in the store already."""
-    expected: Mapping[str, float]
-    """Stage key -> seconds that it is expected to take, or units of work where nothing was ever timed."""
-    total_work: float = 0.0
-    """The sum over the jobs, in the same unit."""
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    """Key of the first stage of each job -> the job."""
     forecast: float | None = None
-    """Seconds that all is expected to take, from the times of earlier stages; null where nothing was ever timed."""
+    """Seconds that all is expected to take, from the times of earlier stages; null where they do not say it."""
     rows: dict[str, Row] = field(default_factory=dict)
     jobs_done: int = 0
     failures: int = 0
@@ -75,8 +74,6 @@ class SweepState:
     running: dict[str, Running] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     _begun: float | None = None
-    _last_done: float = 0.0
-    _work_done: float = 0.0
     _statuses: Counter[str] = field(default_factory=Counter)
     _best: headline.Standing | None = None
     _best_at: float = 0.0
@@ -84,6 +81,7 @@ class SweepState:
 
     def __post_init__(self) -> None:
         self._statuses.update(row["status"] for row in self.rows.values())
+        self._remaining = RemainingTime(self.tasks.values())
 
     def start_run(self, stages: Sequence[Stage], where: str) -> None:
         """A job was given to a worker."""
@@ -101,10 +99,16 @@ class SweepState:
     def finish_job(self, stages: Sequence[Stage]) -> None:
         """A run of a job ended well."""
         with self._lock:
-            self.running.pop(stages[0].key, None)
+            run, task = self.running.pop(stages[0].key, None), self.tasks.get(stages[0].key)
             self.jobs_done += 1
-            self._last_done = time.monotonic()
-            self._work_done += max(self.expected[stage.key] for stage in stages)
+            if run and task:
+                self._remaining.note_end(task, time.monotonic() - run.since)
+
+    def give_up(self, stages: Sequence[Stage]) -> None:
+        """A job will not run, or not again."""
+        with self._lock:
+            if task := self.tasks.get(stages[0].key):
+                self._remaining.drop(task)
 
     def fail_run(self, stages: Sequence[Stage], retried: bool) -> None:
         """A run of a job ended by an error of its own.
@@ -138,14 +142,14 @@ class SweepState:
         with self._lock:
             return self._statuses["finished"], self._statuses["failed"]
 
-    def estimate_remaining(self) -> float | None:
-        """Seconds until the end: at the speed so far, or before anything is done as forecast."""
-        begun = self._begun
-        if self._work_done and begun is not None:
-            spent = self._last_done - begun
-            left = spent * max(0.0, self.total_work - self._work_done) / self._work_done
-            return max(0.0, left - (time.monotonic() - self._last_done))
-        return None if self.forecast is None else max(0.0, self.forecast - self.elapsed)
+    def estimate_remaining(self) -> Remaining | None:
+        """How long it will still take: by what ran so far, or before anything is done as forecast."""
+        now = time.monotonic()
+        with self._lock:
+            if not self.jobs_done and self.forecast is not None and self.forecast > self.elapsed:
+                return Remaining(self.forecast - self.elapsed, is_least=False)
+            running = [(task, now - run.since) for key, run in self.running.items() if (task := self.tasks.get(key))]
+            return self._remaining.estimate(running, now - (self._begun or now))
 
     def find_best(self) -> headline.Standing | None:
         """The best trade-off so far, as of a moment ago: with many trials it is looked for less often."""
@@ -160,7 +164,7 @@ class SweepState:
     def collect_facts(self) -> dict[str, Any]:
         """All of it as plain data: what the display shows and a heartbeat publishes."""
         finished, failed = self.count_trials()
-        best, now = self.find_best(), time.monotonic()
+        best, left, now = self.find_best(), self.estimate_remaining(), time.monotonic()
         with self._lock:
             running = list(self.running.values())
         return {
@@ -174,7 +178,8 @@ class SweepState:
             "failures": self.failures,
             "preemptions": self.preemptions,
             "elapsed_seconds": self.elapsed,
-            "eta_seconds": self.estimate_remaining(),
+            "eta_seconds": left.seconds if left else None,
+            "eta_is_least": left is not None and left.is_least,
             **headline.state_best(best),
             "running": [entry.describe(now) for entry in running],
         }
@@ -186,12 +191,13 @@ def make_state(prepared: PreparedSweep, cpus: int | None) -> SweepState:
     :param cpus: CPUs of a private Ray; null: those that this process may use.
     """
     plan, speeds = prepared.plan, prepared.speeds
+    tasks = {job.stages[0].key: make_task(plan, job, speeds) for job in prepared.jobs}
+    known = all(task.forecast is not None for task in tasks.values())
     return SweepState(
         trials=len(plan.trials),
         jobs=len(prepared.jobs),
         reused=len(prepared.records),
-        expected={key: speeds.seconds(stage, plan.data[stage.dataset]) for key, stage in plan.stages.items()},
-        total_work=sum(prepared.seconds.values()),
-        forecast=prepared.schedule(cpus or count_usable_cpus()).seconds if speeds.known else None,
+        tasks=tasks,
+        forecast=prepared.schedule(cpus or count_usable_cpus()).seconds if known else None,
         rows=dict(prepared.finished),
     )

@@ -68,6 +68,7 @@ class RunningSweep:
         self.say(message)
 
     def _give_up(self, stages: Sequence[Stage], error: str) -> None:
+        self.state.give_up(stages)
         self.rows.add_failure(stages, error)
         self.board.post_failure(stages, error)
 

@@ -18,6 +18,10 @@ MOST_RUNNING = 20
 """Stages that a display lists; of the others it says how many there are."""
 
 
+MOST_NAMED = 2
+"""Stages that a line names."""
+
+
 class ResizeGuard:
     """Clears the screen of a live display whose terminal was made narrower or wider: lines that the terminal has broken
     anew are not where the display would overwrite them."""
@@ -33,15 +37,26 @@ class ResizeGuard:
 
 
 def format_headline(facts: Mapping[str, Any]) -> str:
-    """`trials 12/240, jobs 40/84, ...` in one line."""
+    """`trials 12/240, jobs 40/84, ..., ETA 5 s` in one line."""
+    return f"{format_counts(facts)}, {format_eta(facts) or 'ETA -'}"
+
+
+def format_counts(facts: Mapping[str, Any]) -> str:
+    """The same without the time that is left, so that it changes when something has ended."""
     parts = [f"trials {facts['finished']}/{facts['trials']}", f"jobs {facts['jobs_done']}/{facts['jobs']}"]
     parts.append(f"reused {facts['reused']}")
     for name, words in (("failed", "failed"), ("failures", "failures"), ("preemptions", "preemptions")):
         if facts[name]:
             parts.append(f"{words} {facts[name]}")
-    left = facts["eta_seconds"]
-    parts.append(f"ETA {format_duration(left)}" if left is not None else "ETA -")
     return ", ".join(parts)
+
+
+def format_eta(facts: Mapping[str, Any]) -> str | None:
+    """`ETA 1 min 30 s`, or `ETA at least ...` where there are jobs of which nothing is known; null where nothing is."""
+    left = facts["eta_seconds"]
+    if left is None:
+        return None
+    return f"ETA {'at least ' if facts.get('eta_is_least') else ''}{format_duration(left)}"
 
 
 def list_running(facts: Mapping[str, Any], older: float = 0.0) -> list[list[str]]:
@@ -64,6 +79,14 @@ def list_running(facts: Mapping[str, Any], older: float = 0.0) -> list[list[str]
 
 def _format_epoch(entry: Mapping[str, Any]) -> str:
     return f"epoch {entry.get('epoch') or 0}/{entry['epochs']}" if entry.get("epochs") else ""
+
+
+def format_running(facts: Mapping[str, Any]) -> str:
+    """What runs now, in one line: `runs train resnet8 seed 0 epoch 3/12 for 20 s, and 5 more`."""
+    cells = list_running(facts)
+    lines = [" ".join(filter(None, [kind, what, epoch, f"for {age}"])) for kind, what, epoch, _, _, age in cells]
+    more = f", and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else ""
+    return f"runs {', '.join(lines[:MOST_NAMED])}{more}" if lines else "nothing runs now"
 
 
 def format_best(facts: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.results import headline
-from orchestrator.status.display import list_running
+from orchestrator.status.display import format_eta, list_running
 from orchestrator.store.fault_log import FAILURE, PREEMPTION, read_faults
 from orchestrator.store.heartbeat import RUNNING as BEATING
 from orchestrator.store.heartbeat import Driver, Pulse
@@ -101,6 +101,7 @@ def _merge_drivers(drivers: Sequence[Driver], living: Sequence[Driver]) -> dict[
             for entry in driver.facts["running"]
         ],
         "eta_seconds": max(remaining) if remaining else None,
+        "eta_is_least": any(driver.facts.get("eta_is_least") for driver in living),
     }
 
 
@@ -161,8 +162,8 @@ def _list_failures(fact: Mapping[str, Any]) -> list[str]:
 
 def _list_troubles(fact: Mapping[str, Any]) -> list[str]:
     parts = [f"{name} {fact[name]}" for name in ("reused", "failures", "retries", "preemptions")]
-    if fact["eta_seconds"] is not None:
-        parts.append(f"ETA {format_duration(fact['eta_seconds'])}")
+    if eta := format_eta(fact):
+        parts.append(eta)
     elif fact["work_left_seconds"]:
         parts.append(f"{format_duration(fact['work_left_seconds'])} of work left by recorded times")
     return parts

@@ -73,6 +73,8 @@ class DriverDocument(Document):
     jobs_done: Count
     reused: Count
     eta_seconds: Seconds | None
+    eta_is_least: bool = False
+    """Absent in signs of earlier versions."""
     running: list[RunningStage]
 
 

@@ -55,6 +55,20 @@ def test_a_speed_is_the_median_of_what_was_measured() -> None:
     assert seconds(speeds, "attack") == pytest.approx(rate * estimate_work(of("attack"), data)), "no speed of its own"
 
 
+def test_nothing_is_forecast_from_another_attack_or_from_a_much_smaller_one() -> None:
+    speeds = Speeds.measured(PLAN, {of("attack").key: {"seconds": 3.0}})
+
+    def forecast(**attack: Any) -> float | None:
+        plan = planned(attack={**CONFIG["attack"], **attack})  # type: ignore[dict-item]
+        return speeds.forecast(of("attack", plan), plan.data[of("attack", plan).dataset])
+
+    assert forecast() == pytest.approx(3)
+    assert forecast(steps=1) == pytest.approx(3 * (1 + 3) / (1 + 3 * 3)), "fewer steps take less"
+    assert forecast(steps=100) is None
+    assert forecast(name="pgd") is None
+    assert speeds.forecast(of("train"), PLAN.data[of("train").dataset]) is None
+
+
 def test_one_slow_run_among_many_does_not_count() -> None:
     plan = planned(seed={"grid_search": [0, 1, 2]})
     keys = [key for key, stage in plan.stages.items() if stage.kind == "train"]

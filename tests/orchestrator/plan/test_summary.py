@@ -34,6 +34,7 @@ def test_what_is_not_known_is_said() -> None:
     counts = {"in_trials": 4, "distinct": 2, "in_store": 0, "runs": 1}
     facts: dict[str, Any] = {
         "sweep_id": "made-1", "trials": 4, "missing_data": ["no such folder"], "shared": 0.5, "slots": 2, "gpus": None,
+        "untimed_jobs": 1,
         "devices": "no GPU", "seconds": None, "critical_path_seconds": None, "unshared_seconds": None,
         "stages": {"train": counts, "prune": dict.fromkeys(counts, 0)},
     }  # fmt: skip
@@ -45,8 +46,10 @@ def test_what_is_not_known_is_said() -> None:
         "sharing saves 50.0 % of all stages",
         "no GPU",
         "planned without its data, so what is stored is not known: no such folder",
-        "no time estimate: nothing of this kind was ever timed in this storage",
+        "no time estimate: 1 of 1 job: nothing like it was ever timed here",
     ]
+    one = format_plan({**facts, "slots": 1, "seconds": 9.0, "critical_path_seconds": 9.0, "unshared_seconds": 9.0})
+    assert one[-1].startswith("estimated time on 1 slot: 9 s")
     known = {**facts, "missing_data": [], "devices": None, "seconds": 90.0, "critical_path_seconds": 30.0}
     assert format_plan(known | {"unshared_seconds": 600.0})[-1] == (
         "estimated time on 2 slots: 1 min 30 s (critical path 30 s; every trial on its own: 10 min 00 s)"

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.plan.plan import make_plan
 from orchestrator.run import state as states
+from orchestrator.run.remaining_time import Remaining, Task
 from orchestrator.run.state import SweepState
 from orchestrator.space import space as spaces
 from tasks.trial.chain import Stage
@@ -37,8 +38,9 @@ def chain() -> tuple[Stage, ...]:
 
 
 def make_state(clock: Clock, chain: tuple[Stage, ...], **more: Any) -> SweepState:
-    expected = {stage.key: 10.0 for stage in chain}
-    return SweepState(2, len(chain), 0, expected, 10.0 * len(chain), started=clock.now, **more)
+    """Of five jobs that are alike."""
+    tasks = {stage.key: Task(("attack",), 1.0) for stage in chain}
+    return SweepState(2, len(chain), 0, tasks, started=clock.now, **more)
 
 
 def test_runs_are_counted_by_how_they_end(clock: Clock, chain: tuple[Stage, ...]) -> None:
@@ -57,25 +59,19 @@ def test_runs_are_counted_by_how_they_end(clock: Clock, chain: tuple[Stage, ...]
     assert counted == {"jobs_done": 1, "failures": 2, "retries": 1, "preemptions": 1}
 
 
-def test_the_time_that_is_left_goes_by_the_speed_so_far(clock: Clock, chain: tuple[Stage, ...]) -> None:
+def test_the_time_that_is_left_goes_by_what_ran_so_far(clock: Clock, chain: tuple[Stage, ...]) -> None:
     state = make_state(clock, chain, forecast=100.0)
     clock.now += 20  # Ray starts
-    assert state.estimate_remaining() == 80.0, "as forecast, before anything is done"
+    assert state.estimate_remaining() == Remaining(80.0, is_least=False), "as forecast, before anything is done"
     state.start_run([chain[0]], "")
     clock.now += 4
     state.finish_job([chain[0]])
-    left = 4.0 * (len(chain) - 1)
-    assert state.estimate_remaining() == pytest.approx(left)
-    clock.now += 1
-    assert state.estimate_remaining() == pytest.approx(left - 1)
-
-
-def test_stages_that_share_a_run_are_one_piece_of_work(clock: Clock, chain: tuple[Stage, ...]) -> None:
-    state = make_state(clock, chain)
-    state.start_run(chain[:2], "")
-    clock.now += 4
-    state.finish_job(chain[:2])
-    assert state.estimate_remaining() == pytest.approx(4.0 * (len(chain) - 1)), "as long as the longest of both"
+    assert len(chain) == 5
+    assert state.estimate_remaining() == Remaining(16.0, is_least=False)
+    state.give_up([chain[1]])
+    assert state.estimate_remaining() == Remaining(12.0, is_least=False), "of what will run"
+    facts = state.collect_facts()
+    assert (facts["eta_seconds"], facts["eta_is_least"]) == (pytest.approx(12.0), False)
 
 
 def test_nothing_is_promised_where_nothing_was_ever_timed(clock: Clock, chain: tuple[Stage, ...]) -> None:

@@ -76,6 +76,7 @@ def test_a_failure_for_good_reaches_rows_and_the_trials_that_wait(
     make_sweep(notes).on_failed(stages, "ValueError: bad", "trace", False)
     assert notes[1] == ("faults.record", FAILURE, stages, "ValueError: bad", False, "trace")
     assert notes[2:] == [
+        ("state.give_up", stages),
         ("rows.add_failure", stages, "ValueError: bad"),
         ("board.post_failure", stages, "ValueError: bad"),
     ]
@@ -91,6 +92,7 @@ def test_a_lost_worker_is_a_preemption(stages: list[Stage], notes: list[tuple[An
     del notes[:]
     sweep.on_lost(stages, "RayActorError", False)
     assert notes[2:] == [
+        ("state.give_up", stages),
         ("rows.add_failure", stages, "its worker was lost too often: RayActorError"),
         ("board.post_failure", stages, "its worker was lost too often: RayActorError"),
     ]
@@ -98,7 +100,7 @@ def test_a_lost_worker_is_a_preemption(stages: list[Stage], notes: list[tuple[An
 
 def test_what_is_blocked_is_no_fault_of_its_own(stages: list[Stage], notes: list[tuple[Any, ...]]) -> None:
     make_sweep(notes).on_blocked(stages, "train failed")
-    assert [note[0] for note in notes] == ["rows.add_failure", "board.post_failure"]
+    assert [note[0] for note in notes] == ["state.give_up", "rows.add_failure", "board.post_failure"]
 
 
 def test_a_standstill_is_told_to_the_user(notes: list[tuple[Any, ...]]) -> None:

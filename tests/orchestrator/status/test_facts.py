@@ -84,9 +84,10 @@ def test_a_driver_says_how_it_ended(sweep: SweepStore, outcome: str) -> None:
 
 def test_two_drivers_add_up_and_the_next_forgets_the_ended(sweep: SweepStore) -> None:
     first = beating(sweep)
-    beating(sweep, eta_seconds=30.0)
+    beating(sweep, eta_seconds=30.0, eta_is_least=True)
     found = seen(sweep)
     assert (found["jobs_done"], len(found["running"]), found["eta_seconds"]) == (12, 2, 90)
+    assert found["eta_is_least"], "one of both does not know all"
     first.end("interrupted")
     assert seen(sweep)["state"] == "running", "one is left"
     beating(sweep)._forget_dead_drivers(Pulse())
