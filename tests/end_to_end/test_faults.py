@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.support.disturbed import SMALLER, cluster_of, undisturbed_sweep
+from tests.support.disturbed import PART, SMALLER, SPACE, cluster_of, undisturbed_sweep
 from tests.support.harness import (
     LIMIT,
+    ONE,
     advsweep,
     executions,
     kill,
@@ -28,12 +27,10 @@ from tests.support.harness import (
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+@pytest.fixture
+def undisturbed() -> tuple[Path, Path]:
     """The space, and the storage of a sweep that nothing happened to."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    yield undisturbed_sweep(folder, *SMALLER)
-    shutil.rmtree(folder)
+    return undisturbed_sweep("killed", SPACE, PART)
 
 
 def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
@@ -53,7 +50,7 @@ def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(undisturbed: tuple[Path, 
     os.kill(interrupted.pid, signal.SIGINT)
     assert interrupted.wait(timeout=LIMIT) == 130
     assert wait_until(lambda: not any(map(psutil.pid_exists, family))), "everything that was started has ended"
-    advsweep(*command)
+    advsweep(*command, *ONE)
     nothing_ran_after_it_was_finished(storage)
     same(storage, reference)
     resumed = [json.loads((storage / "stages" / key / "stage.json").read_text())["resumed_from"] for key in begun]
@@ -78,16 +75,8 @@ def test_a_full_disk_ends_the_sweep_and_harms_nothing(undisturbed: tuple[Path, P
     if mounted.returncode:
         pytest.skip("a small disk cannot be mounted here: that takes root")
     try:
-        command: list[str | Path] = [
-            "launch",
-            "--space",
-            space,
-            "--storage",
-            disk / "storage",
-            "--wandb",
-            "disabled",
-            *SMALLER,
-        ]
+        command: list[str | Path] = ["launch", "--space", space, "--storage", disk / "storage", *SMALLER, *ONE]
+        command += ["--wandb", "disabled"]
         shown = advsweep(*command, code=None)
         assert shown.returncode == 1, shown.stdout + shown.stderr
         assert "a disk is full" in shown.stdout

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clusters import alive
-from tests.support.disturbed import SMALLER, undisturbed_sweep
+from tests.support.disturbed import PART, SMALLER, SPACE, undisturbed_sweep
 from tests.support.harness import advsweep, artifacts, nothing_ran_after_it_was_finished, same, wait_until
 from tests.support.storm import COSTLY, Storm, blow
 from tests.support.wandb_stub import Stub
@@ -38,8 +38,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_storm_that_spares_nobody_changes_nothing(tmp_path: Path, temporary: Path, stub: Stub) -> None:  # noqa: ARG001
-    (tmp_path / "undisturbed").mkdir()
-    space, reference = undisturbed_sweep(tmp_path / "undisturbed", *SMALLER)
+    space, reference = undisturbed_sweep("killed", SPACE, PART)
     chance, killed, launches = random.Random(SEED), Counter[str](), 0
     for storms in itertools.count():
         if killed.total() >= KILLS:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.disturbed import SMALLER, SPACE
+from tests.support.disturbed import PART, SMALLER, SPACE, undisturbed_sweep
 from tests.support.harness import COMMAND, LIMIT, advsweep, ended, executions, rows, same, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -30,7 +30,7 @@ IMPATIENT = """
 import sys
 from orchestrator.cli.app import run
 from orchestrator.run import worker_starts
-worker_starts.FIRST_WORD, worker_starts.LONGEST_DELAY = 4.0, 0.5
+worker_starts.FIRST_WORD, worker_starts.LONGEST_DELAY, worker_starts.MOST_SHORTAGES = 0.1, 0.5, 4
 sys.exit(run(sys.argv[1:]))
 """
 """A launch that waits for seconds where others wait for minutes."""
@@ -69,12 +69,9 @@ def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path
     memory = psutil.virtual_memory()
     if memory.available < 2 * (MARGIN + BEYOND):
         pytest.skip("too little memory to take some of it")
-    space, log = tmp_path / "killed.yaml", tmp_path / "log"
-    space.write_text(SPACE)
-    more = ["--wandb", "disabled", *SMALLER]
-    advsweep("launch", "--space", space, "--storage", tmp_path / "reference", *more)
-    storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, *more]
+    space, reference = undisturbed_sweep("killed", SPACE, PART)
+    storage, log = tmp_path / "storage", tmp_path / "log"
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
     threshold = (memory.total - psutil.virtual_memory().available + MARGIN) / memory.total
     driver = begin(command, threshold, log)
     for burst in range(BURSTS):
@@ -91,7 +88,7 @@ def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path
     noted = "".join(file.read_text() for file in storage.glob("sweeps/*/faults/*.jsonl"))
     assert "killed due to the node running low on memory" in noted, "the monitor did act"
     advsweep(*command)
-    same(storage, tmp_path / "reference")
+    same(storage, reference)
     assert set(ended(storage).values()) == {1}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.disturbed import undisturbed_sweep
 from tests.support.harness import (
     COMMAND,
     LIMIT,
@@ -58,14 +59,10 @@ def cluster() -> Iterator[Nodes]:
         yield nodes
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+@pytest.fixture
+def undisturbed() -> tuple[Path, Path]:
     """The space, and the storage of a sweep that nothing happened to."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    space = folder / "nodes.yaml"
-    space.write_text(SPACE)
-    advsweep("launch", "--space", space, "--storage", folder / "storage", "--wandb", "disabled")
-    return space, folder / "storage"
+    return undisturbed_sweep("nodes", SPACE)
 
 
 def command(space: Path, storage: Path, nodes: Nodes) -> list[str | Path]:

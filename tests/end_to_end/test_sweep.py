@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import SMALL_SPACE
-from tests.support.harness import advsweep, artifacts, ended, executions, results_only, rows
+from tests.support.harness import ONE, advsweep, artifacts, ended, executions, results_only, rows
 from tests.support.wandb_files import read_run
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -248,12 +248,13 @@ def test_failures_are_rows_that_name_the_cause_and_are_retried(tmp_path: Path) -
     space.write_text(SMALL_SPACE)
     storage = tmp_path / "storage"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
-    command += ["--set", "prune={ratio: 0.5, scope: {grid_search: [layer1, nowhere]}}"]
+    command += ["--set", "prune={ratio: 0.5, scope: {grid_search: [layer1, nowhere]}}", *ONE]
+    command += ["--set", "adversarial_finetune=null"]
     shown = advsweep(*command, code=1).stdout
-    assert "8 trials, 4 finished, 4 failed" in shown
+    assert "4 trials, 2 finished, 2 failed" in shown
     assert "tracebacks in" in shown
     failed = [row for row in rows(storage) if row["status"] == "failed"]
-    assert len(failed) == 4
+    assert len(failed) == 2
     assert all(
         "prune.scope = 'nowhere': the model has no module of that name; choose from all" in row["error"]
         for row in failed
@@ -262,7 +263,7 @@ def test_failures_are_rows_that_name_the_cause_and_are_retried(tmp_path: Path) -
     assert log.count("StageWorker.run()") == 2, "one traceback for each attempt"
     before = ended(storage)
     shown = advsweep(*command, code=1).stdout
-    assert "8 trials, 4 finished, 4 to do" in shown
+    assert "4 trials, 2 finished, 2 to do" in shown
     assert ended(storage) == before, "what was finished did not run again"
     starts = [entry for entry in executions(storage) if entry["kind"] == "prune" and entry["event"] == "start"]
     assert len(starts) == 1 + 2 + 2

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psutil
 
-from tests.support.harness import advsweep, executions
+from tests.support.finished_sweep import finish
+from tests.support.harness import executions
 
 SPACE = """
 description: enough epochs to be killed in
@@ -26,19 +31,22 @@ adversarial_finetune:
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 
-SMALLER = [
-    word
-    for override in ("seed=0", "dataset.train_examples=800", "train.epochs=4", "finetune.epochs=2")
-    for word in ("--set", override)
-]
+PART = ("seed=0", "dataset.train_examples=400", "train.epochs=4", "finetune.epochs=2")
+SMALLER = [word for override in PART for word in ("--set", override)]
 """A part of the space, where the whole of it would only take longer: four trials."""
 
 
-def undisturbed_sweep(folder: Path, *more: str) -> tuple[Path, Path]:
-    """The space as a file, and the storage of a sweep that nothing happened to."""
-    space = folder / "killed.yaml"
-    space.write_text(SPACE)
-    advsweep("launch", "--space", space, "--storage", folder / "storage", "--wandb", "disabled", *more)
+@functools.cache
+def undisturbed_sweep(name: str, text: str, overrides: tuple[str, ...] = ()) -> tuple[Path, Path]:
+    """A space as a file of this name, and the storage of a sweep that nothing happened to: nobody changes them.
+
+    It is run in this process, without Ray, once, however many tests hold theirs against it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="undisturbed-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    space = folder / f"{name}.yaml"
+    space.write_text(text)
+    finish(space, folder / "storage", overrides)
     return space, folder / "storage"
 
 
