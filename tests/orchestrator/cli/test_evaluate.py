@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
+from orchestrator import launch as story
+from orchestrator.options import LaunchOptions
+from orchestrator.plan.plan import make_plan
+from orchestrator.space.space import Space
+from orchestrator.store.sweep_store import SweepStore
+from tests.support.command_line import run_here
 from tests.support.harness import advsweep, rows
+from tests.support.rows import row as make_row
 from tests.support.small import context, run, stages_of, trial
 
 
@@ -56,3 +65,40 @@ def test_a_mistake_is_named(options: list[str], message: str, tmp_path: Path) ->
     ended = advsweep("evaluate", *words, "--set", "model.stem=imagenet", "--storage", tmp_path / "s", code=2)
     assert message in ended.stderr
     assert not (tmp_path / "s").exists()
+
+
+def test_the_number_of_each_trial_is_said_with_its_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def play(space: Space, options: LaunchOptions, console: Console) -> int:
+        asked.append((space, options, console.stderr))
+        found = make_row({"name": "pgd", "eps": "8/255", "steps": 5}, 300)
+        rows = [found | {"trial_id": name, "robust_correct": robust} for name, robust in (("b", 100), ("a", 300))]
+        planned = make_plan(space, None, without_data=True).sweep_id
+        monkeypatch.setattr(SweepStore, "rows", lambda sweep: rows if sweep.sweep_id == planned else [])
+        return len(asked) - 1
+
+    monkeypatch.setattr(story, "launch_space", play)
+    file = tmp_path / "net.pt"
+    file.write_bytes(b"weights")
+    words: list[str | Path] = [
+        "evaluate", "--weights", file, "--model", "resnet8", "--dataset", "digits", "--attack", "pgd", "--eps", "8/255",
+        "--set", "attack.steps=7", "--set", "seed=3", "--storage", tmp_path / "s", "--data-dir", tmp_path, "--device",
+        "cpu",
+    ]  # fmt: skip
+    ended = run_here(*words)
+    assert ended.code == 0, ended
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 4
+    assert lines[0] == "clean accuracy 95.00 % (950 of 1000; 95 % interval 93.47 % to 96.19 %)"
+    assert lines[1] == "robust accuracy 30.00 % (300 of 1000; 95 % interval 27.24 % to 32.91 %), a"
+    assert lines[3].endswith(", b"), "by the ids of the trials"
+    (space, options, to_errors), *_ = asked
+    assert options == LaunchOptions(
+        "evaluate", storage=str(tmp_path / "s"), data_dir=tmp_path, device="cpu", wandb="disabled"
+    )
+    (asked_trial,) = space.trials
+    assert (asked_trial.seed, asked_trial.attack.method.eps, asked_trial.attack.document()["steps"]) == (3, 8 / 255, 7)
+    assert (asked_trial.model.name, asked_trial.dataset.name, to_errors) == ("resnet8", "digits", True)
+    ended = run_here(*words, "--json")
+    assert (ended.code, ended.stdout) == (1, ""), "no answer where the trial failed"

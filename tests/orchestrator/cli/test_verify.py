@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -104,3 +107,39 @@ def test_on_a_cluster_the_head_verifies(tmp_path: Path, monkeypatch: pytest.Monk
     assert submission.arguments[:2] == ("verify", sweep.sweep_id)
     assert {f"--storage={tmp_path / 's'}", "--address=auto"} <= {*submission.arguments}
     assert submission.trials == sum(len(line["tried"]) for line in found.lines) > 0
+
+
+LINES: list[dict[str, Any]] = [
+    {"trial_id": "0123456789", "attack": "ifgsm linf", "eps": 8 / 255, "verdict": "upper bound", "checks": "a, b",
+     "tried": {"take more steps: ifgsm": 0.25, "restart: pgd": None}, "examples": 40, "robust_before": 0.5,
+     "robust_after": 0.25},
+    {"trial_id": "abcdefghij", "attack": "pgd l2", "eps": 0.5, "verdict": "suspicious", "checks": "c", "tried": {},
+     "examples": 20, "robust_before": 0.125, "robust_after": None},
+]  # fmt: skip
+
+
+def test_how_each_number_moves_is_said_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def play(sweep: SweepStore, storage: str, console: Console, **more: Any) -> settle.Settled:
+        asked.append((sweep.sweep_id, storage, console.stderr, more))
+        return settle.Settled(1 if len(asked) == 1 else 0, LINES if len(asked) < 3 else [])
+
+    storage = open_storage(tmp_path)
+    storage.write("sweeps/made-1/plan.json", b"{}")
+    monkeypatch.setattr(settle, "settle_sweep", play)
+    words = ("verify", "made-1", "--storage", str(tmp_path))
+    ended = run_here(*words, "--data-dir", "/data", "--device", "cpu", "--address", "head:1", "--dry-run")
+    assert (ended.code, ended.stdout.splitlines()) == (1, [
+        "0123456  ifgsm linf eps 8/255: 50.00 % -> 25.00 % of 40 images  (upper bound: a, b)",
+        "    take more steps: ifgsm: 25.00 %",
+        "    restart: pgd",
+        "abcdefg  pgd l2 eps 0.5: 12.50 %  (suspicious: c)",
+        "    no attack would settle it, or all that would were run",
+    ])  # fmt: skip
+    read = list(csv.DictReader(io.StringIO(run_here(*words, "--format", "csv").stdout)))
+    assert [(line["tried"], line["robust_after"]) for line in read] == [("2", "0.25"), ("0", "")]
+    assert run_here(*words).stdout == "made-1: every verdict is ok, or nothing was tested\n"
+    given = {"data_dir": Path("/data"), "device": "cpu", "address": "head:1", "dry_run": True}
+    usual = {"data_dir": None, "device": "auto", "address": "local", "dry_run": False}
+    assert asked == [("made-1", str(tmp_path), True, options) for options in (given, usual, usual)]
