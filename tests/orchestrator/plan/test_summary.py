@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.plan.summary import collect_plan_facts, format_plan
+from orchestrator.plan.summary import collect_plan_facts, describe_work, format_plan
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tests.support.ample_sweep import CONTENT, list_known_ids
@@ -54,3 +55,17 @@ def test_what_is_not_known_is_said() -> None:
     assert format_plan(known | {"unshared_seconds": 600.0})[-1] == (
         "estimated time on 2 slots: 1 min 30 s (critical path 30 s; every trial on its own: 10 min 00 s)"
     )
+
+
+def test_what_a_launch_is_about_to_do_is_one_line() -> None:
+    def describe(finished: int, jobs: list[int], records: int) -> str:
+        prepared: Any = SimpleNamespace(
+            plan=SimpleNamespace(sweep_id="made-1", trials=[None] * 5), finished=dict.fromkeys(range(finished)),
+            complete=finished == 5, jobs=[SimpleNamespace(stages=[None] * count) for count in jobs],
+            records=dict.fromkeys(range(records)),
+        )  # fmt: skip
+        return describe_work(prepared)
+
+    assert describe(2, [1, 3, 1], 1) == "made-1: 5 trials, 2 finished, 3 to do: 5 stages in 3 jobs, 1 stage reused"
+    assert describe(0, [1], 7) == "made-1: 5 trials, 0 finished, 5 to do: 1 stage in 1 job, 7 stages reused"
+    assert describe(5, [], 9) == "made-1: 5 trials, 5 finished, nothing to do"

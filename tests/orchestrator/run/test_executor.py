@@ -100,3 +100,11 @@ def test_the_list_schedule_is_between_its_bounds(slots: int) -> None:
     if slots == 1:
         assert schedule.seconds == pytest.approx(schedule.total)
     assert schedule.finished_at.keys() == planned.stages.keys()
+
+
+def test_the_end_of_an_executor_is_the_end_of_its_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, _, _, pool = executed(plan(), lambda _: None)
+    closed: list[str] = []
+    monkeypatch.setattr(pool, "close", lambda: closed.append("closed"))
+    executor.close()
+    assert closed == ["closed"]

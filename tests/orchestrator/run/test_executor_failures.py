@@ -193,3 +193,34 @@ def test_whatever_happens_every_stage_ends_once_or_is_named(script: list[str]) -
         assert endings.count("ends well") <= 1
     done = [stage.key for node in graph.nodes.values() if node.state is JobState.DONE for stage in node.job.stages]
     assert sorted(listener.done) == sorted(done)
+
+
+def test_whoever_gives_up_names_what_was_not_run_and_leaves_what_is_done() -> None:
+    _, graph, listener, _ = executed(
+        plan(), lambda node: ValueError("bad") if node.job.kind == "attack" else None, max_failures=0, breaker=2
+    )
+    assert set(states(graph, "train")) == {JobState.DONE}
+    left = [node for node in graph.nodes.values() if node.state is JobState.BLOCKED]
+    assert left
+    assert {node.error for node in left} == {"not run: the first 2 attack jobs failed alike: ValueError: bad"}
+    assert listener.blocks == [node.error for node in left for _ in node.job.stages]
+
+
+def test_what_builds_on_a_job_that_failed_for_good_is_named() -> None:
+    planned = plan()
+    first = planned.trials[0].chain[0]
+    _, graph, listener, _ = executed(
+        planned, lambda node: ValueError("bad") if node.job.stages[0] is first else None, max_failures=0
+    )
+    blocked = [node for node in graph.nodes.values() if node.state is JobState.BLOCKED]
+    assert sum(len(node.job.stages) for node in blocked) == len(listener.blocks) > 1
+    assert all("ValueError: bad" in said for said in listener.blocks)
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), OSError("odd")])
+def test_only_a_lack_of_memory_asks_for_a_whole_gpu(error: Exception) -> None:
+    _, graph, listener, _ = executed(
+        plan(), lambda node: error if node.job.kind == "train" and not node.ended.total() else None, [0.25, 1.0]
+    )
+    assert not [node for node in graph.nodes.values() if node.whole_gpu]
+    assert {said for said, _ in listener.failures} == {f"{type(error).__name__}: odd"}

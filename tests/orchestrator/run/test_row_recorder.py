@@ -120,3 +120,14 @@ def test_only_rows_whose_verdict_changes_are_written_again(rig: Rig, monkeypatch
     assert [row["trial_id"] for row in rig.table.rewritten] == [second]
     assert rig.state.rows[second]["verdict"] == "suspicious"
     assert rig.state.rows[first] == rig.table.rows[0]
+
+
+def test_a_trial_has_a_row_once_its_attack_has_ended_and_not_before(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    planned = rig.plan.trials[0]
+    rig.recorder.add_records({planned.chain[0].key: {"metrics": {}}})
+    rig.recorder.record_all()
+    assert rig.table.rows == []
+    assert rig.finish(0) == planned.trial_id
+    rig.recorder.record_trial(planned.trial_id)
+    assert [row["trial_id"] for row in rig.table.rows] == [planned.trial_id]

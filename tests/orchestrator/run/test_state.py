@@ -99,3 +99,13 @@ def test_what_runs_says_its_settings_and_its_epoch(clock: Clock, chain: tuple[St
         ("lambda 0.5, ifgsm 8/255", 1, 1),
         ("ifgsm 8/255, 3 steps", None, None),
     ]
+
+
+def test_the_time_that_is_left_counts_pauses_between_jobs_too(clock: Clock, chain: tuple[Stage, ...]) -> None:
+    state = make_state(clock, chain)
+    state.start_run([chain[0]], "")
+    clock.now += 4
+    state.finish_job([chain[0]])
+    clock.now += 4
+    state.start_run([chain[1]], "")
+    assert state.estimate_remaining() == Remaining(32.0, is_least=False), "four of four seconds, half of the time idle"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from orchestrator.plan.plan import make_plan
 from orchestrator.space.space import load
 from orchestrator.store.fault_log import FAILURE, PREEMPTION, FaultLog, read_faults
@@ -33,3 +35,18 @@ def test_a_fault_of_several_stages_names_them_all(sweep: SweepStore, space_file:
     (found,) = read_faults(sweep)
     assert (found["kind"], found["keys"]) == (second.kind, [second.key, first.key])
     assert first.key != second.key
+
+
+def test_the_line_that_a_killed_driver_was_writing_is_no_fault_and_no_news(
+    sweep: SweepStore, space_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = make_plan(load(str(space_file)), None).trials[0].chain[0]
+    FaultLog(sweep, "a.jsonl").add(FAILURE, [stage], "first", True)
+    place = sweep.path(paths.FAULTS, "a.jsonl")
+    whole = sweep.storage.read(place)
+    sweep.storage.write(place, whole + whole[:-20])
+    assert [entry["error"] for entry in read_faults(sweep)] == ["first"]
+    assert not caplog.messages
+    sweep.storage.write(place, b"somebody else's\n" + whole + b"and more")
+    assert [entry["error"] for entry in read_faults(sweep)] == ["first"]
+    assert [note.partition(": line ")[2][:2] for note in caplog.messages] == ["1:", "3:"]

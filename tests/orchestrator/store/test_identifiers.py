@@ -131,3 +131,22 @@ def test_ids_are_shortened_as_far_as_they_stay_apart() -> None:
     assert short == {ids[0]: "012345678", ids[1]: "0123456799abcde", ids[2]: "0123456799abcdf", ids[3]: "fedcba9"}
     assert [resolve_id(name, ids, "trial", "in x") for name in short.values()] == ids
     assert shorten_ids([]) == {}
+
+
+def test_choices_are_listed_where_they_are_few_and_in_their_order() -> None:
+    ids = [f"{letter}1" for letter in "edcba"]
+    with pytest.raises(UsageError, match=r"there is no trial 'x' in s; choose from a1, b1, c1, d1, e1$"):
+        resolve_id("x", ids, "trial", "in s")
+    with pytest.raises(UsageError, match=r"there is no trial 'x' in s; it has 6 others$"):
+        resolve_id("x", [*ids, "f1"], "trial", "in s")
+    alike = [f"a{number}" for number in (6, 5, 4, 3, 2, 1)]
+    with pytest.raises(UsageError, match=r"6 trials in s begin with 'a': a1, a2, a3, a4, a5, \.\.\.$"):
+        resolve_id("a", alike, "trial", "in s")
+    with pytest.raises(UsageError, match=r"5 trials in s begin with 'a': a1, a2, a3, a4, a5$"):
+        resolve_id("a", alike[1:], "trial", "in s")
+    with pytest.raises(
+        UsageError, match=r"no sweep 'b' in s; a whole id is wanted here; choose from a-1, b-1; did you mean 'b-1'"
+    ):
+        resolve_id("b", ["b-1", "a-1"], "sweep", "in s", whole=True)
+    with pytest.raises(UsageError, match=r"there is no sweep 'b' in s: launch one$"):
+        resolve_id("b", [], "sweep", "in s", none=": launch one")
