@@ -15,6 +15,7 @@ from typing_extensions import Unpack
 from advsweep.sweep import Sweep
 from orchestrator.launch import launch_space
 from orchestrator.options import DEFAULT_STORAGE, INTERRUPTED, SOME_FAILED, DeviceChoice, LaunchOptions, WandbMode
+from orchestrator.plan.fits import check_fits
 from orchestrator.plan.plan import Plan, make_plan, make_sweep_id
 from orchestrator.space.given import copy_plain, write_space
 from orchestrator.space.space import Space, load, load_content
@@ -57,13 +58,15 @@ def plan(
     :param data_dir: root of the data sets that live on disk; null: `$ADVSWEEP_DATA_DIR`.
     :param verify: add attacks that make more checks of the numbers possible.
     :param name: of a space that is given by its content.
-    :raises UsageError: with every mistake of the space and the overrides.
+    :raises UsageError: with every mistake of the space and the overrides, or with all that the models cannot do.
 
     >>> plan = advsweep.plan("digits", overrides={"seed": 0})
     >>> len(plan), len(plan.trials), len(plan.stages)
     (120, 120, 132)
     """
-    return make_plan(_read_space(space, overrides, verify, name), _find_data_dir(data_dir))
+    made = make_plan(_read_space(space, overrides, verify, name), _find_data_dir(data_dir))
+    check_fits(made)
+    return made
 
 
 class LaunchKeywords(TypedDict, total=False):

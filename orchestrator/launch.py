@@ -10,6 +10,7 @@ from rich.console import Console
 from orchestrator.cluster.address import AddressKind, parse_address
 from orchestrator.cluster.placement import place_stages, survey_machine
 from orchestrator.options import FINISHED, LaunchOptions
+from orchestrator.plan.fits import check_fits
 from orchestrator.plan.plan import list_kinds, make_plan
 from orchestrator.plan.prepare import prepare_sweep
 from orchestrator.plan.summary import collect_plan_facts, describe_work, format_plan
@@ -18,6 +19,7 @@ from orchestrator.store.storage_lock import hold_to_begin
 from orchestrator.text import print_line, say
 from orchestrator.tracking.folder import check_project
 from tasks.plugins.load import load_plugins
+from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 
 
@@ -46,6 +48,7 @@ def launch_space(space: Space, options: LaunchOptions, console: Console) -> int:
         return launch_there(options, address, space, console)
     plan = make_plan(space, options.data_dir, without_data=options.dry_run)
     storage = open_storage(options.storage)
+    check_fits(plan, () if options.fresh else set(StageStore(storage).list_keys()))
     if options.dry_run:
         placement = (
             None

@@ -63,6 +63,14 @@ class StageError(Exception):
     """A stage that ran and cannot give an honest result, such as a model whose weights are NaN."""
 
 
+class MisfitError(StageError):
+    """A setting that a model, or the images before it, cannot meet: told by a plan, where it can be known before."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
 class CorruptArtifactError(StageError):
     """An artifact whose bytes are not the ones that were published."""
 

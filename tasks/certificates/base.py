@@ -27,6 +27,10 @@ class CertificateSettings(MethodSettings):
     certify: ClassVar[Any]
     """`module:function`, or the function: (`CertificateJob`, one of these settings for each budget) -> a `Certificate`
     for each; imported when the stage runs."""
+    check_network: ClassVar[Any] = None
+    """`module:function`, or the function: (the settings, a model without weights on torch's meta device, images float
+    [N, C, H, W]) raises `StageError` where the model is none that can be certified so; null: every model is. Asked by a
+    plan, before anything runs."""
     of_classifier: ClassVar[tuple[str, ...]] = ()
     """Settings that make the classifier which is certified, as `judged_behind` shows it, rather than the proof."""
     access = "none"

@@ -35,8 +35,9 @@ class FunctionSource:
             found.update(part.pixels.contiguous().numpy().tobytes())
             found.update(part.labels.numpy().tobytes())
         found.update("\n".join(train.classes).encode())
-        channels = int(train.pixels.shape[1])
-        return Inspection(found.hexdigest(), train.classes, len(train), len(test), channels)
+        channels, height, width = train.image_shape
+        side = height if height == width and test.image_shape == train.image_shape else None
+        return Inspection(found.hexdigest(), train.classes, len(train), len(test), channels, side)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         from tasks.data.images import Images

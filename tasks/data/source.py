@@ -36,6 +36,8 @@ class Inspection:
     train_images: int
     test_images: int
     channels: int
+    side: int | None = None
+    """Pixels of each side, where all images come square and of one size; null: that is not known before."""
 
 
 PLACEHOLDER = "0" * 64

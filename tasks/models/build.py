@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tasks.errors import StageError
+from tasks.errors import MisfitError, Problem
 from tasks.models.conditional import make_conditional
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
@@ -92,23 +92,25 @@ class Description:
     def of(cls, settings: ModelSettings, channels: int, classes: int) -> Description:
         """What the settings ask for.
 
-        :raises StageError: the normalisation has another number of colours than the images.
+        :raises MisfitError: the normalisation has another number of colours than the images.
         """
         mean, std = (list(part) if isinstance(part, tuple) else part for part in settings.resolve_normalisation())
         for name, values in (("mean", mean), ("std", std)):
             if isinstance(values, list) and len(values) != channels:
-                raise StageError(f"model.{name} has {len(values)} values, but the images have {channels} channels")
+                text = f"{len(values)} values, but the images have {channels} channel{'s' if channels > 1 else ''}"
+                raise MisfitError(Problem(f"model.{name}", values, text))
         return cls(settings.name, settings.stem, channels, classes, mean, std)
 
     def get_pixels_per_unit(self, space: str) -> float:
         """How much of a pixel is one unit of a budget in the space `pixel` or `normalized`.
 
-        :raises StageError: it differs between the colours.
+        :raises MisfitError: it differs between the colours.
         """
         if space == "pixel":
             return 1.0
         if isinstance(self.std, list):
-            raise StageError("attack.eps_space = normalized: model.std differs between colours, so a budget is not one")
+            text = "model.std differs between colours, so a budget is not one: choose pixel"
+            raise MisfitError(Problem("attack.eps_space", space, text))
         return self.std
 
     def to_json(self) -> dict[str, Any]:
@@ -121,14 +123,19 @@ def build_model(description: Description) -> NormalizedModel:
     return _assemble(description).to(memory_format=torch.channels_last)
 
 
+def sketch_model(description: Description) -> NormalizedModel:
+    """The model on torch's meta device: layers and shapes without a weight, made in no time whatever its size."""
+    with torch.device("meta"):
+        return _assemble(description)
+
+
 def build_with_weights(description: Description, state: dict[str, Tensor]) -> NormalizedModel:
     """The model with these weights; none are drawn first, which is slow for large layers.
 
     :param state: name of a parameter or buffer -> tensor of its shape, such as float [filters, channels, 3, 3]; copied.
     :raises RuntimeError: a name is missing or unknown, or a shape is another.
     """
-    with torch.device("meta"):
-        model = _assemble(description)
+    model = sketch_model(description)
     model.load_state_dict({name: value.clone() for name, value in state.items()}, strict=True, assign=True)
     return model.to(memory_format=torch.channels_last)
 

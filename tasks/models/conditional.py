@@ -122,6 +122,17 @@ def _normalise(norm: nn.BatchNorm2d, values: Tensor) -> Tensor:
     return nn.functional.batch_norm(values, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
 
 
+def find_norms(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
+    """Every batch norm of a network, by its name.
+
+    :raises StageError: it has none, or one that does not scale.
+    """
+    norms = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.BatchNorm2d)}
+    if not norms or not all(norm.affine and norm.track_running_stats for norm in norms.values()):
+        raise StageError("lambda conditions batch norm that scales and keeps statistics, and this network has none")
+    return norms
+
+
 def make_conditional(
     network: nn.Module, lambdas: Sequence[float], reference: float, pruned: Mapping[str, Collection[int]] | None = None
 ) -> None:
@@ -130,9 +141,7 @@ def make_conditional(
     :param pruned: batch norm -> positions of the channels that are pruned.
     :raises StageError: it has no batch norm, or one that does not scale.
     """
-    norms = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.BatchNorm2d)}
-    if not norms or not all(norm.affine and norm.track_running_stats for norm in norms.values()):
-        raise StageError("lambda conditions batch norm that scales and keeps statistics, and this network has none")
+    norms = find_norms(network)
     condition = Condition(lambdas, reference)
     for name, norm in norms.items():
         above, _, own = name.rpartition(".")

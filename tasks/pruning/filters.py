@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
-from tasks.errors import StageError
+from tasks.errors import MisfitError, Problem
 from tasks.models.build import NormalizedModel
 from tasks.models.conditional import ConditionalNorm
 from tasks.pruning.layers import Evidence, Layer, find_layers, score_layer
-from tasks.pruning.selection import Marks, select_least
-from tasks.pruning.settings import PruneSettings
+from tasks.pruning.selection import Marks, fits_pattern, select_least
+from tasks.pruning.settings import PruneSettings, parse_pattern
 from tasks.transfer import fetch
 
 Pruned = dict[str, list[int]]
@@ -37,21 +37,34 @@ def mark_units(
     """The exact share of units in scope, smallest importance first; on the CPU.
 
     :param held: layer -> bool [filters] or [out, in, ...]: what is pruned already, which goes before all others.
-    :raises StageError: no layer is in scope; the message lists the scopes there are.
+    :raises StageError: as `score_units`.
     """
-    layers = find_layers(model.network, settings.scope, settings.unit)
-    norms = find_batch_norms(model.network) if settings.unit == "filters" else {}
-    scores = {}
-    for name, layer in layers.items():
-        known = Layer(name, settings.unit, norms.get(name), evidence)
-        scores[name] = score_layer(layer.get_parameter("weight").detach(), settings, draw, known)
-    scores = fetch(scores)
+    scores = fetch(score_units(model, settings, draw, evidence))
     for name, pruned in fetch(held or {}).items():
         scores[name] = scores[name].masked_fill(pruned, -torch.inf)
-    marks = select_least(scores, settings.ratio, settings.within)
-    if not marks:
-        raise StageError(f"prune.within = {settings.within}: no layer in scope has input channels that it divides")
-    return marks
+    return select_least(scores, settings.ratio, settings.within)
+
+
+def score_units(
+    model: NormalizedModel, settings: PruneSettings, draw: torch.Generator, evidence: Evidence = NOTHING
+) -> dict[str, Tensor]:
+    """How much each unit in scope matters: layer -> float [filters], or of the shape of its weight.
+
+    :raises MisfitError: no layer is in scope, or none that the pattern divides; it says which scopes there are.
+    :raises StageError: the importance asks for what a layer lacks.
+    """
+    layers = find_layers(model.network, settings.scope, settings.unit)
+    weights = {name: layer.get_parameter("weight").detach() for name, layer in layers.items()}
+    pattern = parse_pattern(settings.within)
+    if pattern and not any(fits_pattern(weight, pattern[1]) for weight in weights.values()):
+        counts = ", ".join(str(count) for count in sorted({weight.shape[1] for weight in weights.values()}))
+        lack = f"it divides the input channels of no layer in scope, which are {counts}"
+        raise MisfitError(Problem("prune.within", settings.within, lack))
+    norms = find_batch_norms(model.network) if settings.unit == "filters" else {}
+    return {
+        name: score_layer(weight, settings, draw, Layer(name, settings.unit, norms.get(name), evidence))
+        for name, weight in weights.items()
+    }
 
 
 def choose_filters(

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tasks.errors import StageError
+from tasks.errors import MisfitError, Problem
 from tasks.pruning.registry import IMPORTANCES, Unit
 from tasks.pruning.settings import PruneSettings
 
@@ -58,12 +58,12 @@ class Layer:
 def find_layers(network: nn.Module, scope: str, unit: Unit) -> dict[str, nn.Module]:
     """The layers at or below a name whose units can be pruned, or all of them.
 
-    :raises StageError: there is none; the message says what was looked for, what is there, and the scopes there are.
+    :raises MisfitError: there is none; it says what was looked for, what is there, and the scopes there are.
     """
     inside = {name: module for name, module in network.named_modules() if _is_inside(name, scope)}
     found = {name: module for name, module in inside.items() if isinstance(module, PRUNABLE[unit])}
     if not found:
-        raise StageError(_describe_lack(network, scope, unit, inside))
+        raise MisfitError(_describe_lack(network, scope, unit, inside))
     return found
 
 
@@ -71,20 +71,20 @@ def _is_inside(name: str, scope: str) -> bool:
     return scope == "all" or name == scope or name.startswith(f"{scope}.")
 
 
-def _describe_lack(network: nn.Module, scope: str, unit: Unit, inside: Mapping[str, nn.Module]) -> str:
+def _describe_lack(network: nn.Module, scope: str, unit: Unit, inside: Mapping[str, nn.Module]) -> Problem:
     what = "convolution" if unit == "filters" else "convolution or linear layer"
     kinds = Counter(type(module).__name__ for module in inside.values() if list(module.parameters(recurse=False)))
     there = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no parameters at all"
     if scope == "all":
         more = "; unit: weights prunes linear layers as well" if unit == "filters" and "Linear" in kinds else ""
-        return f"prune.unit = {unit!r}: no {what} in the whole model, which has {there}{more}"
+        return Problem("prune.unit", unit, f"no {what} in the whole model, which has {there}{more}")
     having = [
         name
         for name, child in network.named_children()
         if any(isinstance(module, PRUNABLE[unit]) for module in child.modules())
     ]
     reason = f"no {what} there, but {there}" if inside else "the model has no module of that name"
-    return f"prune.scope = {scope!r}: {reason}; choose from {', '.join(['all', *having])}"
+    return Problem("prune.scope", scope, f"{reason}; choose from {', '.join(['all', *having])}")
 
 
 def split_units(weight: Tensor, unit: Unit) -> Tensor:

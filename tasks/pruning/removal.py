@@ -12,7 +12,7 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
-from tasks.errors import StageError
+from tasks.errors import MisfitError, Problem
 from tasks.models.build import NormalizedModel, Shapes, list_weight_shapes
 from tasks.pruning.filters import NOTHING, Pruned, find_batch_norms
 from tasks.pruning.layers import Evidence, Layer, find_layers, score_layer, takes_layer
@@ -39,10 +39,9 @@ def remove_filters(
     :raises StageError: no convolution is in scope, or one shares its channels with a convolution outside, or the
         network has layers of which no channels can be removed.
     """
-    _require_known_layers(model.network)
-    network, before = model.network.eval(), list_weight_shapes(model.network)
-    graph = _build_graph(network, torch.zeros(1, *shape, device=model.mean.device))
-    groups, removed = _group_channels(network, graph, settings), Pruned()
+    before = list_weight_shapes(model.network)
+    network, graph, groups = find_groups(model, settings, shape)
+    removed = Pruned()
     for names, places in _choose_channels(network, groups, settings, draw, evidence):
         removed |= dict.fromkeys(names, places) if places else {}
         group = graph.get_pruning_group(network.get_submodule(names[0]), tp.prune_conv_out_channels, idxs=places)
@@ -53,13 +52,25 @@ def remove_filters(
     return {name: size for name, size in after.items() if size != before[name]}, removed
 
 
+def find_groups(
+    model: NormalizedModel, settings: PruneSettings, shape: tuple[int, ...]
+) -> tuple[nn.Module, tp.DependencyGraph, Groups]:
+    """The network in evaluation mode, which layers depend on which, and the groups of convolutions in scope.
+
+    :param shape: one image, [C, H, W].
+    :raises StageError: as `remove_filters`.
+    """
+    _require_known_layers(model.network)
+    network = model.network.eval()
+    graph = _build_graph(network, torch.zeros(1, *shape, device=model.mean.device))
+    return network, graph, _group_channels(network, graph, settings)
+
+
 def _require_known_layers(network: nn.Module) -> None:
     for name, layer in network.named_modules():
         if any(True for _ in layer.parameters(recurse=False)) and not isinstance(layer, REMOVABLE):
-            raise StageError(
-                f"prune.mode = remove knows convolutions, linear layers and batch norm, but {name} is a "
-                f"{type(layer).__name__}: choose mode: mask"
-            )
+            text = f"knows convolutions, linear layers and batch norm, but {name} is a {type(layer).__name__}"
+            raise MisfitError(Problem("prune.mode", "remove", f"{text}: choose mode: mask"))
 
 
 def _build_graph(network: nn.Module, example: Tensor) -> tp.DependencyGraph:
@@ -79,10 +90,9 @@ def _group_channels(network: nn.Module, graph: tp.DependencyGraph, settings: Pru
         members = list(dict.fromkeys([name, *coupled]))
         outside = [member for member in members if member not in scope]
         if outside:
-            raise StageError(
-                f"prune.scope = {settings.scope!r}: {name} shares its channels with {', '.join(outside)}, which is "
-                "outside: they can only be removed together; choose a larger scope, or mode: mask"
-            )
+            text = f"{name} shares its channels with {', '.join(outside)}, which is outside"
+            choice = "they can only be removed together; choose a larger scope, or mode: mask"
+            raise MisfitError(Problem("prune.scope", settings.scope, f"{text}: {choice}"))
         groups.append(members)
     return groups
 

@@ -27,8 +27,13 @@ def select_least(scores: Mapping[str, Tensor], ratio: float, within: str) -> Mar
     if pattern is None:
         return {name: _mark_least(part, round(ratio * part.numel())) for name, part in scores.items()}
     kept, group = pattern
-    fitting = {name: part for name, part in scores.items() if part.ndim > 1 and part.shape[1] % group == 0}
+    fitting = {name: part for name, part in scores.items() if fits_pattern(part, group)}
     return {name: _mark_in_groups(part, group - kept, group) for name, part in fitting.items()}
+
+
+def fits_pattern(weight: Tensor, group: int) -> bool:
+    """Whether the input channels of a weight or of its scores, [out, in, ...], are groups of so many."""
+    return weight.ndim > 1 and weight.shape[1] % group == 0
 
 
 def _mark_least(scores: Tensor, count: int) -> Tensor:

@@ -21,6 +21,7 @@ from tasks.data.images import Images, Splits
 from tasks.data.loading import load_splits
 from tasks.errors import name_place
 from tasks.models.build import Description, NormalizedModel, build_model
+from tasks.models.fitting import check_answer
 from tasks.models.stored import load_stored_model
 from tasks.models.weights import load_initial_weights
 from tasks.paths import MODEL
@@ -118,7 +119,10 @@ StageOutcome = dict[str, Any]
 
 
 def load_initial_model(stage: Stage, context: Context) -> tuple[Description, NormalizedModel]:
-    """The model that a stage starts from: its upstream's, or initial weights drawn from the trial's seed."""
+    """The model that a stage starts from: its upstream's, or initial weights drawn from the trial's seed.
+
+    :raises StageError: a new model cannot take the images, or its weights cannot be had.
+    """
     if "model" in stage.upstream:
         return context.load_upstream_model(stage)
     images = context.load_data(stage).test
@@ -127,4 +131,6 @@ def load_initial_model(stage: Stage, context: Context) -> tuple[Description, Nor
         torch.manual_seed(derive_seed(stage.seed, "weights"))
         model = build_model(description)
         load_initial_weights(model.network, stage.model)
-    return description, place_model(model, context.get_device())
+    model = place_model(model, context.get_device())
+    check_answer(model, images.image_shape, stage.model.name)
+    return description, model

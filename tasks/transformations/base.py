@@ -32,6 +32,13 @@ class TransformationSettings(Settings):
 
     name: str = keyed()
 
+    def find_image_problem(self, channels: int, side: int | None) -> tuple[str, str] | None:  # noqa: ARG002
+        """The setting that does not fit square images of so many channels and pixels a side, and why; null: all do.
+
+        :param side: null where it is not known before the images are read.
+        """
+        return None
+
     @property
     def label(self) -> str:
         """Its name, and what differs from the defaults: `jpeg(quality 50)`."""

@@ -18,6 +18,7 @@ class CrownIbpSettings(CertificateSettings):
 
     paper = "Zhang et al. 2020, arXiv 1906.06316"
     certify = "tasks.certificates.crown_ibp.certify:certify_by_crown"
+    check_network = "tasks.certificates.interval_bounds.check:check_layers"
 
     name: Literal["crown_ibp"] = keyed("crown_ibp")
     norm: Literal["linf"] = keyed("linf")

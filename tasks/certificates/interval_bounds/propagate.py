@@ -6,7 +6,7 @@ The network is traced, so that additions of branches and functions in its forwar
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -67,6 +67,7 @@ class IntervalWalk(fx.Interpreter):
 
     def __init__(self, graph: fx.GraphModule) -> None:
         super().__init__(graph)
+        self.extra_traceback = False  # what is not known is told by its name, not by a line of the graph
         self._nodes = list(graph.graph.nodes)
         self.values: dict[fx.Node, Any] = {}
         """Node -> its `Bounds`, or what does not depend on the image."""
@@ -116,13 +117,15 @@ class IntervalWalk(fx.Interpreter):
         layer = self.fetch_attr(target)
         bound = next((function for kind, function in LAYERS.items() if isinstance(layer, kind)), None)
         if bound is None:
-            raise StageError(f"interval bounds do not know the layer {target}: {type(layer).__name__}")
+            known = ", ".join(kind.__name__ for kind in LAYERS)
+            kind = type(layer).__name__
+            raise StageError(f"interval bounds do not know the layer {target}, a {kind}: they know {known}")
         if target == self._end and isinstance(layer, nn.Linear):
             self._last = (layer, args[0])
         return bound(layer, args[0])
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        if not any(isinstance(value, Bounds) for value in args):
+        if not any(isinstance(value, Bounds) for value in _list_values(args)):
             return super().call_function(target, args, kwargs)
         return self._apply(FUNCTIONS.get(target), getattr(target, "__name__", str(target)), args, kwargs)
 
@@ -133,8 +136,15 @@ class IntervalWalk(fx.Interpreter):
 
     def _apply(self, function: Callable[..., Any] | None, name: str, args: Any, kwargs: Any) -> Any:
         if function is None:
-            raise StageError(f"interval bounds do not know the function {name} in the forward pass")
+            known = ", ".join(dict.fromkeys([*(each.__name__ for each in FUNCTIONS), *METHODS]))
+            raise StageError(f"interval bounds do not know the function {name} in the forward pass: they know {known}")
         return function(*args, **kwargs)
+
+
+def _list_values(args: Sequence[Any]) -> list[Any]:
+    """Those of a function's arguments, and of tuples and lists among them, as of a concatenation."""
+    nested = [each if isinstance(each, (tuple, list)) and not isinstance(each, Bounds) else (each,) for each in args]
+    return [value for each in nested for value in each]
 
 
 def _bound_linear(layer: nn.Linear, bounds: Bounds) -> Bounds:

@@ -17,6 +17,7 @@ class IntervalBoundsSettings(CertificateSettings):
 
     paper = "Gowal et al. 2018, arXiv 1810.12715"
     certify = "tasks.certificates.interval_bounds.certify:certify_by_intervals"
+    check_network = "tasks.certificates.interval_bounds.check:check_layers"
 
     name: Literal["interval_bounds"] = keyed("interval_bounds")
     norm: Literal["linf"] = keyed("linf")

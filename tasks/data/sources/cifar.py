@@ -56,7 +56,7 @@ class Cifar:
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         root, form = self._find_layout(settings, folder)
         found = hash_folder(root, [*form.train, *form.test])
-        return Inspection(found, self._read_classes(root, form), TRAIN, TEST, channels=3)
+        return Inspection(found, self._read_classes(root, form), TRAIN, TEST, channels=3, side=32)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         import torch

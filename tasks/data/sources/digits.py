@@ -16,7 +16,7 @@ from tasks.fingerprints import hash_folder
 if TYPE_CHECKING:
     from tasks.data.images import Images
 
-IMAGES = 1797
+IMAGES, SIDE = 1797, 8
 CLASSES = tuple("0123456789")
 
 
@@ -30,7 +30,7 @@ class Digits:
         found = hash_folder(shipped, ["digits.csv.gz"])
         images = min(settings.examples or IMAGES, IMAGES)
         test = round(settings.split.test * images)
-        return Inspection(found, CLASSES, images - test, test, channels=1)
+        return Inspection(found, CLASSES, images - test, test, channels=1, side=SIDE)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:  # noqa: ARG002
         import torch

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tasks.data.images import Images
 
 PARTS = {"train": "train", "test": "t10k"}
+SIDE = 28
 MOST_BYTES = 1_000_000_000
 """Of the values of a file: twenty times those of MNIST."""
 
@@ -45,7 +46,9 @@ class IdxSource:
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         raw, names = self._find_files(settings, folder)
         counts = {part: _read_shape(raw / names[f"{part}-labels-idx1-ubyte"], 1)[0] for part in PARTS.values()}
-        return Inspection(hash_folder(raw, names.values()), self.classes, counts["train"], counts["t10k"], channels=1)
+        return Inspection(
+            hash_folder(raw, names.values()), self.classes, counts["train"], counts["t10k"], channels=1, side=SIDE
+        )
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         import torch

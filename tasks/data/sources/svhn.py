@@ -32,7 +32,7 @@ class Svhn:
     def inspect(self, settings: DatasetSettings, folder: Path | None) -> Inspection:
         root = _find_root(settings, folder)
         sizes = [_count_images(root / file) for file in FILES]
-        return Inspection(hash_folder(root, FILES), tuple("0123456789"), sizes[0], sizes[1], channels=3)
+        return Inspection(hash_folder(root, FILES), tuple("0123456789"), sizes[0], sizes[1], channels=3, side=32)
 
     def load(self, settings: DatasetSettings, folder: Path | None) -> tuple[Images, Images]:
         root = _find_root(settings, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.errors import StageError
+from tasks.errors import MisfitError, Problem
 
 if TYPE_CHECKING:
     import torch
@@ -18,9 +18,10 @@ def score_bn_scale(weight: Tensor, draw: torch.Generator, layer: Layer) -> Tenso
 
     :param weight: float [filters, ...].
     :returns: float [filters], at least 0, on the device of the weight.
-    :raises StageError: there is none behind the layer, or it has no scale.
+    :raises MisfitError: there is none behind the layer, or it has no scale.
     """
     norm = layer.batch_norm
     if norm is None or not norm.affine:
-        raise StageError(f"prune.importance = bn_scale: no batch norm takes what {layer.name} gives: choose another")
+        lack = f"no batch norm takes what {layer.name} gives: choose another"
+        raise MisfitError(Problem("prune.importance", "bn_scale", lack))
     return norm.weight.detach().abs()

@@ -35,6 +35,11 @@ class ObjectiveSettings(Settings):
     """`module:function`, or the function: (settings, `ObjectiveContext`) -> the `Objective` that a stage minimises;
     imported when the stage runs."""
 
+    check_network: ClassVar[Any] = None
+    """`module:function`, or the function: (the settings, a model without weights on torch's meta device and in training
+    mode, images float [N, C, H, W]) raises `StageError` where the model is none that can be trained so; null: every
+    model is. A plan asks it before anything runs."""
+
     remembers_steps: ClassVar[bool] = False
     """Whether it keeps something from step to step of an epoch: then checkpoints are written between epochs alone."""
 

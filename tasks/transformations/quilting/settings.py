@@ -29,6 +29,11 @@ class QuiltingSettings(TransformationSettings):
     neighbours: Count = keyed(10, ge=1, le=10_000)
     """Nearest patches of which one is drawn."""
 
+    def find_image_problem(self, channels: int, side: int | None) -> tuple[str, str] | None:  # noqa: ARG002
+        if side is None or self.patch <= side:
+            return None
+        return "patch", f"a patch is larger than the images, which have {side}x{side} pixels: at most {side}"
+
     @model_validator(mode="after")
     def _patches_move_on(self) -> Self:
         if self.overlap >= self.patch:

@@ -34,7 +34,7 @@ def test_imagenet_weights_bring_their_normalisation() -> None:
     settings = ModelSettings.model_validate({"name": "resnet18", "stem": "imagenet", "weights": "imagenet"})
     model = build_model(Description.of(settings, 3, 10))
     assert model.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
-    with pytest.raises(StageError, match="3 values, but the images have 1 channels"):
+    with pytest.raises(StageError, match=r"3 values, but the images have 1 channel$"):
         Description.of(settings, 1, 10)
     with pytest.raises(StageError, match="differs between colours"):
         Description.of(settings, 3, 10).get_pixels_per_unit("normalized")

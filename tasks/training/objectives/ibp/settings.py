@@ -22,6 +22,7 @@ class IbpSettings(ObjectiveSettings):
     """
 
     build = "tasks.training.objectives.ibp.objective:build_ibp"
+    check_network = "tasks.certificates.interval_bounds.check:check_layers"
 
     name: Literal["ibp"] = keyed("ibp")
     eps: Number = keyed(ge=0, le=1)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks.errors import StageError
-from tasks.models.conditional import Condition, find_condition
+from tasks.models.conditional import Condition, find_condition, find_norms
 from tasks.training.examples import craft_own_examples, measure_reached
 from tasks.training.objectives.oat.settings import OatSettings
 from tasks.training.objectives.step import Batch, ExampleObjective, StepOutcome
@@ -52,6 +52,15 @@ def build_oat(settings: OatSettings) -> ExampleObjective:
         return StepOutcome(losses.mean(), right.mean(), reached)
 
     return ExampleObjective(craft, compute_loss)
+
+
+def check_norms(settings: OatSettings, model: nn.Module, images: Tensor) -> None:  # noqa: ARG001
+    """Whether there is batch norm that lambda can condition.
+
+    :param images: float [N, C, H, W]; they are not looked at.
+    :raises StageError: there is none.
+    """
+    find_norms(model)
 
 
 def _assess_each(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,7 @@ class OatSettings(ExampleSettings):
     """
 
     build = "tasks.training.objectives.oat.objective:build_oat"
+    check_network = "tasks.training.objectives.oat.objective:check_norms"
 
     name: Literal["oat"] = keyed("oat")
     lambdas: tuple[Number, ...] = keyed((0.0, 0.1, 0.2, 0.3, 0.4, 1.0))

@@ -1,0 +1,28 @@
+"""Whether a network can be pruned as a section says, asked of one without weights."""
+
+from __future__ import annotations
+
+import torch
+
+from tasks.models.build import NormalizedModel
+from tasks.pruning.filters import score_units
+from tasks.pruning.layers import Evidence, find_layers
+from tasks.pruning.removal import find_groups
+from tasks.pruning.settings import PruneSettings
+
+
+def check_prunable(model: NormalizedModel, settings: PruneSettings, shape: tuple[int, ...]) -> None:
+    """Score what is in scope, and group what can only be removed together.
+
+    :param model: it may be on torch's meta device; whatever is measured in training is taken for the weights.
+    :param shape: one image, [C, H, W].
+    :raises StageError: the network has nothing in scope that can be pruned so.
+    """
+    layers = find_layers(model.network, settings.scope, settings.unit)
+    weights = {name: layer.get_parameter("weight").detach() for name, layer in layers.items()}
+    learned = {
+        name: weight if settings.unit == "weights" else weight.flatten(1).sum(1) for name, weight in weights.items()
+    }
+    score_units(model, settings, torch.Generator(), Evidence(lambda: weights, learned))
+    if settings.mode == "remove":
+        find_groups(model, settings, shape)

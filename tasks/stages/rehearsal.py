@@ -1,0 +1,170 @@
+"""What stages would refuse of their models and images, asked before any of them runs.
+
+Models are made without weights, on torch's meta device, where shapes alone are computed: one for each architecture and
+form of image, however many stages ask it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import torch
+
+from tasks.certificates.registry import is_certificate
+from tasks.data.settings import DatasetSettings
+from tasks.data.source import Inspection
+from tasks.errors import MisfitError, Problem, StageError
+from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
+from tasks.models.build import Description, NormalizedModel, sketch_model
+from tasks.models.fitting import check_side
+from tasks.models.settings import ModelSettings
+from tasks.pruning.check import check_prunable
+from tasks.registry import load_object
+from tasks.settings import Settings
+from tasks.training.objectives.base import ObjectiveSettings
+from tasks.training.settings import TrainSettings
+from tasks.training.sparsity.settings import TrainedPruneSettings
+from tasks.trial.chain import Stage
+
+ASSUMED_CLASSES, ASSUMED_SIDE = 10, 224
+"""Of a data set that is not here, or of which that is known once its images are read."""
+Shape = tuple[int, int, int]
+Ask = Callable[[NormalizedModel, Shape], None]
+
+
+class Subject(NamedTuple):
+    """What is asked: an architecture for images of one form."""
+
+    model: ModelSettings
+    channels: int
+    classes: int
+    side: int | None
+    """Pixels; null where they are not known before the images are read."""
+
+
+class Question(NamedTuple):
+    """What is asked of a model."""
+
+    path: str
+    value: str
+    """What stands there."""
+    ask: Ask
+    """Raises `StageError` where the model does not fit."""
+    key: str
+    """Equal keys ask the same."""
+
+
+def find_misfits(
+    stages: Iterable[Stage], data: Mapping[DatasetSettings, Inspection]
+) -> Iterator[tuple[Stage, Problem]]:
+    """Settings that the models or the images of some stages cannot meet, each once, with the first stage that has it.
+
+    What a model without weights cannot tell, such as one of a plugin that computes with values when it is made, is left
+    to its stage.
+    """
+    sketches: dict[Subject, NormalizedModel | None] = {}
+    asked: set[tuple[Subject, str, str]] = set()
+    for stage in stages:
+        subject = _describe_subject(stage, data[stage.dataset])
+        if subject not in sketches:
+            sketches[subject], found = _sketch(subject)
+            yield from ((stage, problem) for problem in found)
+        for question in _list_questions(stage):
+            told = (subject, question.path, question.key)
+            if told not in asked:
+                asked.add(told)
+                yield from ((stage, problem) for problem in _ask(question, subject, sketches[subject]))
+        yield from ((stage, problem) for problem in _find_transformation_problems(stage, subject))
+
+
+def _describe_subject(stage: Stage, found: Inspection) -> Subject:
+    channels, side = stage.dataset.channels or found.channels, stage.dataset.image_size or found.side
+    return Subject(stage.model, channels, len(found.classes) or ASSUMED_CLASSES, side)
+
+
+def _sketch(subject: Subject) -> tuple[NormalizedModel | None, list[Problem]]:
+    """The model without weights, null where there is none to ask, and why it does not fit the images."""
+    try:
+        description = Description.of(subject.model, subject.channels, subject.classes)
+        model = sketch_model(description)
+        if subject.side is not None:
+            check_side(description, subject.side)
+    except StageError as error:
+        return None, [_state_problem("model", subject.model.name, error)]
+    except Exception:  # a network that is made of values: its stage will tell
+        return None, []
+    return model, []
+
+
+def _list_questions(stage: Stage) -> Iterator[Question]:
+    settings = stage.settings
+    if isinstance(settings, TrainSettings):
+        yield from _question_objective(stage.kind, settings.chosen_objective)
+    elif isinstance(settings, TrainedPruneSettings):
+        key = " ".join((settings.scope, settings.unit, settings.within, settings.mode, settings.importance))
+        yield Question(stage.kind, "", lambda model, shape: check_prunable(model, settings, shape), key)
+        inside = "prune.training" if settings.training else "prune"
+        yield from _question_objective(inside, settings.chosen_objective)
+    elif isinstance(settings, AttackSettings):
+        yield from _question_attack(stage, settings)
+
+
+def _question_attack(stage: Stage, settings: AttackSettings) -> Iterator[Question]:
+    method = settings.method
+    if settings.eps_space != "pixel":
+
+        def check_unit(model: NormalizedModel, shape: Shape) -> None:  # noqa: ARG001
+            Description.of(stage.model, shape[0], ASSUMED_CLASSES).get_pixels_per_unit(settings.eps_space)
+
+        yield Question("attack.eps_space", settings.eps_space, check_unit, "")
+    if is_certificate(method) and (check := type(method).check_network):
+        yield Question("attack", method.name, partial(_check_network, check, method), method.canonical_text)
+
+
+def _question_objective(section: str, objective: ObjectiveSettings) -> Iterator[Question]:
+    check = type(objective).check_network
+    if check:
+        ask = partial(_check_network, check, objective, training=True)
+        yield Question(f"{section}.objective", objective.name, ask, objective.canonical_text)
+
+
+def _check_network(
+    check: str | Callable[..., None],
+    settings: Settings,
+    model: NormalizedModel,
+    shape: Shape,
+    *,
+    training: bool = False,
+) -> None:
+    load_object(check)(settings, copy.deepcopy(model).train(training), torch.zeros(2, *shape, device="meta"))
+
+
+def _ask(question: Question, subject: Subject, model: NormalizedModel | None) -> list[Problem]:
+    if model is None:
+        return []
+    side = subject.side or ASSUMED_SIDE
+    try:
+        question.ask(model, (subject.channels, side, side))
+    except StageError as error:
+        return [_state_problem(question.path, question.value, error, f" (model {subject.model.name})")]
+    except Exception:  # what has no values cannot be told everything: its stage will tell
+        return []
+    return []
+
+
+def _state_problem(path: str, value: str, error: StageError, note: str = "") -> Problem:
+    """The problem that an error names, else one of the place where it was asked."""
+    found = error.problem if isinstance(error, MisfitError) else Problem(path, value, str(error))
+    return Problem(found.path, found.value, f"{found.message}{note}")
+
+
+def _find_transformation_problems(stage: Stage, subject: Subject) -> Iterator[Problem]:
+    if not isinstance(stage.settings, DefendedAttackSettings):
+        return
+    for place, each in enumerate(stage.settings.inference.transformations):
+        if found := each.find_image_problem(subject.channels, subject.side):
+            field, text = found
+            yield Problem(f"inference.transformations.{place}.{field}", getattr(each, field), text)

@@ -1,0 +1,99 @@
+"""What no stage could do is refused by a plan, as one clear problem each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+from orchestrator.plan.fits import check_fits
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.space import space as spaces
+from tasks.errors import ProblemsError
+from tasks.models.registry import ARCHITECTURES, Architecture
+from tests.support.command_line import list_tree, run_here
+
+SPACE: dict[str, Any] = {
+    "dataset": {"name": "digits"},
+    "model": {"name": "resnet8"},
+    "train": {"epochs": 1, "optimizer": {"name": "sgd", "lr": 0.1}},
+    "attack": {"name": "ifgsm", "eps": 0.1, "steps": 2, "examples": 20},
+}
+IFGSM = {"name": "ifgsm", "eps": 0.1, "steps": 2}
+VIT, CONVNEXT, ALEXNET = {"name": "vit_tiny"}, {"name": "convnext_tiny"}, {"name": "alexnet"}
+LARGE = {"name": "digits", "image_size": 16}
+
+
+def train_by(objective: dict[str, Any]) -> dict[str, Any]:
+    return {**SPACE["train"], "objective": objective}
+
+
+def plan(**changes: Any) -> Plan:
+    return make_plan(spaces.build("test", "test", {**SPACE, **changes}))
+
+
+IBP = train_by({"name": "ibp", "eps": 0.1})
+OAT = train_by({"name": "oat", "attack": IFGSM})
+MISFITS: list[tuple[dict[str, Any], str]] = [
+    ({"prune": {"ratio": 0.5, "scope": "layer9"}}, "prune.scope = 'layer9': .*; choose from all, conv1, layer1, "),
+    ({"prune": {"ratio": 0.5, "scope": "conv1", "unit": "weights", "within": "2:4"}}, "within = '2:4': .* are 1 "),
+    ({"prune": {"ratio": 0.5, "mode": "remove"}, "model": VIT}, "prune.mode = 'remove': .* LayerNorm: choose mode"),
+    ({"prune": {"ratio": 0.5, "importance": "bn_scale"}, "model": VIT}, "prune.importance = 'bn_scale': no batch norm"),
+    ({"inference": {"transformations": [{"name": "quilting", "patch": 9}]}}, "transformations.0.patch = 9: .* 8x8"),
+    ({"train": OAT, "model": VIT}, r"train.objective = 'oat': lambda conditions batch norm .* \(model vit_tiny\)"),
+    ({"train": OAT, "model": CONVNEXT, "dataset": LARGE}, "train.objective = 'oat': lambda conditions batch norm"),
+    ({"train": IBP, "model": VIT}, "train.objective = 'ibp': .* know the function"),
+    ({"train": IBP, "model": ALEXNET, "dataset": LARGE}, "train.objective = 'ibp': .* dropout in training"),
+    ({"train": train_by({"name": "crown_ibp", "eps": 0.1}), "model": {"name": "densenet121"}}, "'crown_ibp': .* cat "),
+    ({"attack": {"name": "interval_bounds", "eps": 0.1}, "model": {"name": "mobilenet_v2"}}, "attack = .* a ReLU6: "),
+    ({"attack": {"name": "crown_ibp", "eps": 0.1}, "model": CONVNEXT, "dataset": LARGE}, "attack = .* permute"),
+    ({"model": CONVNEXT}, "dataset.image_size = 8: images of 8x8 pixels are too small for convnext_tiny: .* 16x16"),
+    ({"model": {"name": "resnet8", "mean": [0.1, 0.2, 0.3]}}, "model.mean = .*: 3 values, .* 1 channel$"),
+    ({"attack": {**IFGSM, "surrogate": {"model": CONVNEXT, "train": SPACE["train"]}}}, "surrogate convnext_tiny: "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "message"), MISFITS)
+def test_one_problem_names_the_setting_its_value_and_what_fits(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProblemsError, match=message) as raised:
+        check_fits(plan(**changes))
+    assert len(raised.value.problems) == 1
+
+
+def test_what_is_stored_is_not_asked_again_and_each_model_once() -> None:
+    models = ["convnext_tiny", "alexnet", "resnet8"]
+    grid = plan(model={"name": {"grid_search": models}}, seed={"grid_search": [0, 1]})
+    with pytest.raises(ProblemsError) as raised:
+        check_fits(grid)
+    assert [problem.split("small for ")[1].split(":")[0] for problem in raised.value.problems] == models[:2]
+    check_fits(grid, grid.stages.keys())
+
+
+@pytest.mark.parametrize("name", ["defences", "pruning_benchmark", "smoothing", "transformations", "generative"])
+def test_a_shipped_space_asks_nothing_that_its_models_cannot_do(name: str) -> None:
+    check_fits(make_plan(spaces.load(name), without_data=True))
+
+
+def test_what_a_sketch_cannot_tell_is_left_to_the_stage() -> None:
+    def build(channels: int, classes: int, stem: str) -> nn.Module:  # noqa: ARG001
+        layer = nn.Linear(64, classes)
+        if layer.weight.sum().item() > 1e9:
+            layer.weight.data.zero_()
+        return nn.Sequential(nn.Flatten(), layer)
+
+    ARCHITECTURES.add("by_value", Architecture(build))
+    try:
+        check_fits(plan(model={"name": "by_value"}, prune={"ratio": 0.5, "scope": "layer9"}))
+    finally:
+        ARCHITECTURES.remove("by_value")
+
+
+@pytest.mark.parametrize("command", ["plan", "launch"])
+def test_the_command_ends_with_code_2_and_nothing_is_written(command: str, tmp_path: Path) -> None:
+    overrides = ("--set", "prune={ratio: 0.5, scope: layer9}")
+    ended = run_here(command, "--space", "smoke", *overrides, "--storage", tmp_path / "s")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: smoke: 1 problem\n  prune.scope = 'layer9': ")
+    assert list_tree(tmp_path, "cache") == {}
