@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from orchestrator.text import format_count
 from tasks.errors import UsageError
 from tasks.fingerprints import get_cache_folder
 from tasks.local_paths import list_missing_folders
@@ -58,7 +59,7 @@ def _check_processors() -> Finding:
 
     count = torch.cuda.device_count()
     names = ", ".join(torch.cuda.get_device_name(place) for place in range(count)) or "no GPU"
-    return Finding("processors", True, f"{os.cpu_count()} CPUs, {names}")
+    return Finding("processors", True, f"{format_count(os.cpu_count() or 1, 'CPU')}, {names}")
 
 
 def _check_gpus() -> Finding:

@@ -54,7 +54,7 @@ def settle_sweep(
         if there.remote:
             from orchestrator.remote.launch import run_there
 
-            words = ("verify", sweep.sweep_id, *_format_options(storage, data_dir, device))
+            words = ("verify", sweep.sweep_id, "--no-answer", *_format_options(storage, data_dir, device))
             code = run_there(words, options, there, space, console)
         else:
             code = launch_space(space, options, console)

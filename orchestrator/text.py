@@ -169,9 +169,10 @@ def print_line(console: Console, text: str) -> None:
     console.print(make_printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def format_count(count: int, noun: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def format_count(count: float, noun: str) -> str:
+    """`1 trial`, `2 trials`, `0.5 GPUs`."""
+    shown = f"{count:g}" if isinstance(count, float) else str(count)
+    return f"{shown} {noun}" if count == 1 else f"{shown} {noun}s"
 
 
 def format_duration(seconds: float) -> str:

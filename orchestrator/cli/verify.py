@@ -21,6 +21,9 @@ def verify(
     device: DeviceOption = "auto",
     address: AddressOption = "local",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be run, start nothing.")] = False,
+    answer: Annotated[
+        bool, typer.Option("--answer/--no-answer", hidden=True, help="Print the answer, or leave that to who asked.")
+    ] = True,
     printing: Printing,
 ) -> None:
     """Run the cheapest attacks that would settle each verdict which is not ok, and say how the numbers move.
@@ -52,11 +55,10 @@ def verify(
         dry_run=dry_run,
     )
     lines = settled.lines
-    printing.show(
-        lines,
-        lambda: "\n".join(map(_describe, lines)) or f"{found.sweep_id}: every verdict is ok, or nothing was tested",
-        [{**row, "tried": len(row["tried"])} for row in lines],
-    )
+    if answer:
+        text = f"{found.sweep_id}: every verdict is ok, or nothing was tested"
+        counted = [{**row, "tried": len(row["tried"])} for row in lines]
+        printing.show(lines, lambda: "\n".join(map(_describe, lines)) or text, counted)
     raise typer.Exit(settled.code)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.space.resources import Resources
+from orchestrator.text import format_count
 from tasks.errors import UsageError
 from tasks.kinds import Kind
 
@@ -29,7 +30,7 @@ class Shape:
         return asked.cpus <= self.cpus and asked.gpus <= self.gpus
 
     def __str__(self) -> str:
-        return f"{self.name} of {self.cpus:g} CPUs and {self.gpus:g} GPUs"
+        return f"{self.name} of {format_count(self.cpus, 'CPU')} and {format_count(self.gpus, 'GPU')}"
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ def check_fits(wanted: Mapping[Kind, Resources], nodes: Sequence[Shape], growth:
     there = [*nodes, *growth.types]
     for kind, asked in wanted.items():
         if not any(shape.holds(asked) for shape in there):
-            asks = f"{kind} asks for {asked.cpus:g} CPUs and {asked.gpus:g} GPUs"
+            asks = f"{kind} asks for {format_count(asked.cpus, 'CPU')} and {format_count(asked.gpus, 'GPU')}"
             raise UsageError(f"{asks}; no node has that. There is: {describe_capacity(nodes, growth)}")
 
 
 def describe_capacity(nodes: Sequence[Shape], growth: Growth) -> str:
-    """`2 x node of 8 CPUs and 1 GPUs, and may start type gpu of ...`."""
+    """`2 x node of 8 CPUs and 1 GPU, and may start type gpu of ...`."""
     counted = [f"{count} x {shape}" for shape, count in Counter(nodes).items()]
     may = [f"may start {shape}" for shape in growth.types]
     unknown = [] if growth.known else ["may grow by nodes that it does not name"]

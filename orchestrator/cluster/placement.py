@@ -12,6 +12,7 @@ from pathlib import Path
 from orchestrator.cluster.capacity import Growth, Shape, count_usable_cpus, count_usable_gpus
 from orchestrator.options import DeviceChoice
 from orchestrator.space.resources import Resources, ResourceTable
+from orchestrator.text import format_count
 from tasks.devices import get_gpu_device
 from tasks.errors import UsageError
 from tasks.kinds import KINDS, Kind
@@ -27,7 +28,7 @@ SHARES: Mapping[Kind, float] = {
 }
 """Training fills a GPU; a few hundred images under attack do not; pruning computes little, unless it trains."""
 NO_GPU = "no GPU here: stages compute on the CPU"
-HINT = "by default; --device, --gpus-per-trial and `resources` say otherwise"
+HINT = "by default; `resources`, and --device and --gpus-per-trial of a launch, say otherwise"
 MPS_DAEMON = "nvidia-cuda-mps-control"
 MPS_FOLDER = "/tmp/nvidia-mps"
 """Where the daemon of NVIDIA's Multi-Process Service has its pipes, unless `CUDA_MPS_PIPE_DIRECTORY` says another."""
@@ -123,7 +124,8 @@ def place_stages(table: ResourceTable, kinds: Collection[Kind], device: DeviceCh
     placed = table.with_gpus({kind: chosen.get(kind, 0.0) for kind in table.automatic})
     if device == "cuda" and not any(placed.of(kind).gpus for kind in kinds):
         raise UsageError(
-            "--device cuda: no stage of this sweep is given a GPU; look at `resources` and --gpus-per-trial"
+            "--device cuda: no stage of this sweep is given a GPU; "
+            "look at `resources`, and at --gpus-per-trial of a launch"
         )
     return Placement(placed, _describe(placed, kinds, supply, by_default=bool(table.automatic & set(kinds))))
 
@@ -146,7 +148,7 @@ def _describe(placed: ResourceTable, kinds: Collection[Kind], supply: Supply, *,
     if not supply.may_have_gpus and supply.growth.known:
         asked = ", ".join(f"{kind} asks for {share:g}" for kind, share in shares.items() if share)
         return f"no GPU here, and {asked}: a launch on this machine alone is refused"
-    there = f"{supply.gpus:g} GPUs" if supply.gpus else "GPUs of nodes that are still to come"
+    there = format_count(supply.gpus, "GPU") if supply.gpus else "GPUs of nodes that are still to come"
     held = ", ".join(f"{kind} {share:g}" if share else f"{kind} none" for kind, share in shares.items())
     line = f"{there}: {held}" + (f" ({HINT})" if by_default else "")
     if supply.sharing and any(0 < share < 1 for share in shares.values()):
@@ -168,4 +170,6 @@ def _count_used(asked: Resources, supply: Supply) -> float:
 
 
 def _describe_idle(supply: Supply, reason: str) -> str | None:
-    return f"{supply.gpus:g} GPUs stay idle: {reason}" if supply.gpus else None
+    if not supply.gpus:
+        return None
+    return f"{format_count(supply.gpus, 'GPU')} {'stays' if supply.gpus == 1 else 'stay'} idle: {reason}"

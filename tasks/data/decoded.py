@@ -15,7 +15,8 @@ import torch
 from filelock import FileLock
 
 from tasks.data.decoding import Draft, decode_files
-from tasks.data.images import Images
+from tasks.data.image_files import BROKEN, decode_image, describe_broken
+from tasks.data.images import Images, resize_images
 from tasks.data.listing import Listing
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import ReportProgress
@@ -40,7 +41,7 @@ def load_decoded(
     for listing, target in zip(listings, targets, strict=True):
         with hold_cache_file(target):
             corrupt += [] if is_whole(target) else _write_decoded(listing, settings, target, progress)
-    _refuse_corrupt(corrupt, listings)
+    _refuse_corrupt(corrupt, listings, settings)
     return [_map_file(listing, target) for listing, target in zip(listings, targets, strict=True)]
 
 
@@ -61,13 +62,23 @@ def hold_cache_file(target: Path) -> Iterator[None]:
         ) from error
 
 
-def _refuse_corrupt(corrupt: list[Path], listings: Sequence[Listing]) -> None:
+def _refuse_corrupt(corrupt: list[Path], listings: Sequence[Listing], settings: DatasetSettings) -> None:
     if not corrupt:
         return
     root = Path(os.path.commonpath([listing.folder for listing in listings]))
-    shown = ", ".join(file.relative_to(root).as_posix() for file in corrupt[:5]) + (", ..." if corrupt[5:] else "")
+    named = [f"{file.relative_to(root).as_posix()} ({_explain(file, settings)})" for file in corrupt[:5]]
+    shown = ", ".join(named) + (", ..." if corrupt[5:] else "")
     total = sum(len(listing.files) for listing in listings)
-    raise UsageError(f"{root}: {len(corrupt)} of {total} images are corrupt: {shown}")
+    raise UsageError(f"{root}: {len(corrupt)} of {total} images cannot be used: {shown}")
+
+
+def _explain(file: Path, settings: DatasetSettings) -> str:
+    """Why an image cannot be used: it is looked at once more, since a draft keeps its place alone."""
+    try:
+        resize_images(decode_image(file, settings.channels or 3)[None], settings)
+    except BROKEN as error:
+        return describe_broken(error)
+    return "it can be read now: try again"
 
 
 def _map_file(listing: Listing, file: Path) -> Images:

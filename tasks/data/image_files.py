@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 MOST_PIXELS = 50_000_000
@@ -35,9 +35,19 @@ def decode_image(path: Path, channels: int) -> Tensor:
     """
     with Image.open(path, formats=FORMATS) as image:  # reads no pixel
         if math.prod(image.size) > MOST_PIXELS:
-            raise ValueError(f"{path} has {math.prod(image.size):,} pixels")
+            width, height = image.size
+            raise ValueError(f"{width} x {height} pixels; the most that is read is {MOST_PIXELS:,}")
         pixels = _read_grey(image) if channels == 1 else _read_colours(image)
     return torch.from_numpy(pixels).permute(2, 0, 1).expand(max(channels, pixels.shape[-1]), -1, -1).contiguous()
+
+
+def describe_broken(error: Exception) -> str:
+    """Why a file is no image that can be decoded, without its name."""
+    if isinstance(error, UnidentifiedImageError):
+        return "of no format that is known"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"far above the {MOST_PIXELS:,} pixels that are read at most"
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
 
 
 def _read_grey(image: Image.Image) -> NDArray[np.uint8]:

@@ -70,12 +70,17 @@ def _count_gradient_calls() -> Iterator[list[str]]:
     def note(frame: Any, event: Any, argument: Any) -> None:
         if event == "call" and frame.f_code.co_name in GRADIENT_CALLS and "autograd" in frame.f_code.co_filename:
             calls.append(frame.f_code.co_name)
-        if former is not None:
+        if callable(former):
             former(frame, event, argument)
 
-    former = sys.getprofile()
+    former: Any = sys.getprofile()
+    pauses = former is not None and not callable(former)  # cProfile, of which nothing can be called
+    if pauses:
+        former.disable()
     sys.setprofile(note)
     try:
         yield calls
     finally:
-        sys.setprofile(former)
+        sys.setprofile(None if pauses else former)
+        if pauses:
+            former.enable()

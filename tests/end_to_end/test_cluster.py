@@ -48,7 +48,7 @@ def test_a_cluster_is_joined_and_its_nodes_are_asked_first(cluster: Head, space:
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE]
     joining: list[str | Path] = [*command, "--address", cluster.address]
     refused = run(*joining, "--set", "resources.attack.gpus=0.25", env=env, code=2)
-    assert "attack asks for 1 CPUs and 0.25 GPUs; no node has that" in refused.stderr
+    assert "attack asks for 1 CPU and 0.25 GPUs; no node has that" in refused.stderr
     assert "1 x node of 2 CPUs and 0 GPUs" in refused.stderr
     assert not executions(storage)
     assert FINISHED in run(*joining, env=env).stdout
@@ -167,8 +167,8 @@ def test_a_sweep_scales_a_cluster_from_nothing_and_back(space: Path, tmp_path: P
         command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--address", started.address]
         command += ["--set", "prune.ratio={grid_search: [0.2, 0.5]}", "--set", "resources.attack.gpus=0.5"]
         refused = run(*command, "--set", "resources.train={cpus: 2, gpus: 1}", env=started.environment, code=2)
-        assert "train asks for 2 CPUs and 1 GPUs" in refused.stderr
-        assert "may start type small of 1 CPUs and 1 GPUs" in refused.stderr
+        assert "train asks for 2 CPUs and 1 GPU" in refused.stderr
+        assert "may start type small of 1 CPU and 1 GPU" in refused.stderr
         assert workers(started) == 0
         sweep = begin(*command, env=started.environment, log=log)
         most = 0

@@ -99,6 +99,6 @@ def test_each_node_is_compared_with_this_machine(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(survey, "survey", lambda: reports)
     findings = found(tmp_path, address="10.0.0.1:6379")
     assert findings["head"] == Finding("head", True, "n0: node of 2 CPUs and 0 GPUs")
-    node = f"n1: node of 4 CPUs and 1 GPUs; torch 1.0, here {here['torch']}"
+    node = f"n1: node of 4 CPUs and 1 GPU; torch 1.0, here {here['torch']}"
     assert findings["node"] == Finding("node", False, node)
     assert findings["may start"].detail == "type big of 8 CPUs and 4 GPUs"

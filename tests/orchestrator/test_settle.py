@@ -70,7 +70,7 @@ def test_on_another_machine_the_same_command_runs(
 ) -> None:
     found = verification.settle(data_dir=data_dir, device="cuda", address="http://head:8265")
     ((words, options, address, space),) = verification.launched
-    assert words == ("verify", "made-1", "--storage=the storage", "--device=cuda", *more)
+    assert words == ("verify", "made-1", "--no-answer", "--storage=the storage", "--device=cuda", *more)
     assert (options.storage, options.data_dir, address.text, space) == (
         "the storage", data_dir, "http://head:8265", verification.space,
     )  # fmt: skip

@@ -31,7 +31,8 @@ def add_worst_case(study: Study) -> Study:
     if all(_measure(worst[entry.configuration.key]) >= _measure(entry.rows) for entry in study.under(strongest)):
         return study
     most = max(len(attacks) for by_seed in rows.values() for attacks in by_seed.values())
-    label = f"the worst of {most} attacks, {budget.norm} eps {format_setting('attack_eps', budget.eps)}"
+    several = f"the worst of {most} attacks" if most > 1 else "all attacks together"
+    label = f"{several}, {budget.norm} eps {format_setting('attack_eps', budget.eps)}"
     threat = Threat("worst case", label, next(iter(worst.values()))[0])
     measured = {(model.key, threat.key): Measured(model, threat, worst[model.key]) for model in met}
     return replace(study, threats=(*study.threats, threat), measured={**study.measured, **measured}, worst=threat)

@@ -65,6 +65,8 @@ def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     assert asked["robust_after"] is None
     assert list_sweeps(sweep.storage) == [plan.sweep_id], "a dry run starts nothing"
     assert set(StageStore(sweep.storage).list_keys()) == trained
+    silent = run_here("verify", "small", "--storage", tmp_path / "s", "--dry-run", "--no-answer")
+    assert (silent.code, silent.stdout) == (0, ""), "as on the head of a cluster: who asked prints the answer"
 
     monkeypatch.setattr(settle, "launch_space", launch_here)
     ended = run_here("verify", "small", "--storage", tmp_path / "s", "--json")

@@ -75,14 +75,14 @@ def test_what_there_is_and_may_come_is_counted_in_words() -> None:
     nodes = [Shape("node", 8, 0.5), Shape("node", 4, 1), Shape("node", 8, 0.5)]
     growth = Growth((Shape("type big", 16, 4),), known=False)
     assert describe_capacity(nodes, growth) == (
-        "2 x node of 8 CPUs and 0.5 GPUs, 1 x node of 4 CPUs and 1 GPUs, may start type big of 16 CPUs and 4 GPUs, "
+        "2 x node of 8 CPUs and 0.5 GPUs, 1 x node of 4 CPUs and 1 GPU, may start type big of 16 CPUs and 4 GPUs, "
         "may grow by nodes that it does not name"
     )
     assert describe_capacity([], Growth()) == "no node"
 
 
 def test_a_run_needs_its_cpus_and_its_gpus_on_the_same_node() -> None:
-    with pytest.raises(UsageError, match="train asks for 6 CPUs and 1 GPUs; no node has that"):
+    with pytest.raises(UsageError, match="train asks for 6 CPUs and 1 GPU; no node has that"):
         check_fits({"attack": Resources(), "train": Resources(cpus=6, gpus=1)}, [Shape("node", 8, 0), GPU], Growth())
     check_fits({"train": Resources(cpus=4, gpus=1)}, [Shape("node", 8, 0), GPU], Growth())
 

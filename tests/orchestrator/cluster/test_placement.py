@@ -59,7 +59,7 @@ def test_it_is_said_whether_stages_that_share_a_gpu_take_turns(tmp_path: Path, m
         f"; stages that share a GPU take turns: `{MPS_DAEMON} -d` lets them compute at the same time"
     )
     whole = place_stages(ResourceTable(), ["train"], "auto", alone).words
-    assert whole == f"1 GPUs: train 1 ({HINT})", "nobody shares one"
+    assert whole == f"1 GPU: train 1 ({HINT})", "nobody shares one"
     (tmp_path / "pipes").mkdir()
     (tmp_path / "pipes" / "control").touch()
     assert survey_machine(8, 1).sharing == "stages that share a GPU compute at the same time (MPS)"

@@ -40,7 +40,7 @@ def test_what_fits_is_let_through_and_nothing_is_written(tmp_path: Path) -> None
     ("resources", "message"),
     [
         ({"train": {"cpus": 3}}, "train asks for 3 CPUs and 0 GPUs; no node has that. There is: 1 x this machine of 2"),
-        ({"attack": {"gpus": 0.25}}, r"attack asks for 1 CPUs and 0.25 GPUs; .* of 2 CPUs and 0 GPUs"),
+        ({"attack": {"gpus": 0.25}}, r"attack asks for 1 CPU and 0.25 GPUs; .* of 2 CPUs and 0 GPUs"),
     ],
 )
 def test_a_kind_that_asks_for_more_than_this_machine_has_is_named(

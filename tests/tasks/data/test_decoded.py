@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
-from tasks.data import decoding
+from tasks.data import decoding, image_files
 from tasks.data.image_files import decode_image
 from tasks.data.loading import load_splits
 from tasks.errors import UsageError
@@ -65,8 +66,19 @@ def test_corrupt_images_are_counted_and_named(tmp_path: Path) -> None:
     write_images(images, ("cat", "dog"), 4)
     (images / "cat" / "broken.jpg").write_bytes(b"\xff\xd8 not an image")
     (images / "dog" / "cut.png").write_bytes((images / "dog" / "000.png").read_bytes()[:100])
-    with pytest.raises(UsageError, match=r"2 of 10 images are corrupt: (cat|dog).*, (cat|dog)"):
+    with pytest.raises(UsageError, match=r"2 of 10 images cannot be used: (cat|dog).* \(.+\), (cat|dog).* \(.+\)"):
         load_splits(settings("image_folder", root=images, image_size=16), None)
+
+
+def test_an_image_that_is_too_large_is_refused_with_its_size_and_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(tmp_path / "images", ("cat", "dog"), 4)
+    Image.new("RGB", (300, 200)).save(tmp_path / "images" / "cat" / "large.png")
+    monkeypatch.setattr(image_files, "MOST_PIXELS", 50_000)
+    asked = settings("image_folder", root=tmp_path / "images", image_size=16)
+    with pytest.raises(UsageError, match=r"cat/large\.png \(300 x 200 pixels; the most that is read is 50,000\)"):
+        load_splits(asked, None)
 
 
 def test_threads_decode_each_image_into_its_place(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +146,7 @@ def test_corrupt_images_are_named_also_by_who_goes_on(tmp_path: Path, monkeypatc
     monkeypatch.setattr(decoding.Draft, "note", note)
     with pytest.raises(KeyboardInterrupt):
         load_splits(asked, None)
-    with pytest.raises(UsageError, match=r"1 of 30 images are corrupt: cat/000\.png"):
+    with pytest.raises(UsageError, match=r"1 of 30 images cannot be used: cat/000\.png"):
         load_splits(asked, None)
     assert calls[2:] == [15, 20, 25, 30]
 

@@ -120,7 +120,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(
 ) -> None:
     Image.fromarray(draw()).save(tmp_path / "a.png")
     monkeypatch.setattr(image_files, "MOST_PIXELS", 76)
-    with pytest.raises(ValueError, match="has 77 pixels"):
+    with pytest.raises(ValueError, match=r"\d+ x \d+ pixels; the most that is read is 76"):
         decode_image(tmp_path / "a.png", 3)
     header = bytearray((tmp_path / "a.png").read_bytes())
     header[16:24] = struct.pack(">II", 20_000, 20_000)  # which Pillow refuses by an error of its own

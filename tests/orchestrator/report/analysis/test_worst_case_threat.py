@@ -25,6 +25,15 @@ def test_attacks_that_fool_other_images_are_one_threat_together(tmp_path: Path) 
     assert "under the worst of 2 attacks" in answer_questions(study, lambda _: {}).recommendation[0]
 
 
+def test_one_attack_is_not_called_the_worst_of_one(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, {**GRID, "prune": None}, rule=lambda row: (0.9, 0.5 - row["seed"] / 10), images=False)
+    name = sweep.rows()[0]["attack"]
+    rows = [{**row, "worst_case_correct": row["robust_correct"] - 12} for row in sweep.rows() if row["attack"] == name]
+    steps = max(row["attack_steps"] for row in rows)
+    (study,) = group_studies([row for row in rows if row["attack_steps"] == steps])
+    assert study.headline.label.startswith("all attacks together, linf eps")
+
+
 def test_an_attack_that_leaves_no_more_than_all_together_speaks_itself(tmp_path: Path) -> None:
     (study,) = group_studies(made_up(tmp_path, {**GRID, "prune": None}, images=False).rows())
     assert study.worst is None
