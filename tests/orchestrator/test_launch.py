@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from orchestrator import launch as story
+from orchestrator.cluster.placement import Placement
 from orchestrator.launch import launch
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.run import driver
+from orchestrator.run import driver, request
+from orchestrator.space.resources import Resources, ResourceTable
 from tasks.errors import UsageError
 from tasks.storage.storage import establish_storage
 from tasks.temporary import PREFIX
@@ -122,3 +125,26 @@ def test_only_a_dry_run_does_without_the_data(space_file: Path, tmp_path: Path) 
         launched(options)
     assert launched(replace(options, dry_run=True))[0] == 0
     assert not (tmp_path / "storage").exists()
+
+
+def test_what_stages_hold_is_said_where_any_will_run(
+    ran: list[tuple[PreparedSweep, LaunchOptions]], space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = Placement(ResourceTable({"attack": Resources(gpus=0.5)}), "4 GPUs: attack 0.5")
+    monkeypatch.setattr(request, "check_request", lambda *_: placed)
+    _, shown = launched(LaunchOptions(str(space_file), storage=str(tmp_path / "storage")))
+    assert shown.splitlines()[1:] == ["4 GPUs: attack 0.5"]
+    assert ran[0][0].resources is placed.resources
+    monkeypatch.setattr(PreparedSweep, "complete", True)
+    _, shown = launched(LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), wandb="disabled"))
+    assert "GPUs" not in shown
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize(("address", "said"), [("local", True), ("head:6379", False), ("http://head:8265", False)])
+def test_a_dry_run_says_what_stages_would_hold_on_this_machine_alone(
+    address: str, said: bool, space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(story, "place_stages", lambda table, *_: Placement(table, "4 GPUs: attack 0.5"))
+    options = LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), address=address, dry_run=True)
+    assert ("4 GPUs: attack 0.5" in launched(options)[1].splitlines()) is said

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from orchestrator.results.checks.verdict import OK, SUSPICIOUS
-from orchestrator.results.tradeoff import group_cells, render_tradeoff
+from orchestrator.results.tradeoff import (
+    AXES,
+    find_distinguishing_paths,
+    find_varying_axes,
+    format_setting,
+    format_spread,
+    group_cells,
+    list_leaf_settings,
+    render_tradeoff,
+)
 from tests.support.rows import ifgsm
 
 
@@ -26,3 +39,58 @@ def test_a_cell_is_all_seeds_of_a_configuration_with_the_worst_of_their_verdicts
     assert cell.robust == (0.4, 0.5)
     assert cell.examples == 1600
     assert cell.trials == (first["trial_id"], "b" * 16)
+
+
+def make_rows(*changes: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict.fromkeys(AXES) | each for each in changes]
+
+
+@pytest.mark.parametrize(
+    ("rows", "axes"),
+    [
+        ([{"lambda": 0.5}, {"lambda": 0.9}], ["lambda"]),
+        ([{"lambda": 0.5, "objective": "a"}, {"lambda": 0.9, "objective": "b"}], ["lambda"]),
+        ([{"lambda": 0.5, "objective": "a"}, {"lambda": 0.5, "objective": "b"}], ["objective"]),
+        ([{"attack": "a", "attack_norm": "l2"}, {"attack": "b", "attack_norm": "linf"}], ["attack"]),
+        (
+            [{"attack": "a", "attack_norm": "l2"}, {"attack": "b", "attack_norm": "linf"},
+             {"attack": "b", "attack_norm": "l2"}],
+            ["attack", "attack_norm"],
+        ),
+        ([{"lambda": None}, {"lambda": 0.9, "train_attack": "pgd", "eps_train": 0.1}], ["lambda"]),
+        ([{"lambda": 0.0}, {"lambda": 0.9, "train_attack": "pgd", "eps_train": 0.1}], ["lambda"]),
+        (
+            [{"lambda": None}, {"lambda": 0.9, "train_attack": "pgd", "eps_train": 0.1},
+             {"lambda": 0.9, "train_attack": "pgd", "eps_train": 0.2}],
+            ["lambda", "eps_train"],
+        ),
+        ([{"pruning_ratio": None, "attack_steps": 3}, {"pruning_ratio": 0.5}], ["pruning_ratio", "attack_steps"]),
+        ([{"model": "a"}, {"model": "a"}], []),
+    ],
+)  # fmt: skip
+def test_columns_that_others_tell_already_are_left_out(rows: list[dict[str, Any]], axes: list[str]) -> None:
+    assert find_varying_axes(make_rows(*rows)) == axes
+
+
+def test_as_few_settings_as_tell_apart_what_is_called_alike() -> None:
+    leaves = [{"seed": 1, "a": 1, "b": 1, "c": 5}, {"seed": 2, "a": 1, "b": 2, "c": 5}, {"seed": 3, "a": 2, "b": 2}]
+    alike = [("x",)] * 3
+    assert find_distinguishing_paths(alike, leaves) == ["a", "b"]
+    assert find_distinguishing_paths([("x",), ("y",), ("x",)], leaves) == ["a"]
+    assert find_distinguishing_paths([("x",), ("y",), ("z",)], leaves) == []
+    assert list_leaf_settings({"a": {"b": [1, 2], "c": None}, "d": 3}) == {"a.b": "[1, 2]", "a.c": None, "d": 3}
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "text"),
+    [("attack_eps", 8 / 255, "8/255"), ("attack_eps", 0.5, "0.5"), ("eps_train", 1.0, "1"),
+     ("lambda", 8 / 255, "0.0313725"), ("attack_eps", 51 / 255, "0.2"), ("lambda", None, "-"),
+     ("attack_steps", 10, "10")],
+)  # fmt: skip
+def test_a_budget_is_written_in_whole_255ths_where_that_is_shorter(axis: str, value: Any, text: str) -> None:
+    assert format_setting(axis, value) == text
+
+
+def test_a_mean_has_its_spread_where_there_are_several_seeds() -> None:
+    assert format_spread((0.5,)) == "50.00 %"
+    assert format_spread((0.5, 0.7)) == "60.00 ± 14.14 %"

@@ -142,9 +142,11 @@ def test_a_job_runs_where_its_resources_are_and_its_records_come_back(rig: Rig) 
 
 def test_an_error_of_a_stage_leaves_its_worker_and_want_of_memory_does_not(rig: Rig) -> None:
     (worker,) = rig.start({ONE: 1})
-    rig.pool.submit(make_node(), ONE)
+    node = make_node()
+    rig.pool.submit(node, ONE)
     rig.ray.answer(worker.last("run"), RayTaskError("run", "trace", ValueError("bad")))
-    assert [ended.ending for ended in rig.pool.wait(0)] == [FailureKind.FAILED]
+    (ended,) = rig.pool.wait(0)
+    assert (ended.ending, ended.node, ended.worker.actor) == (FailureKind.FAILED, node, worker)
     assert rig.ray.killed == []
     rig.pool.submit(make_node(), ONE)
     rig.ray.answer(worker.last("run"), RayTaskError("run", "trace", MemoryError()))
@@ -155,10 +157,11 @@ def test_an_error_of_a_stage_leaves_its_worker_and_want_of_memory_does_not(rig: 
 @pytest.mark.parametrize("error", [RayActorError(), ActorUnavailableError("away", b"\0" * 16)])
 def test_a_worker_that_is_lost_is_killed_before_its_job_runs_elsewhere(error: Exception, rig: Rig) -> None:
     (worker,) = rig.start({ONE: 1})
-    rig.pool.submit(make_node(), ONE)
+    node = make_node()
+    rig.pool.submit(node, ONE)
     rig.ray.answer(worker.last("run"), error)
     (ended,) = rig.pool.wait(0)
-    assert ended.ending is FailureKind.PREEMPTED
+    assert (ended.ending, ended.node) == (FailureKind.PREEMPTED, node)
     assert rig.ray.killed == [worker]
     assert len(rig.pool) == 0
     assert rig.inquiries.asked == [("n1", 3)], "its node was asked, with what it had counted"
