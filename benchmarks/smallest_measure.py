@@ -8,7 +8,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.attack_models import trained
+from benchmarks.smallest_outcomes import Asked, Outcome, Sizes, append_outcome, read_outcomes
 from benchmarks.smallest_peers import LP, prepare_imports
 from benchmarks.smallest_runs import OURS, Run, Subject, list_runs
 from orchestrator.results.optimality import compute_optimality
@@ -32,18 +33,7 @@ AIMS = {"linf": 0.97, "l2": 0.93, "l1": 0.93, "l0": 0.98}
 SLACK = 1.05
 """Two numbers of passes of which one is at most so many times the other are equal."""
 RESAMPLES = 500
-Sizes = NDArray[np.float64]
-"""Size of the smallest perturbation of each image: 0 where it is misclassified, infinite where none was found."""
 Places = NDArray[np.int64]
-
-
-class Outcome(NamedTuple):
-    """What one attack found."""
-
-    run: Run
-    sizes: Sizes
-    passes: float
-    seconds: float
 
 
 def measure(asked: argparse.Namespace) -> None:
@@ -53,10 +43,16 @@ def measure(asked: argparse.Namespace) -> None:
     logging.disable(logging.WARNING)
     prepare_imports()
     _print_header(COLUMNS)
-    bests = []
+    bests, kept = [], read_outcomes(asked.keep)
     for subject in _list_subjects(asked):
         for norm in asked.only or LP:
-            found = [_run(subject, norm, run, asked.repeats) for run in list_runs(subject, norm, asked.passes)]
+            found = []
+            for run in list_runs(subject, norm, asked.passes):
+                key = Asked(subject.name, norm, run.attack, run.by, asked.passes, asked.images)
+                if key not in kept:
+                    kept[key] = _run(subject, run, key, asked.repeats)
+                    append_outcome(asked.keep, kept[key])
+                found.append(kept[key])
             best: Sizes = np.stack([outcome.sizes for outcome in found]).min(axis=0)
             for outcome in found:
                 _print([subject.name, norm, *_describe(outcome, best)])
@@ -89,14 +85,14 @@ def _make_subject(name: str, train: Images, test: Images, asked: argparse.Namesp
     return Subject(name, model, convert_to_float(test.pixels[: asked.images]), test.labels[: asked.images])
 
 
-def _run(subject: Subject, norm: str, run: Run, repeats: int) -> Outcome:
+def _run(subject: Subject, run: Run, asked: Asked, repeats: int) -> Outcome:
     seconds: list[float] = []
     for _ in range(repeats):
         began = time.process_time()
         crafted = run.craft()
         seconds.append(time.process_time() - began)
-    sizes = _measure(subject, crafted.images.detach(), norm)
-    return Outcome(run, sizes, crafted.passes, statistics.median(seconds))
+    sizes = _measure(subject, crafted.images.detach(), asked.norm)
+    return Outcome(asked, sizes, crafted.passes, statistics.median(seconds))
 
 
 def _measure(subject: Subject, images: Tensor, norm: str) -> Sizes:
@@ -117,19 +113,19 @@ def _describe(outcome: Outcome, best: Sizes) -> list[str]:
     score = _score(outcome.sizes, best)
     low, high = _resample(len(best), lambda places: _score(outcome.sizes[places], best[places]))
     cost = [f"{outcome.passes:.0f}", f"{outcome.seconds:.2f}", f"{score:.3f} [{low:.3f}, {high:.3f}]"]
-    return [outcome.run.attack, outcome.run.by, f"{100 * fooled.mean():.0f}", f"{size:.3g}", *cost]
+    return [outcome.asked.attack, outcome.asked.by, f"{100 * fooled.mean():.0f}", f"{size:.3g}", *cost]
 
 
 def _compare_best(found: list[Outcome], best: Sizes, aim: float) -> list[str]:
     """The best of ours beside its aim, and the best peer beside the best of ours that takes no more passes."""
-    ours = [outcome for outcome in found if outcome.run.by == OURS]
-    peers = [outcome for outcome in found if outcome.run.by != OURS]
+    ours = [outcome for outcome in found if outcome.asked.by == OURS]
+    peers = [outcome for outcome in found if outcome.asked.by != OURS]
 
     def rank(outcome: Outcome) -> float:
         return _score(outcome.sizes, best)
 
     def name(outcome: Outcome) -> str:
-        return f"{outcome.run.attack} {rank(outcome):.3f} ({outcome.passes:.0f} passes)"
+        return f"{outcome.asked.attack} {rank(outcome):.3f} ({outcome.passes:.0f} passes)"
 
     strongest, peer = max(ours, key=rank), max(peers, key=rank)
     equal = max((outcome for outcome in ours if outcome.passes <= SLACK * peer.passes), key=rank)
@@ -140,7 +136,7 @@ def _compare_best(found: list[Outcome], best: Sizes, aim: float) -> list[str]:
     low, high = _resample(len(best), gain)
     reached = f"{aim:g}: {'yes' if rank(strongest) >= aim else 'no'}"
     difference = f"{rank(equal) - rank(peer):+.3f} [{low:+.3f}, {high:+.3f}]"
-    return [name(strongest), reached, f"{peer.run.by} {name(peer)}", name(equal), difference]
+    return [name(strongest), reached, f"{peer.asked.by} {name(peer)}", name(equal), difference]
 
 
 def _score(sizes: Sizes, best: Sizes) -> float:

@@ -82,11 +82,16 @@ def normalize_length(gradient: Tensor) -> Tensor:
     return NORMS["l2"].direction(gradient)
 
 
-def walk_to_smallest(job: AttackJob, norm: str, steps: int, loss: Loss, walk: Walk) -> Tensor:
-    """The images of the smallest successes on the walk, float [N, C, H, W] in [0, 1]; clean where there is none."""
+def walk_to_smallest(
+    job: AttackJob, norm: str, steps: int, loss: Loss, walk: Walk, start: Tensor | None = None
+) -> Tensor:
+    """The images of the smallest successes on the walk, float [N, C, H, W] in [0, 1]; clean where there is none.
+
+    :param start: where it begins, float [N, C, H, W] in [0, 1]; null: at the images themselves.
+    """
     best = BestExamples.make_empty(job.clean)
     positions = torch.arange(len(job.clean), device=job.clean.device)
-    pixels = job.clean
+    pixels = job.clean if start is None else start
     for step in range(steps):
         pixels = pixels.detach().requires_grad_(True)
         with torch.enable_grad():

@@ -1,31 +1,15 @@
-"""FAB: walk along the boundary toward the image (Croce and Hein 2020, arXiv 1907.02044), along the nearest one at each
-step, or toward one target class a run."""
+"""FAB along the nearest boundary, or toward one target class a walk (Croce and Hein 2020, arXiv 1907.02044)."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from tasks.attacks.engine.attacked_model import ROUNDING, count_chosen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.losses import rank_likeliest_others
-from tasks.attacks.engine.norms import DUAL, NORMS, shape_per_image
-from tasks.attacks.engine.places import find_places
-from tasks.attacks.fab.projections import project_to_hyperplane
+from tasks.attacks.engine.norms import NORMS, shape_per_image
 from tasks.attacks.fab.settings import FabSettings, FabTSettings
-
-PULL = 0.1
-"""The largest share of a step that goes toward the image: alpha_max of the paper."""
-OVERSHOOT = 1.05
-"""eta of the paper."""
-BEYOND = 1e-5
-"""The lead at which steps aim, as a share of the largest logit: one that ended on the boundary itself would come ever
-nearer and never fool the model."""
-BACK = 0.9
-"""How far from the image a walk goes on after it has crossed the boundary: beta of the paper."""
+from tasks.attacks.fab.walk import Walk, go_on, walk_to_boundary
 
 
 def craft_fab(job: AttackJob, settings: FabSettings) -> ExamplesBySteps:
@@ -46,16 +30,45 @@ def craft_fab_t(job: AttackJob, settings: FabTSettings) -> ExamplesBySteps:
 
 
 def _find_nearest(job: AttackJob, settings: FabTSettings) -> Tensor:
-    measure = NORMS[settings.norm].size
     others = rank_likeliest_others(job, settings.targets)
-    best, best_sizes = job.clean.clone(), torch.full((len(job.labels),), torch.inf, device=job.clean.device)
-    for rank in range(others.shape[1]):
-        images = walk_to_boundary(job, others[:, rank, None], settings)
-        sizes = torch.where(job.is_adversarial(images), measure(images - job.clean), torch.inf)
-        closer = sizes < best_sizes
-        best = torch.where(shape_per_image(closer), images, best)
-        best_sizes = torch.where(closer, sizes, best_sizes)
-    return best
+    walks = [Walk.start(job, others[:, rank, None]) for rank in range(others.shape[1])]
+    for count, steps in plan_rounds(len(walks), settings):
+        walks = keep_nearest(job, walks, count, settings.norm)
+        for walk in walks:
+            go_on(job, walk, settings.norm, steps)
+    return keep_nearest(job, walks, 1, settings.norm)[0].found
+
+
+def plan_rounds(targets: int, settings: FabTSettings) -> list[tuple[int, int]]:
+    """How many walks there are in each round, and the steps of each walk.
+
+    All rounds take the same number of steps in all, and one third of the walks goes on from each to the next.
+    """
+    counts = [targets]
+    while settings.narrows and counts[-1] > 1:
+        counts.append(-(-counts[-1] // 3))
+    return [(count, max(1, targets * settings.steps // (len(counts) * count))) for count in counts]
+
+
+def keep_nearest(job: AttackJob, walks: list[Walk], count: int, norm: str) -> list[Walk]:
+    """For each image the walks of the smallest successes, the smallest first; those without one come last, by how far
+    they are from the image. All as they are where none is given up."""
+    if count == len(walks):
+        return walks
+    far = torch.stack([NORMS[norm].size(walk.pixels - job.clean) for walk in walks])
+    sizes = torch.stack([walk.sizes for walk in walks])
+    places = far.argsort(dim=0, stable=True)
+    places = places.gather(0, sizes.gather(0, places).argsort(dim=0, stable=True))
+    images = torch.arange(len(job.labels), device=places.device)
+
+    def pick(parts: list[Tensor], place: Tensor) -> Tensor:
+        return torch.stack(parts)[place, images]
+
+    rivals, pixels, found = ([getattr(walk, name) for walk in walks] for name in ("rivals", "pixels", "found"))
+    return [
+        Walk(pick(rivals, place), pick(pixels, place), pick(found, place), sizes[place, images])
+        for place in places[:count]
+    ]
 
 
 def run_toward_target(job: AttackJob, settings: FabTSettings, eps: float, rank: int) -> Tensor:
@@ -67,102 +80,3 @@ def run_toward_target(job: AttackJob, settings: FabTSettings, eps: float, rank: 
     images = walk_to_boundary(job, rank_likeliest_others(job, settings.targets)[:, rank, None], settings, eps)
     near = NORMS[settings.norm].size(images - job.clean) <= eps
     return torch.where(shape_per_image(near), images, job.clean)
-
-
-def walk_to_boundary(
-    job: AttackJob, rivals: Tensor, settings: FabSettings | FabTSettings, enough: float = 0.0
-) -> Tensor:
-    """The nearest adversarial images on the walk toward the nearest of some classes, float [N, C, H, W]; clean where
-    there is none (algorithm 1 of the paper).
-
-    :param rivals: int64 [N, K]; with one class the walk is toward that.
-    :param enough: an image whose perturbation is this small, in pixels of [0, 1], leaves the batch.
-    """
-    measure = NORMS[settings.norm].size
-    out, best_sizes = job.clean.clone(), torch.full((len(job.labels),), torch.inf, device=job.clean.device)
-    positions, pixels = torch.arange(len(out), device=out.device), job.clean
-    linearise = partial(_linearise_nearest, norm=settings.norm)
-    project = partial(_project_points, norm=settings.norm)
-    for _ in range(settings.steps):
-        pixels = _take_step(job, pixels, partial(linearise, rivals=rivals), measure, project)
-        sizes = measure(pixels - job.clean)
-        is_adversarial, (count,) = job.judge_and_ask(
-            pixels, partial(_count_staying, sizes, best_sizes[positions], enough)
-        )
-        sizes = torch.where(is_adversarial, sizes, torch.inf)
-        closer = sizes < best_sizes[positions]
-        out[positions] = torch.where(shape_per_image(closer), pixels, out[positions])
-        best_sizes[positions] = torch.where(closer, sizes, best_sizes[positions])
-        pixels = torch.where(shape_per_image(is_adversarial), job.clean + BACK * (pixels - job.clean), pixels)
-        if not count:
-            break
-        if count < len(positions):
-            kept = find_places(best_sizes[positions] > enough, count)
-            job, rivals = job.select(kept), rivals[kept]
-            positions, pixels = positions[kept], pixels[kept]
-    return out
-
-
-def _count_staying(sizes: Tensor, best_sizes: Tensor, enough: float, is_adversarial: Tensor) -> Tensor:
-    """How many images stay in the batch once these successes are kept, int64 [1].
-
-    :param sizes: of the perturbations, float [N], as those of the best.
-    :param is_adversarial: bool [N].
-    """
-    return count_chosen(torch.where(is_adversarial & (sizes < best_sizes), sizes, best_sizes) > enough)
-
-
-def _take_step(
-    job: AttackJob,
-    pixels: Tensor,
-    linearise: Callable[[AttackJob, Tensor], tuple[Tensor, Tensor]],
-    measure: Callable[[Tensor], Tensor],
-    project: Callable[..., Tensor],
-) -> Tensor:
-    """A step onto the linearised boundary, partly from where the walk is and partly from the image."""
-    ahead, normal = linearise(job, pixels)
-    pixels = pixels.detach()
-    offset = (normal * pixels).flatten(1).sum(1) - ahead
-    here, there = project(pixels, normal, offset), project(job.clean, normal, offset)
-    from_here, from_clean = measure(here).clamp_min(1e-8), measure(there).clamp_min(1e-8)
-    pull = shape_per_image((from_here / (from_here + from_clean)).clamp(0, PULL))
-    moved = (pixels + OVERSHOOT * here) * (1 - pull) + (job.clean + OVERSHOOT * there) * pull
-    return moved.clamp_(0, 1)
-
-
-def _linearise_nearest(job: AttackJob, pixels: Tensor, rivals: Tensor, norm: str) -> tuple[Tensor, Tensor]:
-    """The lead of a rival's logit over the label's, less what a success needs, [N], and its gradient, [N, C, H, W].
-
-    Of the rival whose linearised boundary is the nearest, the first of several at one distance.
-
-    :param rivals: int64 [N, K].
-    """
-    pixels = pixels.detach().requires_grad_(True)
-    with torch.enable_grad():
-        logits = job.model.judge(pixels)
-        leads = logits.gather(1, rivals) - logits.gather(1, job.labels[:, None])
-        needed = torch.where(leads > 0, ROUNDING, BEYOND)  # a lead that fools the judge alone is not enough
-        aims = leads.detach() - needed * logits.detach().abs().amax(1, keepdim=True)
-        last = rivals.shape[1] - 1
-        normals = (
-            torch.autograd.grad(leads[:, rank].sum(), pixels, retain_graph=rank < last)[0] for rank in range(last + 1)
-        )
-        ahead, normal = aims[:, 0], next(normals)
-        nearest = _measure_distance(ahead, normal, norm) if last else ahead
-        for rank, other in enumerate(normals, 1):
-            distance = _measure_distance(aims[:, rank], other, norm)
-            closer = distance < nearest
-            nearest = torch.where(closer, distance, nearest)
-            ahead = torch.where(closer, aims[:, rank], ahead)
-            normal = torch.where(shape_per_image(closer), other, normal)
-    return ahead, normal
-
-
-def _measure_distance(ahead: Tensor, normal: Tensor, norm: str) -> Tensor:
-    """How far the linearised boundary is, without regard to the box, [N]."""
-    return ahead.abs() / NORMS[DUAL[norm]].size(normal).clamp_min(1e-12)
-
-
-def _project_points(points: Tensor, normal: Tensor, offset: Tensor, norm: str) -> Tensor:
-    change = project_to_hyperplane(points.flatten(1), normal.flatten(1), offset, norm)
-    return change.view_as(points.contiguous())

@@ -26,16 +26,19 @@ class FabSettings(MinimalSettings):
 
 
 class FabTSettings(MinimalSettings):
-    """Targeted Fast Adaptive Boundary attack, one run per target class."""
+    """Targeted Fast Adaptive Boundary attack, one walk per target class."""
 
     paper = "Croce and Hein 2020, arXiv 1907.02044"
     craft = "tasks.attacks.fab.craft:craft_fab_t"
-    revision = 2
+    revision = 3
     name: Literal["fab_t"] = keyed("fab_t")
     norm: Literal["linf", "l2", "l1"] = keyed("linf")
     steps: Count = keyed(100, ge=1, le=10_000)
     targets: Count = keyed(9, ge=1, le=1000)
     """The likeliest classes after the label that are targets, at most all the others."""
+    narrows: bool = keyed(True)
+    """Whether the two thirds of the walks that have found the larger perturbations are given up on the way, and their
+    steps go to the others; false: every walk takes all its steps, as in the paper."""
 
     @property
     def expected_passes(self) -> float:

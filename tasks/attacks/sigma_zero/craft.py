@@ -10,6 +10,7 @@ from tasks.attacks.engine.constant_search import compute_shortfall
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.minimum_norm import Adam, Look, anneal, measure_norm, scale_per_image, walk_to_smallest
 from tasks.attacks.engine.norms import shape_per_image
+from tasks.attacks.sigma_zero.search import search_fewer
 from tasks.attacks.sigma_zero.settings import SigmaZeroSettings
 
 LAST_STEP = 0.1
@@ -25,25 +26,28 @@ def craft_sigma_zero(job: AttackJob, settings: SigmaZeroSettings) -> ExamplesByS
         return compute_shortfall(job, logits, 0.0) + (square / (square + settings.smoothing)).mean(1)
 
     def attack(job: AttackJob) -> Tensor:
-        return walk_to_smallest(job, settings.norm, settings.steps, compute_loss, _Walk(job, settings))
+        searching = int(settings.search_share * settings.steps)
+        steps = settings.steps - searching
+        found = walk_to_smallest(job, settings.norm, steps, compute_loss, _Walk(job, settings, steps))
+        return search_fewer(job, found, searching) if searching else found
 
     return {job.step_counts[0]: find_smallest(job, attack)}
 
 
 class _Walk:
-    def __init__(self, job: AttackJob, settings: SigmaZeroSettings) -> None:
-        self._clean, self._settings = job.clean, settings
+    def __init__(self, job: AttackJob, settings: SigmaZeroSettings, steps: int) -> None:
+        self._clean, self._settings, self._steps = job.clean, settings, steps
         self._adam = Adam(job.clean)
         self._threshold = torch.full((len(job.clean),), settings.threshold, device=job.clean.device)
 
     def move(self, look: Look) -> Tensor:
         settings = self._settings
-        step_size = anneal(settings.step_size, LAST_STEP * settings.step_size, max(look.step - 1, 0), settings.steps)
+        step_size = anneal(settings.step_size, LAST_STEP * settings.step_size, max(look.step - 1, 0), self._steps)
         steepest = measure_norm(look.gradient, "linf").clamp_min(1e-12)
         mean, speed = self._adam.advance(scale_per_image(look.gradient, 1 / steepest))
         moved = (self._clean + look.delta - step_size * mean / speed).clamp(0, 1) - self._clean
         rate = settings.threshold_rate * anneal(
-            settings.step_size, LAST_STEP * settings.step_size, look.step, settings.steps
+            settings.step_size, LAST_STEP * settings.step_size, look.step, self._steps
         )
         self._threshold = (self._threshold + torch.where(look.is_adversarial, rate, -rate)).clamp(0, 1)
         return moved.masked_fill(moved.abs() < shape_per_image(self._threshold), 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,8 +11,9 @@ from torch import Tensor, nn
 from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.losses import rank_likeliest_others
-from tasks.attacks.fab.craft import run_toward_target
+from tasks.attacks.fab.craft import keep_nearest, plan_rounds, run_toward_target
 from tasks.attacks.fab.settings import FabTSettings
+from tasks.attacks.fab.walk import Walk
 from tests.support.attack_models import HALF, craft, job_of, network, network_images, settings
 from tests.support.reference_attacks import measure, run_fab
 
@@ -21,7 +24,7 @@ COUNT, STEPS, TARGETS = 6, 20, 2
 def test_the_nearest_image_of_all_walks_is_found(norm: str) -> None:
     model = network()
     job = job_of(model, network_images(model, COUNT), (1,))
-    found = craft(job, settings(name="fab_t", norm=norm, steps=STEPS, targets=TARGETS))
+    found = craft(job, settings(name="fab_t", norm=norm, steps=STEPS, targets=TARGETS, narrows=False))
     likeliest = rank_likeliest_others(job, TARGETS)
     better_later = 0
     for place, label in enumerate(job.labels.tolist()):
@@ -35,6 +38,49 @@ def test_the_nearest_image_of_all_walks_is_found(norm: str) -> None:
         assert measure(found[one] - job.clean[one], norm) == pytest.approx(min(sizes), rel=1e-3)
     assert better_later < COUNT
     assert job.is_adversarial(found).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_the_walk_that_is_nearest_early_takes_the_steps_of_the_others(norm: str) -> None:
+    """Half of 3 x 8 steps go to all three walks, half to the nearest of them: it takes 4 steps and 12 more."""
+    model = network()
+    job = job_of(model, network_images(model, COUNT), (1,))
+    found = craft(job, settings(name="fab_t", norm=norm, steps=8, targets=3))
+    likeliest = rank_likeliest_others(job, 3)
+    for place, label in enumerate(job.labels.tolist()):
+        one = slice(place, place + 1)
+
+        def walk(target: int, steps: int, one: slice = one, label: int = label) -> float:
+            moved = run_fab(job.model.judge, job.clean[one], label, [target], norm=norm, steps=steps)
+            return measure(moved - job.clean[one], norm) or torch.inf
+
+        nearest = min(likeliest[place].tolist(), key=lambda target: walk(target, 4))
+        assert measure(found[one] - job.clean[one], norm) == pytest.approx(walk(nearest, 16), rel=1e-3)
+
+
+def test_all_rounds_take_the_same_number_of_steps() -> None:
+    assert plan_rounds(9, FabTSettings(steps=100)) == [(9, 33), (3, 100), (1, 300)]
+    assert plan_rounds(4, FabTSettings(steps=10)) == [(4, 3), (2, 6), (1, 13)]
+    assert plan_rounds(1, FabTSettings(steps=10)) == [(1, 10)]
+    assert plan_rounds(9, FabTSettings(steps=1)) == [(9, 1), (3, 1), (1, 3)]
+    assert plan_rounds(9, FabTSettings(steps=100, narrows=False)) == [(9, 100)]
+
+
+def test_a_walk_that_found_something_goes_on_before_one_that_is_nearer_and_has_not() -> None:
+    model = Close()
+    clean = torch.full((2, 1, 2, 2), 0.5)
+    job = AttackJob(AttackedModel(model, model, model), clean, torch.tensor([0, 0]), (1,), torch.arange(2))
+
+    def walk(name: int, moved: list[float], sizes: list[float]) -> Walk:
+        rivals = torch.full((2, 1), name)
+        return Walk(rivals, clean + torch.tensor(moved).view(2, 1, 1, 1), clean, torch.tensor(sizes))
+
+    inf = torch.inf
+    walks = [walk(1, [0.1, 0.1], [inf, inf]), walk(2, [0.3, 0.3], [0.4, inf]), walk(3, [0.2, 0.05], [0.2, inf])]
+    kept = keep_nearest(job, walks, 2, "linf")
+    assert [walk.rivals.flatten().tolist() for walk in kept] == [[3, 3], [2, 1]]
+    assert [walk.sizes.tolist() for walk in kept] == [[pytest.approx(0.2), inf], [pytest.approx(0.4), inf]]
+    assert keep_nearest(job, walks, 3, "linf") is walks
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
@@ -67,15 +113,15 @@ class Close(nn.Module):
         return torch.stack([100 + lead, 100 - lead, 0 * lead, 0 * lead], 1)
 
 
-@pytest.mark.parametrize("name", ["fab", "fab_t"])
+@pytest.mark.parametrize("own", [{"name": "fab"}, {"name": "fab_t", "narrows": False}])
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
-def test_a_walk_does_not_end_on_the_boundary(name: str, norm: str) -> None:
-    """A success leads by a millionth of the largest logit; here a twentieth of a step onto the boundary is less."""
+def test_a_walk_does_not_end_on_the_boundary(own: dict[str, Any], norm: str) -> None:
+    """Here a twentieth of a step onto the boundary is less than the logits can tell."""
     model = Close()
     clean = torch.full((2, 1, 2, 2), 0.5)
-    clean[:, 0, 0, 0] += 2e-4
+    clean[:, 0, 0, 0] += 2e-5
     job = AttackJob(AttackedModel(model, model, model), clean, torch.tensor([0, 0]), (1,), torch.arange(2))
-    found = craft(job, settings(name=name, norm=norm, steps=10))
+    found = craft(job, settings(**own, norm=norm, steps=10))
     assert job.is_adversarial(found).all()
 
 
