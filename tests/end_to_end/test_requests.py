@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +11,6 @@ import pytest
 
 from tests.support.command_line import run_here
 from tests.support.harness import COMMAND, LIMIT
-
-LONGEST = 30.0
-"""Seconds that a refusal may take on a busy machine; Ray's own silence lasts for 60 to 150."""
 
 
 def check_refused(code: int, stdout: str, stderr: str, message: str, storage: Path) -> None:
@@ -59,14 +55,14 @@ def test_it_is_refused_before_anything_is_started_or_written(
     ],
     ids=["open files", "loopback"],
 )
-def test_a_machine_on_which_ray_cannot_start_is_told_at_once(shell: str, message: str, tmp_path: Path) -> None:
+def test_a_machine_on_which_ray_cannot_start_is_told_before_it_is_tried(
+    shell: str, message: str, tmp_path: Path
+) -> None:
     if "unshare" in shell and subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode:
         pytest.skip("a machine without loopback cannot be made here: that takes root")
     words = [*COMMAND, "launch", "--space", "smoke", "--storage", str(tmp_path / "storage")]
-    began = time.monotonic()
     ended = subprocess.run(
         ["bash", "-c", f'{shell} "$@"', "bash", *words],
         env=os.environ, capture_output=True, text=True, check=False, timeout=LIMIT,
     )  # fmt: skip
     check_refused(ended.returncode, ended.stdout, ended.stderr, message, tmp_path / "storage")
-    assert time.monotonic() - began < LONGEST

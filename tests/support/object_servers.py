@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from typing import Any
 
 import pytest
 from pyarrow import fs
+
+from tests.support.harness import LIMIT
 
 KEY, SECRET = "test-key", "test-secret"
 BUCKET = "bucket"
@@ -33,26 +34,42 @@ class Faulty:
         """Method and path of every request that was let through."""
         self.failed = 0
         """Requests that were not."""
-        self._until = 0.0
         self._left = 0
         self._fault = ""
+        self._held: tuple[str, int] | None = None
+        self.holds = threading.Event()
+        """Whether a request is held."""
+        self._released = threading.Event()
         self._lock = threading.Lock()
 
-    def fail(self, fault: str, requests: int = 0, seconds: float = 0.0) -> None:
-        """Let so many requests fail, or all for a while.
+    def fail(self, fault: str, requests: int) -> None:
+        """Let so many requests fail.
 
         :param fault: `slow down` answers 503, `drop` resets the connection.
         """
         with self._lock:
-            self._fault, self._left, self._until = fault, requests, time.monotonic() + seconds
+            self._fault, self._left = fault, requests
 
     def _takes_fault(self) -> bool:
         with self._lock:
-            counted = self._left > 0
-            self._left -= counted
-            fails = counted or time.monotonic() < self._until
+            fails = self._left > 0
+            self._left -= fails
             self.failed += fails
             return fails
+
+    def hold(self, pattern: str, puts: int) -> None:
+        """Once so many paths that match were put, keep whoever puts another waiting, until all are let go."""
+        self._held = pattern, puts
+
+    def release(self) -> None:
+        """Let go of whoever waits, with nothing done for them, and hold nobody from now on."""
+        self._held = None
+        self._released.set()
+
+    def _is_held(self, method: str, path: str) -> bool:
+        if self._held is None or method != "PUT" or not re.search(self._held[0], path):
+            return False
+        return len(self.puts(self._held[0])) >= self._held[1]
 
     def count(self, method: str, pattern: str) -> Counter[str]:
         """How often each path that matches was asked for."""
@@ -70,6 +87,10 @@ class Faulty:
             return _error(start_response, "503 Slow Down", "SlowDown")
         if f"Credential={KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
             return _error(start_response, "403 Forbidden", "InvalidAccessKeyId")
+        if self._is_held(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
+            self.holds.set()
+            self._released.wait(LIMIT)
+            return _error(start_response, "503 Slow Down", "SlowDown")
         self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
         return self._application(environ, start_response)
 
@@ -136,7 +157,7 @@ def gcs() -> Iterator[str]:
         yield f"gs://anonymous@{BUCKET}/team?endpoint_override=127.0.0.1:{port}&scheme=http"
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=LIMIT)
 
 
 def environment(endpoint: str) -> dict[str, str]:
