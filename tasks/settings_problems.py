@@ -20,9 +20,16 @@ FITTING = ("value_error", "finite_number", "greater_than", "greater_than_equal",
 def describe_problems(error: ValidationError, root: type[Settings], prefix: str) -> list[Problem]:
     """Turn pydantic's report into ours: the path in the file, the value, what is allowed, the nearest name."""
     found: dict[str, Problem] = {}
-    for problem in limit_problems(_describe_problem(detail, root, prefix) for detail in error.errors()):
+    details = (detail for detail in error.errors() if not _follows_from_others(detail))
+    for problem in limit_problems(_describe_problem(detail, root, prefix) for detail in details):
         found.setdefault(str(problem), problem)
     return list(found.values())
+
+
+def _follows_from_others(detail: ErrorDetails) -> bool:
+    """Whether a list is too short only since pydantic does not count its wrong entries, which are errors themselves."""
+    given, least = detail["input"], detail.get("ctx", {}).get("min_length", 0)
+    return detail["type"] == "too_short" and isinstance(given, (list, tuple)) and len(given) >= least
 
 
 class _Place(NamedTuple):

@@ -102,12 +102,12 @@ def _sketch(subject: Subject) -> tuple[NormalizedModel | None, list[Problem]]:
 def _list_questions(stage: Stage) -> Iterator[Question]:
     settings = stage.settings
     if isinstance(settings, TrainSettings):
-        yield from _question_objective(stage.kind, settings.chosen_objective)
+        yield from _question_objective(f"{stage.kind}.objective", settings.chosen_objective)
     elif isinstance(settings, TrainedPruneSettings):
         key = " ".join((settings.scope, settings.unit, settings.within, settings.mode, settings.importance))
         yield Question(stage.kind, "", lambda model, shape: check_prunable(model, settings, shape), key)
         inside = "prune.training" if settings.training else "prune"
-        yield from _question_objective(inside, settings.chosen_objective)
+        yield from _question_objective(f"{inside}.objective", settings.chosen_objective)
     elif isinstance(settings, AttackSettings):
         yield from _question_attack(stage, settings)
 
@@ -124,11 +124,14 @@ def _question_attack(stage: Stage, settings: AttackSettings) -> Iterator[Questio
         yield Question("attack", method.name, partial(_check_network, check, method), method.canonical_text)
 
 
-def _question_objective(section: str, objective: ObjectiveSettings) -> Iterator[Question]:
+def _question_objective(place: str, objective: ObjectiveSettings) -> Iterator[Question]:
     check = type(objective).check_network
     if check:
         ask = partial(_check_network, check, objective, training=True)
-        yield Question(f"{section}.objective", objective.name, ask, objective.canonical_text)
+        yield Question(place, objective.name, ask, objective.canonical_text)
+    for name in type(objective).model_fields:
+        if isinstance(inner := getattr(objective, name), ObjectiveSettings):
+            yield from _question_objective(f"{place}.{name}", inner)
 
 
 def _check_network(

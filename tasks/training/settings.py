@@ -92,8 +92,7 @@ class TrainSettings(BasicSettings):
     @property
     def can_pause(self) -> bool:
         """Whether a checkpoint in the middle of an epoch holds all that the rest of the run depends on."""
-        objective = self.chosen_objective
-        return objective.steps_per_batch == 1 and not objective.remembers_steps
+        return self.chosen_objective.can_pause
 
     @property
     def surrogates(self) -> tuple[Settings, ...]:

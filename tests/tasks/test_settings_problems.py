@@ -131,3 +131,24 @@ def test_a_rule_of_a_users_own_class_names_the_section_and_not_all_that_stands_i
             return self
 
     assert [str(problem) for problem in find_problems(Window, {"low": 2, "high": 1})] == ["place: low lies above high"]
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ([], ["transformations"]),
+        ([{"name": "noize"}], ["transformations.0.name"]),
+        ([{"name": "noise", "sigma": -1}], ["transformations.0.sigma"]),
+        (["noise"], ["transformations.0"]),
+        (
+            [{"name": "noize"}, {"name": "jpeg", "quality": 900}],
+            ["transformations.0.name", "transformations.1.quality"],
+        ),
+    ],
+)
+def test_a_wrong_entry_of_a_list_is_one_problem_and_an_empty_list_says_what_to_write(
+    given: list[Any], paths: list[str]
+) -> None:
+    found = find_problems(InferenceSettings, {"transformations": given})
+    assert [problem.path for problem in found] == [f"place.{path}" for path in paths]
+    assert given or "should be a list of mappings with the `name` of a transformation" in str(found[0])

@@ -43,6 +43,9 @@ class ObjectiveSettings(Settings):
     remembers_steps: ClassVar[bool] = False
     """Whether it keeps something from step to step of an epoch: then checkpoints are written between epochs alone."""
 
+    can_be_inner: ClassVar[bool] = True
+    """Whether another objective may hand it batches of its own making, in which the first images are examples."""
+
     name: str = keyed()
     awp: AwpSettings | None = added(None)
     """Adversarial weight perturbation on top of it; null: none."""
@@ -95,6 +98,11 @@ class ObjectiveSettings(Settings):
     def steps_per_batch(self) -> int:
         """Steps of the optimizer on each batch."""
         return 1
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether a checkpoint between two steps of an epoch holds all that the next depends on."""
+        return self.steps_per_batch == 1 and not self.remembers_steps
 
     @property
     def expected_passes(self) -> float:

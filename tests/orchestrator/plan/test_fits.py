@@ -36,6 +36,7 @@ def plan(**changes: Any) -> Plan:
 
 IBP = train_by({"name": "ibp", "eps": 0.1})
 OAT = train_by({"name": "oat", "attack": IFGSM})
+ENSEMBLE = {"name": "ensemble", "attack": IFGSM, "surrogates": [{"model": {"name": "resnet8"}}]}
 MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"prune": {"ratio": 0.5, "scope": "layer9"}}, "prune.scope = 'layer9': .*; choose from all, conv1, layer1, "),
     ({"prune": {"ratio": 0.5, "scope": "conv1", "unit": "weights", "within": "2:4"}}, "within = '2:4': .* are 1 "),
@@ -46,6 +47,7 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"train": OAT, "model": CONVNEXT, "dataset": LARGE}, "train.objective = 'oat': lambda conditions batch norm"),
     ({"train": IBP, "model": VIT}, "train.objective = 'ibp': .* know the function"),
     ({"train": IBP, "model": ALEXNET, "dataset": LARGE}, "train.objective = 'ibp': .* dropout in training"),
+    ({"train": train_by({**ENSEMBLE, "inner": IBP["objective"]}), "model": VIT}, "inner = 'ibp': .* function"),
     ({"train": train_by({"name": "crown_ibp", "eps": 0.1}), "model": {"name": "densenet121"}}, "'crown_ibp': .* cat "),
     ({"attack": {"name": "interval_bounds", "eps": 0.1}, "model": {"name": "mobilenet_v2"}}, "attack = .* a ReLU6: "),
     ({"attack": {"name": "crown_ibp", "eps": 0.1}, "model": CONVNEXT, "dataset": LARGE}, "attack = .* permute"),

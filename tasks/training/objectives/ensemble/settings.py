@@ -9,10 +9,11 @@ from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import Methods
+from tasks.errors import list_choices
 from tasks.settings import Number, Settings, keyed
 from tasks.settings_rules import refuse
 from tasks.training.objectives.base import ObjectiveSettings
-from tasks.training.objectives.registry import NamedObjective
+from tasks.training.objectives.registry import OBJECTIVES, NamedObjective
 from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.surrogate import SurrogateSettings
 
@@ -50,6 +51,14 @@ class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
         return cls.model_construct(name="ensemble", inner=inner, **fields)
 
     @model_validator(mode="after")
+    def _inner_takes_such_batches(self) -> Self:
+        if not self.inner.can_be_inner or self.inner.conditioning:
+            known = [name for name in OBJECTIVES if OBJECTIVES.load(name).can_be_inner]
+            text = f"{self.inner.name} cannot stand in `ensemble`: it trains a network that takes lambda"
+            refuse(f"{text}; {list_choices(known, self.inner.name)}", "inner.name")
+        return self
+
+    @model_validator(mode="after")
     def _extras_stand_outside(self) -> Self:
         if self.inner.has_extras:
             refuse(
@@ -64,6 +73,14 @@ class EnsembleSettings(StaticExamplesSettings, ObjectiveSettings):
     @property
     def training_attack(self) -> MethodSettings | None:
         return self.inner.training_attack
+
+    @property
+    def trained_budget(self) -> float | None:
+        return self.inner.trained_budget
+
+    @property
+    def can_pause(self) -> bool:
+        return self.inner.can_pause
 
     @property
     def required_models(self) -> tuple[Settings, ...]:

@@ -25,6 +25,7 @@ class OatSettings(ExampleSettings):
     """
 
     build = "tasks.training.objectives.oat.objective:build_oat"
+    can_be_inner = False  # its own first images are clean ones, of which the batch norm of lambda 0 takes statistics
     check_network = "tasks.training.objectives.oat.objective:check_norms"
 
     name: Literal["oat"] = keyed("oat")
