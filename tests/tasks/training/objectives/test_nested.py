@@ -70,7 +70,8 @@ def test_an_ensemble_takes_a_step_with_an_objective_inside_or_refuses_it(label: 
 
 @pytest.mark.parametrize("label", PLAIN)
 def test_a_teacher_and_a_surrogate_may_be_trained_by_any_objective(label: str) -> None:
-    chain = {**TEACHER, "train": {**TEACHER["train"], "objective": PLAIN[label]}}
+    train: dict[str, Any] = {"epochs": 1, "optimizer": SGD, "objective": PLAIN[label]}
+    chain = {**TEACHER, "train": train}
     for objective in (
         {"name": "distillation", "teacher": chain},
         {**wrap({"name": "standard"}), "surrogates": [chain]},
