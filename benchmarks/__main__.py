@@ -7,6 +7,7 @@ import sys
 
 BENCHMARKS = {
     "attack": "benchmarks.attack",
+    "columns": "benchmarks.columns",
     "gpu": "benchmarks.gpu",
     "images": "benchmarks.images",
     "overhead": "benchmarks.overhead",

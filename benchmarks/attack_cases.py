@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import foolbox
@@ -13,71 +11,17 @@ import numpy as np
 import torch
 import torchattacks
 from art.attacks.evasion import FastGradientMethod, MomentumIterativeMethod, ProjectedGradientDescent
-from art.estimators.classification import PyTorchClassifier
 from pyautoattack import AutoAttack
 from torch import Tensor, nn
 
+from benchmarks.attack_bench import Bench, Case
 from benchmarks.attack_models import Subject
+from benchmarks.attack_tiny_cases import list_tiny_cases
 from tasks.attacks.engine.fast_model import prepare_model
-from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.attacks.engine.loop import compute_attack_loss
-from tasks.attacks.engine.norms import shape_per_image
-from tasks.evaluation.settings import AttackSettings
 
 STEPS = 10
 GRID = (1, 2, 5, 10, 20)
-Attack = Callable[[], list[Tensor]]
-"""Returns adversarial images, one tensor for each cell of a grid."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One comparison on one subject."""
-
-    name: str
-    images: int
-    ours: Attack
-    peers: dict[str, Attack]
-    targets: Mapping[str, float | None]
-    """Peer -> how many times as fast we mean to be at least."""
-    norm: str = ""
-    """The norm whose median size is shown, for attacks without a budget."""
-
-
-class Bench:
-    """Our attacks and the peers', on one batch of a subject."""
-
-    def __init__(self, subject: Subject, count: int) -> None:
-        self.clean, self.labels = subject.batch(count)
-        self.plain, self.model = self.clean.contiguous(), copy.deepcopy(subject.model).eval()
-        self.foolbox = foolbox.PyTorchModel(self.model, bounds=(0, 1), device="cpu")
-        self.one_hot = np.eye(10, dtype="float32")[self.labels.numpy()]
-        shape = tuple(self.plain.shape[1:])
-        model = copy.deepcopy(subject.model).eval()
-        self.art = PyTorchClassifier(
-            model, nn.CrossEntropyLoss(), shape, nb_classes=10, clip_values=(0, 1), device_type="cpu"
-        )
-
-    def ours(self, counts: tuple[int, ...], precision: str = "bf16", **raw: Any) -> list[Tensor]:
-        """Prepare the model and attack; images after each number of steps."""
-        method = AttackSettings.model_validate(raw).simplify().method
-        index = torch.arange(len(self.labels))
-        job = AttackJob(prepare_model(self.model, self.clean, precision), self.clean, self.labels, counts, index)
-        found = load_attack(method)(job, method)
-        return [found[count] for count in counts]
-
-    def fb(self, attack: Any, eps: float | None) -> Tensor:
-        """Foolbox returns a black image where it found nothing: as it was, then."""
-        found: Tensor = attack(self.foolbox, self.plain, self.labels, epsilons=eps)[1]
-        black = found.detach().flatten(1).amax(1) == 0
-        return torch.where(shape_per_image(black), self.plain, found)
-
-    def ta(self, attack: Any) -> Tensor:
-        found: Tensor = attack(self.plain, self.labels)
-        return found
-
-    def of_art(self, attack: Any) -> Tensor:
-        return torch.from_numpy(attack.generate(self.plain.numpy(), self.one_hot))
 
 
 def cases(subject: Subject, images: int) -> Iterator[Case]:
@@ -94,6 +38,8 @@ def cases(subject: Subject, images: int) -> Iterator[Case]:
     yield _deepfool(several, 1.9 if small else None)
     yield from _minimal(Bench(subject, 256) if small else several, 1.9 if small else None)
     yield _autoattack(few, subject.budgets[0])
+    if small:
+        yield from list_tiny_cases(several, few, subject.budgets[-1])
 
 
 def _passes(bench: Bench) -> Iterator[Case]:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.attack_cases import Case, cases
+from benchmarks.attack_bench import Case
+from benchmarks.attack_cases import cases
 from benchmarks.attack_models import Subject, cifar, digits, mnist
 from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.attacks.engine.norms import measure_sizes

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.attack_models import trained
-from benchmarks.smallest_outcomes import Asked, Outcome, Sizes, append_outcome, read_outcomes
+from benchmarks.smallest_outcomes import Asked, Outcome, Sizes, append_outcome, read_outcomes, score_sizes
 from benchmarks.smallest_peers import LP, prepare_imports
 from benchmarks.smallest_runs import OURS, Run, Subject, list_runs
-from orchestrator.results.optimality import compute_optimality
 from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.attacks.engine.norms import measure_size
 from tasks.data.images import Images, convert_to_float
@@ -110,8 +109,8 @@ def _describe(outcome: Outcome, best: Sizes) -> list[str]:
     attacked = outcome.sizes[best > 0]
     fooled = np.isfinite(attacked)
     size = np.median(attacked[fooled]) if fooled.any() else np.nan
-    score = _score(outcome.sizes, best)
-    low, high = _resample(len(best), lambda places: _score(outcome.sizes[places], best[places]))
+    score = score_sizes(outcome.sizes, best)
+    low, high = _resample(len(best), lambda places: score_sizes(outcome.sizes[places], best[places]))
     cost = [f"{outcome.passes:.0f}", f"{outcome.seconds:.2f}", f"{score:.3f} [{low:.3f}, {high:.3f}]"]
     return [outcome.asked.attack, outcome.asked.by, f"{100 * fooled.mean():.0f}", f"{size:.3g}", *cost]
 
@@ -122,7 +121,7 @@ def _compare_best(found: list[Outcome], best: Sizes, aim: float) -> list[str]:
     peers = [outcome for outcome in found if outcome.asked.by != OURS]
 
     def rank(outcome: Outcome) -> float:
-        return _score(outcome.sizes, best)
+        return score_sizes(outcome.sizes, best)
 
     def name(outcome: Outcome) -> str:
         return f"{outcome.asked.attack} {rank(outcome):.3f} ({outcome.passes:.0f} passes)"
@@ -131,18 +130,12 @@ def _compare_best(found: list[Outcome], best: Sizes, aim: float) -> list[str]:
     equal = max((outcome for outcome in ours if outcome.passes <= SLACK * peer.passes), key=rank)
 
     def gain(places: Places) -> float:
-        return _score(equal.sizes[places], best[places]) - _score(peer.sizes[places], best[places])
+        return score_sizes(equal.sizes[places], best[places]) - score_sizes(peer.sizes[places], best[places])
 
     low, high = _resample(len(best), gain)
     reached = f"{aim:g}: {'yes' if rank(strongest) >= aim else 'no'}"
     difference = f"{rank(equal) - rank(peer):+.3f} [{low:+.3f}, {high:+.3f}]"
     return [name(strongest), reached, f"{peer.asked.by} {name(peer)}", name(equal), difference]
-
-
-def _score(sizes: Sizes, best: Sizes) -> float:
-    """Optimality as AttackBench has it."""
-    known = {number: float(size) for number, size in enumerate(best)}
-    return compute_optimality({number: float(size) for number, size in enumerate(sizes)}, known) or 0.0
 
 
 def _resample(count: int, statistic: Any) -> tuple[float, float]:

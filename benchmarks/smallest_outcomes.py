@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.results.optimality import compute_optimality
+
 Sizes = NDArray[np.float64]
 """Size of the smallest perturbation of each image: 0 where it is misclassified, infinite where none was found."""
 
@@ -63,3 +65,12 @@ def append_outcome(file: Path | None, outcome: Outcome) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(line) + "\n")
+
+
+def score_sizes(sizes: Sizes, best: Sizes) -> float:
+    """Optimality as AttackBench has it; 0 where nothing can be said.
+
+    :param best: the smallest size of each image that any attack found.
+    """
+    known = {number: float(size) for number, size in enumerate(best)}
+    return compute_optimality({number: float(size) for number, size in enumerate(sizes)}, known) or 0.0

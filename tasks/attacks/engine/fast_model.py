@@ -150,7 +150,8 @@ def _fold_batch_norms(network: nn.Module) -> nn.Module | None:
             calls = Counter(network.get_submodule(str(node.target)) for node in nodes)
             if any(count > 1 and isinstance(layer, FOLDED) for layer, count in calls.items()):
                 return None
-            fused: nn.Module = fuse(traced, no_trace=True)
+            # in place: the graph has modules of its own between it and the layers, and no layer is changed itself
+            fused: nn.Module = fuse(traced, inplace=True, no_trace=True)
     except Exception:  # tracing runs the network on stand-ins for tensors, with which it may do anything
         return None
     return fused.eval().requires_grad_(False)

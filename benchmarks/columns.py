@@ -1,0 +1,154 @@
+"""Fill the columns of optimality and seconds in the table of docs/attacks.md from what was measured.
+
+    python -m benchmarks columns --found results/smallest.jsonl --page docs/attacks.md
+
+Optimality comes from what `python -m benchmarks smallest --keep` wrote; seconds come from there and from the table of
+`python -m benchmarks attack` that stands on the page itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.smallest_outcomes import Outcome, read_outcomes, score_sizes
+
+OURS = "ours"
+HEADER = "| `name` |"
+COLUMNS = ("optimality, in brackets that of the best peer", "times as long as ours the fastest peer takes")
+CASES = {
+    "fgsm": ("FGSM, eps",), "ifgsm": ("I-FGSM",), "mifgsm": ("MI-FGSM",), "pgd": ("PGD, eps", "PGD, targeted"),
+    "sparse_l1": ("Sparse L1",), "jsma": ("JSMA, targeted",), "carlini_wagner": ("Carlini-Wagner",), "ead": ("EAD",),
+    "deepfool": ("DeepFool",), "autoattack": ("AutoAttack",), "square": ("Square",), "fab_t": ("FAB-T",),
+}  # fmt: skip
+"""Name of an attack -> how its cases in the table of the `attack` benchmark begin."""
+NO_PEERS = {"AutoAttack": ("torchattacks",)}
+"""Beginning of a case -> what does less work under that name."""
+
+
+def main(arguments: list[str]) -> int:
+    """Returns 0."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks columns", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--found", type=Path, required=True, help="JSON lines of `python -m benchmarks smallest`")
+    parser.add_argument("--page", type=Path, default=Path("docs/attacks.md"))
+    asked = parser.parse_args(arguments)
+    page = asked.page.read_text("utf-8")
+    asked.page.write_text(fill_columns(page, list(read_outcomes(asked.found).values())), "utf-8")
+    return 0
+
+
+def fill_columns(page: str, outcomes: list[Outcome]) -> str:
+    """The page with the last two columns of its first table of attacks written anew.
+
+    :param page: Markdown in which that table begins with `HEADER`.
+    """
+    optimality, ratios = describe_optimality(outcomes), read_ratios(page)
+    for name, found in compare_seconds(outcomes).items():
+        ratios.setdefault(name, []).extend(found)
+    lines, inside = page.splitlines(), False
+    for number, line in enumerate(lines):
+        inside = line.startswith("|") and (inside or line.startswith(HEADER))
+        if not inside:
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith(HEADER):
+            kept = cells.index(COLUMNS[0]) if COLUMNS[0] in cells else len(cells)
+            more: Iterable[str] = COLUMNS
+        elif set(line) <= set("|-"):
+            lines[number] = "|" + "---|" * (kept + len(COLUMNS))
+            continue
+        else:
+            name = cells[0].split("`")[1]
+            more = (optimality.get(name, ""), describe_ratios(ratios.get(name, [])))
+        lines[number] = "| " + " | ".join([*cells[:kept], *more]) + " |"
+    return "\n".join(lines) + "\n"
+
+
+def describe_optimality(outcomes: list[Outcome]) -> dict[str, str]:
+    """Name of an attack -> for each norm its optimality in the mean over subjects, and the best that a peer's has."""
+    scores: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for group in _group(outcomes):
+        best = np.stack([outcome.sizes for outcome in group]).min(axis=0)
+        for outcome in group:
+            key = (outcome.asked.attack, outcome.asked.norm, outcome.asked.by)
+            scores[key].append(score_sizes(outcome.sizes, best))
+    cells: dict[str, list[str]] = defaultdict(list)
+    for (attack, norm, by), ours in scores.items():
+        if by == OURS:
+            theirs = [
+                statistics.fmean(found)
+                for (name, same, peer), found in scores.items()
+                if peer != OURS and (name, same) == (attack, norm)
+            ]
+            beside = f" ({max(theirs):.2f})" if theirs else ""
+            cells[attack].append(f"{norm} {statistics.fmean(ours):.2f}{beside}")
+    return {attack: ", ".join(found) for attack, found in cells.items()}
+
+
+def compare_seconds(outcomes: list[Outcome]) -> dict[str, list[float]]:
+    """Name of an attack -> seconds a pass of the fastest peer over ours, for each subject and norm that has a peer."""
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for group in _group(outcomes):
+        for ours in group:
+            theirs = [
+                outcome.seconds for outcome in group
+                if outcome.asked.attack == ours.asked.attack and outcome.asked.by != OURS
+            ]  # fmt: skip
+            if ours.asked.by == OURS and theirs:
+                ratios[ours.asked.attack].append(min(theirs) / ours.seconds)
+    return ratios
+
+
+def read_ratios(page: str) -> dict[str, list[float]]:
+    """Name of an attack -> the ratio of the fastest peer for each subject and case, from `attack`.
+
+    :param page: Markdown with lines of `| subject | attack | images | peer | ... | ratio | target |`.
+    """
+    fastest: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != len(_CROSS_CHECK) or not _is_number(cells[8]):
+            continue
+        subject, case, peer, ratio = cells[0], cells[1], cells[3], float(cells[8])
+        for name, begins in CASES.items():
+            excluded = any(case.startswith(other) and peer in peers for other, peers in NO_PEERS.items())
+            if case.startswith(begins) and not excluded:
+                key = (subject, case)
+                fastest[name][key] = min(ratio, fastest[name].get(key, np.inf))
+    return {name: list(found.values()) for name, found in fastest.items()}
+
+
+def describe_ratios(ratios: list[float]) -> str:
+    """The median, and the least and the most where they differ."""
+    if not ratios:
+        return ""
+    low, high = f"{min(ratios):.1f}", f"{max(ratios):.1f}"
+    between = f" ({low} to {high})" if low != high else ""
+    return f"{statistics.median(ratios):.1f}{between}"
+
+
+_CROSS_CHECK = (
+    "subject", "attack", "images", "peer", "ours %", "peer %", "size ours / peer", "images/s", "ratio", "target"
+)  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _group(outcomes: list[Outcome]) -> Iterable[list[Outcome]]:
+    """Those on one subject in one norm, at one number of passes and images."""
+    groups: Mapping[tuple[object, ...], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        asked = outcome.asked
+        groups[asked.subject, asked.norm, asked.passes, asked.images].append(outcome)
+    return groups.values()
