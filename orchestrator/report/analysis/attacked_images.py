@@ -37,6 +37,8 @@ class AttackedImages:
     """Softmax of the predicted class, [N]."""
     attack: str
     """What the attack is called where there are several; else empty."""
+    witness: NDArray[np.int64] | None = None
+    """What the witness of an unrestricted attack says of the adversarial images, [N]; null: it has none."""
 
     @property
     def title(self) -> str:
@@ -98,6 +100,7 @@ def _collect_attacked(
     """:param index: places in the split, ascending, all of which the preview has."""
     at = np.intersect1d(preview.index, index, return_indices=True)[1]
     rows = np.intersect1d(columns["index"], index, return_indices=True)[1]
+    witness = columns["witness_prediction"][rows].tolist()
     return AttackedImages(
         entry.configuration,
         Preview(preview.index[at], preview.original[at], preview.perturbation[at]),
@@ -105,6 +108,7 @@ def _collect_attacked(
         columns["adversarial_prediction"][rows].astype(np.int64),
         columns["adversarial_confidence"][rows].astype(np.float64),
         attack,
+        None if None in witness else np.array(witness, np.int64),
     )
 
 
@@ -122,7 +126,8 @@ def _explain_missing(entries: Sequence[Measured], alike: Sequence[Measured], kep
 def list_images(gallery: Gallery, classes: Sequence[str]) -> Rows:
     """A row for each picture: `model` (place in the gallery), `place` (of the image in the split), `column` (the
     original, the adversarial image or the amplified perturbation), `picture` (a data URI), `text`, `state` (whether
-    the model was right).
+    the model was right). Under the perturbation of an unrestricted attack stands what its witness says: an example
+    counts only where that is the label.
     """
     rows: Rows = []
     for model, found in enumerate(gallery.attacked):
@@ -132,10 +137,11 @@ def list_images(gallery: Gallery, classes: Sequence[str]) -> Rows:
         for number, place in enumerate(gallery.index):
             right = bool(found.prediction[number] == found.label[number])
             prediction = f"{classes[found.prediction[number]]} ({100 * found.confidence[number]:.0f} %)"
+            witness = "" if found.witness is None else f"witness: {classes[found.witness[number]]}"
             for column, pixels, text, state in (
                 ("original", found.preview.clean, classes[found.label[number]], ""),
                 ("adversarial", found.preview.adversarial, prediction, "right" if right else "wrong"),
-                (f"perturbation x {factor}", amplified, "", ""),
+                (f"perturbation x {factor}", amplified, witness, ""),
             ):
                 rows.append({"model": model, "place": place, "column": column,
                              "picture": encode_picture(pixels[number]), "text": text, "state": state})  # fmt: skip

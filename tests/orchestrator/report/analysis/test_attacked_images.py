@@ -59,6 +59,7 @@ def test_images_are_those_that_the_trials_keep(
         robust = 72 if attacked.configuration.values["pruning_ratio"] else 36
         assert attacked.preview.original[:, 0, 0, 0].tolist() == list(common)
         assert attacked.preview.perturbation[:, 0, 0, 0] == pytest.approx(robust / 255, rel=1e-3)
+        assert attacked.witness is None
         assert attacked.label.tolist() == [place % 10 for place in common]
         held = [place < robust for place in common]
         assert (attacked.prediction == attacked.label).tolist() == held
@@ -93,6 +94,16 @@ def test_a_picture_is_kept_pixel_by_pixel() -> None:
     assert np.asarray(Image.open(io.BytesIO(content))).tolist() == [[0, 255], [51, 102]]
     large = base64.b64decode(encode_picture(np.zeros((3, 600, 300), np.float32)).removeprefix("data:image/png;base64,"))
     assert Image.open(io.BytesIO(large)).size == (128, 256)
+
+
+def test_what_the_witness_says_stands_under_the_perturbation() -> None:
+    labels, places = np.array([1, 2]), np.array([4, 7])
+    preview = Preview(places, np.zeros((2, 1, 2, 2), np.uint8), np.full((2, 1, 2, 2), 0.25, np.float16))
+    said = AttackedImages(
+        cast("Configuration", None), preview, labels, np.array([0, 0]), np.ones(2), "", np.array([1, 3])
+    )
+    rows = list_images(Gallery((4, 7), (said,), ""), ["a", "b", "c", "d"])
+    assert [row["text"] for row in rows if row["column"].startswith("perturbation")] == ["witness: b", "witness: d"]
 
 
 def test_every_attack_is_amplified_by_its_own_largest_perturbation() -> None:
