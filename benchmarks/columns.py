@@ -19,6 +19,8 @@ import numpy as np
 from benchmarks.smallest_outcomes import Outcome, read_outcomes, score_sizes
 
 OURS = "ours"
+NORMS = ("linf", "l2", "l1", "l0")
+"""In this order."""
 HEADER = "| `name` |"
 COLUMNS = ("optimality, in brackets that of the best peer", "times as long as ours the fastest peer takes")
 CASES = {
@@ -70,28 +72,31 @@ def fill_columns(page: str, outcomes: list[Outcome]) -> str:
 
 
 def describe_optimality(outcomes: list[Outcome]) -> dict[str, str]:
-    """Name of an attack -> for each norm its optimality in the mean over subjects, and the best that a peer's has."""
-    scores: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    """Name of an attack -> for each norm its optimality in the mean over subjects, and the best that a peer's has on
+    the same subjects."""
+    scores: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for group in _group(outcomes):
         best = np.stack([outcome.sizes for outcome in group]).min(axis=0)
         for outcome in group:
             key = (outcome.asked.attack, outcome.asked.norm, outcome.asked.by)
-            scores[key].append(score_sizes(outcome.sizes, best))
+            scores[key][outcome.asked.subject] = score_sizes(outcome.sizes, best)
     cells: dict[str, list[str]] = defaultdict(list)
-    for (attack, norm, by), ours in scores.items():
-        if by == OURS:
-            theirs = [
-                statistics.fmean(found)
-                for (name, same, peer), found in scores.items()
-                if peer != OURS and (name, same) == (attack, norm)
-            ]
-            beside = f" ({max(theirs):.2f})" if theirs else ""
-            cells[attack].append(f"{norm} {statistics.fmean(ours):.2f}{beside}")
+    for attack, norm, by in sorted(scores, key=lambda key: NORMS.index(key[1])):
+        if by != OURS:
+            continue
+        ours = scores[attack, norm, OURS]
+        theirs = [
+            statistics.fmean(found[subject] for subject in ours)
+            for (name, same, peer), found in scores.items()
+            if peer != OURS and (name, same) == (attack, norm) and found.keys() >= ours.keys()
+        ]
+        beside = f" ({max(theirs):.2f})" if theirs else ""
+        cells[attack].append(f"{norm} {statistics.fmean(ours.values()):.2f}{beside}")
     return {attack: ", ".join(found) for attack, found in cells.items()}
 
 
 def compare_seconds(outcomes: list[Outcome]) -> dict[str, list[float]]:
-    """Name of an attack -> seconds a pass of the fastest peer over ours, for each subject and norm that has a peer."""
+    """Name of an attack -> seconds of the fastest peer over ours, for each subject and norm that has a peer."""
     ratios: dict[str, list[float]] = defaultdict(list)
     for group in _group(outcomes):
         for ours in group:

@@ -39,6 +39,8 @@ OUTCOMES = [
     make_outcome("ours", 2.0, 0.5, 4.0, 4.0, attack="fmn"),
     make_outcome("ours", 2.0, 1.0, 4.0, subject="digits"),
     make_outcome("adv-lib", 1.0, 1.0, 4.0, subject="digits"),
+    make_outcome("adv-lib", 2.0, 1.0, 4.0, subject="digits", attack="fmn"),
+    make_outcome("foolbox", 2.0, 2.0, 4.0, 4.0, attack="fmn"),
 ]
 
 
@@ -47,12 +49,12 @@ def test_optimality_is_the_mean_over_subjects_beside_the_best_peer() -> None:
     ours, theirs = (1 - 0.5 / 5.5 + 1) / 2, (1 - 2.5 / 5.5 + 1) / 2
     assert describe_optimality(OUTCOMES) == {
         "ddn": f"l2 {ours:.2f} ({theirs:.2f})",
-        "fmn": f"l2 {1 - 2 / 5.5:.2f}",
+        "fmn": f"l2 {1 - 2 / 5.5:.2f} ({1 - 3.5 / 5.5:.2f})",
     }
 
 
 def test_seconds_are_those_of_the_fastest_peer_of_each_subject() -> None:
-    assert compare_seconds(OUTCOMES) == {"ddn": [1.5, 0.5]}
+    assert compare_seconds(OUTCOMES) == {"ddn": [1.5, 0.5], "fmn": [1.0]}
 
 
 def test_ratios_of_the_cross_check_are_those_of_the_fastest_peer() -> None:
