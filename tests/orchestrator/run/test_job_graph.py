@@ -92,3 +92,16 @@ def test_every_job_ends_as_a_plain_model_says(
     expected |= dict.fromkeys(find_lost(edges, failed), JobState.BLOCKED)
     assert {int(name): node.state for name, node in graph.nodes.items()} == expected
     assert all("failed: x" in str(node.error) for node in graph.nodes.values() if node.state is JobState.BLOCKED)
+
+
+def test_what_is_ready_is_counted_from_the_most_urgent_need_on() -> None:
+    jobs = make_jobs([set() for _ in range(3 + len(KINDS))])
+    priorities = dict.fromkeys((job.id for job in jobs), 1.0) | {"1": 5.0, "2": 9.0, "0": 3.0}
+    graph = JobGraph(jobs, priorities)
+    found = list(graph.count_ready().items())
+    assert found[:3] == [((KINDS[place], False), 2) for place in (2, 1, 0)]
+    assert {count for _, count in found[3:]} == {1}
+    taken = graph.take(list(graph.count_ready()))
+    assert taken is not None
+    assert taken.job.id == "2"
+    assert [need for need, _ in graph.count_ready().items()][:2] == [(KINDS[1], False), (KINDS[0], False)]

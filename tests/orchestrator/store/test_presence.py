@@ -90,9 +90,10 @@ def test_who_stood_still_for_too_long_goes_no_further_even_if_it_beats_again(clo
         clock.now += LONGEST_GAP + 0.1
         with pytest.raises(UsageError, match="stood still"):
             presence.check()
-        presence._beat()
-        with pytest.raises(UsageError, match="stood still"):
-            presence.check()
+        for _ in range(2):
+            presence._beat()
+            with pytest.raises(UsageError, match="stood still"):
+                presence.check()
 
 
 def test_the_time_counts_from_the_beginning_of_a_beat_that_took_long(

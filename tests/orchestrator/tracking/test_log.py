@@ -134,15 +134,17 @@ def test_nothing_is_written_where_wandb_is_off(wandb: Wandb) -> None:
 
 
 def test_several_runs_in_a_row_that_cannot_be_written_are_the_last_that_are_tried(wandb: Wandb) -> None:
-    wandb.broken = {"a", "b", "d", "e", "f"}
+    wandb.broken = {"a", "b", "d", "f", "g", "h"}
     made = wandb.make("offline")
-    for name in "abcdefg":
+    for name in "abcdefghi":
         made.add(make_row(name))
     made.close([make_row("a")])
-    assert wandb.done == ["open made-1 mine", "c: name of c, classes of c", "close"]
+    assert wandb.done == [
+        "open made-1 mine", "c: name of c, classes of c", "e: name of e, classes of e", "close",
+    ]  # fmt: skip
     assert wandb.said == [
         "W&B: a run could not be written: OSError: no space",
-        "W&B: 8 runs could not be written; the next launch tries them again",
+        "W&B: 9 runs could not be written; the next launch tries them again",
     ]
 
 
@@ -241,3 +243,20 @@ def test_what_a_launch_has_left_to_write_or_to_send(
         wandb.folder.add_written(hash_overview(list(finished.values())) if key == "whole" else key)
     monkeypatch.setattr(WandbFolder, "sendable", lambda _: ["a"] if sendable else [])
     assert has_pending(wandb.store, finished, mode, each_trial=each) is pending
+
+
+def test_after_an_attempt_to_send_that_failed_no_other_is_made(wandb: Wandb, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def write(_: str) -> None:
+        now[0] += 31.0
+
+    monkeypatch.setattr(wandb, "write", write)
+    wandb.outcomes = [Sent([], "it is full")]
+    made = wandb.make("online")
+    for name in "abc":
+        made.add(make_row(name))
+    made.close([make_row("a")])
+    assert [entry for entry in wandb.done if isinstance(entry, tuple)] == [("send", 60.0, "live-1")]
+    assert [said.partition(";")[0] for said in wandb.said] == ["W&B: it is full"]
