@@ -22,6 +22,7 @@ from tasks.schema import EXAMPLES, HISTORY, TRIALS
 from tests.conftest import SMALL_SPACE
 from tests.support.bounded import run_measured
 from tests.support.finished_sweep import finish
+from tests.support.harness import LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -123,6 +124,7 @@ def test_a_query_that_needs_too_much_memory_is_ended(
     name: str, finished: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ADVSWEEP_SQL_GB", "0.5")
+    monkeypatch.setenv("ADVSWEEP_SQL_TIMEOUT", str(LIMIT))
     code, shown, peak = run_measured("results", finished[1], "--storage", finished[0], "--sql", GREEDY[name])
     assert code == 2, shown
     assert shown.strip() == "error: --sql: the query needs more than 0.5 GB of memory, ADVSWEEP_SQL_GB says otherwise"
@@ -141,7 +143,7 @@ def test_a_query_that_takes_too_long_is_ended(
     query: str, finished: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ADVSWEEP_SQL_TIMEOUT", "1")
-    _, shown, _ = run_measured("results", finished[1], "--storage", finished[0], "--sql", query, seconds=60)
+    _, shown, _ = run_measured("results", finished[1], "--storage", finished[0], "--sql", query)
     assert shown.strip() == "error: --sql: the query took more than 1 s, ADVSWEEP_SQL_TIMEOUT says otherwise"
 
 

@@ -28,7 +28,7 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tasks.training.settings import AdversarialFinetuneSettings
 from tasks.trial.chain import Stage
-from tests.support.harness import advsweep, ended, executions, nothing_ran_after_it_was_finished, rows
+from tests.support.harness import ONE, advsweep, ended, executions, nothing_ran_after_it_was_finished, rows
 
 ARCHIVE = Path(__file__).parent / "data" / "storage_0_1_0.zip"
 SWEEP = "half_finished-498acfbc99"
@@ -114,7 +114,7 @@ def test_what_it_computed_is_reused_and_reported(storage: Path, tmp_path: Path) 
     space.write_text(SPACE)
     before = ended(storage)
     assert before.keys() == {folder.name for folder in (storage / "stages").iterdir()}
-    shown = advsweep("launch", "--space", space, "--storage", storage).stdout
+    shown = advsweep("launch", "--space", space, "--storage", storage, *ONE).stdout
     assert "4 trials, 0 finished, 4 to do: 4 stages in 4 jobs, 4 stages reused" in shown
     nothing_ran_after_it_was_finished(storage)
     started = {entry["key"] for entry in executions(storage)[-8:] if entry["event"] == "start"}

@@ -62,6 +62,6 @@ def check_aftermath(command: list[str | Path], storage: Path, reference: Path, s
     same(storage, reference)
     assert artifacts(storage).keys() == artifacts(reference).keys()
     assert not list(storage.glob("checkpoints/*"))
-    assert wait_until(lambda: not alive(storm.seen), 60), storm.killed
+    assert wait_until(lambda: not alive(storm.seen)), storm.killed
     left = [str(path.relative_to(temporary)) for path in temporary.rglob("*")]
     assert not left, storm.killed

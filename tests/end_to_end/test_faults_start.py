@@ -48,4 +48,4 @@ def test_a_start_that_is_killed_is_one_line(name: str, space_file: Path, tmp_pat
     assert "Traceback" not in shown + error
     assert driver.returncode == 2
     assert list_tree(storage) == before
-    assert wait_until(lambda: not alive(started), 60), "nothing that was started lives on"
+    assert wait_until(lambda: not alive(started)), "nothing that was started lives on"

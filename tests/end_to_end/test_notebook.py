@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkout import ROOT
+from tests.support.harness import LIMIT
 
 nbclient = pytest.importorskip("nbclient", reason="pip install -e '.[dev]'")
 nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[dev]'")
@@ -17,7 +18,7 @@ nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[dev]'")
 def test_the_notebook_runs_and_shows_what_it_promises(tmp_path: Path) -> None:
     notebook = nbformat.read(ROOT / "examples" / "first_sweep.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "it is kept without outputs"
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=LIMIT, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     printed = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
     assert "8 trials share" in printed

@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,8 +27,6 @@ pytestmark = pytest.mark.slow
 
 FEW = ("adversarial_finetune=null", "prune=null")
 """Two trials that share a model."""
-SLOW = 60.0
-"""Seconds after which a command has hung, as it would on a pipe that nobody writes to."""
 
 READERS = {
     "driver": ("sweeps/{sweep}/drivers/*.json", "status", "status SWEEP"),
@@ -181,9 +178,7 @@ def test_what_is_planted_is_named_and_passed_over(
     for command in commands:
         documents.warn_once.cache_clear()
         caplog.clear()
-        began = time.monotonic()
         ended = run_here(*(word.format(**names) for word in COMMANDS[command]), "--storage", storage)
-        assert time.monotonic() - began < SLOW, command
         said = [*ended.stderr.splitlines(), *caplog.messages]
         assert not ended.shows_defect, (command, ended)
         assert ended.code != 1 or command in ("clean", "results --reference"), (command, ended)

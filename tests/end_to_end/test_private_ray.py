@@ -20,7 +20,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 def test_a_private_ray_listens_on_loopback_only_and_dies_with_its_driver(space: Path, tmp_path: Path) -> None:
     storage = tmp_path / "storage"
-    driver = start("launch", "--space", space, "--storage", storage, "--wandb", "disabled", "--set", "train.epochs=200")
+    driver = start(
+        "launch", "--space", space, "--storage", storage, "--wandb", "disabled", "--set", "train.epochs=50000"
+    )
     try:
         assert wait_until(lambda: bool(executions(storage)))
         started = family(driver.pid)
@@ -71,7 +73,7 @@ def test_secrets_stand_in_no_command_line_and_no_file_of_a_private_ray(space: Pa
     names = ("WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
     env = os.environ | dict.fromkeys(names, SECRET)
     driver = begin(
-        "launch", "--space", space, "--storage", storage, "--set", "train.epochs=300",
+        "launch", "--space", space, "--storage", storage, "--set", "train.epochs=50000",
         "--set", "attack.eps={grid_search: [0, 2/255, 16/255]}", env=env, log=log,
     )  # fmt: skip
     assert wait_until(lambda: bool(executions(storage))), log.read_text()

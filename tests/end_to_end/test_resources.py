@@ -42,8 +42,6 @@ def test_a_sweep_whose_kinds_differ_uses_a_worker_class_each(tmp_path: Path) -> 
 
 TOGETHER = 4
 """Attacks that fit."""
-PATIENCE = 120.0
-"""Seconds in which so many workers come up, however busy the machine is."""
 
 
 class PackedWorker(SleepingWorker):
@@ -56,7 +54,7 @@ class PackedWorker(SleepingWorker):
             begun = Path(self._storage.path("begun"))
             begun.mkdir(exist_ok=True)
             (begun / stage.key).touch()
-            wait_until(lambda: len(list(begun.iterdir())) >= TOGETHER, PATIENCE)
+            wait_until(lambda: len(list(begun.iterdir())) >= TOGETHER)
         return super()._publish(stage)
 
 

@@ -31,7 +31,7 @@ def test_sigterm_leaves_no_process_and_no_folder() -> None:
         seen = family(process.pid)
         process.terminate()
         assert process.wait(timeout=LIMIT) == 143
-        gone = wait_until(lambda: not alive(seen), 60)
+        gone = wait_until(lambda: not alive(seen))
         left = read_names(seen)
         kill(seen)
         assert gone, left

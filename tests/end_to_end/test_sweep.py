@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import SMALL_SPACE
+from tests.support.command_line import Ended, run_here
 from tests.support.harness import ONE, advsweep, artifacts, ended, executions, results_only, rows
 from tests.support.wandb_files import read_run
 
@@ -32,6 +33,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, P
     shown = advsweep("launch", "--space", space, "--storage", storage).stdout
     yield storage, space, shown
     shutil.rmtree(folder)
+
+
+def look(*arguments: str | Path, code: int = 0) -> Ended:
+    """A command that starts nothing, in this process: a process of its own takes two seconds to begin."""
+    ended = run_here(*arguments)
+    assert ended.code == code, ended
+    return ended
 
 
 def test_every_trial_is_a_finished_row(finished: tuple[Path, Path, str]) -> None:
@@ -91,27 +99,25 @@ def test_results_answer_sql_csv_and_json(finished: tuple[Path, Path, str]) -> No
         "select t.robust_correct as said, count(*) filter (robust) as counted from trials t "
         "join stages s using (trial_id) join examples e using (stage_key) group by t.trial_id, said"
     )
-    asked = json.loads(advsweep("results", "small", "--storage", storage, "--sql", sql, "--format", "json").stdout)
+    asked = json.loads(look("results", "small", "--storage", storage, "--sql", sql, "--format", "json").stdout)
     assert len(asked) == 8
     assert all(line["said"] == line["counted"] for line in asked)
     keys = "select distinct stage_key from examples where stage_key like '%' and stage_key <> 'none' order by stage_key"
-    texts = json.loads(advsweep("results", "small", "--storage", storage, "--sql", keys, "--format", "json").stdout)
+    texts = json.loads(look("results", "small", "--storage", storage, "--sql", keys, "--format", "json").stdout)
     assert [line["stage_key"] for line in texts] == sorted(
         path.parent.name for path in storage.glob("stages/*/examples*")
     )
     table = list(
-        csv.DictReader(
-            io.StringIO(advsweep("results", "small", "--storage", storage, "--long", "--format", "csv").stdout)
-        )
+        csv.DictReader(io.StringIO(look("results", "small", "--storage", storage, "--long", "--format", "csv").stdout))
     )
     assert len(table) == 8
-    epochs = advsweep("results", "small", "--storage", storage, "--sql", "select count(*) n from history").stdout
+    epochs = look("results", "small", "--storage", storage, "--sql", "select count(*) n from history").stdout
     assert epochs.split()[-1] == str(2 + 2 * 2 * 2)
 
 
 def test_worst_case_is_robust_to_every_attack_image_by_image(finished: tuple[Path, Path, str]) -> None:
     storage = finished[0]
-    shown = json.loads(advsweep("results", "small", "--storage", storage, "--worst-case", "--format", "json").stdout)
+    shown = json.loads(look("results", "small", "--storage", storage, "--worst-case", "--format", "json").stdout)
     by_model: dict[str, list[dict[str, Any]]] = {}
     for row in rows(storage):
         by_model.setdefault(row["adversarial_finetune_key"] or row["finetune_key"] or row["train_key"], []).append(row)
@@ -139,7 +145,7 @@ def test_worst_case_is_robust_to_every_attack_image_by_image(finished: tuple[Pat
     ],
 )
 def test_sql_reads_these_tables_and_nothing_else(finished: tuple[Path, Path, str], sql: str) -> None:
-    refused = advsweep("results", "small", "--storage", finished[0], "--sql", sql, code=2)
+    refused = look("results", "small", "--storage", finished[0], "--sql", sql, code=2)
     assert refused.stderr.startswith("error: --sql:")
 
 
@@ -165,10 +171,10 @@ def test_wandb_runs_are_complete_offline(finished: tuple[Path, Path, str]) -> No
 
 def test_status_and_explain(finished: tuple[Path, Path, str]) -> None:
     storage = finished[0]
-    (facts,) = json.loads(advsweep("status", "--storage", storage, "--json").stdout)
+    (facts,) = json.loads(look("status", "--storage", storage, "--json").stdout)
     assert (facts["trials"], facts["finished"], facts["failed"], facts["missing"]) == (8, 8, 0, 0)
     trial = rows(storage)[0]["trial_id"]
-    explained = json.loads(advsweep("explain", trial, "--storage", storage, "--json").stdout)
+    explained = json.loads(look("explain", trial, "--storage", storage, "--json").stdout)
     assert all(line["stored"] and "computed by this sweep" in line["reason"] for line in explained)
 
 
@@ -178,9 +184,9 @@ def test_a_larger_space_reuses_every_stage_it_shares(finished: tuple[Path, Path,
     larger = tmp_path / "larger.yaml"
     larger.write_text(SMALL_SPACE)
     more = ["--set", "attack.steps={grid_search: [2, 5, 7]}", "--wandb", "disabled"]
-    plan = advsweep("plan", "--space", larger, "--storage", storage, *more[:2]).stdout
+    plan = look("plan", "--space", larger, "--storage", storage, *more[:2]).stdout
     assert "estimated time" in plan
-    shown = advsweep("launch", "--space", larger, "--storage", storage, *more).stdout
+    shown = advsweep("launch", "--space", larger, "--storage", storage, *more, *ONE).stdout
     assert "12 trials, 0 finished, 12 to do: 4 stages in 4 jobs, 14 stages reused" in shown
     assert set(ended(storage).values()) == {1}
     old = {row["attack_key"]: results_only(row) for row in rows(finished[0])}
@@ -190,7 +196,7 @@ def test_a_larger_space_reuses_every_stage_it_shares(finished: tuple[Path, Path,
     for key, row in old.items():
         assert new[key] | of_the_sweep == row | of_the_sweep
     trial = next(row["trial_id"] for row in rows(storage) if row["space"] == "larger" and row["attack_steps"] == 2)
-    explained = json.loads(advsweep("explain", trial, "--storage", storage, "--json").stdout)
+    explained = json.loads(look("explain", trial, "--storage", storage, "--json").stdout)
     assert explained[0]["kind"] == "train"
 
 
@@ -209,7 +215,7 @@ def test_corrupt_artifacts_are_named_set_aside_and_computed_again(
     (attacks[0] / "examples.parquet").write_bytes(b"")
     (attacks[1] / "stage.json").write_text('{"format": 1')
     (attacks[2] / "stage.json").unlink()
-    shown = advsweep("launch", "--space", finished[1], "--storage", storage, "--wandb", "disabled").stdout
+    shown = advsweep("launch", "--space", finished[1], "--storage", storage, "--wandb", "disabled", *ONE).stdout
     assert f"stage {models[0].name[:12]}: model.safetensors has changed" in shown
     assert f"stage {attacks[0].name[:12]}: examples.parquet has 0 bytes instead of" in shown
     assert f"stage {attacks[1].name[:12]}: stage.json cannot be read" in shown
@@ -295,6 +301,6 @@ def test_fresh_computes_everything_again(finished: tuple[Path, Path, str], tmp_p
     storage = tmp_path / "storage"
     shutil.copytree(finished[0], storage)
     before, part = artifacts(storage), ["--set", "prune.ratio=0", "--set", "adversarial_finetune.lambda=0"]
-    advsweep("launch", "--space", finished[1], "--storage", storage, "--fresh", "--wandb", "disabled", *part)
+    advsweep("launch", "--space", finished[1], "--storage", storage, "--fresh", "--wandb", "disabled", *part, *ONE)
     assert sorted((ended(storage) - ended(finished[0])).values()) == [1] * 4, "two models and two attacks"
     assert artifacts(storage) == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,12 @@ SPACE = "dataset: {name: digits}\nmodel: {name: resnet8}\nattack: {name: fgsm, e
 
 def refused(folder: Path, *arguments: str | Path) -> Ended:
     """The command, which has to be refused with one message and without a trace on the disk."""
-    before, began = list_tree(folder), time.monotonic()
+    before = list_tree(folder)
     ended = run_here(*arguments)
     assert ended.code == 2, ended
     assert "Traceback" not in ended.stderr
     assert ended.stderr.startswith(("error: ", "Usage: ")), ended.stderr
     assert list_tree(folder) == before
-    assert time.monotonic() - began < 60, "it has hung"
     return ended
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.harness import LIMIT
+
 CODE = """
 import re, sys
 from pathlib import Path
@@ -16,9 +18,9 @@ sys.exit(code)
 """
 
 
-def run_measured(*arguments: str | Path, seconds: float = 120) -> tuple[int, str, float]:
+def run_measured(*arguments: str | Path) -> tuple[int, str, float]:
     """Exit code, everything that was printed, and the megabytes of the process at its largest."""
     command = [sys.executable, "-c", CODE, *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     *lines, peak = ended.stderr.splitlines()
     return ended.returncode, "\n".join([ended.stdout, *lines]), int(peak) / 1000

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from tasks.devices import GPU_DEVICE
-from tests.support.harness import NICENESS, wait_until
+from tests.support.harness import LIMIT, NICENESS, wait_until
 
 RAY = str(Path(sys.executable).parent / "ray")
 STARTED = "Ray runtime started"
@@ -149,4 +149,4 @@ def end(process: subprocess.Popen[bytes]) -> None:
     for pid in found:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    process.wait(timeout=20)
+    process.wait(timeout=LIMIT)

@@ -19,7 +19,7 @@ from orchestrator.run.tune_grid import COORDINATOR_LOSSES
 from orchestrator.run.worker import WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources
-from tests.support.harness import rows
+from tests.support.harness import LIMIT, rows
 
 
 class LosingTuner:
@@ -83,7 +83,7 @@ def test_a_node_that_came_later_and_differs_gets_no_work(tmp_path: Path) -> None
     driver = collect_versions() | {"torch": "1.0"}
     with connect_cluster("local", 1):
         pool = WorkerPool(WorkerSettings(str(tmp_path), "x", None, versions=driver), 1)
-        until = time.monotonic() + 60
+        until = time.monotonic() + LIMIT
         while pool.start_problem is None and time.monotonic() < until:
             pool.resize({Resources(): 1})
             assert not pool.wait(0.1)
