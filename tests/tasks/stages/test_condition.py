@@ -40,7 +40,7 @@ def make_model(pruned: dict[str, list[int]] | None = None) -> tuple[Description,
 
 
 def first_convolution(model: NormalizedModel) -> str:
-    names = [name for name, part in model.network.named_modules() if isinstance(part, torch.nn.Conv2d)]
+    names: list[str] = [name for name, part in model.network.named_modules() if isinstance(part, torch.nn.Conv2d)]
     return names[0]
 
 
