@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import pickle
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
 from orchestrator.space.resources import Resources
 from tasks.attacks.registry import ATTACKS
-from tasks.data.settings import DatasetSettings
+from tasks.data.settings import DatasetSettings, SplitSettings
 from tasks.evaluation.settings import AttackSettings
 from tasks.keys import format_canonical_json
-from tasks.settings import Settings
+from tasks.settings import Settings, keyed
 from tasks.training.basic import OPTIMIZERS
 from tasks.training.objectives.registry import OBJECTIVES
 from tasks.training.schedules import SCHEDULES
@@ -81,3 +82,40 @@ def test_a_blank_folder_is_not_the_working_directory(text: str) -> None:
     with pytest.raises(ValidationError, match=r"root\n  is empty"):
         DatasetSettings(name="image_folder", root=text)
     assert DatasetSettings(name="image_folder", root=Path("~")).root == Path.home()
+
+
+class Choice(Enum):
+    """Of two."""
+
+    ONE, OTHER = "one", "other"
+
+
+class Foreign(BaseModel):
+    """Of pydantic, and no settings."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (int, None),
+        (tuple[int, ...] | None, None),
+        (SplitSettings, None),
+        (list[int], "no list can be in a key: make it tuple[...] or a class of Settings"),
+        (tuple[dict[str, int], ...], "no dict can be in a key: make it tuple[...] or a class of Settings"),
+        (bytes | None, "no bytes can be in a key: make it tuple[...] or a class of Settings"),
+        (Choice, "no Choice can be in a key: make it Literal[...]"),
+        (Foreign, "Foreign is to be a class of Settings"),
+    ],
+)
+def test_what_can_be_in_no_key_is_named(kind: Any, problem: str | None) -> None:
+    cls = create_model("Made", __base__=Settings, first=(int, keyed(0)), part=(kind, keyed()))
+    found = cls.find_declaration_problem()
+    assert found == (problem and f"Made.part: {problem}")
+
+
+def test_a_field_that_is_neither_keyed_nor_unkeyed_is_named_however_deep() -> None:
+    inner = create_model("Inner", __base__=Settings, width=(int, 3))
+    outer = create_model("Outer", __base__=Settings, part=(inner | None, keyed(None)))
+    said = "Inner.width: declare it with keyed(...) where it changes the outcome, else unkeyed(...)"
+    assert inner.find_declaration_problem() == said
+    assert outer.find_declaration_problem() == f"Outer.part: {said}"

@@ -27,13 +27,6 @@ class Plain(Settings):
     count: Count = keyed(1, ge=1)
 
 
-class Doubling(Plain):
-    """Settings whose reading changes them."""
-
-    def model_post_init(self, _: Any) -> None:
-        self.__dict__["count"] = self.count * 2
-
-
 class Nameless(Plain):
     """Settings whose name is in no key."""
 
@@ -112,6 +105,12 @@ def test_of_what_cannot_be_built_nothing_else_is_tried() -> None:
 
 
 def test_settings_are_read_as_they_are_written() -> None:
+    class Doubling(Plain):
+        """Settings whose reading changes them."""
+
+        def model_post_init(self, _: Any) -> None:
+            self.__dict__["count"] = self.count * 2
+
     check_settings_are_read_as_written(Plain(count=3))
     with pytest.raises(BrokenPromiseError, match=r"^read again they differ: .*'count': 6.* -> .*'count': 12"):
         check_settings_are_read_as_written(Doubling(count=3))

@@ -11,8 +11,8 @@ import pytest
 from tasks.data.loading import load_splits
 from tasks.data.registry import SOURCES
 from tasks.data.settings import DatasetSettings
-from tasks.data.source import count_training_images, inspect_dataset, load_source
-from tasks.errors import UsageError
+from tasks.data.source import Inspection, count_training_images, inspect_dataset, load_source, make_placeholder
+from tasks.errors import MissingDataError, UsageError
 from tests.support.images import settings
 from tests.support.small import write_images, write_mnist
 
@@ -72,3 +72,39 @@ def test_all_there_is_may_be_asked_for_and_not_one_more(fields: dict[str, Any], 
 def test_training_images_are_counted_as_they_are_divided(fields: dict[str, Any], validation: float) -> None:
     asked = settings("digits", split={"validation": validation}, **fields)
     assert count_training_images(asked, inspect_dataset(asked, None)) == len(load_splits(asked, None).train)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "train", "test"),
+    [
+        ("mnist", {}, 60_000, 10_000),
+        ("svhn", {}, 73_257, 26_032),
+        ("image_folder", {}, 10_000, 2_000),
+        ("image_folder", {"examples": 55, "split": {"test": 0.3}}, 39, 16),
+        ("image_folder", {"train_examples": 12_345}, 12_345, 2_000),
+        ("mnist", {"train_examples": 100}, 60_000, 10_000),
+    ],
+)
+def test_a_plan_takes_published_counts_for_data_that_are_not_here(
+    name: str, fields: dict[str, Any], train: int, test: int
+) -> None:
+    assert make_placeholder(settings(name, **fields)) == Inspection("0" * 64, (), train, test, 3)
+
+
+def test_a_folder_that_is_none_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for name, state in {"gone": "does not exist", "file": "is no folder"}.items():
+        with pytest.raises(
+            MissingDataError, match=rf"^the data folder '{tmp_path}/{name}' {state}: svhn needs train_32"
+        ):
+            inspect_dataset(settings("svhn"), tmp_path / name)
+    with pytest.raises(
+        MissingDataError, match=r"^dataset\.name = 'svhn' needs a folder: give --data-dir DIR with train_"
+    ):
+        inspect_dataset(settings("svhn"), None)
+    with pytest.raises(
+        MissingDataError, match=rf"train_32x32\.mat and test_32x32\.mat missing in {tmp_path}: svhn needs"
+    ):
+        inspect_dataset(settings("svhn"), tmp_path)
+    with pytest.raises(UsageError, match=r"^dataset\.image_size is missing: image_folder needs the size to which"):
+        inspect_dataset(settings("image_folder", root=tmp_path), None)

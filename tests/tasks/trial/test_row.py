@@ -10,7 +10,7 @@ import pytest
 
 from tasks.metrics import compute_wilson
 from tasks.schema import TRIALS
-from tasks.trial.row import complete_row, make_failed_row, make_finished_row
+from tasks.trial.row import complete_row, identify_model, make_failed_row, make_finished_row
 from tests.support.small import context, run, stages_of, trial
 from tests.support.training import FGSM, TRAIN
 
@@ -148,3 +148,12 @@ def test_examples_that_are_made_once_have_their_size_from_the_images_they_were_m
     chain, records = stages_of(asked), run(asked, context(tmp_path))
     found = make_finished_row(asked, chain, {record["key"]: record for record in records})
     assert found["train_eps_reached"] == pytest.approx(FGSM["eps"], abs=1e-4)
+
+
+def test_a_model_is_known_by_its_last_stage_and_by_what_stands_before_it() -> None:
+    pruned = row(prune={"ratio": 0.5}, attack={"name": "fgsm", "eps": 0.1})
+    assert identify_model(pruned) == pruned["prune_key"] != pruned["train_key"]
+    jpeg = row(inference={"transformations": [{"name": "jpeg"}]}, attack={"name": "fgsm", "eps": 0.1})
+    assert identify_model(jpeg) == f"{jpeg['train_key']}+jpeg"
+    assert identify_model(dict.fromkeys(pruned)) == "", "an earlier release's row of a trial that failed"
+    assert complete_row(pruned) is pruned, "there is nothing to complete"

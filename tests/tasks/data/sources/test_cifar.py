@@ -59,3 +59,24 @@ def test_a_missing_part_of_cifar_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"data_batch_2\.bin is missing"):
         inspect_dataset(settings("cifar10"), tmp_path)
     assert cifar.CIFAR10.binary.folder == "cifar-10-batches-bin"
+
+
+def test_what_cannot_be_read_is_named_with_what_it_was_to_be(tmp_path: Path) -> None:
+    message = r"holds neither of cifar-10-batches-bin/ or cifar-10-batches-py/ \(torchvision's layout\): cifar10"
+    with pytest.raises(UsageError, match=message):
+        inspect_dataset(settings("cifar10"), tmp_path)
+    write_cifar10(tmp_path / "bin", "bin")
+    base = tmp_path / "bin" / "cifar-10-batches-bin"
+    whole = (base / "test_batch.bin").read_bytes()
+    (base / "test_batch.bin").write_bytes(whole[:-1])
+    with pytest.raises(UsageError, match=r"test_batch\.bin cannot be read as a part of CIFAR10: "):
+        load_splits(settings("cifar10"), tmp_path / "bin")
+    (base / "test_batch.bin").write_bytes(whole)
+    (base / "batches.meta.txt").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"batches\.meta\.txt cannot be read: "):
+        load_splits(settings("cifar10"), tmp_path / "bin")
+    write_cifar10(tmp_path / "py", "py")
+    for names in ({"other": ["a"]}, {"label_names": "abc"}, {"label_names": [1, 2]}):
+        (tmp_path / "py" / "cifar-10-batches-py" / "batches.meta").write_bytes(pickle.dumps(names))
+        with pytest.raises(UsageError, match=r"batches\.meta cannot be read: it has no list of label_names$"):
+            load_splits(settings("cifar10"), tmp_path / "py")

@@ -19,3 +19,15 @@ def test_digits_are_uint8_and_the_same_at_every_load() -> None:
     assert torch.equal(first.test.pixels, again.test.pixels)
     counted = inspect_dataset(settings("digits"), None)
     assert (counted.train_images, counted.test_images) == (len(first.train), len(first.test))
+
+
+def test_so_many_digits_are_of_each_class_and_then_divided() -> None:
+    asked = settings("digits", examples=40, split={"test": 0.3, "seed": 2})
+    found = load_splits(asked, None)
+    assert (len(found.train), len(found.test)) == (28, 12)
+    labels = torch.cat([found.train.labels, found.test.labels])
+    assert labels.bincount().tolist() == [4] * 10
+    counted = inspect_dataset(asked, None)
+    assert (counted.train_images, counted.test_images, counted.channels) == (28, 12, 1)
+    whole = load_splits(settings("digits"), None)
+    assert int(whole.train.pixels.max()) == 255, "sixteen shades are spread over all"

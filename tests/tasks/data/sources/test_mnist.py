@@ -31,6 +31,41 @@ def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
         load_splits(settings("mnist"), tmp_path)
 
 
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (LABELS, b"\0\0\x08\x03" + bytes(12), f"{LABELS} is not an IDX file of bytes with 1 axes"),
+        (LABELS, b"\0\0\x08\x01\0", f"{LABELS} is not an IDX file of bytes with 1 axes"),
+        (IMAGES, b"\0\0\x0d\x03" + bytes(12), f"{IMAGES} is not an IDX file of bytes with 3 axes"),
+        (IMAGES, b"\0\0\x08\x03" + bytes(12), f"{IMAGES} is to hold 0 bytes; 1 to 1,000,000,000 are read"),
+        (
+            IMAGES,
+            b"\0\0\x08\x03" + (100_001).to_bytes(4, "big") + (100).to_bytes(4, "big") * 2,
+            f"{IMAGES} is to hold 1,000,010,000 bytes; 1 to 1,000,000,000 are read",
+        ),
+        (IMAGES, b"\0\0\x08\x03" + (1).to_bytes(4, "big") * 3 + b"ab", f"{IMAGES} is too long: 1 bytes belong in it"),
+        (IMAGES, b"\0\0\x08\x03" + (2).to_bytes(4, "big") * 3 + b"ab", f"{IMAGES} is cut short: 8 bytes belong in it"),
+    ],
+)
+def test_a_file_that_is_none_of_its_kind_is_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    write_mnist(tmp_path, zipped=False)
+    (tmp_path / "MNIST" / "raw" / name).write_bytes(content)
+    with pytest.raises(UsageError, match=f"{said}$"):
+        load_splits(settings("mnist"), tmp_path)
+
+
+def test_a_zipped_file_that_is_damaged_is_named(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    file = tmp_path / "MNIST" / "raw" / f"{IMAGES}.gz"
+    for content in (b"no gzip", file.read_bytes()[:-20]):
+        file.write_bytes(content)
+        with pytest.raises(UsageError, match=rf"{IMAGES}\.gz cannot be read: "):
+            load_splits(settings("mnist"), tmp_path)
+
+
 def test_zipped_and_plain_mnist_have_one_fingerprint(tmp_path: Path) -> None:
     write_mnist(tmp_path / "zipped")
     write_mnist(tmp_path / "plain", zipped=False)
