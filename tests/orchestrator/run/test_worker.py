@@ -26,6 +26,15 @@ from tasks.storage.storage import establish_storage, open_storage
 from tests.conftest import CONFIG
 
 
+@pytest.fixture(autouse=True)
+def log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """The log that a worker hands on to its board, which no other test is to write to."""
+    found = logging.getLogger(PROGRESS_LOG)
+    monkeypatch.setattr(found, "handlers", list(found.handlers))
+    monkeypatch.setattr(found, "level", found.level)
+    return found
+
+
 def test_lines_of_a_log_are_posted_with_the_node_and_lost_where_there_is_no_board(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -39,10 +48,10 @@ def test_lines_of_a_log_are_posted_with_the_node_and_lost_where_there_is_no_boar
 
     monkeypatch.setattr(worker, "find_board", find)
     monkeypatch.setattr(platform, "node", lambda: "node7")
-    log = logging.Logger("some")
+    some = logging.Logger("some")
     for board in ("here", "gone"):
-        log.addHandler(BoardHandler(board))
-    log.info("decoding images: %s of %s", "6", "10")
+        some.addHandler(BoardHandler(board))
+    some.info("decoding images: %s of %s", "6", "10")
     assert posted == ["node7: decoding images: 6 of 10"]
 
 
@@ -69,7 +78,11 @@ class Here:
 
 @pytest.mark.parametrize(("resources", "share"), [({"GPU": 0.25, "CPU": 2.0}, 0.25), ({"CPU": 2.0}, 1.0)])
 def test_a_worker_runs_stages_on_its_share_of_what_it_was_given_and_notes_each(
-    resources: dict[str, float], share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resources: dict[str, float],
+    share: float,
+    log: logging.Logger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     here = Here(monkeypatch, resources)
     chain = make_plan(spaces.build("test", "test", dict(CONFIG))).trials[0].chain[:2]
@@ -89,11 +102,9 @@ def test_a_worker_runs_stages_on_its_share_of_what_it_was_given_and_notes_each(
         return [{"key": stage.key} for stage in stages]
 
     monkeypatch.setattr(stages_run, "run_stages", run_stages)
-    log = logging.getLogger(PROGRESS_LOG)
     handlers = list(log.handlers)
     made = StageWorker(settings, 3)
-    assert [handler for handler in log.handlers if handler not in handlers]
-    log.handlers = handlers
+    assert [type(handler) for handler in log.handlers if handler not in handlers] == [BoardHandler]
     assert log.level == logging.INFO
     assert made.describe_place() == WorkerPlace(os.getpid(), "id7", 5, "node7")
     monkeypatch.setattr(time, "time", lambda: 77.0)

@@ -191,7 +191,7 @@ def test_a_new_attack_is_the_strong_side_of_every_check_by_its_class_alone() -> 
 
 
 def defended(adaptive: bool, robust: int) -> dict[str, Any]:
-    found = row({"name": "ifgsm", "eps": "8/255", "steps": 10, "adaptive": adaptive}, robust)
+    found = row({"name": "ifgsm", "eps": "8/255", "steps": 10}, robust) | {"trial_id": f"adaptive-{adaptive}"}
     settings = json.loads(found["config"]) | {"inference": {"transformations": [{"name": "jpeg"}]}}
     settings["attack"]["adaptive"] = adaptive
     return found | {"transformations": "jpeg", "config": json.dumps(settings)}
