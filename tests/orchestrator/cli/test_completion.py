@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -25,6 +27,15 @@ def test_spaces_sweeps_and_trials_are_completed(finished: Finished, monkeypatch:
     trial = finished.trials[0]
     assert offer(f"advsweep explain {trial[:3]}", monkeypatch)[0] in {each[:7] for each in finished.trials}
     assert offer(f"advsweep compare {trial} {trial[:4]}", monkeypatch) == [trial[:7]]
+
+
+def test_the_storage_of_the_command_line_comes_before_that_of_the_environment(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADVSWEEP_STORAGE", str(tmp_path / "empty"))
+    assert offer("advsweep results fo", monkeypatch) == []
+    here = f"advsweep results --storage {finished.storage} fo"
+    assert offer(here, monkeypatch) == [finished.sweep.sweep_id]
 
 
 def test_a_storage_that_is_not_there_completes_nothing(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,15 @@ def test_a_kind_that_asks_for_more_than_this_machine_has_is_named(
         check(make(resources), tmp_path)
 
 
+def test_the_device_that_is_asked_for_is_what_stages_are_placed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placement, "count_usable_gpus", lambda: 0)
+    check(make(), tmp_path)
+    with pytest.raises(UsageError, match="--device cuda"):
+        check(make(), tmp_path, device="cuda")
+
+
 def test_what_is_stored_asks_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make({"train": {"cpus": 3}})
     train = next(key for key, stage in plan.stages.items() if stage.kind == "train")

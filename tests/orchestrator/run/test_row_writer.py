@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from typing import Any, cast
+
+import pytest
 
 from orchestrator.run.row_writer import RowWriter
 
@@ -38,6 +42,21 @@ def test_what_comes_in_between_two_writes_is_one_part() -> None:
     assert [name for part in table.parts for name in part] == ["a", "b"]
     assert table.compacted == 1
     assert not errors
+
+
+def test_what_has_come_in_is_written_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: queue.SimpleQueue[float | None] = queue.SimpleQueue()
+    wait = threading.Event.wait
+
+    def note(event: threading.Event, timeout: float | None = None) -> bool:
+        if threading.current_thread().name == "rows":
+            noted.put(timeout)
+        return wait(event, timeout)
+
+    monkeypatch.setattr(threading.Event, "wait", note)
+    writer, _ = make_writer(Table())
+    assert noted.get(timeout=60) == 1.0
+    writer.close()
 
 
 def test_rows_that_could_not_be_written_come_first_the_next_time() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ray import tune
+from ray.tune.execution import tune_controller
 
 from benchmarks import sleeping
 from benchmarks.sleepers import BriefWorker
@@ -20,6 +21,8 @@ from orchestrator.run.worker import WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources
 from tests.support.harness import LIMIT, rows
+
+MANAGER = tune_controller.PlacementGroupResourceManager
 
 
 class LosingTuner:
@@ -35,6 +38,7 @@ class LosingTuner:
 
     def fit(self) -> None:
         type(self).runs += 1
+        assert tune_controller.PlacementGroupResourceManager is not MANAGER, "coordinators have a budget of their own"
         for trial_id in self._trials[: self.ends]:
             trial = SimpleNamespace(config={"trial": trial_id}, last_result={})
             self._callback.on_trial_complete(0, [], trial)
@@ -54,6 +58,7 @@ def test_losses_count_where_nothing_was_gained_between_them(
     )
     assert found == list(map(str, range(ended)))
     assert LosingTuner.runs == runs
+    assert tune_controller.PlacementGroupResourceManager is MANAGER, "Tune is as it was for whatever else uses it"
 
 
 @pytest.mark.cluster

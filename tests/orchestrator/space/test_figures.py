@@ -14,6 +14,7 @@ from tasks.errors import UsageError
     ("override", "message"),
     [
         ("figures=[1]", "figures.*not a mapping from names to figures"),
+        ("figures=[]", "figures.*not a mapping from names to figures"),
         ("figures={map: {kind: heatmap}}", r"figures.map.kind = 'heatmap'.*did you mean 'heat_map'"),
         ("figures={map: {kind: heat_map, wher: {}}}", r"figures.map.wher.*did you mean 'where'"),
         ("figures={map: {where: {}}}", r"figures.map.kind: is missing"),

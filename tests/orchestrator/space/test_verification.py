@@ -47,6 +47,13 @@ def test_a_targeted_attack_is_nothing_to_stand_beside() -> None:
     assert {(method.name, method.eps) for method in transfers} == {("ifgsm", 0.1)}
 
 
+@pytest.mark.parametrize(("space", "largest"), [("pixel", 0.5), ("normalized", 0.2)])
+def test_a_budget_that_erases_is_added_in_the_unit_in_which_it_does(space: str, largest: float) -> None:
+    attack = f"attack={{name: ifgsm, eps: 0.2, eps_space: {space}}}"
+    found = spaces.load("smoke", ["prune=null", attack], verify=True)
+    assert max(trial.attack.method.eps or 0 for trial in found.trials) == largest
+
+
 def test_what_is_added_stands_beside_the_hardest_attack_on_its_images() -> None:
     attacks = "[{name: ifgsm, eps: 0.1, steps: 3}, {name: ifgsm, eps: 0.2, steps: 5, examples: 40}]"
     space = spaces.load("smoke", ["prune=null", f"attack={{grid_search: {attacks}}}"], verify=True)

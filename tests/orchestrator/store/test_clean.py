@@ -54,6 +54,15 @@ def test_only_what_no_sweep_refers_to_may_go(space_file: Path, tmp_path: Path) -
     assert len(gone) == 3
 
 
+def test_what_is_half_written_belongs_to_somebody_for_a_day(tmp_path: Path) -> None:
+    storage = open_storage(tmp_path)
+    young, old = (paths.make_temporary_name(STRAY, unique) for unique in ("a1b2c3d4", "d4c3b2a1"))
+    for draft, hours in ((young, 23), (old, 25)):
+        storage.write(f"stages/{draft}/model.safetensors", b"")
+        os.utime(tmp_path / "stages" / draft, (time.time() - hours * HOUR,) * 2)
+    assert found(storage) == {f"stages/{old}": "half-written"}
+
+
 def test_the_checkpoint_of_a_stage_that_is_still_to_be_finished_stays(space_file: Path, tmp_path: Path) -> None:
     _, sweep = finish(space_file, tmp_path, FEW)
     storage = sweep.storage

@@ -46,6 +46,11 @@ def test_each_image_bears_the_confidence_of_its_own_answer() -> None:
     assert [a == b for a, b in zip(first, third, strict=True)] == [False, True, True]
 
 
+def test_right_is_green_and_wrong_is_red() -> None:
+    assert [max(range(3), key=colour.__getitem__) for colour in (RIGHT, WRONG)] == [1, 0]
+    assert len(set(INK)) == 1
+
+
 ROW = {"index": 3, "label": 1, "clean_prediction": 1, "clean_confidence": 0.514, "adversarial_prediction": 2,
        "adversarial_confidence": 0.9, "linf": 0.12345, "l2": 1.238}  # fmt: skip
 

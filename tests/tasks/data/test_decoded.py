@@ -46,6 +46,19 @@ def test_a_decoded_file_that_has_changed_is_made_again(tmp_path: Path, cache: Pa
     assert torch.equal(load_splits(asked, None).train.pixels, first)
 
 
+def test_decoded_images_whose_checksum_was_never_written_are_made_again(tmp_path: Path, cache: Path) -> None:
+    """A kill may come between the two files."""
+    write_images(tmp_path / "images", ("cat", "dog"), 5)
+    asked = settings("image_folder", root=tmp_path / "images", image_size=16)
+    first = load_splits(asked, None).train.pixels.clone()
+    load_splits.cache_clear()
+    written = {file.name for file in (cache / "decoded").iterdir()}
+    for file in (cache / "decoded").glob("*.sha256"):
+        file.unlink()
+    assert torch.equal(load_splits(asked, None).train.pixels, first)
+    assert {file.name for file in (cache / "decoded").iterdir()} == written
+
+
 def test_other_sizes_are_decoded_apart(tmp_path: Path, cache: Path) -> None:
     write_images(tmp_path / "images", ("cat", "dog"), 5)
     for size in (8, 16):

@@ -66,3 +66,12 @@ def test_a_module_of_a_wheel_names_it_and_has_the_digest_of_what_is_no_python_to
     assert source.distribution is not None
     assert source.distribution.startswith("typer ")
     assert {"typer/main.py", "typer/core.py", source.distribution} <= source.digests.keys()
+
+
+def test_a_wheel_is_known_by_a_link_too(tmp_path: Path) -> None:
+    """As `lib64` is one of a virtual environment."""
+    import typer
+
+    (tmp_path / "site-packages").symlink_to(Path(typer.__file__).parents[1])
+    source = read_source("typer.main", tmp_path / "site-packages" / "typer" / "main.py")
+    assert (source.distribution or "").startswith("typer ")

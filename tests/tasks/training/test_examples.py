@@ -10,10 +10,16 @@ from torch import Tensor, nn
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.engine.attacked_model import AttackedModel
+from tasks.attacks.gradient.settings import IterativeSettings
 from tasks.data.images import Images
 from tasks.evaluation.settings import AttackSettings
 from tasks.training import examples
-from tasks.training.examples import craft_all_examples, craft_own_examples, measure_robust_accuracy
+from tasks.training.examples import (
+    craft_all_examples,
+    craft_divergent_examples,
+    craft_own_examples,
+    measure_robust_accuracy,
+)
 from tests.support.training import linear, make_batch, make_draw
 
 
@@ -41,6 +47,20 @@ def test_examples_are_made_in_evaluation_mode_and_the_model_trains_on() -> None:
     assert not any(model.modes)
     assert model.training
     assert not examples.requires_grad
+
+
+def test_the_noise_from_which_examples_diverge_follows_from_its_generator() -> None:
+    """Of a linear model at the answers themselves the divergence has no slope but that of the noise."""
+    model, pixels = linear(2.0), make_batch(30).pixels
+    attack = AttackSettings.model_validate({"name": "ifgsm", "eps": 0.1, "steps": 1}).method
+    assert isinstance(attack, IterativeSettings)
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            answers = model(pixels)
+        found.append(craft_divergent_examples(model, pixels, attack, make_draw(), answers))
+    assert torch.equal(*found)
 
 
 def grey(*values: int) -> Images:

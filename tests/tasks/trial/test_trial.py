@@ -53,3 +53,17 @@ def test_the_largest_budgets_that_an_image_can_need_are_taken() -> None:
     trial(attack={"name": "ifgsm", "eps": 1})
     trial(attack={"name": "fgsm", "eps": 2, "eps_space": "normalized"})
     trial(dataset=SMALL, attack={**LONG, "eps": 8})
+
+
+def test_the_network_of_a_trial_answers_by_the_lambda_of_its_last_training() -> None:
+    def train(reference: float) -> dict[str, Any]:
+        attack = {"name": "fgsm", "eps": 0.1}
+        return {**TRAIN, "objective": {"name": "oat", "reference": reference, "attack": attack}}
+
+    found = trial(train=train(0.2), finetune=train(0.4))
+    assert found.condition is not None
+    assert found.condition.document() == {"lambda": 0.4}
+    asked = trial(train=train(0.2), finetune=train(0.4), condition={"lambda": 0.3})
+    assert asked.condition is not None
+    assert asked.condition.document() == {"lambda": 0.3}
+    assert trial().condition is None

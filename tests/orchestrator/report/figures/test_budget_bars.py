@@ -39,6 +39,9 @@ def test_one_model_has_a_bar_for_each_rate_and_budget(made_study: Study) -> None
         assert len(rows) == 3
         means = [100 * sum(row[rate] for row in rows) / 3 for rate in ("clean_accuracy", "attack_success_rate")]
         assert any(read_percent(mark.says["share of images"]) == pytest.approx(mean, abs=0.01) for mean in means)
+    along = sorted((mark for mark in marks), key=lambda mark: float(mark.item["x"]))
+    order = list(dict.fromkeys(mark.says["eps, linf, pixels of [0, 1]"] for mark in along))
+    assert order == ["8/255", "16/255", "32/255"]
     heights = {(round(mark.item["height"], 3)) for mark in marks}
     assert len(heights) > 3, "the bars are as high as the rates"
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from tasks.attacks.engine.attacked_model import AttackedModel, count_chosen
 from tasks.attacks.engine.job import AttackJob, draw_random_starts, find_smallest, run_worst_case, with_target_classes
 from tasks.attacks.engine.norms import NORMS
 from tasks.evaluation.evaluate import evaluate
@@ -41,6 +42,31 @@ def test_an_image_is_never_led_to_its_own_label_however_unlikely_that_is(job: At
     found = with_target_classes(wrong, cell.method).target_classes
     assert found is not None
     assert found.tolist() == [2, 3, 2, 3]
+
+
+def test_an_answer_that_is_known_is_not_asked_for_again(job: AttackJob) -> None:
+    logits = job.model.judge(job.clean).detach()
+    fooled, (count,) = job.judge_and_ask(job.clean, count_chosen)
+
+    def refuse(_: Tensor) -> Tensor:
+        raise AssertionError("the model is asked again")
+
+    model = Answering(refuse)
+    known = replace(job, model=AttackedModel(model, model, model))
+    assert torch.equal(known.is_adversarial(job.clean, logits), fooled)
+    same, answers = known.judge_and_ask(job.clean, count_chosen, logits)
+    assert (same.tolist(), answers) == (fooled.tolist(), [count])
+
+
+class Answering(nn.Module):
+    """A network that is a function."""
+
+    def __init__(self, answer: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.answer(pixels)
 
 
 class Attempts:

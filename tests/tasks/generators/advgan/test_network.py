@@ -32,6 +32,12 @@ def test_it_learns_what_fools_the_linear_model() -> None:
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
+def test_images_are_moved_by_their_budget_and_no_farther_than_black_and_white() -> None:
+    pixels = torch.tensor([0.25, 0.5, 0.9]).view(1, 1, 1, 3)
+    moves = torch.tensor([-1.0, 0.5, 1.0]).view(1, 1, 1, 3)
+    assert perturb(pixels, moves, 0.5).flatten().tolist() == [0.0, 0.75, 1.0]
+
+
 class Hopeless(nn.Module):
     """It always says class 0 by far, so that the label of other images has no lead to lose."""
 
