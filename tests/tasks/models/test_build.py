@@ -44,7 +44,7 @@ def test_numbers_of_colours_are_one_or_as_many_as_the_images_have() -> None:
     assert model.std.shape == (3, 1, 1)
     assert described("resnet8", std=0.25).get_pixels_per_unit("normalized") == 0.25
     assert coloured.get_pixels_per_unit("pixel") == 1.0
-    with pytest.raises(StageError, match=r"eps_space = normalized: model\.std differs between colours, so a budget"):
+    with pytest.raises(StageError, match=r"eps_space = 'normalized': model\.std differs between colours, so a budget"):
         coloured.get_pixels_per_unit("normalized")
     for name in ("mean", "std"):
         with pytest.raises(StageError, match=rf"^model\.{name} has 2 values, but the images have 3 channels$"):
