@@ -47,7 +47,9 @@ def test_numbers_of_colours_are_one_or_as_many_as_the_images_have() -> None:
     with pytest.raises(StageError, match=r"eps_space = 'normalized': model\.std differs between colours, so a budget"):
         coloured.get_pixels_per_unit("normalized")
     for name in ("mean", "std"):
-        with pytest.raises(StageError, match=rf"^model\.{name} has 2 values, but the images have 3 channels$"):
+        with pytest.raises(
+            StageError, match=rf"^model\.{name} = \[0\.5, 0\.6\]: 2 values, but the images have 3 channels$"
+        ):
             described("resnet8", **{name: [0.5, 0.6]})
 
 
