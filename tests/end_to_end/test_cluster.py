@@ -22,6 +22,8 @@ from tests.support.where import SECRET, begin
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
+ENDLESS = ("--set", "train.epochs=50000")
+"""A training that goes on until it is ended, however fast the machine is."""
 FINISHED = "2 trials, 2 finished, 0 failed, 0 not run"
 
 
@@ -67,12 +69,12 @@ def test_a_job_outlives_the_laptop_and_is_joined_and_stopped(cluster: Head, spac
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, *address, *ONE]
     env = cluster.environment | {"WANDB_API_KEY": SECRET, "AWS_SECRET_ACCESS_KEY": SECRET}
     assert "a folder of this machine" in run(*command[:3], "--storage", "results", *address, env=env, code=2).stderr
-    watching = begin(*command, "--set", "train.epochs=500", env=env, log=log)
+    watching = begin(*command, *ENDLESS, env=env, log=log)
     assert wait_until(lambda: bool(executions(storage)) and "to do" in log.read_text()), log.read_text()
     os.kill(watching.pid, signal.SIGINT)
     assert watching.wait(timeout=LIMIT) == 130
     assert "left; the sweep goes on as Ray job where-" in log.read_text()
-    joined = begin(*command, "--set", "train.epochs=500", env=env, log=log)
+    joined = begin(*command, *ENDLESS, env=env, log=log)
     assert wait_until(lambda: "to do" in log.read_text()), log.read_text()
     assert "runs already as Ray job" in log.read_text()
     (job,) = json.loads(run("status", "--json", *address, env=env).stdout)
@@ -102,7 +104,7 @@ def test_attached_to_the_head_by_rays_client(cluster: Head, space: Path, tmp_pat
     storage, log = tmp_path / "storage", tmp_path / "log"
     address = f"ray://127.0.0.1:{cluster.client}"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--address", address, *ONE]
-    shown = begin(*command, "--set", "train.epochs=500", env=cluster.environment, log=log)
+    shown = begin(*command, *ENDLESS, env=cluster.environment, log=log)
     assert wait_until(lambda: bool(executions(storage)) and "to do" in log.read_text()), log.read_text()
     os.kill(shown.pid, signal.SIGINT)
     assert shown.wait(timeout=LIMIT) == 130, log.read_text()
@@ -115,9 +117,7 @@ def test_two_sweeps_on_one_cluster_do_not_wait_for_each_other(cluster: Head, spa
     env = cluster.environment
     shared: list[str | Path] = ["launch", "--space", space, "--address", cluster.address, "--wandb", "disabled"]
     long, short = tmp_path / "long", tmp_path / "short"
-    first = begin(
-        *shared, "--storage", long, "--set", "train.epochs=500", "--max-concurrent", "1", env=env, log=tmp_path / "log"
-    )
+    first = begin(*shared, "--storage", long, *ENDLESS, "--max-concurrent", "1", env=env, log=tmp_path / "log")
     assert wait_until(lambda: bool(executions(long))), (tmp_path / "log").read_text()
     assert FINISHED in run(*shared, "--storage", short, "--max-concurrent", "1", env=env).stdout
     assert first.poll() is None
