@@ -20,6 +20,7 @@ from tasks.contracts.contract import (
     copy_weights,
     expect,
     find_changed_weights,
+    read_settings,
     try_promises,
 )
 from tasks.data.images import Images, convert_to_float
@@ -75,12 +76,12 @@ def check_attack(name: str, given: Mapping[str, Any]) -> list[Finding]:
 def _build_subject(name: str, given: Mapping[str, Any]) -> AttackSubject:
     cls = ATTACKS.load(name)
     filled = toy.fill_settings(cls, name, given)
-    chosen = cls.model_validate(filled).norm
+    chosen = read_settings(cls, filled).norm
     if chosen == UNRESTRICTED:
         filled |= {"witness": {"model": {"name": "resnet8"}}}
     norms = (chosen,) if "norm" in given or cls.norms() == MethodSettings.norms() else cls.norms()
     budgets = {norm: {} if "eps" in given or norm not in BUDGETS else {"eps": BUDGETS[norm]} for norm in norms}
-    cells = {norm: AttackSettings.model_validate(filled | {"norm": norm} | budgets[norm]) for norm in norms}
+    cells = {norm: read_settings(AttackSettings, filled | {"norm": norm} | budgets[norm]) for norm in norms}
     model = toy.build_model()
     images = toy.make_images(model)
     return AttackSubject(cls, cells, model, prepare_attacked(model, images, cells[norms[0]]), images)
@@ -138,7 +139,7 @@ def check_fewer_steps_are_on_the_way(subject: AttackSubject) -> None:
             continue
         fewer = steps // 2
         on_the_way = craft(subject.make_job(cell, (fewer, steps)).copy_tensors(), cell)[fewer]
-        alone = AttackSettings.model_validate(cell.document() | {"steps": fewer})
+        alone = read_settings(AttackSettings, cell.document() | {"steps": fewer})
         far = float((on_the_way - subject.run(alone)).abs().max())
         expect(far <= CLOSE, f"{norm}: after {fewer} of {steps} steps pixels differ by {far:.3g} from a run of {fewer}")
 

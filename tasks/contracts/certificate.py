@@ -21,6 +21,7 @@ from tasks.contracts.contract import (
     copy_weights,
     expect,
     find_changed_weights,
+    read_settings,
     try_promises,
 )
 from tasks.data.images import Images, convert_to_float
@@ -62,7 +63,7 @@ def check_certificate(name: str, given: Mapping[str, Any]) -> list[Finding]:
 def _build_subject(name: str, given: Mapping[str, Any]) -> CertificateSubject:
     cls, model = CERTIFICATES.load(name), toy.build_model()
     filled = toy.fill_settings(cls, name, given)
-    settings = [cls.model_validate({**filled, "eps": eps}) for eps in BUDGETS]
+    settings = [read_settings(cls, {**filled, "eps": eps}) for eps in BUDGETS]
     found = [each for each in settings if isinstance(each, CertificateSettings)]
     return CertificateSubject(found, model, toy.make_images(model))
 

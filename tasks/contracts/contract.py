@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from pydantic import ValidationError
@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from tasks.errors import UsageError
 from tasks.settings import Settings
+from tasks.settings_problems import describe_problems
 
 Subject = TypeVar("Subject")
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class BrokenPromiseError(Exception):
@@ -71,10 +73,21 @@ def _try_one(act: Callable[[], None]) -> str | None:
     return None
 
 
+def read_settings(cls: type[AnySettings], content: Mapping[str, Any]) -> AnySettings:
+    """Settings of a part, as a file has them.
+
+    :raises UsageError: with every mistake, in the words of a plan.
+    """
+    try:
+        return cls.model_validate(content)
+    except ValidationError as error:
+        raise UsageError("; ".join(map(str, describe_problems(error, cls, "")))) from error
+
+
 def check_settings_are_read_as_written(settings: Settings) -> None:
     """Written as a file has them and read again, they are the same; so is their part of a key."""
     written = json.loads(json.dumps(settings.document()))
-    again = type(settings).model_validate(written)
+    again = read_settings(type(settings), written)
     expect(again == settings, f"read again they differ: {written} -> {again.document()}")
     expect(again.canonical_text == settings.canonical_text, "read again they have another key")
     expect("name" in settings.canonical(), "the name is not `keyed`: two parts would share their keys")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tasks.contracts.contract import Finding, expect, try_promises
+from tasks.contracts.contract import Finding, expect, read_settings, try_promises
 from tasks.data.function import FunctionSource
 from tasks.data.images import Images
 from tasks.data.settings import DatasetSettings
@@ -44,7 +44,7 @@ def check_dataset(name: str, given: Mapping[str, Any], folder: Path | None) -> l
     """
 
     def prepare() -> DatasetSubject:
-        source, settings = load_source(name), DatasetSettings.model_validate({"name": name, **given})
+        source, settings = load_source(name), read_settings(DatasetSettings, {"name": name, **given})
         return DatasetSubject(source, settings, folder, source.inspect(settings, folder), source.load(settings, folder))
 
     return try_promises("data set", name, prepare, CHECKS)

@@ -18,6 +18,7 @@ from tasks.contracts.contract import (
     copy_weights,
     expect,
     find_changed_weights,
+    read_settings,
     try_promises,
 )
 from tasks.data.images import Images, convert_to_float
@@ -112,7 +113,7 @@ def check_generator(name: str, given: Mapping[str, Any]) -> list[Finding]:
 def _build_subject(name: str, given: Mapping[str, Any]) -> GeneratorSubject:
     filled = toy.fill_settings(GENERATORS.load(name), name, {"epochs": 1, **given})
     model = toy.build_model().requires_grad_(False)
-    settings = GENERATORS.load(name).model_validate(filled).for_budget(0.1)
+    settings = read_settings(GENERATORS.load(name), filled).for_budget(0.1)
     return GeneratorSubject(settings, model, toy.make_images(model))
 
 

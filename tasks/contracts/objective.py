@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.contracts import toy
-from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, try_promises
+from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, read_settings, try_promises
 from tasks.data.images import Images, convert_to_float
 from tasks.models.conditional import make_conditional
 from tasks.seeds import make_generator
@@ -56,7 +56,7 @@ def check_objective(name: str, given: Mapping[str, Any]) -> list[Finding]:
 
 def _build_subject(name: str, given: Mapping[str, Any]) -> ObjectiveSubject:
     cls = OBJECTIVES.load(name)
-    model, settings = toy.build_model(), cls.model_validate(toy.fill_settings(cls, name, given))
+    model, settings = toy.build_model(), read_settings(cls, toy.fill_settings(cls, name, given))
     images = toy.make_images(model)
     if settings.conditioning:
         make_conditional(model.network, *settings.conditioning)

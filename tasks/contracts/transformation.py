@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasks.contracts import toy
-from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, try_promises
+from tasks.contracts.contract import Finding, check_settings_are_read_as_written, expect, read_settings, try_promises
 from tasks.registry import load_object
 from tasks.transformations.base import TransformationSettings
 from tasks.transformations.draws import Draws
@@ -43,7 +43,7 @@ def check_transformation(name: str, given: Mapping[str, Any]) -> list[Finding]:
     def prepare() -> TransformationSubject:
         cls = TRANSFORMATIONS.load(name)
         pixels = torch.rand(IMAGES, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
-        settings = cls.model_validate(toy.fill_settings(cls, name, given))
+        settings = read_settings(cls, toy.fill_settings(cls, name, given))
         return TransformationSubject(settings, load_object(cls.transform), pixels)
 
     return try_promises("transformation", name, prepare, CHECKS)

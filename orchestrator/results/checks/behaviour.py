@@ -58,12 +58,17 @@ def check_answers_are_logits(group: Group) -> Iterator[Verdict]:
 
 
 def check_gradient_raises_the_loss(group: Group) -> Iterator[Verdict]:
-    """A small step along the gradient raises the margin of nearly every image more than noise of its size."""
-    check = "gradient raises the loss"
+    """A small step along the gradient raises the margin of nearly every image more than noise of its size.
+
+    At eps 0 no gradient is followed, so that nothing is said of such a cell.
+    """
+    check, concerned = "gradient raises the loss", [row for row in group if row["attack_eps"] != 0]
+    if not concerned:
+        return
     told = [health for row in group if (health := read_health(row)).get("raised_images", 0) >= ERASED_LEAST]
     if not told or not group[0]["deterministic"]:
         needs = f"{THIS_VERSION}, {ERASED_LEAST} images seen rightly, and a model that answers twice alike"
-        yield report_not_tested(check, PINTOR, group, needs)
+        yield report_not_tested(check, PINTOR, concerned, needs)
         return
     health = min(told, key=lambda found: float(found["raised"] / found["raised_images"]))
     missed, of = health["raised_images"] - health["raised"], health["raised_images"]
@@ -74,4 +79,4 @@ def check_gradient_raises_the_loss(group: Group) -> Iterator[Verdict]:
     if behind:
         cause = "the gradient through the transformations is a poor stand-in: add an attack without gradients"
     verdict = (UPPER_BOUND if behind else SUSPICIOUS) if noisy else OK
-    yield Verdict(check, verdict, figures, PINTOR, list_ids(*group), cause if noisy else "")
+    yield Verdict(check, verdict, figures, PINTOR, list_ids(*concerned), cause if noisy else "")

@@ -14,6 +14,7 @@ from tasks.contracts.contract import (
     copy_weights,
     expect,
     find_changed_weights,
+    read_settings,
     try_promises,
 )
 from tasks.errors import UsageError
@@ -102,6 +103,15 @@ def test_of_what_cannot_be_built_nothing_else_is_tried() -> None:
 
     (found,) = try_promises("model", "mine", prepare, (check_nothing,))
     assert (found.check, found.problem) == ("is built", "it is not there")
+
+
+def test_settings_that_do_not_validate_are_named_in_the_words_of_a_plan() -> None:
+    assert read_settings(Plain, {"count": 3}) == Plain(count=3)
+    (found,) = try_promises("attack", "mine", lambda: read_settings(Plain, {"count": 0, "counts": 1}), ())
+    assert found.problem == (
+        "count = 0: should be greater than or equal to 1; "
+        "counts = 1: unknown setting; choose from count, name; did you mean 'count'?"
+    )
 
 
 def test_settings_are_read_as_they_are_written() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND
-from orchestrator.results.verdicts import check_rows
+from orchestrator.results.verdicts import annotate_rows, check_rows
 from tests.support.rows import ifgsm
 
 ALONE = {"alone_images": 20, "alone_differs": 0, "changed_tensors": 0, "training_modules": 0}
@@ -54,3 +55,15 @@ def test_the_stage_in_which_the_gradient_leads_worst_counts() -> None:
     rows = [ifgsm("8/255", steps, 200, health=RAISED | {"raised": raised}) for steps, raised in ((10, 95), (20, 50))]
     found = {each.verdict for each in check_rows(rows) if each.check == "gradient raises the loss"}
     assert found == {SUSPICIOUS}
+
+
+def test_a_noisy_gradient_says_nothing_where_there_is_no_budget() -> None:
+    health = RAISED | {"raised": 50}
+    none, some = (ifgsm(eps, 10, robust, health=health) for eps, robust in ((0, 950), ("8/255", 200)))
+    behind = [each | {"transformations": "jpeg"} for each in (none, some)]
+    marked = {each["attack_eps"]: json.loads(each["verdicts"]) for each in annotate_rows(behind)}
+    assert {eps: found.get("gradient raises the loss") for eps, found in marked.items()} == {
+        0: None,
+        some["attack_eps"]: UPPER_BOUND,
+    }
+    assert not [each for each in check_rows(behind[:1]) if each.check == "gradient raises the loss"]
