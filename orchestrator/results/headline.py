@@ -15,7 +15,8 @@ from typing import NamedTuple
 from orchestrator.results import verdicts
 from orchestrator.results.bounds import select_attacks
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
-from orchestrator.results.tradeoff import HEADINGS, format_setting
+from orchestrator.results.model_axes import describe_model
+from orchestrator.results.tradeoff import format_setting
 from orchestrator.text import format_percent
 from tasks.keys import format_canonical_json
 from tasks.trial.row import Row, identify_model
@@ -24,7 +25,6 @@ RULE = (
     "budget: the one under which models differ most; robust: images that withstand every attack of it; "
     "best: the highest mean of clean and robust"
 )
-NAMED = ("pruning_ratio", "lambda", "train_attack", "eps_train")
 
 
 class Budget(NamedTuple):
@@ -49,6 +49,8 @@ class Standing:
     robust: tuple[float, ...]
     """Share of images that withstand every attack, for each seed; before the images were compared, the least that one
     attack leaves."""
+    settings: tuple[str, ...] = ()
+    """What tells it from the others of the sweep, in words."""
 
     @property
     def mean(self) -> tuple[float, float]:
@@ -154,14 +156,16 @@ def _rate_contrast(found: Sequence[Standing]) -> tuple[float, float]:
 
 
 def find_best(rows: Sequence[Row]) -> Standing | None:
-    """The configuration whose mean of clean accuracy and worst case is highest at the headline budget, with its
-    verdicts: while a sweep runs, those of the trials that are there.
+    """The configuration whose mean of clean accuracy and worst case is highest at the headline budget, with what tells
+    it from the others and its verdicts: while a sweep runs, by the trials that are there.
     """
     budget = choose_budget(rows)
     if budget is None:
         return None
     best = max(list_standings(rows)[budget], key=lambda standing: (sum(standing.mean), standing.mean[0]))
-    return _judge(best, rows)
+    models = {_identify_model(row): row for row in select_attacks(rows) if row["status"] == "finished"}
+    settings = describe_model(best.rows[0], list(models.values()))
+    return _judge(replace(best, settings=settings), rows)
 
 
 def _judge(standing: Standing, rows: Sequence[Row]) -> Standing:
@@ -175,17 +179,15 @@ def _judge(standing: Standing, rows: Sequence[Row]) -> Standing:
 
 
 def describe_best(best: Standing) -> str:
-    """One line: what it reaches, with the verdict where one speaks against it, what it is, and against what."""
+    """One line: what it reaches, with the verdict where one speaks against it, what of its settings varies in the
+    sweep, and against what."""
     clean, robust = best.mean
     row = best.rows[0]
-    settings = [
-        f"{HEADINGS.get(axis, axis)} {format_setting(axis, row[axis])}" for axis in NAMED if row[axis] is not None
-    ]
     eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
     against = f"{row['attack']}, {row['attack_steps']} steps" if best.attacks == 1 else f"all {best.attacks} attacks"
-    settings.append(f"{against} of {best.budget.norm} {eps}")
+    told = ", ".join([*best.settings, f"{against} of {best.budget.norm} {eps}"])
     doubt = f" [{best.doubt}]" if best.doubt else ""
-    return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({', '.join(settings)})"
+    return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({told})"
 
 
 def describe_doubt(best: Standing) -> str | None:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results.bounds import is_lower_bound, select_attacks
+from orchestrator.results.model_axes import find_model_axes, select_leaves
 from orchestrator.results.tradeoff import (
-    AXES,
     find_distinguishing_paths,
-    find_shown_paths,
     find_varying_axes,
     format_setting,
     list_leaf_settings,
@@ -23,7 +22,6 @@ from tasks.certificates.registry import find_method
 from tasks.evaluation.settings import OF_ATTACKS_ALONE
 from tasks.trial.row import Row
 
-TRAINING_AXES = tuple(axis for axis in AXES if not axis.startswith("attack"))
 THREAT_AXES = ("attack", "attack_surrogate", "attack_norm", "attack_eps_space", "attack_eps")
 LADDER = ("attack.steps", "attack.step_size", "attack.batch_size", "attack.examples")
 """Settings along which a column takes the last: the most steps, on the most images."""
@@ -87,9 +85,8 @@ def build_pivot(rows: Sequence[Row]) -> Pivot:
     bounded = stated or columns
     threats = _name_threats(bounded, configs)
     firsts = [group[0] for group in models.values()]
-    axes = [axis for axis in find_varying_axes(firsts) if axis in TRAINING_AXES]
-    leaves = [_select_leaves(configs[row["trial_id"]], attack=False) for row in firsts]
-    more = find_shown_paths([tuple(row[axis] for axis in TRAINING_AXES) for row in firsts], leaves)
+    leaves = [select_leaves(configs[row["trial_id"]], attack=False) for row in firsts]
+    axes, more = find_model_axes(firsts, leaves)
     lines = []
     for group, leaf in zip(models.values(), leaves, strict=True):
         values = [*(group[0][axis] for axis in axes), *(leaf.get(path) for path in more)]
@@ -133,12 +130,8 @@ def _is_stopping_varied(lines: Iterable[Sequence[Row]], configs: Mapping[str, Ma
 
 def _identify(leaves: Mapping[str, Any], *, attack: bool) -> Settings:
     """The same for rows of one column, or of one way to make a model."""
-    chosen = _select_leaves(leaves, attack=attack)
+    chosen = select_leaves(leaves, attack=attack)
     return tuple(f"{path}={chosen[path]}" for path in sorted(chosen) if path not in LADDER)
-
-
-def _select_leaves(leaves: Mapping[str, Any], *, attack: bool) -> dict[str, Any]:
-    return {path: value for path, value in leaves.items() if path.startswith("attack.") is attack and path != "seed"}
 
 
 def _select_last(rows: Sequence[Row]) -> list[Row]:
@@ -159,7 +152,7 @@ def _name_threats(
     varying = [axis for axis in find_varying_axes(list(firsts.values())) if axis in THREAT_AXES]
     several = varying and varying != ["attack_eps"]
     shown = [axis for axis in THREAT_AXES if axis in varying or axis == "attack_eps" or (several and axis == "attack")]
-    leaves = {key: _select_leaves(configs[row["trial_id"]], attack=True) for key, row in firsts.items()}
+    leaves = {key: select_leaves(configs[row["trial_id"]], attack=True) for key, row in firsts.items()}
     leaves = {key: {path: leaf[path] for path in leaf if path not in LADDER} for key, leaf in leaves.items()}
     keys = sorted(firsts, key=lambda key: [make_sort_key(firsts[key][axis]) for axis in THREAT_AXES])
     labels = [tuple(firsts[key][axis] for axis in THREAT_AXES) for key in keys]

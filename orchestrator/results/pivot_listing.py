@@ -10,7 +10,8 @@ from typing import Any
 from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.listing import Column, Listing
-from orchestrator.results.pivot import TRAINING_AXES, Pivot, PivotLine
+from orchestrator.results.model_axes import TRAINING_AXES
+from orchestrator.results.pivot import Pivot, PivotLine
 from orchestrator.results.tradeoff import HEADINGS, format_setting
 from orchestrator.results.verdict_notes import VerdictNotes
 from tasks.trial.row import Row

@@ -105,3 +105,34 @@ def test_an_attack_on_few_images_does_not_speak() -> None:
     )
     assert best is not None
     assert best.mean == (0.95, 0.4)
+
+
+def test_the_best_is_named_by_what_varies_in_the_sweep() -> None:
+    """By columns; where two models are alike in all of them, by the setting that tells them apart."""
+
+    def of_training(robust: int, **columns: Any) -> dict[str, Any]:
+        found = ifgsm("16/255", 20, robust)
+        config = json.loads(found["config"])
+        config["train"] |= {"objective": columns.pop("objective_config", None)}
+        return {
+            **found,
+            "config": json.dumps(config),
+            "train_key": json.dumps(config),
+            "trial_id": f"{robust}",
+        } | columns
+
+    def name(*rows: dict[str, Any]) -> str:
+        best = find_best(rows)
+        assert best is not None
+        return describe_best(best).split(" (", 1)[1]
+
+    against = "ifgsm, 20 steps of linf eps 16/255)"
+    plain, swa = of_training(300), of_training(400, objective="n_fgsm+swa", objective_config={"name": "n_fgsm"})
+    assert name(plain, swa) == f"objective n_fgsm+swa, {against}"
+    defended = of_training(600, transformations="bit_depth(bits 2)")
+    defended["config"] = json.dumps(json.loads(defended["config"]) | {"inference": {"transformations": "a"}})
+    assert name(plain, defended) == f"transformations bit_depth(bits 2), {against}"
+    other = of_training(700, objective_config={"beta": 6.0})
+    assert name(plain, other) == f"train.objective.beta 6, {against}"
+    assert name(plain, of_model(0.4, of_training(200))) == f"pruned 0.5, {against}"
+    assert name(plain) == against, "one alone is told from nothing"
