@@ -19,10 +19,9 @@ def find_conflicts(variants: Mapping[str, Sequence[Any]], seeds: Sequence[int]) 
     :param variants: section -> its distinct values in the grid.
     :param seeds: of the trials.
     """
-    conditions = find_condition_problems({kind: variants[kind] for kind in MODEL_KINDS})
     found = [*_find_unvalidated(variants), *_find_uncertified(variants), *_find_unneeded_budgets(variants)]
     found += [*_find_unfit_attacks(variants, seeds), *_find_unseen_defences(variants)]
-    return [*found, *(Problem(path, None, text) for path, text in conditions)]
+    return [*found, *find_condition_problems({kind: variants[kind] for kind in MODEL_KINDS})]
 
 
 def _find_unvalidated(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:

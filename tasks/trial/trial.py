@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,8 +56,8 @@ class Trial(Settings):
 
     @model_validator(mode="after")
     def _lambda_is_taken_where_it_is_trained(self) -> Self:
-        for path, text in find_condition_problems({kind: [getattr(self, kind)] for kind in MODEL_KINDS}):
-            refuse(text, path)
+        for problem in find_condition_problems({kind: [getattr(self, kind)] for kind in MODEL_KINDS}):
+            refuse(problem.message, problem.path)
         return self
 
     @model_validator(mode="after")
@@ -158,7 +159,7 @@ def find_training(section: Any) -> TrainSettings | None:
     return found if isinstance(found, TrainSettings) else None
 
 
-def find_condition_problems(variants: Mapping[Kind, Sequence[Any]]) -> Iterator[tuple[str, str]]:
+def find_condition_problems(variants: Mapping[Kind, Sequence[Any]]) -> Iterator[Problem]:
     """Where sections do not fit a network that takes lambda, and why.
 
     :param variants: kind -> its sections, null where one is skipped.
@@ -166,11 +167,18 @@ def find_condition_problems(variants: Mapping[Kind, Sequence[Any]]) -> Iterator[
     conditional = [kind for kind, found in variants.items() if any(map(find_conditioning, found))]
     if not conditional:
         if any(variants["condition"]):
-            yield "condition", "no section trains a network that takes lambda: give one `objective: {name: oat}`"
+            text = "no section trains a network that takes lambda: give one `objective: {name: oat}`"
+            yield Problem("condition", None, text)
         return
     for kind in MODEL_KINDS[MODEL_KINDS.index(conditional[0]) + 1 : -1]:
         if any(section is not None and not find_conditioning(section) for section in variants[kind]):
-            yield kind, f"{conditional[0]} makes a network that takes lambda (objective oat): {kind} cannot follow it"
+            text = f"{conditional[0]} makes a network that takes lambda (objective oat): {kind} cannot follow it"
+            yield Problem(kind, None, text)
+    for kind, condition in itertools.product(conditional, variants["condition"]):
+        for conditioning in filter(None, map(find_conditioning, variants[kind])):
+            if condition is not None and not conditioning.knows(condition.weight):
+                text = f"is outside of the lambdas of {kind}, {conditioning.range}"
+                yield Problem("condition.lambda", condition.weight, text)
 
 
 def find_conditioning(section: Any) -> Conditioning | None:

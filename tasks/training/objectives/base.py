@@ -27,6 +27,15 @@ class Conditioning(NamedTuple):
     reference: float
     """The lambda that it answers by where nobody asks for another."""
 
+    @property
+    def range(self) -> str:
+        """The least and the largest lambda of training, in words."""
+        return f"{self.lambdas[0]:g} to {self.lambdas[-1]:g}"
+
+    def knows(self, weight: float) -> bool:
+        """Whether a lambda is one of training, or lies between two of them."""
+        return self.lambdas[0] <= weight <= self.lambdas[-1]
+
 
 class ObjectiveSettings(Settings):
     """Base of all objectives."""

@@ -67,3 +67,15 @@ def test_a_budget_that_no_image_needs_is_named_once_with_its_place() -> None:
 def test_what_cannot_follow_a_network_that_takes_lambda_is_named() -> None:
     (problem,) = find_problems(condition={"lambda": 0.3})
     assert problem.startswith("condition: no section trains a network that takes lambda")
+
+
+def test_a_lambda_outside_of_those_of_training_is_named_once() -> None:
+    attack = {"name": "fgsm", "eps": 0.1}
+    oat = {"name": "oat", "attack": attack, "lambdas": [0.2, 0.5], "reference": {"grid_search": [0.2, 0.5]}}
+    sections: dict[str, Any] = {"train": {**TRAIN, "objective": oat}}
+    sections |= {"prune": None, "finetune": None, "adversarial_finetune": None}
+    assert find_problems(**sections, condition={"lambda": {"grid_search": [0.2, 0.3, 0.5]}}) == []
+    assert find_problems(**sections, condition={"lambda": {"grid_search": [0.1, 0.3, 0.9]}}) == [
+        "condition.lambda = 0.1: is outside of the lambdas of train, 0.2 to 0.5",
+        "condition.lambda = 0.9: is outside of the lambdas of train, 0.2 to 0.5",
+    ]

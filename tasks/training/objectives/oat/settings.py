@@ -39,6 +39,9 @@ class OatSettings(ExampleSettings):
         ascending = all(one < other for one, other in pairwise(self.lambdas))
         if len(self.lambdas) < 2 or not ascending or self.lambdas[0] < 0 or self.lambdas[-1] > 1:
             refuse("lambdas are two or more, and ascend within [0, 1], each once", "lambdas")
+        if not self.conditioning.knows(self.reference):
+            text = f"reference, {self.reference:g}, is to be within lambdas, {self.conditioning.range}"
+            refuse(text, "reference", "lambdas")
         if not isinstance(self.attack, (FgsmSettings, *DIVERGING)) or self.attack.targeted:
             refuse(
                 "oat makes its examples by fgsm, ifgsm, mifgsm or pgd, without targets",
