@@ -7,10 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.attacks.base import find_budget_problem
-from tasks.certificates.registry import is_certificate
 from tasks.errors import Problem
 from tasks.kinds import MODEL_KINDS
-from tasks.trial.trial import find_attack_problem, find_condition_problems, find_training, list_budgets
+from tasks.trial.trial import (
+    find_attack_problem,
+    find_certificate_problem,
+    find_condition_problems,
+    find_training,
+    list_budgets,
+)
 
 
 def find_conflicts(variants: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> list[Problem]:
@@ -35,10 +40,10 @@ def _find_unvalidated(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem
 
 
 def _find_uncertified(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
-    """Certificates that do not fit what some variant of `inference` puts before the model, each message once."""
-    methods = [attack.method for attack in variants["attack"] if is_certificate(attack.method)]
-    pairs = itertools.product(methods, variants["inference"])
-    found = (method.find_inference_problem(inference) for method, inference in pairs)
+    """Certificates that do not fit what some variant of `inference` puts before the model, or that can certify no image
+    at their budget, each message once."""
+    cells = itertools.product(variants["attack"], variants["model"], variants["inference"])
+    found = itertools.starmap(find_certificate_problem, cells)
     yield from {str(problem): problem for problem in found if problem}.values()
 
 

@@ -57,6 +57,14 @@ class CertificateSettings(MethodSettings):
         text = f"certifies the model itself, not one behind {inference.label}: leave `inference` out"
         return Problem("attack.name", self.name, text)
 
+    def find_reach_problem(self, unit: float) -> Problem | None:  # noqa: ARG002
+        """Why no image of whatever model can be certified with these settings, which have taken what `adopt_inference`
+        takes; null where one can.
+
+        :param unit: pixels per unit of eps.
+        """
+        return None
+
     def adopt_inference(self, inference: InferenceSettings | None) -> Self:  # noqa: ARG002
         """The settings with what they take from the transformations before the model."""
         return self

@@ -62,9 +62,7 @@ class Trial(Settings):
 
     @model_validator(mode="after")
     def _certificate_fits_what_stands_before_the_model(self) -> Self:
-        method = self.attack.method
-        problem = method.find_inference_problem(self.inference) if is_certificate(method) else None
-        if problem:
+        if problem := find_certificate_problem(self.attack, self.model, self.inference):
             refuse(problem.message, problem.path, *problem.beside)
         return self
 
@@ -120,14 +118,12 @@ def list_budgets(
     dataset: DatasetSettings, model: ModelSettings, sections: Iterable[tuple[str, Settings | None]]
 ) -> Iterator[Budget]:
     """The budgets of some sections of a trial, those of training too; budgets of the normalised input in its units."""
-    size, deviation = dataset.image_size, model.resolve_normalisation()[1]
+    size = dataset.image_size
     values = size * size * (dataset.channels or 3) if size else MOST_VALUES
     for name, section in sections:
         if isinstance(section, AttackSettings):
-            if section.eps_space == "pixel":
-                yield Budget(name, section.method, values)
-            elif not isinstance(deviation, tuple):
-                yield Budget(name, section.method, values, deviation)
+            if (unit := _find_unit(section, model)) is not None:
+                yield Budget(name, section.method, values, unit)
             continue
         if (training := find_training(section)) is not None:
             place = "prune.training" if name == "prune" else name
@@ -136,6 +132,27 @@ def list_budgets(
         if isinstance(section, TrainedPruneSettings) and section.objective:
             for method in list_attacks_of(section.objective):
                 yield Budget("prune.objective.attack", method, values)
+
+
+def _find_unit(attack: AttackSettings, model: ModelSettings) -> float | None:
+    """Pixels per unit of eps; null where it is another for each colour."""
+    deviation = model.resolve_normalisation()[1]
+    if attack.eps_space == "pixel":
+        return 1.0
+    return None if isinstance(deviation, tuple) else deviation
+
+
+def find_certificate_problem(
+    attack: AttackSettings, model: ModelSettings, inference: InferenceSettings | None
+) -> Problem | None:
+    """Why nothing can be certified of this model behind these transformations; null where it can, and of an attack."""
+    method = attack.method
+    if not is_certificate(method):
+        return None
+    if problem := method.find_inference_problem(inference):
+        return problem
+    unit = _find_unit(attack, model)
+    return None if unit is None else method.adopt_inference(inference).find_reach_problem(unit)
 
 
 def find_attack_problem(

@@ -43,6 +43,13 @@ def list_looks(samples: int, alpha: float, *, anytime: bool) -> Iterator[tuple[i
         count, look = min(2 * count, samples), look + 1
 
 
+def find_largest_radius(sigma: float, samples: int, alpha: float, *, anytime: bool) -> float:
+    """The L2 radius that so many samples certify where all of them agree; 0: they are too few to certify anything."""
+    looks = list_looks(samples, alpha, anytime=anytime)
+    best = max(float(bound_below(np.array([count]), count, share)[0]) for count, share in looks)
+    return float(compute_radius(np.array([best]), sigma)[0])
+
+
 def compute_radius(probability: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """The L2 radius within which a class of at least this probability under noise stays the likeliest; [N], 0 where it
     is not likelier than all others together (Cohen et al. 2019, theorem 1, with 1 - p for the second class)."""

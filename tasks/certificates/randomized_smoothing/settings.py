@@ -77,6 +77,19 @@ class RandomizedSmoothingSettings(CertificateSettings):
             return Problem("attack.sigma", self.sigma, text)
         return None
 
+    def find_reach_problem(self, unit: float) -> Problem | None:
+        from tasks.certificates.randomized_smoothing.confidence import find_largest_radius
+
+        radius = find_largest_radius(self.noise, self.samples, self.alpha, anytime=self.sampling == "anytime")
+        if self.eps * unit < radius:
+            return None
+        if radius == 0:
+            text = f"are too few to certify anything at alpha {self.alpha:g}, even where all of them agree"
+            return Problem("attack.samples", self.samples, text)
+        text = f"sigma {self.noise:g} and {self.samples} samples certify a radius of {radius:.4g} at most, where all "
+        text += "of them agree: take a smaller eps, more samples or a larger sigma"
+        return Problem("attack.eps", self.eps, text)
+
     def adopt_inference(self, inference: InferenceSettings | None) -> Self:
         if inference is None or not isinstance(noise := inference.transformations[0], NoiseSettings):
             return self

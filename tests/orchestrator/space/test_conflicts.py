@@ -15,7 +15,7 @@ BEST = {**TRAIN, "keep": "best_accuracy"}
 HELD, ALL = ({"name": "digits", "image_size": 16, "split": {"test": 0.1, "validation": share}} for share in (0.2, 0))
 NEEDS = "needs dataset.split.validation above 0"
 TRAINED = {"ratio": 0.5, "importance": "hydra", "training": BEST}
-SMOOTHING = {"name": "randomized_smoothing", "eps": 0.5, "sigma": 0.25, "samples": 100, "examples": 20}
+SMOOTHING = {"name": "randomized_smoothing", "eps": 0.25, "sigma": 0.25, "samples": 100, "examples": 20}
 NOISE = {"transformations": [{"name": "noise", "sigma": 0.1}], "answer": "vote"}
 BITS = {"transformations": [{"name": "bit_depth", "bits": 4}]}
 
@@ -53,6 +53,23 @@ def test_a_certificate_fits_every_variant_of_what_stands_before_the_model_or_is_
     (problem,) = find_problems(attack=certificates, inference={"grid_search": [None, BITS]})
     assert problem.startswith("attack.name = 'randomized_smoothing': certifies the vote of a model under noise alone")
     assert find_problems(inference=BITS) == []
+
+
+def test_a_budget_beyond_what_the_samples_can_certify_is_refused_where_some_cell_has_it() -> None:
+    """The fourth look, at 300 samples, has a twentieth of alpha: p is 0.00005^(1/300), and 0.25 Phi^-1(p) 0.4614."""
+    grid = {**SMOOTHING, "eps": {"grid_search": [0, 0.25, 0.5]}, "samples": {"grid_search": [300, 1000]}}
+    grid["sampling"] = "anytime"
+    advice = "where all of them agree: take a smaller eps, more samples or a larger sigma"
+    assert find_problems(attack=grid) == [
+        f"attack.eps = 0.5: sigma 0.25 and 300 samples certify a radius of 0.4614 at most, {advice}"
+    ]
+    few = {**SMOOTHING, "eps": 0, "samples": 5}
+    too_few = "are too few to certify anything at alpha 0.001, even where all of them agree"
+    assert find_problems(attack=few) == [f"attack.samples = 5: {too_few}"]
+    behind = {"transformations": [{"name": "noise", "sigma": {"grid_search": [0.25, 0.5]}}], "answer": "vote"}
+    assert len(find_problems(attack={**grid, "sigma": None}, inference=behind)) == 1
+    halved = {**SMOOTHING, "eps": 0.9, "samples": 300, "eps_space": "normalized"}
+    assert find_problems(attack=halved, model={"name": "resnet8", "std": 0.5}) == []
 
 
 def test_a_budget_that_no_image_needs_is_named_once_with_its_place() -> None:

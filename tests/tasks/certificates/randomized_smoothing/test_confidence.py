@@ -7,8 +7,15 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from tasks.certificates.randomized_smoothing.confidence import bound_above, bound_below, compute_radius, list_looks
+from tasks.certificates.randomized_smoothing.confidence import (
+    bound_above,
+    bound_below,
+    compute_radius,
+    find_largest_radius,
+    list_looks,
+)
 
 ALPHA, TRUE = 0.05, 0.85
 RUNS, SAMPLES = 4000, 6400
@@ -62,3 +69,13 @@ def test_the_radius_is_zero_up_to_a_half_and_finite_for_certainty() -> None:
     radius = compute_radius(np.array([0.2, 0.5, 0.8413447460685429, 1.0]), 0.5)
     assert radius[:3] == pytest.approx([0, 0, 0.5])
     assert 0.5 < radius[3] < 5
+
+
+def test_the_largest_radius_is_that_of_samples_that_all_agree() -> None:
+    """The lower bound of n successes of n is alpha^(1/n); with several looks the best of them counts."""
+    assert find_largest_radius(0.25, 300, 0.001, anytime=False) == pytest.approx(0.25 * ndtri(0.001 ** (1 / 300)))
+    assert find_largest_radius(0.25, 9, 0.001, anytime=False) == 0, "0.001^(1/9) is below one half"
+    assert find_largest_radius(0.25, 10, 0.001, anytime=False) > 0
+    looks = [(0.001 / 6) ** (1 / 100), (0.001 / 12) ** (1 / 101)]
+    assert looks[0] > looks[1], "a look soon after another has a smaller share of alpha"
+    assert find_largest_radius(0.25, 101, 0.001, anytime=True) == pytest.approx(0.25 * ndtri(looks[0]))
