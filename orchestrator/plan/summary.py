@@ -39,6 +39,7 @@ def collect_plan_facts(
     facts: dict[str, Any] = {
         "sweep_id": plan.sweep_id,
         "trials": len(plan.trials),
+        "left_out": plan.space.left_out,
         "missing_data": list(plan.missing_data.values()),
         "stages": {
             kind: {
@@ -76,7 +77,7 @@ def format_plan(facts: Mapping[str, Any]) -> list[str]:
         kinds = {kind: {**counts, "in_store": "-"} for kind, counts in kinds.items()}
     rows = [[kind, *map(str, counts.values())] for kind, counts in kinds.items()]
     lines = [
-        f"{facts['sweep_id']}: {format_count(facts['trials'], 'trial')}",
+        f"{facts['sweep_id']}: {_count_trials(facts['trials'], facts['left_out'])}",
         format_table(columns, rows),
         f"sharing saves {100 * facts['shared']:.1f} % of all stages",
     ]
@@ -96,10 +97,19 @@ def format_plan(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _count_trials(trials: int, left_out: int) -> str:
+    """:param left_out: points of the grid that are no trials."""
+    counted = format_count(trials, "trial")
+    if not left_out:
+        return counted
+    return f"{counted} ({left_out} more left out: their certificate does not fit their `inference`)"
+
+
 def describe_work(prepared: PreparedSweep) -> str:
     """What a launch says before it starts: trials, jobs and stages, what is finished and what is reused."""
     total, finished = len(prepared.plan.trials), len(prepared.finished)
-    line = f"{prepared.plan.sweep_id}: {format_count(total, 'trial')}, {finished} finished"
+    counted = _count_trials(total, prepared.plan.space.left_out)
+    line = f"{prepared.plan.sweep_id}: {counted}, {finished} finished"
     if prepared.complete:
         return f"{line}, nothing to do"
     stages, reused = sum(len(job.stages) for job in prepared.jobs), len(prepared.records)

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.attacks.base import find_budget_problem
+from tasks.certificates.registry import is_certificate
 from tasks.errors import Problem
+from tasks.evaluation.settings import AttackSettings
 from tasks.kinds import MODEL_KINDS
+from tasks.transformations.settings import InferenceSettings
 from tasks.trial.trial import (
     find_attack_problem,
     find_certificate_problem,
@@ -40,11 +43,19 @@ def _find_unvalidated(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem
 
 
 def _find_uncertified(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
-    """Certificates that do not fit what some variant of `inference` puts before the model, or that can certify no image
-    at their budget, each message once."""
-    cells = itertools.product(variants["attack"], variants["model"], variants["inference"])
-    found = itertools.starmap(find_certificate_problem, cells)
+    """Certificates that fit what no variant of `inference` puts before the model, or that can certify no image at their
+    budget, each message once; where one variant fits, the others are left out of the grid: see `is_left_out`."""
+    found: list[Problem | None] = []
+    for attack in (attack for attack in variants["attack"] if is_certificate(attack.method)):
+        fitting = [inference for inference in variants["inference"] if not is_left_out(attack, inference)]
+        cells = itertools.product([attack], variants["model"], fitting or variants["inference"])
+        found += itertools.starmap(find_certificate_problem, cells)
     yield from {str(problem): problem for problem in found if problem}.values()
+
+
+def is_left_out(attack: AttackSettings, inference: InferenceSettings | None) -> bool:
+    """Whether a point of a grid is no trial: its certificate is not of what stands before its model."""
+    return is_certificate(attack.method) and attack.method.find_inference_problem(inference) is not None
 
 
 def _find_unfit_attacks(variants: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.space.conflicts import find_conflicts
+from orchestrator.space.conflicts import find_conflicts, is_left_out
 from orchestrator.space.figures import FigureRequest, read_figures
 from orchestrator.space.grid import Gap, count, expand_variants, find_gap, find_grid_problems, set_value
 from orchestrator.space.paper import Paper, read_paper
@@ -76,6 +76,8 @@ class Space:
     """Seconds that a run of a kind of stage may take."""
     trials: tuple[Trial, ...]
     """Distinct trials in canonical form, in the order of the grid."""
+    left_out: int = 0
+    """Points of the grid that are no trials: certificates behind what they are not of."""
 
     def with_limits(self, timeouts: Sequence[str], cpus: float | None, gpus: float | None) -> Space:
         """The space with limits of the command line; none of them changes what a trial computes.
@@ -185,21 +187,27 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     if found:
         raise ProblemsError(source, found)
     grids = [seeds, *(values for values, _ in sections.values())]
-    trials = _cross_sections(grids)
+    trials, left_out = _cross_sections(grids)
     if any(trial.prune and trial.prune.training for trial in trials):
         resources = replace(resources, training=resources.training | {"prune"})
-    return Space(name, str(content.get("description") or ""), content, paper, figures, resources, timeouts, trials)
+    return Space(
+        name, str(content.get("description") or ""), content, paper, figures, resources, timeouts, trials, left_out
+    )
 
 
-def _cross_sections(grids: Sequence[Sequence[Any]]) -> tuple[Trial, ...]:
-    """The distinct trials of every combination, in the order of the grid.
+def _cross_sections(grids: Sequence[Sequence[Any]]) -> tuple[tuple[Trial, ...], int]:
+    """The distinct trials of every combination, in the order of the grid, and how many combinations are none.
 
     :param grids: canonical variants of the seed and of each section.
     """
     trials: list[Trial] = []
+    left_out = 0
     changed, takes_lambda = False, any(map(find_conditioning, itertools.chain.from_iterable(grids)))
     for values in itertools.product(*grids):
         trial = Trial.model_construct(**dict(zip(("seed", *SECTIONS), values, strict=True)))
+        if is_left_out(trial.attack, trial.inference):
+            left_out += 1
+            continue
         attack, condition = trial.attack.simplify_view(trial.inference), trial.condition
         if takes_lambda:
             condition = settle_condition(trial)
@@ -207,7 +215,7 @@ def _cross_sections(grids: Sequence[Sequence[Any]]) -> tuple[Trial, ...]:
             changed = True
             trial = trial.model_copy(update={"attack": attack, "condition": condition})
         trials.append(trial)
-    return tuple(dict.fromkeys(trials)) if changed else tuple(trials)
+    return (tuple(dict.fromkeys(trials)) if changed else tuple(trials)), left_out
 
 
 def _refuse_explosion(source: str, content: dict[str, Any]) -> None:

@@ -34,8 +34,8 @@ def test_stages_are_counted_in_trials_distinct_stored_and_left(ample: SweepStore
 def test_what_is_not_known_is_said() -> None:
     counts = {"in_trials": 4, "distinct": 2, "in_store": 0, "runs": 1}
     facts: dict[str, Any] = {
-        "sweep_id": "made-1", "trials": 4, "missing_data": ["no such folder"], "shared": 0.5, "slots": 2, "gpus": None,
-        "untimed_jobs": 1,
+        "sweep_id": "made-1", "trials": 4, "left_out": 0, "missing_data": ["no such folder"], "shared": 0.5, "slots": 2,
+        "gpus": None, "untimed_jobs": 1,
         "devices": "no GPU", "seconds": None, "critical_path_seconds": None, "unshared_seconds": None,
         "stages": {"train": counts, "prune": dict.fromkeys(counts, 0)},
     }  # fmt: skip
@@ -49,6 +49,7 @@ def test_what_is_not_known_is_said() -> None:
         "planned without its data, so what is stored is not known: no such folder",
         "no time estimate: 1 of 1 job: nothing like it was ever timed here",
     ]
+    assert format_plan({**facts, "left_out": 3})[0].startswith("made-1: 4 trials (3 more left out: ")
     one = format_plan({**facts, "slots": 1, "seconds": 9.0, "critical_path_seconds": 9.0, "unshared_seconds": 9.0})
     assert one[-1].startswith("estimated time on 1 slot: 9 s")
     known = {**facts, "missing_data": [], "devices": None, "seconds": 90.0, "critical_path_seconds": 30.0}
@@ -58,10 +59,12 @@ def test_what_is_not_known_is_said() -> None:
 
 
 def test_what_a_launch_is_about_to_do_is_one_line() -> None:
-    def describe(finished: int, jobs: list[int], records: int) -> str:
+    def describe(finished: int, jobs: list[int], records: int, left_out: int = 0) -> str:
+        space = SimpleNamespace(left_out=left_out)
         prepared: Any = SimpleNamespace(
-            plan=SimpleNamespace(sweep_id="made-1", trials=[None] * 5), finished=dict.fromkeys(range(finished)),
-            complete=finished == 5, jobs=[SimpleNamespace(stages=[None] * count) for count in jobs],
+            plan=SimpleNamespace(sweep_id="made-1", trials=[None] * 5, space=space),
+            finished=dict.fromkeys(range(finished)), complete=finished == 5,
+            jobs=[SimpleNamespace(stages=[None] * count) for count in jobs],
             records=dict.fromkeys(range(records)),
         )  # fmt: skip
         return describe_work(prepared)
@@ -69,3 +72,5 @@ def test_what_a_launch_is_about_to_do_is_one_line() -> None:
     assert describe(2, [1, 3, 1], 1) == "made-1: 5 trials, 2 finished, 3 to do: 5 stages in 3 jobs, 1 stage reused"
     assert describe(0, [1], 7) == "made-1: 5 trials, 0 finished, 5 to do: 1 stage in 1 job, 7 stages reused"
     assert describe(5, [], 9) == "made-1: 5 trials, 5 finished, nothing to do"
+    left_out = "(2 more left out: their certificate does not fit their `inference`)"
+    assert describe(5, [], 9, 2) == f"made-1: 5 trials {left_out}, 5 finished, nothing to do"

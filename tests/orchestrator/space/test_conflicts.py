@@ -47,10 +47,10 @@ def test_what_needs_a_validation_part_needs_it_in_every_variant_of_the_data(
     assert find_problems(**sections) == expected
 
 
-def test_a_certificate_fits_every_variant_of_what_stands_before_the_model_or_is_named_once() -> None:
+def test_a_certificate_that_fits_no_variant_of_what_stands_before_the_model_is_named_once() -> None:
     certificates = {"grid_search": [SMOOTHING, {**SMOOTHING, "samples": 200}, {"name": "fgsm", "eps": "8/255"}]}
     assert find_problems(attack=certificates) == []
-    (problem,) = find_problems(attack=certificates, inference={"grid_search": [None, BITS]})
+    (problem,) = find_problems(attack=certificates, inference=BITS)
     assert problem.startswith("attack.name = 'randomized_smoothing': certifies the vote of a model under noise alone")
     assert find_problems(inference=BITS) == []
 
@@ -70,6 +70,24 @@ def test_a_budget_beyond_what_the_samples_can_certify_is_refused_where_some_cell
     assert len(find_problems(attack={**grid, "sigma": None}, inference=behind)) == 1
     halved = {**SMOOTHING, "eps": 0.9, "samples": 300, "eps_space": "normalized"}
     assert find_problems(attack=halved, model={"name": "resnet8", "std": 0.5}) == []
+
+
+def test_a_certificate_behind_what_it_is_not_of_is_left_out_where_another_point_of_the_grid_fits() -> None:
+    """Attacks stand behind all three, bounds of the model before it alone, smoothing also behind its own noise."""
+    bounds = {"name": "interval_bounds", "eps": {"grid_search": ["2/255", "4/255"]}, "examples": 20}
+    attacks = {"grid_search": [bounds, {**SMOOTHING, "eps": 0.1, "sigma": 0.1}, {"name": "fgsm", "eps": "8/255"}]}
+    behind = {"grid_search": [None, BITS, NOISE]}
+    space = build("test", "test", {**CONFIG, "attack": attacks, "inference": behind})
+    found = [
+        (trial.attack.method.name, trial.inference.transformations[0].name if trial.inference else None)
+        for trial in space.trials
+    ]
+    assert sorted(found, key=str) == [
+        ("fgsm", "bit_depth"), ("fgsm", "noise"), ("fgsm", None), ("interval_bounds", None), ("interval_bounds", None),
+        ("randomized_smoothing", "noise"), ("randomized_smoothing", None),
+    ]  # fmt: skip
+    assert space.left_out == 5
+    assert build("test", "test", {**CONFIG, "inference": behind}).left_out == 0
 
 
 def test_a_budget_that_no_image_needs_is_named_once_with_its_place() -> None:
