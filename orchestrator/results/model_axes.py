@@ -36,7 +36,7 @@ def select_leaves(leaves: Mapping[str, Any], *, attack: bool) -> dict[str, Any]:
 
 def describe_model(row: Row, models: Sequence[Row]) -> tuple[str, ...]:
     """What tells a model from others, such as `pruned 0.4` and `objective trades`, by the headings of the table; what
-    it lacks is left out.
+    it lacks is left out, but for transformations at inference: the bare model stands beside those behind some.
 
     :param models: a row of each, of this one too.
     """
@@ -45,7 +45,7 @@ def describe_model(row: Row, models: Sequence[Row]) -> tuple[str, ...]:
     own = list_leaf_settings(json.loads(row["config"]))
     values = {axis: row[axis] for axis in axes} | {path: own.get(path) for path in paths}
     return tuple(
-        f"{HEADINGS.get(axis, axis)} {format_setting(axis, value)}"
+        f"no {axis}" if value is None else f"{HEADINGS.get(axis, axis)} {format_setting(axis, value)}"
         for axis, value in values.items()
-        if value is not None
+        if value is not None or axis == "transformations"
     )

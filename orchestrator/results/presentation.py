@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results import verdicts
+from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.budgets import ReadRobust, make_reader, read_nothing
 from orchestrator.results.checks.verdict import Verdict
 from orchestrator.results.headline import RULE, describe_best, describe_doubt, find_best, list_standings
@@ -133,7 +134,8 @@ def _arrange(listing: Listing, selection: Selection) -> Listing:
 
 def _list_notes(notes: VerdictNotes, found: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
     """What stands below a pivot."""
-    return ["", *notes.explain(), *_describe_best(rows), *_note_threads(rows), count_checks(found, rows)]
+    said = [*notes.explain(), *_note_votes(rows), *_describe_best(rows), *_note_threads(rows)]
+    return ["", *said, count_checks(found, rows)]
 
 
 def _describe_best(rows: Sequence[Row]) -> list[str]:
@@ -144,6 +146,16 @@ def _describe_best(rows: Sequence[Row]) -> list[str]:
     doubt = describe_doubt(best)
     said = [f"best: {describe_best(best)}", *([f"  {doubt}"] if doubt else [])]
     return [*said, f"  by the rule of status, report and W&B: {RULE}"]
+
+
+def _note_votes(rows: Sequence[Row]) -> list[str]:
+    """A vote that is attacked and certified has two answers to a clean image."""
+    certified, attacked = (
+        {row["transformations"] for row in kind(rows)} - {None} for kind in (select_certificates, select_attacks)
+    )
+    if not certified & attacked:
+        return []
+    return ["clean: the vote of the judge; certified: an image on which the certificate abstains counts as wrong"]
 
 
 def _note_threads(rows: Sequence[Row]) -> list[str]:

@@ -103,13 +103,27 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
     :param read: what is stored of the images of a trial; without it, attacks are compared by their counts.
     """
     found = []
-    for group in _group_tasks(rows):
+    groups = _group_tasks(rows)
+    held_against = _list_attacks_of_certificates(groups)
+    for group in groups:
         attacks, certificates = select_attacks(group), select_certificates(group)
         found += [verdict for check in CHECKS for verdict in check(attacks)] if attacks else []
         found += check_upper_bounds(attacks, read)
         found += check_generated_examples(attacks, read)
-        found += check_certificates(certificates, attacks, read)
+        for row in certificates:
+            found += check_certificates([row], held_against[row["attack_key"]], read)
     return found
+
+
+def _list_attacks_of_certificates(groups: Sequence[Sequence[Row]]) -> dict[str, list[Row]]:
+    """Key of the stage of a certificate -> the attacks on its classifier. One stage may serve several trials, behind a
+    vote of many looks, of few or of none: the attacks on any of them are held against it."""
+    found: dict[str, dict[str, Row]] = defaultdict(dict)
+    for group in groups:
+        attacks = {row["trial_id"]: row for row in select_attacks(group)}
+        for row in select_certificates(group):
+            found[row["attack_key"]] |= attacks
+    return {key: list(attacks.values()) for key, attacks in found.items()}
 
 
 def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Row]:

@@ -132,6 +132,7 @@ def test_the_best_is_named_by_what_varies_in_the_sweep() -> None:
     defended = of_training(600, transformations="bit_depth(bits 2)")
     defended["config"] = json.dumps(json.loads(defended["config"]) | {"inference": {"transformations": "a"}})
     assert name(plain, defended) == f"transformations bit_depth(bits 2), {against}"
+    assert name(of_training(900), defended) == f"no transformations, {against}"
     other = of_training(700, objective_config={"beta": 6.0})
     assert name(plain, other) == f"train.objective.beta 6, {against}"
     assert name(plain, of_model(0.4, of_training(200))) == f"pruned 0.5, {against}"

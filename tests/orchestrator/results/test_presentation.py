@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.results.headline import RULE
 from orchestrator.results.presentation import Selection, render_rows
+from tests.support.certified_rows import attack, certificate
 from tests.support.rows import ifgsm
 
 
@@ -34,6 +35,14 @@ def test_what_speaks_against_the_best_stands_below_it() -> None:
     text = below(of_ratio(0.2, 900, 300, verdict="ok"), doubted)
     assert "robust 60.00 % [suspicious] (pruned 0.4" in text
     assert "\n  suspicious: no gradient\n" in text
+
+
+def test_what_clean_means_beside_a_certified_vote_is_said() -> None:
+    vote: dict[str, Any] = {"transformations": "noise(sigma 0.25) by vote x25"}
+    said = "clean: the vote of the judge; certified: an image on which the certificate abstains counts as wrong"
+    assert said in below(certificate(**vote), attack(**vote))
+    assert said not in below(certificate(**vote), attack()), "the attack is on the bare model"
+    assert said not in below(certificate(), attack()), "nothing stands before the model"
 
 
 def test_mixed_threads_are_said() -> None:

@@ -91,3 +91,18 @@ def test_the_looks_are_those_of_the_attacked_answer() -> None:
         config = json.loads(attack()["config"]) | {"inference": {"answer": "vote", "samples": samples}}
         rows = [certificate(), attack(config=json.dumps(config))]
         assert verdicts_of(CHECK, check_rows(rows, read)) == {verdict}
+
+
+def test_trials_that_share_the_stage_of_a_certificate_share_its_verdict() -> None:
+    """One stands behind the vote of 25 looks, which was attacked, one behind nothing."""
+    read = StoredImages(
+        randomized_smoothing={"clean_prediction": [1] * IMAGES, "radius": [1.0] * IMAGES},
+        pgd={"adversarial_prediction": [0] * IMAGES, "l2": [0.1] * IMAGES},
+    )
+    many: dict[str, Any] = {"transformations": "noise(sigma 0.25) by vote x25"}
+    bare = certificate(transformations="noise(sigma 0.25) by vote", trial_id="bare")
+    rows = [bare, certificate(**many, trial_id="behind"), attack(**many)]
+    assert [row["verdict"] for row in annotate_rows(rows, read)] == [SUSPICIOUS] * 3
+    other = [{**bare, "attack_key": "another"}, *rows[1:]]
+    found = [verdict.verdict for verdict in check_rows(other, read) if "bare" in verdict.trials]
+    assert found == [NOT_TESTED]
