@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.budgets import ReadRobust, group_budgets, read_nothing
+from orchestrator.results.checks.adaptive import check_attack_is_adaptive, check_knowing_the_defence_helps
 from orchestrator.results.checks.attack import (
     check_attack_beats_probes,
     check_attack_lowers_accuracy,
@@ -45,7 +46,6 @@ from orchestrator.results.checks.path import (
     check_transfer_fools_its_surrogate,
 )
 from orchestrator.results.checks.strength import (
-    check_attack_is_adaptive,
     check_attacks_are_registered,
     check_budget_helps,
     check_budget_matters,
@@ -109,6 +109,7 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
         attacks, certificates = select_attacks(group), select_certificates(group)
         found += [verdict for check in CHECKS for verdict in check(attacks)] if attacks else []
         found += check_upper_bounds(attacks, read)
+        found += check_knowing_the_defence_helps(attacks, read)
         found += check_generated_examples(attacks, read)
         for row in certificates:
             found += check_certificates([row], held_against[row["attack_key"]], read)

@@ -147,17 +147,6 @@ def check_iterative_beats_single_step(group: Group) -> Iterator[Verdict]:
     )
 
 
-def check_attack_is_adaptive(group: Group) -> Iterator[Verdict]:
-    """An attack that does not see the transformations before a model says nothing of one that does."""
-    for row in group:
-        if not row["transformations"] or row["attack_surrogate"] or row["attack_eps"] == 0:
-            continue
-        sees = is_adaptive(row)
-        figures = f"{row['transformations']}: {'seen' if sees else 'not seen'} by {row['attack']}"
-        cause = "" if sees else "not adaptive: the attack does not know of the defence; set attack.adaptive: true"
-        yield Verdict("adaptive attack", OK if sees else SUSPICIOUS, figures, ATHALYE, list_ids(row), cause)
-
-
 def check_transfer_is_not_stronger(group: Group) -> Iterator[Verdict]:
     """Knowing the model helps."""
     strong = _select_white_box(group, lambda attack: attack.access == "gradient")

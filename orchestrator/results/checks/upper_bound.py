@@ -45,7 +45,8 @@ def _judge(row: Row, budget: Budget) -> Verdict:
         if stronger["robust_correct"] >= row["robust_correct"]:
             break
         if leaves_more(row, stronger, budget):
-            return _bound(row, budget, f"{_name(stronger)} leaves {stronger['robust_accuracy']:.1%}")
+            mine, other = _tell_apart(row, stronger)
+            return _bound(row, budget, f"{other} leaves {stronger['robust_accuracy']:.1%}", mine)
     curve = sorted((other for other in budget.rows if _same_curve(row, other)), key=lambda other: _steps(other))
     half = [other for other in curve if 2 * _steps(other) <= _steps(row)]
     longer = [other for other in curve if _steps(other) >= 2 * _steps(row)]
@@ -58,7 +59,7 @@ def _judge(row: Row, budget: Budget) -> Verdict:
     before = half[-1]
     if leaves_more(before, row, budget):
         falls = f"from {_steps(before)} to {_steps(row)} steps it fell from {before['robust_accuracy']:.1%}"
-        return _bound(row, budget, falls)
+        return _bound(row, budget, falls, _name(row))
     return Verdict(CHECK, OK, f"{figures}; {_name(before)}: {before['robust_accuracy']:.1%}", CARLINI, list_ids(row))
 
 
@@ -75,9 +76,9 @@ def leaves_more(row: Row, other: Row, budget: Budget) -> bool:
     return compute_difference_interval(*counts)[0] > 0
 
 
-def _bound(row: Row, budget: Budget, stronger: str) -> Verdict:
+def _bound(row: Row, budget: Budget, stronger: str, name: str) -> Verdict:
     worst = budget.worst_case
-    figures = f"{_name(row)}: {row['robust_accuracy']:.1%}, {stronger}"
+    figures = f"{name}: {row['robust_accuracy']:.1%}, {stronger}"
     if worst is not None and len(budget.rows) > 1:
         figures += f", all {len(budget.rows)} attacks of this budget together {worst / row['examples']:.1%}"
     return Verdict(CHECK, UPPER_BOUND, figures, CARLINI, list_ids(row), _suggest(row, budget.rows))
@@ -111,6 +112,19 @@ def _identify_curve(row: Row) -> str:
 
 def _steps(row: Row) -> int:
     return int(row["attack_steps"] or 0)
+
+
+def _tell_apart(row: Row, other: Row) -> tuple[str, str]:
+    """The names of two attacks; where they are one, with the settings in which they differ."""
+    names = (_name(row), _name(other))
+    if names[0] != names[1]:
+        return names
+    mine, theirs = (json.loads(each["config"])["attack"] for each in (row, other))
+    differing = [name for name in mine if name != "batch_size" and mine[name] != theirs.get(name)]
+    plain = [name for name in differing if not isinstance(mine[name], dict) and not isinstance(theirs.get(name), dict)]
+    notes = (", ".join(f"{name}: {json.dumps(of.get(name))}" for name in plain) for of in (mine, theirs))
+    first, second = (f"{name} ({note})" if note else name for name, note in zip(names, notes, strict=True))
+    return first, second
 
 
 def _name(row: Row) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Literal
 
 import pytest
@@ -188,23 +187,3 @@ def test_a_new_attack_is_the_strong_side_of_every_check_by_its_class_alone() -> 
     forgotten = check_rows([*fast, *weak])
     assert verdicts_of("attack known", forgotten) == {NOT_TESTED}
     assert verdicts_of("white-box >= noise", forgotten) == {NOT_TESTED}
-
-
-def defended(adaptive: bool, robust: int) -> dict[str, Any]:
-    found = row({"name": "ifgsm", "eps": "8/255", "steps": 10}, robust) | {"trial_id": f"adaptive-{adaptive}"}
-    settings = json.loads(found["config"]) | {"inference": {"transformations": [{"name": "jpeg"}]}}
-    settings["attack"]["adaptive"] = adaptive
-    return found | {"transformations": "jpeg", "config": json.dumps(settings)}
-
-
-def test_an_attack_that_does_not_know_of_the_defence_is_named_and_compared_with_none() -> None:
-    blind, seeing = defended(False, 700), defended(True, 100)
-    larger = row({"name": "ifgsm", "eps": "16/255", "steps": 10}, 300) | {"transformations": "jpeg"}
-    found = check_rows([blind, seeing])
-    named = {verdict.verdict: verdict for verdict in found if verdict.check == "adaptive attack"}
-    assert named.keys() == {"ok", "suspicious"}
-    assert named["suspicious"].trials == (blind["trial_id"],)
-    assert "attack.adaptive: true" in named["suspicious"].cause
-    budgets = [each for each in check_rows([blind, larger]) if each.check == "more budget >= less"]
-    assert {each.verdict for each in budgets} == {"not tested"}
-    assert not [each for each in check_rows([ifgsm("8/255", 10, 500)]) if each.check == "adaptive attack"]

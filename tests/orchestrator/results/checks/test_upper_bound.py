@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -69,6 +70,21 @@ def test_the_worst_case_stands_beside_every_cell_of_a_budget() -> None:
     assert "all 3 attacks of this budget together 15.0%" in rows[0]["verdict_reason"]
     assert [row["worst_case_correct"] for row in annotate_rows([short, long])] == [250] * 2, "one run: no image is read"
     assert [row["worst_case_correct"] for row in annotate_rows([short, other])] == [None] * 2
+
+
+def test_two_attacks_of_one_name_are_told_apart_by_what_differs() -> None:
+    seeing, blind = (row({"name": "pgd", "eps": "32/255", "steps": 5}, robust) for robust in (500, 150))
+    config = json.loads(seeing["config"])
+    config["attack"] |= {"adaptive": False, "batch_size": 7}
+    blind |= {"trial_id": "blind", "config": json.dumps(config), "transformations": "jpeg"}
+    (found,) = (
+        each
+        for each in check_rows([seeing | {"transformations": "jpeg"}, blind])
+        if each.check == CHECK and each.verdict == UPPER_BOUND
+    )
+    assert found.figures == (
+        "pgd eps 32/255 5 steps (adaptive: true): 50.0%, pgd eps 32/255 5 steps (adaptive: false) leaves 15.0%"
+    )
 
 
 @pytest.mark.parametrize(("classes", "hint"), [(10, "add steps: 40 or apgd_t"), (3, "add steps: 40 (")])
