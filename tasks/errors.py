@@ -87,12 +87,24 @@ class StorageRefusedError(StorageError):
     """It says no, and will say so again: wrong credentials, or no such bucket."""
 
 
+class _Null:
+    """See `NULL`."""
+
+    def __repr__(self) -> str:
+        return "null"
+
+
+NULL = _Null()
+"""The value of a problem where null is written, in a place in which it may not stand."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a file of settings: where it stands, what stands there, and what may stand there."""
 
     path: str
     value: object
+    """None: it is not shown."""
     message: str
     beside: Mapping[str, object] = field(default_factory=dict)
     """Other settings that it is about, by their paths, and what stands there."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union
 from pydantic import BaseModel, Discriminator, GetCoreSchemaHandler, Tag, TypeAdapter
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from tasks.errors import list_choices
 from tasks.registry import Registry
 
 
@@ -48,6 +49,9 @@ class ByName:
         name = _name_of(value)
         if not isinstance(value, (dict, BaseModel)):
             raise PydanticCustomError("not_named", "should be a mapping with a `name`")
+        if isinstance(value, dict) and "name" not in value:
+            text = f"has no `name`; {list_choices(list(self.registry), '')}"
+            raise PydanticCustomError("unnamed", "{text}", {"text": text})
         if name not in self.registry:
             text = self.registry.describe_unknown(value.get("name") if isinstance(value, dict) else name)
             raise PydanticCustomError("unknown_name", "{text}", {"text": text})

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.errors import Problem, limit_problems, list_choices
+from tasks.errors import NULL, Problem, limit_problems, list_choices
 from tasks.part_names import ByName
 from tasks.settings import FLATTENED, Settings, walk_annotation
 from tasks.settings_rules import RULE
@@ -48,14 +48,18 @@ class _Place(NamedTuple):
 def _describe_problem(detail: ErrorDetails, root: type[Settings], prefix: str) -> Problem:
     place = _walk(root, detail["loc"])
     where = ".".join([prefix, *place.path]) if prefix else ".".join(place.path)
-    value, kind, context = detail["input"], detail["type"], detail.get("ctx", {})
+    value: Any = NULL if detail["input"] is None else detail["input"]
+    kind, context = detail["type"], detail.get("ctx", {})
     if kind in ("extra_forbidden", "invalid_key"):
         idle = {name for owner in place.owners for name in owner.idle_beside}
         known = {name for owner in place.owners for name in list_written_names(owner)} - idle
         shown = value if kind == "extra_forbidden" else None
         return Problem(where, shown, f"unknown setting; {list_choices(known, place.path[-1])}")
     if kind == "missing":
-        return Problem(where, None, "is missing")
+        own = value.get("name") if isinstance(value, dict) else None
+        return Problem(where, None, "is missing", {"name": own} if isinstance(own, str) else {})
+    if kind == "unnamed":
+        return Problem(where, value, str(context["text"]))
     if kind == "unknown_name":
         return Problem(f"{where}.name", value.get("name"), str(context["text"]))
     if kind == "budget":

@@ -9,6 +9,7 @@ from tasks.evaluation.settings import AttackSettings
 from tasks.generators.base import GeneratorSettings
 from tasks.models.settings import ConditionSettings
 from tasks.pruning.settings import PruneSettings
+from tasks.training.objectives.adversarial.settings import AdversarialSettings
 from tasks.training.objectives.standard.settings import STANDARD
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import Stage
@@ -17,6 +18,7 @@ from tasks.trial.trial import find_training
 
 def describe_settings(stages: Sequence[Stage]) -> str:
     """The settings that people vary: `lambda 0.9, pgd 8/255`, `ifgsm 16/255, 1 5 20 steps`; empty if none stands out.
+    Of plain adversarial training the attack says enough; another objective is named before it.
 
     :param stages: of one job.
     """
@@ -39,7 +41,9 @@ def describe_settings(stages: Sequence[Stage]) -> str:
 def _describe_objective(settings: TrainSettings) -> list[str]:
     objective = settings.chosen_objective
     attack, share = objective.training_attack, objective.adversarial_share
-    parts = [f"lambda {share:g}"] if share is not None else []
+    is_plain = isinstance(objective, AdversarialSettings) and not objective.has_extras
+    parts = [objective.label] if attack is not None and not is_plain else []
+    parts += [f"lambda {share:g}"] if share is not None else []
     if attack is not None:
         eps = "" if attack.eps is None else f" {format_setting('eps_train', attack.eps)}"
         parts.append(f"{attack.name}{eps}")

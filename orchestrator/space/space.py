@@ -78,6 +78,8 @@ class Space:
     """Distinct trials in canonical form, in the order of the grid."""
     left_out: int = 0
     """Points of the grid that are no trials: certificates behind what they are not of."""
+    source: str = "space"
+    """What messages call the file."""
 
     def with_limits(self, timeouts: Sequence[str], cpus: float | None, gpus: float | None) -> Space:
         """The space with limits of the command line; none of them changes what a trial computes.
@@ -191,7 +193,16 @@ def build(name: str, source: str, content: dict[str, Any]) -> Space:
     if any(trial.prune and trial.prune.training for trial in trials):
         resources = replace(resources, training=resources.training | {"prune"})
     return Space(
-        name, str(content.get("description") or ""), content, paper, figures, resources, timeouts, trials, left_out
+        name,
+        str(content.get("description") or ""),
+        content,
+        paper,
+        figures,
+        resources,
+        timeouts,
+        trials,
+        left_out,
+        source,
     )
 
 

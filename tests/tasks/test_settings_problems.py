@@ -77,6 +77,22 @@ def test_whatever_stands_in_a_wrong_place_is_named_in_the_words_of_a_file(cls: t
         ),
         (
             AttackSettings,
+            {"name": "pgd", "eps": None},
+            "place.eps = null: is not a number; write one such as 0.03 or a fraction such as 8/255",
+        ),
+        (
+            TrainSettings,
+            {"epochs": 1, "optimizer": SGD | {"lr": 0.1}, "objective": {"name": "trades"}},
+            "place.objective.attack beside name = 'trades': is missing",
+        ),
+        (
+            InferenceSettings,
+            {"transformations": [{"nmae": "jpeg", "quality": 50}]},
+            "place.transformations.0 = {nmae: 'jpeg', quality: 50}: has no `name`; "
+            "choose from bit_depth, crop_rescale, jpeg, noise, quilting, total_variation",
+        ),
+        (
+            AttackSettings,
             {"name": "pgd", "eps": 0.1, "adaptive": "maybe"},
             "place.adaptive = 'maybe': should be true or false",
         ),

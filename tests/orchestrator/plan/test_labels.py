@@ -29,7 +29,21 @@ def find_stages(kind: str, **sections: Any) -> list[Stage]:
         (
             "train",
             {"train": {"epochs": 1, "optimizer": SGD, "objective": {"name": "trades", "attack": TUNED["attack"]}}},
-            "pgd 4/255",
+            "trades, pgd 4/255",
+        ),
+        (
+            "train",
+            {"train": train_by("adversarial", **{"lambda": 0.7, "attack": TUNED["attack"]})},
+            "lambda 0.7, pgd 4/255",
+        ),
+        (
+            "train",
+            {
+                "train": train_by(
+                    "adversarial", **{"lambda": 0.7, "attack": TUNED["attack"], "weight_averaging": {"name": "ema"}}
+                )
+            },
+            "adversarial+ema, lambda 0.7, pgd 4/255",
         ),
         (
             "train",

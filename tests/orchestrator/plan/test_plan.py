@@ -14,6 +14,9 @@ from tests.conftest import CONFIG
 
 ATTACK = {"name": "ifgsm", "eps": "8/255", "steps": {"grid_search": [2, 5]}, "step_size": "2/255"}
 
+HELD = {**CONFIG["dataset"], "split": {"test": 0.1, "validation": 0.25}}  # type: ignore[dict-item]
+"""Of 200 images 50 are held out."""
+
 
 def planned(**changes: Any) -> Plan:
     return make_plan(spaces.build("test", "test", {**CONFIG, "attack": ATTACK, **changes}))
@@ -69,22 +72,25 @@ def test_a_sweep_is_named_by_the_space_and_by_its_trials_in_any_order() -> None:
 
 
 def test_more_images_than_the_test_split_has_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"attack.examples = 9999: the test split of digits has 180 images"):
+    with pytest.raises(
+        UsageError, match=r"^test: 1 problem\n  attack.examples = 9999: the test split of digits has 180 images"
+    ):
         planned(attack={**ATTACK, "examples": 9999})
     assert len(planned(attack={**ATTACK, "examples": 180}).trials) > 0, "exactly as many are let through"
 
 
 def test_a_fixed_set_of_all_training_images_is_planned_and_one_more_is_refused() -> None:
-    """Of 200 images 50 are held out."""
-
     def ask(count: int, **section: Any) -> Plan:
-        dataset = {**CONFIG["dataset"], "split": {"test": 0.1, "validation": 0.25}}  # type: ignore[dict-item]
         tuned = {**CONFIG["adversarial_finetune"], "fixed_examples": count, **section}  # type: ignore[dict-item]
-        return planned(dataset=dataset, adversarial_finetune=tuned)
+        return planned(dataset=HELD, adversarial_finetune=tuned)
 
     assert ask(150).trials
     with pytest.raises(UsageError, match=r"finetune\.fixed_examples = 151: there are only 150 training images"):
         ask(151)
+    named = {"name": "adversarial", "lambda": 1, "attack": {"name": "fgsm", "eps": 0.1}, "fixed_examples": 151}
+    place = r"^test: 1 problem\n  train\.objective\.fixed_examples = 151: there are only 150"
+    with pytest.raises(UsageError, match=place):
+        planned(dataset=HELD, train={"epochs": 1, "optimizer": {"name": "sgd", "lr": 0.1}, "objective": named})
     assert ask(151, epochs=0).trials, "a stage that is skipped asks for nothing"
 
 
