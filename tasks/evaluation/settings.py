@@ -154,7 +154,11 @@ class DefendedAttackSettings(AttackSettings):
 
     @classmethod
     def of(cls, attack: AttackSettings, inference: InferenceSettings) -> DefendedAttackSettings:
-        """The attack of a trial and its `inference`, both in their canonical form."""
+        """The attack of a trial and its `inference`, both in their canonical form; an attack that does not see the
+        transformations takes no looks of its own, however many an adaptive one would."""
+        if not attack.adaptive or attack.surrogate:
+            looks = type(inference).model_fields["eot_samples"].default
+            inference = inference.model_copy(update={"eot_samples": looks})
         return cls.model_construct(
             **{name: getattr(attack, name) for name in type(attack).model_fields}, inference=inference
         )

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tasks.evaluation.settings import AttackSettings
+from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.settings_problems import describe_problems
+from tasks.transformations.settings import InferenceSettings
 from tests.support.attack_models import settings
 
 WRONG = [
@@ -57,3 +58,16 @@ SAME = [
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_settings_that_cannot_matter_are_dropped(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert settings(**one).canonical() == settings(**other).canonical()
+
+
+@pytest.mark.parametrize("blind", [{"adaptive": False}, {"surrogate": {"model": {"name": "resnet8"}}}])
+def test_an_attack_that_does_not_see_the_transformations_is_one_whatever_looks_others_take(
+    blind: dict[str, Any],
+) -> None:
+    def make(looks: int, **more: Any) -> DefendedAttackSettings:
+        inference = InferenceSettings.model_validate({"transformations": [{"name": "noise"}], "eot_samples": looks})
+        attack = AttackSettings.model_validate({"name": "pgd", "eps": 0.1, **more}).simplify()
+        return DefendedAttackSettings.of(attack.simplify_view(inference), inference)
+
+    assert make(5, **blind).canonical_text == make(9, **blind).canonical_text
+    assert make(5).canonical_text != make(9).canonical_text, "an adaptive attack follows their mean"

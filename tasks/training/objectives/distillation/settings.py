@@ -12,6 +12,7 @@ from tasks.attacks.registry import Method
 from tasks.settings import Number, Settings, keyed
 from tasks.settings_rules import refuse
 from tasks.training.objectives.base import STEP_PASSES, ObjectiveSettings, check_divergent
+from tasks.training.objectives.standard.settings import make_standard
 from tasks.training.surrogate import SurrogateSettings
 
 SHARES = {"defensive": 1.0, "ard": 1.0, "rslad": 5 / 6}
@@ -85,7 +86,9 @@ class DistillationSettings(ObjectiveSettings):
         return made + learnt + (1 if self.teacher else 0)
 
     def simplify(self) -> ObjectiveSettings:
-        """With the share written out."""
+        """With the share written out; standard training where `ard` gives neither teacher nor examples a share."""
+        if self.form == "ard" and self.share == 0:
+            return make_standard(self)
         changes: dict[str, object] = {"teacher": self.teacher.simplify() if self.teacher else None}
         if self.attack is not None:
             changes["weight"] = self.share

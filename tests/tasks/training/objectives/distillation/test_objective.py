@@ -14,6 +14,7 @@ from torch import nn
 from tasks.data.images import Images
 from tasks.training.objectives.distillation.settings import DistillationSettings
 from tasks.training.objectives.step import ExampleObjective, Objective, ObjectiveContext, build_objective
+from tasks.training.settings import TrainSettings
 from tests.support.formulas import Array, Softmax, flatten, make_images, make_softmax
 from tests.support.small import context, run, stages_of, trial
 from tests.support.training import TRAIN, make_draw
@@ -124,3 +125,18 @@ def test_a_teacher_that_is_trained_as_ever_keeps_its_key() -> None:
     ]
     assert [stage.key for stage in chains[0]] == [stage.key for stage in chains[1]]
     assert chains[0][0].key == stages_of(trial(train=TRAIN))[0].key
+
+
+def test_ard_without_a_share_of_its_teacher_is_standard_training() -> None:
+    fields = {"name": "distillation", "teacher": TEACHER, "attack": FGSM, "lambda": 0}
+    ard, plain = (read_section(**named).simplify() for named in ({"objective": {**fields, "form": "ard"}}, {}))
+    assert ard is not None
+    assert plain == ard
+    assert not ard.surrogates, "no teacher is trained"
+    rslad = read_section(objective={**fields, "attack": IFGSM, "form": "rslad"}).simplify()
+    assert rslad is not None
+    assert rslad.surrogates, "it learns its teacher's answers to clean images"
+
+
+def read_section(**fields: Any) -> TrainSettings:
+    return TrainSettings.model_validate({**TRAIN, **fields})
