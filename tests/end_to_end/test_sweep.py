@@ -254,24 +254,21 @@ def test_failures_are_rows_that_name_the_cause_and_are_retried(tmp_path: Path) -
     space.write_text(SMALL_SPACE)
     storage = tmp_path / "storage"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
-    command += ["--set", "prune={ratio: 0.5, scope: {grid_search: [layer1, nowhere]}}", *ONE]
-    command += ["--set", "adversarial_finetune=null"]
+    command += ["--set", "prune={ratio: 0.5}", "--set", "adversarial_finetune=null", *ONE]
+    command += ["--set", "finetune={epochs: 1, optimizer: {name: sgd, lr: {grid_search: [0.01, 1.0e+30]}}}"]
     shown = advsweep(*command, code=1).stdout
     assert "4 trials, 2 finished, 2 failed" in shown
     assert "tracebacks in" in shown
     failed = [row for row in rows(storage) if row["status"] == "failed"]
     assert len(failed) == 2
-    assert all(
-        "prune.scope = 'nowhere': the model has no module of that name; choose from all" in row["error"]
-        for row in failed
-    )
+    assert all("the loss became NaN or infinite in epoch 0: lower the learning rate" in row["error"] for row in failed)
     log = next(storage.glob("sweeps/*/logs/failures.log")).read_text()
     assert log.count("StageWorker.run()") == 2, "one traceback for each attempt"
     before = ended(storage)
     shown = advsweep(*command, code=1).stdout
     assert "4 trials, 2 finished, 2 to do" in shown
     assert ended(storage) == before, "what was finished did not run again"
-    starts = [entry for entry in executions(storage) if entry["kind"] == "prune" and entry["event"] == "start"]
+    starts = [entry for entry in executions(storage) if entry["kind"] == "finetune" and entry["event"] == "start"]
     assert len(starts) == 1 + 2 + 2
 
 
@@ -280,10 +277,11 @@ def test_a_job_is_tried_as_often_as_it_was_said_and_no_longer(tmp_path: Path) ->
     space.write_text(SMALL_SPACE)
     command: list[str | Path] = ["launch", "--space", space, "--storage", tmp_path / "storage", "--wandb", "disabled"]
     alone = ["--set", "adversarial_finetune=null", "--set", "attack.steps=2", "--max-concurrent", "1"]
-    broken = ["--set", "prune={ratio: 0.5, scope: nowhere}", "--max-failures", "0", "--max-preemptions", "0"]
+    diverging = "finetune={epochs: 1, optimizer: {name: sgd, lr: 1.0e+30}}"
+    broken = ["--set", "prune.ratio=0.5", "--set", diverging, "--max-failures", "0", "--max-preemptions", "0"]
     assert "1 trial, 0 finished, 1 failed" in advsweep(*command, *alone, *broken, code=1).stdout
     starts = [entry for entry in executions(tmp_path / "storage") if entry["event"] == "start"]
-    assert [entry["kind"] for entry in starts] == ["train", "prune"], "once, and not again"
+    assert [entry["kind"] for entry in starts] == ["train", "prune", "finetune"], "once, and not again"
     hanging = ["--set", "train.epochs=500", "--set", "prune=null", "--timeout", "train=1.5", "--max-failures", "0"]
     shown = advsweep(*command, *alone, *hanging, code=1).stdout
     assert "timed out after 1.5 s" in shown
