@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ dataset: {name: digits, image_size: 16, train_examples: 400, split: {test: 0.1}}
 model: {name: resnet8}
 train: {epochs: 8, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
 prune: {ratio: {grid_search: [0.2, 0.5]}}
-finetune: {epochs: 4, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
+finetune: {epochs: 12, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 NOTICED = "does not answer"
@@ -129,15 +129,20 @@ def test_a_new_node_gets_work_and_one_that_is_drained_gets_none(
     storage = tmp_path / "storage"
     first = cluster.add()
     driver = start(*command(space, storage, cluster))
-    assert wait_until(lambda: len(executions(storage)) > 1)
+
+    def reach(event: Callable[[], bool]) -> bool:
+        """Whether the sweep comes to that point, and does not end before."""
+        return wait_until(lambda: event() or driver.poll() is not None) and event()
+
+    assert reach(lambda: bool(executions(storage)))
     second = cluster.add()
-    assert wait_until(lambda: second.node_id in nodes_used(storage)), "the node that came got work"
-    assert wait_until(lambda: in_mid_stage(storage, first.node_id))
+    assert reach(lambda: second.node_id in nodes_used(storage)), "the node that came got work"
+    assert reach(lambda: in_mid_stage(storage, first.node_id))
     cluster.drain(first, LIMIT)
     used = {entry["pid"] for entry in executions(storage) if entry["node"] == first.node_id}
     assert wait_until(lambda: not alive(used)), "its worker ends what it has begun, and goes"
     left = time.time()
-    assert wait_until(lambda: bool(nodes_used(storage, left)) or driver.poll() is not None)
+    assert reach(lambda: bool(nodes_used(storage, left)))
     cluster.kill(first)
     assert driver.wait(timeout=LIMIT) == 0
     whole(storage, reference)
