@@ -23,17 +23,17 @@ from tests.support.damage import make_pipe, make_socket
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A storage with a folder inside, and beside it a file of somebody else."""
-    (tmp_path / "root" / "inside").mkdir(parents=True)
-    (tmp_path / "root" / "inside" / "file").write_bytes(b"ours")
-    (tmp_path / "root2").mkdir()
-    return tmp_path / "root"
+    (tmp_path / "storage" / "inside").mkdir(parents=True)
+    (tmp_path / "storage" / "inside" / "file").write_bytes(b"ours")
+    (tmp_path / "storage2").mkdir()
+    return tmp_path / "storage"
 
 
 LINKS: list[tuple[str, str, str]] = [
     ("a", "inside/file", ""),
-    ("a", "../root/inside", ""),
+    ("a", "../storage/inside", ""),
     ("a", "..", "is a link that leads out of the storage"),
-    ("a", "../root2", "is a link that leads out of the storage"),
+    ("a", "../storage2", "is a link that leads out of the storage"),
     ("a", "a", "is a link that leads to itself"),
     ("a", "gone", "is a link that leads nowhere"),
     ("inside/a", "gone", "is a link that leads nowhere"),
