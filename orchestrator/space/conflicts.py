@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tasks.attacks.base import find_budget_problem
@@ -50,7 +50,12 @@ def _find_uncertified(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem
         fitting = [inference for inference in variants["inference"] if not is_left_out(attack, inference)]
         cells = itertools.product([attack], variants["model"], fitting or variants["inference"])
         found += itertools.starmap(find_certificate_problem, cells)
-    yield from {str(problem): problem for problem in found if problem}.values()
+    yield from _list_distinct(found)
+
+
+def _list_distinct(found: Iterable[Problem | None]) -> Iterable[Problem]:
+    """Each problem once, however many cells have it."""
+    return {str(problem): problem for problem in found if problem}.values()
 
 
 def is_left_out(attack: AttackSettings, inference: InferenceSettings | None) -> bool:
@@ -63,7 +68,7 @@ def _find_unfit_attacks(variants: Mapping[str, Sequence[Any]], seeds: Sequence[i
     attacks = [attack for attack in variants["attack"] if attack.witness or attack.method.required_generator]
     cells = itertools.product(attacks, seeds, variants["model"], variants["inference"])
     found = itertools.starmap(find_attack_problem, cells)
-    yield from {str(problem): problem for problem in found if problem}.values()
+    yield from _list_distinct(found)
 
 
 def _find_unseen_defences(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
