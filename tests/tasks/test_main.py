@@ -34,9 +34,11 @@ def test_a_trial_prints_its_row_and_computes_nothing_twice(
 ) -> None:
     storage = tmp_path / "storage"
     words = ["--config", str(config), "--storage", str(storage)]
-    first = subprocess.run(
-        [sys.executable, "-m", "tasks", *words], capture_output=True, text=True, check=True, timeout=LIMIT
-    )
+    command = [sys.executable, "-X", "importtime", "-m", "tasks", *words]
+    first = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT)
+    imported = {line.rpartition("|")[2].strip() for line in first.stderr.splitlines()}
+    assert "torch" in imported
+    assert not {"ray", "wandb", "sklearn"} & imported, "each would take a second or more"
     row = json.loads(first.stdout)
     assert (row["status"], row["pruning_ratio"], row["attack_steps"], row["device"]) == ("finished", 0.5, 3, "cpu")
     stages = {folder.name: (folder / "stage.json").read_bytes() for folder in (storage / "stages").iterdir()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from sklearn.datasets import load_digits
 
 from tasks.data.loading import load_splits
 from tasks.data.source import inspect_dataset
@@ -31,3 +32,13 @@ def test_so_many_digits_are_of_each_class_and_then_divided() -> None:
     assert (counted.train_images, counted.test_images, counted.channels) == (28, 12, 1)
     whole = load_splits(settings("digits"), None)
     assert int(whole.train.pixels.max()) == 255, "sixteen shades are spread over all"
+
+
+def test_they_are_those_that_scikit_learn_loads() -> None:
+    digits = load_digits()
+    found = load_splits(settings("digits"), None)
+    taken = torch.cat([found.train.pixels, found.test.pixels]).flatten(1).tolist()
+    labels = torch.cat([found.train.labels, found.test.labels]).tolist()
+    shown = torch.tensor(digits.images / 16 * 255).round().to(torch.uint8).flatten(1).tolist()
+    expected = sorted(zip(shown, digits.target.tolist(), strict=True))
+    assert sorted(zip(taken, labels, strict=True)) == expected
