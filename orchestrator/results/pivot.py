@@ -76,7 +76,7 @@ def build_pivot(rows: Sequence[Row]) -> Pivot:
         made = _identify(configs[row["trial_id"]], attack=False)
         classifier = (*made, str(row["transformations"]))
         models[classifier].append(row)
-    if not _is_stopping_varied(models.values(), configs):
+    if not is_stopping_varied(models.values(), configs):
         configs = {trial_id: _leave_out(leaves, STOPS) for trial_id, leaves in configs.items()}
     columns: dict[Settings, list[Row]] = defaultdict(list)
     for row in finished:
@@ -118,9 +118,13 @@ def _leave_out(leaves: Mapping[str, Any], *paths: str) -> dict[str, Any]:
     }
 
 
-def _is_stopping_varied(lines: Iterable[Sequence[Row]], configs: Mapping[str, Mapping[str, Any]]) -> bool:
+def is_stopping_varied(lines: Iterable[Sequence[Row]], configs: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether a classifier was attacked with and without `stop_when_fooled`; behind what is random, no attack stops,
-    which makes a column of its own for nobody."""
+    which makes a column of its own for nobody.
+
+    :param lines: the rows of each classifier.
+    :param configs: trial -> path -> value.
+    """
 
     def count(rows: Sequence[Row], *paths: str) -> int:
         return len({_identify(_leave_out(configs[row["trial_id"]], *paths), attack=True) for row in rows})

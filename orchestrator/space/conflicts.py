@@ -17,6 +17,7 @@ from tasks.trial.trial import (
     find_certificate_problem,
     find_condition_problems,
     find_training,
+    find_unseen_defence,
     list_budgets,
 )
 
@@ -28,7 +29,7 @@ def find_conflicts(variants: Mapping[str, Sequence[Any]], seeds: Sequence[int]) 
     :param seeds: of the trials.
     """
     found = [*_find_unvalidated(variants), *_find_uncertified(variants), *_find_unneeded_budgets(variants)]
-    found += [*_find_unfit_attacks(variants, seeds), *_find_unseen_defences(variants)]
+    found += [*_find_unfit_attacks(variants, seeds), *find_unseen_defence(variants["attack"], variants["inference"])]
     return [*found, *find_condition_problems({kind: variants[kind] for kind in MODEL_KINDS})]
 
 
@@ -69,12 +70,6 @@ def _find_unfit_attacks(variants: Mapping[str, Sequence[Any]], seeds: Sequence[i
     cells = itertools.product(attacks, seeds, variants["model"], variants["inference"])
     found = itertools.starmap(find_attack_problem, cells)
     yield from _list_distinct(found)
-
-
-def _find_unseen_defences(variants: Mapping[str, Sequence[Any]]) -> Iterator[Problem]:
-    """`adaptive: false` where no trial has a defence that an attack could pass over."""
-    if not any(variants["inference"]) and not all(attack.adaptive for attack in variants["attack"]):
-        yield Problem("attack.adaptive", False, "cannot matter here: no `inference` puts anything before the model")
 
 
 def _find_unneeded_budgets(variants: Mapping[str, Sequence[Any]]) -> list[Problem]:

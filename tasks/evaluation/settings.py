@@ -101,7 +101,8 @@ class AttackSettings(Settings):
         return tuple(other for other in (self.surrogate, self.witness) if other is not None)
 
     def list_idle(self) -> dict[str, str]:
-        return dict.fromkeys(self.method.idle_beside, f"it means nothing to {self.method.name}")
+        of_loop = () if self.method.in_gradient_loop else ("stop_when_fooled", "precision")
+        return dict.fromkeys((*self.method.idle_beside, *of_loop), f"it means nothing to {self.method.name}")
 
     def simplify(self) -> Self:
         """Drop what cannot matter to this attack."""

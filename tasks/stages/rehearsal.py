@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 
+from tasks.attacks.base import find_budget_problem
 from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection
@@ -28,6 +29,7 @@ from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.settings import TrainSettings
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.trial.chain import Stage
+from tasks.trial.trial import list_budgets
 
 ASSUMED_CLASSES, ASSUMED_SIDE = 10, 224
 """Of a data set that is not here, or of which that is known once its images are read."""
@@ -77,7 +79,11 @@ def find_misfits(
             if told not in asked:
                 asked.add(told)
                 yield from ((stage, problem) for problem in _ask(question, subject, sketches[subject]))
-        yield from ((stage, problem) for problem in _find_transformation_problems(stage, subject))
+        for problem in (*_find_transformation_problems(stage, subject), *_find_budget_problems(stage, subject)):
+            told = (subject, problem.path, str(problem))
+            if told not in asked:
+                asked.add(told)
+                yield stage, problem
 
 
 def _describe_subject(stage: Stage, found: Inspection) -> Subject:
@@ -171,3 +177,13 @@ def _find_transformation_problems(stage: Stage, subject: Subject) -> Iterator[Pr
         if found := each.find_image_problem(subject.channels, subject.side):
             field, text = found
             yield Problem(f"inference.transformations.{place}.{field}", getattr(each, field), text)
+
+
+def _find_budget_problems(stage: Stage, subject: Subject) -> Iterator[Problem]:
+    """Budgets that no image of this size can need, where the size is that of the data set and stands in no file."""
+    if subject.side is None:
+        return
+    dataset = stage.dataset.model_copy(update={"image_size": subject.side, "channels": subject.channels})
+    for budget in list_budgets(dataset, stage.model, [(stage.kind, stage.settings)]):
+        if text := find_budget_problem(budget.method, budget.values, budget.unit):
+            yield Problem(f"{budget.path}.eps", budget.method.eps, text)

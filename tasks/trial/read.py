@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,27 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.errors import ProblemsError
+from tasks.settings import Settings
 from tasks.settings_problems import describe_problems
+from tasks.settings_rules import find_idle
 from tasks.trial.row import Row
-from tasks.trial.trial import Trial
+from tasks.trial.trial import Trial, find_unseen_defence
 from tasks.yaml_files import NOT_SETTINGS, read_mapping
 
 
 def read_trial(path: Path) -> Trial:
     """One resolved configuration.
 
-    :raises UsageError: with every mistake of the file.
+    :raises UsageError: with every mistake of the file, and everything in it that cannot matter.
     """
-    return _validate({name: value for name, value in read_mapping(path).items() if name not in NOT_SETTINGS}, str(path))
+    content = {name: value for name, value in read_mapping(path).items() if name not in NOT_SETTINGS}
+    trial = _validate(content, str(path))
+    sections = {name: getattr(trial, name) for name in Trial.model_fields}
+    idle = [find_idle([part], name) for name, part in sections.items() if isinstance(part, Settings)]
+    found = [*itertools.chain(*idle), *find_unseen_defence([trial.attack], [trial.inference])]
+    if found:
+        raise ProblemsError(str(path), found)
+    return trial
 
 
 def read_row(row: Row) -> Trial:

@@ -127,8 +127,13 @@ def list_budgets(
             continue
         if (training := find_training(section)) is not None:
             place = "prune.training" if name == "prune" else name
+            written = (
+                f"{place}.objective" if training.objective else f"{place}.ensemble" if training.ensemble else place
+            )
             for method in list_attacks_of(training.chosen_objective):
-                yield Budget(f"{place}.attack", method, values)
+                yield Budget(f"{written}.attack", method, values)
+            if training.validation_attack:
+                yield Budget(f"{place}.validation_attack", training.validation_attack, values)
         if isinstance(section, TrainedPruneSettings) and section.objective:
             for method in list_attacks_of(section.objective):
                 yield Budget("prune.objective.attack", method, values)
@@ -168,6 +173,17 @@ def find_attack_problem(
         text = "the witness is to be another classifier than the trial's: of another seed or architecture"
         return Problem("attack.witness.model.name", model.name, text)
     return None
+
+
+def find_unseen_defence(
+    attacks: Sequence[AttackSettings], inferences: Sequence[InferenceSettings | None]
+) -> Iterator[Problem]:
+    """`adaptive: false` where no trial has a defence that an attack could pass over.
+
+    :param attacks: the distinct attacks of some trials; likewise `inferences`.
+    """
+    if not any(inferences) and not all(attack.adaptive for attack in attacks):
+        yield Problem("attack.adaptive", False, "cannot matter here: no `inference` puts anything before the model")
 
 
 def find_training(section: Any) -> TrainSettings | None:

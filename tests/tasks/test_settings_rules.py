@@ -52,6 +52,13 @@ def build(**sections: Any) -> spaces.Space:
             ["attack.adaptive = false: cannot matter here: no `inference` puts anything before the model"],
         ),
         (
+            {"attack": {"name": "autoattack", "eps": 0.1, "stop_when_fooled": False, "precision": "bf16"}},
+            [
+                "attack.stop_when_fooled = false: cannot matter here: it means nothing to autoattack",
+                "attack.precision = 'bf16': cannot matter here: it means nothing to autoattack",
+            ],
+        ),
+        (
             {"attack": grid(FGSM, {**BOUNDS, "stop_when_fooled": False})},
             ["attack.stop_when_fooled = false: cannot matter here: it means nothing to interval_bounds"],
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,16 @@ class ImageResults:
 
     @property
     def mean_confidence(self) -> tuple[Interval, Interval]:
-        """Mean confidence before and after, with Student's t intervals over images."""
-        return estimate_mean(self.clean_confidence.tolist()), estimate_mean(self.adversarial_confidence.tolist())
+        """Mean confidence before and after, with Student's t intervals over images, cut where confidence ends."""
+        before, after = self.clean_confidence, self.adversarial_confidence
+        return _cut(estimate_mean(before.tolist())), _cut(estimate_mean(after.tolist()))
+
+
+def _cut(found: Interval) -> Interval:
+    """The interval of a rate without what lies below 0 or above 1."""
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 class ImageRecords:

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.report.analysis.study import TUNING, Axis, Configuration, Measured, Study, Threat, is_defended
 from orchestrator.report.analysis.worst_case_threat import add_worst_case
 from orchestrator.results.bounds import select_attacks, select_certificates
+from orchestrator.results.pivot import is_stopping_varied
 from orchestrator.results.tradeoff import (
     find_shown_paths,
     find_varying_axes,
@@ -20,6 +21,8 @@ from orchestrator.results.tradeoff import (
 from orchestrator.text import make_sort_key
 from tasks.keys import hash_json
 from tasks.trial.row import Row
+
+STOPPING = "stop_when_fooled"
 
 
 def group_studies(rows: Sequence[Row]) -> list[Study]:
@@ -40,7 +43,7 @@ def group_studies(rows: Sequence[Row]) -> list[Study]:
 
 
 def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
-    configs = {row["trial_id"]: json.loads(row["config"]) for row in rows}
+    configs = _settle_stopping({row["trial_id"]: json.loads(row["config"]) for row in rows}, rows)
     axes = _find_axes(rows, configs)
     values = {}
     for row in rows:
@@ -69,6 +72,23 @@ def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
     return add_worst_case(
         Study(dataset, tuple(ordered), known, values, tuple(models.values()), tuple(threats.values()), measured)
     )
+
+
+def _settle_stopping(configs: dict[str, dict[str, Any]], rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """The configurations without `stop_when_fooled` where no classifier was attacked with and without it: behind what
+    is random no attack stops, and stands beside the same one on the bare model.
+
+    :param configs: by trial.
+    """
+    models: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        models[identify_configuration(configs[row["trial_id"]])].append(row)
+    if is_stopping_varied(models.values(), {trial: list_leaf_settings(config) for trial, config in configs.items()}):
+        return configs
+    return {
+        trial: {**config, "attack": {name: value for name, value in config["attack"].items() if name != STOPPING}}
+        for trial, config in configs.items()
+    }
 
 
 def _find_axes(rows: Sequence[Row], configs: Mapping[str, Any]) -> list[str]:
@@ -113,12 +133,15 @@ def _is_implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, An
 
 
 def _label(axes: Sequence[Axis], values: Mapping[str, Any], row: Row) -> str:
-    """The values by name. What a model lacks is left out; one that lacks every defence is said to be without."""
+    """The values by name. What a model lacks is left out; one that lacks every defence is said to be without, and so is
+    the bare model beside those behind transformations."""
     parts, undefended = [], values.get("lambda", 0) is None and not is_defended(row)
     for axis in (axis for axis in axes if axis.name in values):
         value = values[axis.name]
         if axis.name == "lambda" and undefended:
             parts.append("no adversarial fine-tuning")
+        elif axis.name == "transformations" and value is None:
+            parts.append("no transformations")
         elif value is not None and not (axis.name == "objective" and undefended):
             parts.append(f"{axis.label} {axis.format_value(value)}")
     return ", ".join(parts)

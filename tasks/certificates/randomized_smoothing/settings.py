@@ -11,7 +11,7 @@ from typing_extensions import Self
 from tasks.certificates.base import CertificateSettings
 from tasks.errors import Problem
 from tasks.settings import Count, Number, keyed
-from tasks.transformations.noise.settings import NoiseSettings
+from tasks.transformations.noise.settings import NoiseLevel, NoiseSettings
 from tasks.transformations.settings import InferenceSettings
 
 
@@ -29,8 +29,8 @@ class RandomizedSmoothingSettings(CertificateSettings):
 
     name: Literal["randomized_smoothing"] = keyed("randomized_smoothing")
     norm: Literal["l2"] = keyed("l2")
-    sigma: Number | None = keyed(None, gt=0)
-    """Standard deviation of the noise in pixels of [0, 1]; null: that of the noise in `inference`."""
+    sigma: NoiseLevel | None = keyed(None, gt=0)
+    """Standard deviation of the noise in pixels of [0, 1], at most 4; null: that of the noise in `inference`."""
     samples: Count = keyed(100_000, ge=1, le=100_000_000)
     """Noisy images of each image that estimate the probability; with `anytime` the most of them."""
     selection_samples: Count = keyed(100, ge=1, le=1_000_000)

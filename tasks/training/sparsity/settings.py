@@ -58,6 +58,9 @@ class TrainedPruneSettings(PruneSettings):
         if self.chosen_objective.conditioning:
             text = f"objective: {self.chosen_objective.name} trains a network that takes lambda, which is not pruned"
             refuse(text, "training.objective.name", "objective.name")
+        if self.importance == "taylor" and self.objective and self.objective.weight_averaging:
+            text = "importance: taylor takes the gradient of weights that stand still: leave weight_averaging out"
+            refuse(text, "objective.weight_averaging.name", "importance")
         if self.training is None:
             return self
         if not self.training.epochs:
@@ -111,7 +114,8 @@ class TrainedPruneSettings(PruneSettings):
         return found
 
     def simplify(self) -> Self | None:
-        """Null where nothing would be pruned or trained; without what cannot matter."""
+        """Null where nothing would be pruned or trained; without what cannot matter. Of a single weight the L2 norm is
+        the L1 norm, and called so."""
         training = self.training.simplify() if self.training else None
         if not self.ratio and self.schedule == "one_shot":
             return None
@@ -122,6 +126,8 @@ class TrainedPruneSettings(PruneSettings):
             names = ["pressure"]
         else:  # the training alone is left
             names = ["scope", "importance", "mode", "unit", "within", "updates", "ramp", "pressure"]
+        if self.unit == "weights" and self.importance == "l2":
+            names.append("importance")
         changes |= {name: type(self).model_fields[name].default for name in names}
         return self.model_copy(update=changes)
 

@@ -36,6 +36,9 @@ def plan(**changes: Any) -> Plan:
 
 IBP = train_by({"name": "ibp", "eps": 0.1})
 OAT = train_by({"name": "oat", "attack": IFGSM})
+WIDE = {"name": "pgd", "norm": "l2", "eps": 300}
+SMOOTH = train_by({"name": "smooth_adv", "attack": WIDE})
+CHECKED, HELD = {**SPACE["train"], "validation_attack": WIDE}, {"name": "digits", "split": {"validation": 0.1}}
 ENSEMBLE = {"name": "ensemble", "attack": IFGSM, "surrogates": [{"model": {"name": "resnet8"}}]}
 MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"prune": {"ratio": 0.5, "scope": "layer9"}}, "prune.scope = 'layer9': .*; choose from all, conv1, layer1, "),
@@ -53,6 +56,10 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"attack": {"name": "crown_ibp", "eps": 0.1}, "model": CONVNEXT, "dataset": LARGE}, "attack = .* permute"),
     ({"model": CONVNEXT}, "dataset.image_size = 8: images of 8x8 pixels are too small for convnext_tiny: .* 16x16"),
     ({"model": {"name": "resnet8", "mean": [0.1, 0.2, 0.3]}}, "model.mean = .*: 3 values, .* 1 channel$"),
+    ({"attack": {**IFGSM, "norm": "l2", "eps": 8.1}}, "attack.eps = 8.1: no image .* needs a budget above 8 in l2"),
+    ({"attack": {"name": "ddn", "eps": {"grid_search": [1, 9]}}}, "attack.eps = 9.0: no image .* above 8 in l2"),
+    ({"train": SMOOTH, "seed": {"grid_search": [0, 1]}}, "train.objective.attack.eps = 300.0: .* above 8 in l2"),
+    ({"train": CHECKED, "dataset": HELD}, "train.validation_attack.eps = 300.0: .* above 8 in l2"),
     ({"attack": {**IFGSM, "surrogate": {"model": CONVNEXT, "train": SPACE["train"]}}}, "surrogate convnext_tiny: "),
 ]  # fmt: skip
 

@@ -85,7 +85,7 @@ def test_a_fixed_set_of_all_training_images_is_planned_and_one_more_is_refused()
         return planned(dataset=HELD, adversarial_finetune=tuned)
 
     assert ask(150).trials
-    with pytest.raises(UsageError, match=r"finetune\.fixed_examples = 151: there are only 150 training images"):
+    with pytest.raises(UsageError, match=r"  adversarial_finetune\.fixed_examples = 151: there are only 150"):
         ask(151)
     named = {"name": "adversarial", "lambda": 1, "attack": {"name": "fgsm", "eps": 0.1}, "fixed_examples": 151}
     place = r"^test: 1 problem\n  train\.objective\.fixed_examples = 151: there are only 150"

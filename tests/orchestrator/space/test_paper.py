@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.space import space as spaces
+from orchestrator.space.matching import Matcher
 from orchestrator.space.paper import ReportedNumber
 from tasks.errors import UsageError
+from tasks.trial.chain import build_chain
+from tasks.trial.row import make_failed_row
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,14 @@ def test_a_number_that_is_zero_counts_as_one() -> None:
     """A model that withstands nothing."""
     found = ReportedNumber.model_validate({"match": {}, "robust_accuracy": 0.0})
     assert list(found.list_numbers(("clean_accuracy", "robust_accuracy"))) == [("robust_accuracy", 0.0)]
+
+
+@pytest.mark.parametrize("name", ["fastat", "smoothing", "transformations"])
+def test_the_claims_of_a_shipped_space_are_about_trials_of_it(name: str) -> None:
+    space = spaces.load(name)
+    rows = [make_failed_row(trial, build_chain(trial, "0" * 64), "") | {"status": "finished"} for trial in space.trials]
+    matcher = Matcher(rows)
+    assert space.paper.claims
+    for claim in space.paper.claims:
+        assert matcher.matching(claim.higher), claim.says
+        assert matcher.matching(claim.lower), claim.says

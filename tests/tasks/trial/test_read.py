@@ -28,6 +28,18 @@ def test_a_file_is_read_without_what_is_no_setting_of_a_trial(tmp_path: Path) ->
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["seed = -1", "trian = {}"]
 
 
+def test_what_cannot_matter_in_a_file_is_refused_with_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "trial.yaml"
+    attack = {**CONFIG["attack"], "adaptive": False}  # type: ignore[dict-item]
+    file.write_text(yaml.safe_dump({**CONFIG, "prune": {"ratio": 0.5, "ramp": 0.5}, "attack": attack}))
+    with pytest.raises(ProblemsError) as caught:
+        read_trial(file)
+    assert caught.value.problems == [
+        "prune.ramp = 0.5: cannot matter here: it is about schedule: cubic",
+        "attack.adaptive = false: cannot matter here: no `inference` puts anything before the model",
+    ]
+
+
 def test_a_row_is_read_as_the_trial_that_it_is_of() -> None:
     asked = trial(prune={"ratio": 0.3})
     row = make_failed_row(asked, stages_of(asked), "")

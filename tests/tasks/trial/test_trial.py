@@ -15,6 +15,7 @@ from tests.support.training import TRAIN
 SMALL = {"name": "digits", "image_size": 8, "channels": 1}
 """An image of 64 values: no two of them are farther apart than 8 in l2."""
 PIXELS = {"name": "ifgsm", "eps": 8}
+SURROGATE = {"model": {"name": "resnet8"}}
 LONG = {"name": "pgd", "norm": "l2", "eps": 8.1}
 
 
@@ -36,6 +37,10 @@ LONG = {"name": "pgd", "norm": "l2", "eps": 8.1}
         ({"dataset": SMALL, "attack": LONG}, "attack.eps", "above 8 in l2"),
         ({"dataset": SMALL, "adversarial_finetune": {**TRAIN, "lambda": 1, "attack": LONG}},
          "adversarial_finetune.attack.eps", "above 8 in l2"),
+        ({"dataset": SMALL, "finetune": {**TRAIN, "objective": {"name": "smooth_adv", "attack": LONG}}},
+         "finetune.objective.attack.eps", "above 8 in l2"),
+        ({"dataset": SMALL, "train": {**TRAIN, "ensemble": {"attack": LONG, "surrogates": [SURROGATE]}}},
+         "train.ensemble.attack.eps", "above 8 in l2"),
         ({"attack": {"name": "fgsm", "eps": 2.1, "eps_space": "normalized"}}, "attack.eps", "above 2 in linf"),
     ],
 )  # fmt: skip

@@ -12,5 +12,6 @@ class AwpSettings(Settings):
     gradient of the loss by `gamma` times their own norm. Batch norm and biases are left as they are.
     """
 
-    gamma: Number = keyed(0.005, gt=0)
-    """Size of the move as a share of the norm of a layer's weights; 0.01 in the paper where no loss is mixed in."""
+    gamma: Number = keyed(0.005, gt=0, le=1)
+    """Size of the move as a share of the norm of a layer's weights; 0.01 in the paper where no loss is mixed in.
+    1 is as long as they are."""

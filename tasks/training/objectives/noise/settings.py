@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tasks.settings import Number, keyed
+from tasks.settings import keyed
 from tasks.training.objectives.base import ObjectiveSettings
 from tasks.training.objectives.standard.settings import make_standard
+from tasks.transformations.noise.settings import NoiseLevel
 
 
 class NoiseTrainingSettings(ObjectiveSettings):
@@ -18,8 +19,8 @@ class NoiseTrainingSettings(ObjectiveSettings):
     build = "tasks.training.objectives.noise.objective:build_noise"
 
     name: Literal["noise"] = keyed("noise")
-    sigma: Number = keyed(0.25, ge=0)
-    """Standard deviation in pixels of [0, 1]; that of the smoothing."""
+    sigma: NoiseLevel = keyed(0.25, ge=0)
+    """Standard deviation in pixels of [0, 1], at most 4; that of the smoothing."""
 
     def simplify(self) -> ObjectiveSettings:
         """Standard training where there is no noise."""

@@ -9,9 +9,10 @@ from typing_extensions import Self
 
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.gradient.settings import PgdSettings
-from tasks.settings import Count, Number, keyed
+from tasks.settings import Count, keyed
 from tasks.settings_rules import refuse
 from tasks.training.objectives.base import STEP_PASSES, ExampleSettings, ObjectiveSettings, check_divergent
+from tasks.transformations.noise.settings import NoiseLevel
 
 
 class SmoothAdvSettings(ExampleSettings):
@@ -24,8 +25,8 @@ class SmoothAdvSettings(ExampleSettings):
     build = "tasks.training.objectives.smooth_adv.objective:build_smooth_adv"
 
     name: Literal["smooth_adv"] = keyed("smooth_adv")
-    sigma: Number = keyed(0.25, gt=0)
-    """Standard deviation of the noise in pixels of [0, 1]; that of the smoothing."""
+    sigma: NoiseLevel = keyed(0.25, gt=0)
+    """Standard deviation of the noise in pixels of [0, 1], at most 4; that of the smoothing."""
     samples: Count = keyed(2, ge=1, le=1000)
     """Draws of noise for each image."""
 

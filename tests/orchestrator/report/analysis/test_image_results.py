@@ -60,6 +60,8 @@ def test_histograms_are_shares_of_the_images_and_full_confidence_counts(uneven: 
 def test_mean_confidence_before_and_after(uneven: ImageResults) -> None:
     before, after = uneven.mean_confidence
     assert (before.mean, after.mean) == pytest.approx((5.4 / 6, 2.32 / 6))
+    assert before.high == 1.0, "no confidence is above one"
+    assert before.low == pytest.approx(0.9 - 2.570582 * np.std(uneven.clean_confidence, ddof=1) / 6**0.5)
 
 
 def test_the_images_of_all_seeds_are_together(made_study: Study, made_data: ReportData) -> None:

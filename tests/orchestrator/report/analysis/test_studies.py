@@ -51,6 +51,25 @@ def test_models_are_named_by_the_attack_of_their_training_and_by_their_defence(t
     assert "no adversarial" not in defended
 
 
+def test_the_bare_model_beside_those_behind_transformations_is_said_to_be_without(tmp_path: Path) -> None:
+    behind = {"grid_search": [None, {"transformations": [{"name": "bit_depth", "bits": 2}]}]}
+    content = {**WITHOUT_TUNING, "seed": 0, "prune": None, "inference": behind, "attack": {"name": "fgsm", "eps": 0.01}}
+    (study,) = load_report_data([made_up(tmp_path, content, images=False)]).studies
+    labels = sorted(configuration.label for configuration in study.configurations)
+    assert labels == ["no transformations", "transformations bit_depth(bits 2)"]
+
+
+def test_an_attack_that_walks_on_behind_what_is_random_is_the_one_of_the_bare_model(tmp_path: Path) -> None:
+    behind = {"grid_search": [None, {"transformations": [{"name": "noise"}]}]}
+    content = {**WITHOUT_TUNING, "seed": 0, "prune": None, "inference": behind, "attack": {"name": "fgsm", "eps": 0.01}}
+    (study,) = load_report_data([made_up(tmp_path, content, images=False)]).studies
+    assert {row["stop_when_fooled"] for row in study.rows} == {True, False}
+    assert [threat.label for threat in study.threats] == ["fgsm, eps 0.01, 1 step"]
+    content |= {"attack": {**content["attack"], "stop_when_fooled": {"grid_search": [True, False]}}}
+    (study,) = load_report_data([made_up(tmp_path, content, "both", images=False)]).studies
+    assert len(study.threats) == 2
+
+
 def test_replicates_stand_in_the_order_of_their_seeds(made_data: ReportData) -> None:
     """Also where the rows were written the other way round."""
     (study,) = group_studies([*made_data.rows][::-1])

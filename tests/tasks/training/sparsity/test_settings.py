@@ -12,6 +12,7 @@ from tasks.training.sparsity.settings import TrainedPruneSettings
 
 TRAINING = {"epochs": 1, "optimizer": {"name": "sgd"}}
 PGD = {"name": "pgd", "eps": 0.1}
+AVERAGED = {"name": "standard", "weight_averaging": {"name": "ema"}}
 AWP = {"name": "standard", "awp": {}}
 
 
@@ -40,6 +41,7 @@ AWP = {"name": "standard", "awp": {}}
         ),
         ({"importance": "hydra", "training": {**TRAINING, "objective": AWP}}, "training.objective.awp moves weights"),
         ({"schedule": "cubic", "training": TRAINING, "objective": AWP}, "write one or the other"),
+        ({"importance": "taylor", "objective": AVERAGED}, "taylor takes the gradient of weights that stand still"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_field_and_a_choice(fields: dict[str, Any], said: str) -> None:
@@ -60,6 +62,8 @@ def test_what_cannot_matter_is_left_out() -> None:
 
     assert simplify(objective={"name": "trades", "attack": PGD}, updates=3, ramp=0.5) == simplify()
     assert simplify(importance="taylor", objective={"name": "standard"}) == simplify(importance="taylor")
+    assert simplify(importance="l2", unit="weights") == simplify(unit="weights"), "of a single weight they are one"
+    assert simplify(importance="l2") != simplify()
     assert simplify(importance="hydra", ratio=0, training=TRAINING) is None
     trained = [simplify(ratio=0, schedule="cubic", training=TRAINING, unit=unit) for unit in ("weights", "filters")]
     assert trained[0] is not None, "the baseline of a grid of ratios is trained as long"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,6 +29,12 @@ from tests.support.training import make_draw
 
 GAMMA = 0.3
 AWP = AwpSettings(gamma=GAMMA)
+
+
+def test_a_move_is_at_most_as_long_as_the_weights() -> None:
+    assert AwpSettings(gamma=1).gamma == 1
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        AwpSettings(gamma=100)
 
 
 def test_the_step_is_that_at_the_worse_weights_taken_from_the_weights_themselves() -> None:
