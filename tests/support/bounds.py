@@ -6,9 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tasks.certificates.crown_ibp.backward import bound_margins_backward
+from tasks.certificates.interval_bounds.propagate import IntervalWalk, make_box, trace_network
 from tests.support.formulas import CLASSES, PIXELS, Array, flatten
 
 HIDDEN = 4
+
+
+def bound_backward(model: nn.Module, pixels: Tensor, labels: Tensor, eps: float) -> Tensor:
+    """The linear bounds of a model's margins within eps, float [N, classes], whatever its intervals say."""
+    start, walk = make_box(pixels, eps), IntervalWalk(trace_network(model))
+    walk.bound_margins(start, labels)
+    return bound_margins_backward(walk, start, labels)
 
 
 def make_hidden_network() -> nn.Sequential:

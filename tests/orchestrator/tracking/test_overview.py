@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking import overview
-from orchestrator.tracking.overview import build_sweep_run, hash_overview
+from orchestrator.tracking.overview import build_curves, build_sweep_run, hash_overview, make_metric_name
 from orchestrator.tracking.run_names import make_run_names
 from tests.support.ample_sweep import list_known_ids
 from tests.support.kept import expect_kept
+from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.wandb_sweep import TRIALS, Sweep
 
 
@@ -55,3 +59,69 @@ def test_all_that_the_run_of_a_sweep_holds(ample: SweepStore, monkeypatch: pytes
     lines += make_run_names(rows).values()
     known = [*list_known_ids(ample), found.id, found.key.rpartition("-")[2]]
     expect_kept("wandb_sweep.txt", "\n".join(lines).replace("}, {", "},\n {"), known)
+
+
+def test_each_data_set_attacked_at_several_budgets_has_curves_of_its_own(tmp_path: Path) -> None:
+    """The strongest attack at each budget, means over three seeds; one data set was attacked at one budget alone."""
+    rows = [{**row, "clean_accuracy": 0.9, "robust_accuracy": _leave(row)}
+            for row in made_up(tmp_path, {**WITHOUT_TUNING, "prune": None}, images=False).rows()]  # fmt: skip
+    small = [{**row, "dataset": "my.data/2"} for row in rows if row["attack_eps"] < 0.1]
+    single = [{**row, "dataset": "one"} for row in rows if row["attack_eps"] > 0.1]
+    assert build_curves(rows) == {"security": _expect("security", [8, 16, 32])}
+    assert build_curves([*small, *rows, *single]) == {
+        "security_digits": _expect("security_digits", [8, 16, 32]),
+        "security_my_data_2": _expect("security_my_data_2", [8, 16]),
+    }
+    assert build_curves(single) == {}
+
+
+def _leave(row: dict[str, Any]) -> float:
+    """What is robust at n/255 with ten steps: 0.8 - n/50, a seed more or less a hundredth."""
+    return float(0.8 - 255 * row["attack_eps"] / 50 + (row["seed"] - 1) / 100 + 0.1 * (row["attack_steps"] == 1))
+
+
+def _expect(prefix: str, budgets: list[int]) -> list[Any]:
+    points = [(0.0, 0.9), *((n / 255, 0.8 - n / 50) for n in budgets)]
+    return [{f"{prefix}/eps": pytest.approx(eps), f"{prefix}/resnet8": pytest.approx(left)} for eps, left in points]
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("pruning ratio 0.4, lambda 1", "pruning ratio 0_4, lambda 1"),
+        ("a/b:c|d+e=f-g_h", "a_b_c_d+e=f-g_h"),
+        ("x" * 99 + "yz", "x" * 99 + "y"),
+    ],
+)
+def test_a_name_of_a_metric_has_no_dots_and_slashes(label: str, name: str) -> None:
+    assert make_metric_name(label) == name
+
+
+def test_attacked_images_that_are_too_many_stay_in_the_storage(
+    ample: SweepStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left of the folder afterwards; only finished trials are drawn, in pictures by their names."""
+    rows, drawn = ample.rows(), list[Any]()
+
+    def draw(some: list[Any], folder: Path) -> list[Path]:
+        folder.mkdir()
+        drawn.append(some)
+        for name in ("axes", "tradeoff"):
+            (folder / f"{name}.png").write_bytes(name.encode())
+        return sorted(folder.iterdir())
+
+    monkeypatch.setattr(overview, "write_row_figures", draw)
+    keys = {row["attack_key"] for row in rows if row["status"] == "finished"}
+    size = sum(path.stat().st_size for path in Path(str(ample.storage.local)).glob("stages/*/examples.parquet")
+               if path.parent.name in keys)  # fmt: skip
+    for most, names in ((size, ["trials", "history", "examples"]), (size - 1, ["trials", "history"])):
+        monkeypatch.setattr(overview, "MOST_BYTES", most)
+        with build_sweep_run(ample, rows) as found:
+            (files,) = found.files.values()
+            assert [file.name for file in files] == [f"{name}.parquet" for name in names]
+            assert all(file.exists() for file in files)
+        assert not any(file.exists() for file in files)
+        assert found.summary.get("examples_left_out_bytes") == (None if most == size else size)
+        assert found.images == {"figures/axes": b"axes", "figures/tradeoff": b"tradeoff"}
+    assert {row["status"] for some in drawn for row in some} == {"finished"}
+    assert len(drawn[0]) == found.summary["finished"] == len(rows) - 2

@@ -78,6 +78,14 @@ def test_a_row_for_each_picture_and_the_largest_perturbation_just_reaches_white(
         (35, "class 5 (48 %)", "right"), (36, "class 6 (48 %)", "right"),
     ]  # fmt: skip
     assert [row["text"] for row in rows if row["column"] == "original"] == ["class 5", "class 6"] * 2
+    shades = [35, 35 + 36, 127.5 + 36, 36, 36 + 36, 127.5 + 36, 35, 35 + 72, 127.5 + 72, 36, 36 + 72, 127.5 + 72]
+    assert [read_pixels(row["picture"])[0][0] for row in rows] == pytest.approx(shades, abs=1)
+
+
+def read_pixels(picture: str) -> Any:
+    """The values of a picture on a page, row by row."""
+    content = base64.b64decode(picture.removeprefix("data:image/png;base64,"))
+    return np.asarray(Image.open(io.BytesIO(content))).tolist()
 
 
 def test_a_small_perturbation_is_amplified(tmp_path: Path) -> None:
@@ -90,8 +98,9 @@ def test_a_small_perturbation_is_amplified(tmp_path: Path) -> None:
 
 def test_a_picture_is_kept_pixel_by_pixel() -> None:
     pixels = np.array([[[0.0, 1.0], [0.2, 0.4]]], np.float32)
-    content = base64.b64decode(encode_picture(pixels).removeprefix("data:image/png;base64,"))
-    assert np.asarray(Image.open(io.BytesIO(content))).tolist() == [[0, 255], [51, 102]]
+    assert read_pixels(encode_picture(pixels)) == [[0, 255], [51, 102]]
+    colour = np.array([[[1.0, 0.0]], [[0.4, 1.2]], [[0.2, -0.1]]], np.float32)
+    assert read_pixels(encode_picture(colour)) == [[[255, 102, 51], [0, 255, 0]]]
     large = base64.b64decode(encode_picture(np.zeros((3, 600, 300), np.float32)).removeprefix("data:image/png;base64,"))
     assert Image.open(io.BytesIO(large)).size == (128, 256)
 

@@ -80,3 +80,52 @@ def test_without_an_attack_there_is_no_upper_end_and_without_certificates_no_fig
     assert {band["upper"] for band in list_bands(found) if band["eps"] == 0.5} == {None}
     assert draw_certified_band(found) is not None
     assert draw_certified_band(group_studies(study.rows)[0]) is None
+
+
+def make_linf_rows(budgets: tuple[float, ...]) -> list[dict[str, Any]]:
+    """What interval bounds certify and PGD leaves in the other norm, of the models without transformations."""
+    rows = []
+    for ratio in (0.0, 0.4):
+        for eps in budgets:
+            lost = int(100 * ratio + 1000 * eps)
+            rows += [_make_row({"name": "pgd", "eps": eps, "steps": 5}, 900 - lost, ratio, 0),
+                     _make_row({"name": "interval_bounds", "eps": eps}, 500 - lost, ratio, 0)]  # fmt: skip
+    return rows
+
+
+def test_norms_stand_apart_and_nothing_is_over_a_budget_of_zero_alone() -> None:
+    study = make_study(ratios=(0.0, 0.4), seeds=(0,), attacked=None)
+    l2 = [row | {"transformations": None} for row in (*study.rows, *study.certificates)]
+    (both,) = group_studies([*make_linf_rows((0.0, 0.1)), *l2])
+    figure = draw_certified_band(both)
+    assert figure is not None
+    titles = [panel.title for panel in figure.panels]
+    assert titles[-3:] == ["l2, eps 0.5", "over the budget, linf", "linf, eps 0.1"], (
+        "none at eps 0: nothing is attacked"
+    )
+    for panel, budget in ((len(titles) - 2, None), (len(titles) - 1, "0.1")):
+        marks = [mark for mark in read_marks(figure, "bands") if mark.panel == panel]
+        assert marks
+        for mark in marks:
+            lower, upper = mark.says["certified to attacked"].split(" to ")
+            assert budget is None or mark.says["eps"] == budget
+            if mark.says["eps"] == "0.1":
+                assert (lower, upper) in {("40.0%", "80.0%"), ("36.0%", "76.0%")}
+
+
+def test_over_a_single_budget_there_is_the_pruning_ratio_or_a_single_point() -> None:
+    for ratios in (0.0, 0.4), (0.4,):
+        rows = [row for row in make_linf_rows((0.1,)) if row["pruning_ratio"] in ratios]
+        (study,) = group_studies(rows)
+        figure = draw_certified_band(study)
+        assert figure is not None
+        assert [panel.title for panel in figure.panels] == ["linf, eps 0.1"]
+        assert figure.panels[0].spec["layer"][0]["encoding"]["x"]["axis"]["values"] == list(ratios)
+
+
+def test_there_are_twelve_panels_at_most() -> None:
+    (study,) = group_studies(make_linf_rows(tuple(n / 50 for n in range(1, 15))))
+    figure = draw_certified_band(study)
+    assert figure is not None
+    assert [panel.title for panel in figure.panels][::11] == ["over the budget, linf", "linf, eps 0.22"]
+    assert len(figure.panels) == 12

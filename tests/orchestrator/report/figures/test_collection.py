@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.report.figures.collection import write_row_figures
+import pytest
+
+from orchestrator.report.figures.collection import make_suffix, write_row_figures
 from orchestrator.store.sweep_store import SweepStore
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
@@ -31,3 +33,12 @@ def test_figures_take_any_text_as_letters(tmp_path: Path) -> None:
             for row in made_up(tmp_path / "s", WITHOUT_TUNING, images=False).rows()]  # fmt: skip
     svg = next(path for path in write_row_figures(rows, tmp_path / "out", ("svg",)) if path.stem == "tradeoff")
     assert "<b>" not in svg.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "studies", "suffix"),
+    [("MNIST", 1, ""), ("MNIST", 2, "-mnist"), ("a_b 3.c!", 2, "-a_b-3-c"), ("...", 2, "-data"),
+     ("x" * 50, 3, "-" + "x" * 40)],
+)  # fmt: skip
+def test_files_of_several_data_sets_end_in_their_names(dataset: str, studies: int, suffix: str) -> None:
+    assert make_suffix(dataset, studies) == suffix

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from PIL import Image
 from orchestrator.report.analysis.selected_configurations import select_configurations
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import StudyTables
-from orchestrator.report.figures.figure import Figure
-from orchestrator.report.figures.files import FORMATS, render_figure, write_figures
+from orchestrator.report.figures.figure import Figure, Panel
+from orchestrator.report.figures.files import FORMATS, compose_figure, render_figure, write_figures
 from orchestrator.report.figures.heat_map import draw_heat_map
 from orchestrator.report.figures.tradeoff import draw_tradeoff
 from tests.support.drawn_marks import read_marks
@@ -72,3 +73,49 @@ def test_files_are_named_by_figure_and_format(figure: Figure, tmp_path: Path) ->
     assert [path.name for path in found] == ["tradeoff-digits.png", "tradeoff-digits.svg"]
     assert write_figures([figure], tmp_path / "none", ()) == []
     assert not (tmp_path / "none").exists()
+
+
+PLAIN = {"height": 9, "data": {"name": "rows"}}
+
+
+def make_panel(title: str, across: int, **more: object) -> Panel:
+    layers = [{"name": "dots", "mark": "point"}, {"mark": "rule"}]
+    return Panel(title, {**PLAIN, "layer": layers, **more}, across)
+
+
+def test_panels_are_put_together_with_their_widths_titles_and_choices() -> None:
+    """A layer has a name of its own in each panel; a title is broken where its panel ends, or the first row of them."""
+    panels = (make_panel("", 100), make_panel("one two three four five six", 100), make_panel("third", 0, width=70))
+    panels = (panels[0], replace(panels[1], params={"attack": 4}), replace(panels[2], params={"model1": 2}))
+    figure = Figure("name", "a title of some words " * 3, panels, {"rows": [{"a": 1}]}, 2, ("color", "shape"))
+    found = compose_figure(figure)
+    assert found["title"] == {
+        "text": ["a title of some words a title of some words a", "title of some words"],
+        "anchor": "start", "fontSize": 12, "offset": 10,
+    }  # fmt: skip
+    assert {each["name"]: each["value"] for each in found["params"]} == {
+        "ink": "#22262e", "paper": "white", "good": "#1e7d43", "bad": "#b3261e", "attack": 4, "model1": 2
+    }  # fmt: skip
+    layers = [[{"name": f"dots_{place}", "mark": "point"}, {"mark": "rule"}] for place in range(3)]
+    title = {"anchor": "start", "fontSize": 10, "offset": 10}
+    assert found["concat"] == [
+        {**PLAIN, "layer": layers[0], "width": 100},
+        {**PLAIN, "layer": layers[1], "width": 100, "title": {"text": ["one two three", "four five six"], **title}},
+        {**PLAIN, "layer": layers[2], "width": 70, "title": {"text": ["third"], **title}},
+    ]
+    assert (found["columns"], found["datasets"]) == (2, {"rows": [{"a": 1}]})
+    assert found["resolve"] == {"scale": {"color": "shared", "shape": "shared"}}
+    assert figure.panels[0].spec["layer"][0]["name"] == "dots", "what is composed is left as it is"
+
+
+def test_a_very_long_title_ends_somewhere() -> None:
+    figure = Figure("name", "x " * 400, (make_panel("", 100),), {})
+    assert len(" ".join(compose_figure(figure)["title"]["text"])) == 299
+
+
+def test_a_box_stands_for_what_no_font_has(tmp_path: Path) -> None:
+    place = {"x": {"field": "a", "type": "quantitative"}}
+    panel = Panel("", {**PLAIN, "layer": [{"mark": "point", "encoding": place}]}, 100)
+    figure = Figure("name", "a \N{GRINNING FACE} b", (panel,), {"rows": []})
+    (file,) = write_figures([figure], tmp_path, ("svg",))
+    assert ">a \N{WHITE SQUARE} b<" in file.read_text("utf-8")

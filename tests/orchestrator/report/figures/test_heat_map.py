@@ -51,3 +51,33 @@ def test_no_iterations_no_map(tmp_path: Path) -> None:
         made_up(tmp_path, {**WITHOUT_TUNING, "attack": {"name": "fgsm", "eps": "8/255"}}, images=False).rows()
     )
     assert draw_heat_map(study, build_study_tables(study), study.configurations) is None
+
+
+def test_each_attack_and_each_rate_has_a_panel_of_the_model_that_it_names(tmp_path: Path) -> None:
+    """Two attacks over grids; one that was run at one budget is left out."""
+    grid = {"eps": {"grid_search": ["8/255", "32/255"]}, "steps": {"grid_search": [2, 9]}}
+    attacks = [{"name": "ifgsm", **grid}, {"name": "pgd", **grid}, {"name": "fgsm", "eps": "8/255"}]
+    content = {**WITHOUT_TUNING, "seed": 0, "attack": {"grid_search": attacks}}
+    (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
+    models = study.configurations[::-1]
+    figure = draw_heat_map(study, build_study_tables(study), models, ("clean_accuracy", "attack_success_rate"))
+    assert figure is not None
+    assert (figure.title[:40], figure.columns) == ("Clean accuracy and attack success rate, ", 2)
+    assert [panel.title for panel in figure.panels] == [
+        f"{attack}: {rate}: pruning ratio {ratio}"
+        for attack in ("ifgsm", "pgd") for ratio in ("0.4", "0") for rate in ("clean accuracy", "attack success rate")
+    ]  # fmt: skip
+    assert [dict(panel.params) for panel in figure.panels] == [
+        {f"model{place}": study.configurations.index(models[place // 2 % 2])} for place in range(8)
+    ]
+    for mark in read_marks(figure, "cells"):
+        attack, rate = figure.panels[mark.panel].title.split(": ")[:2]
+        (row,) = [
+            row for row in study.rows
+            if row["attack"] == attack and f"pruning ratio {row['pruning_ratio']:g}" == mark.says["model"]
+            and f"{round(255 * row['attack_eps'])}/255" == mark.says["eps"]
+            and str(row["attack_steps"]) == mark.says["iterations"]
+        ]  # fmt: skip
+        assert mark.says["model"] in figure.panels[mark.panel].title
+        assert mark.says[rate].startswith(f"{100 * row[rate.replace(' ', '_')]:.2f}")
+    assert len(read_marks(figure, "cells")) == 8 * 4

@@ -79,6 +79,25 @@ def test_what_is_left_out_is_said(made_data: ReportData) -> None:
     assert len(drawn.figures[0].panels) == 10, "every model under the headline attack"
     assert drawn.notes == ("Shows 10 of the 30 models under attack that are selected.",)
     assert draw(made_data, "confidence", {"attack_steps": 10, "attack_eps": "8/255"}).notes == ()
+    assert draw(made_data, "heat_map", {}).notes == draw(made_data, "tradeoff", {}).notes == ()
+
+
+def test_of_more_models_than_twelve_a_heat_map_shows_a_few(tmp_path: Path) -> None:
+    for count in (12, 13):
+        content = {**WITHOUT_TUNING, "seed": 0, "prune": {"ratio": {"grid_search": [n / 20 for n in range(count)]}}}
+        drawn = draw(load_report_data([made_up(tmp_path / str(count), content, images=False)]), "heat_map", {})
+        shown = len(drawn.figures[0].panels)
+        assert (shown == 12) if count == 12 else (1 <= shown <= 4)
+        assert drawn.notes == (() if count == 12 else (f"Shows {shown} of the 13 models that are selected.",))
+
+
+def test_a_file_is_named_by_what_is_selected_up_to_some_length(made_data: ReportData) -> None:
+    where = {"lambda": None, "attack_eps": "8/255", "model": "Res/Net 8"}
+    name, request = ask_for_figure(made_data, "axes", where)
+    assert name == "axes-lambda-null-attack_eps-8-255-model-res-net-8"
+    assert (request.kind, request.where) == ("axes", where)
+    assert ask_for_figure(made_data, "axes", {})[0] == "axes"
+    assert ask_for_figure(made_data, "axes", {"model": "x" * 200})[0] == f"axes-model-{'x' * 109}"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +131,7 @@ def test_figures_of_a_space_are_drawn_or_say_why_not(tmp_path: Path) -> None:
     pruned, later, single = draw_named(data.sweeps[0], data, ImageRecords(data.store), None)
     assert (pruned.title, [figure.name for figure in pruned.figures]) == ("Figure 7", ["pruned"])
     assert (later.figures, later.notes) == ((), ("Not drawn: where attack=pgd: no trial has it; there are ifgsm.",))
+    assert (later.title, single.title) == ("later", "single")
     assert single.notes == ("Nothing to draw: heat_map takes an attack at several budgets and several iterations.",)
     assert ask_for_figure(data, "prun", {"attack_steps": 1})[1].where == {"pruning_ratio": 0.4, "attack_steps": 1}
 

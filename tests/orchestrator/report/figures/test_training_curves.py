@@ -44,3 +44,23 @@ def test_a_group_has_its_colour_of_the_other_figures(made_study: Study) -> None:
 
 def test_nothing_trained_no_figure(made_study: Study) -> None:
     assert draw_training_curves(made_study, []) is None
+
+
+def test_only_the_stages_that_are_asked_for_are_drawn_with_few_ticks(made_study: Study) -> None:
+    figure = draw_training_curves(made_study, CURVES, ("finetune",))
+    assert figure is not None
+    assert ([panel.title for panel in figure.panels], figure.columns) == (["fine-tuning: accuracy"], 1)
+    assert draw_training_curves(made_study, CURVES, ("adversarial_finetune",)) is None
+    for last, ticks in ((12, [1, 3, 5, 7, 9, 11]), (6, [1, 2, 3, 4, 5, 6]), (7, [1, 3, 5, 7]), (1, [1])):
+        rows = [row for row in CURVES if row["epoch"] <= last]
+        found = draw_training_curves(made_study, rows)
+        assert found is not None
+        assert found.panels[0].spec["layer"][0]["encoding"]["x"]["axis"]["values"] == ticks
+        assert len(found.panels) == 3
+
+
+def test_a_single_measure_needs_no_legend(made_study: Study) -> None:
+    for metrics, legend in (({"train"}, None), ({"train", "validation"}, {"title": None})):
+        figure = draw_training_curves(made_study, [row for row in CURVES if row["metric"] in metrics])
+        assert figure is not None
+        assert figure.panels[0].spec["layer"][1]["encoding"]["strokeDash"]["legend"] == legend

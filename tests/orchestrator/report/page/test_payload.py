@@ -10,6 +10,7 @@ from orchestrator.report.analysis.findings import analyse_studies
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
 from orchestrator.report.figures.collection import draw_study
+from orchestrator.report.figures.figure import Figure, Panel
 from orchestrator.report.figures.files import compose_figure
 from orchestrator.report.page.payload import build_payload, encode_script, encode_table
 from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
@@ -45,6 +46,22 @@ def test_a_table_is_stored_by_columns_each_recurring_text_once() -> None:
     assert found["b"] == {"values": [0, 1, 2, 3, 4]}
     assert decode_table(found) == rows
     assert encode_table([]) == {}
+
+
+def test_a_column_has_its_values_once_where_most_of_them_recur() -> None:
+    columns = {"half": [1, 1, 2, 2], "more": [3, 3, 3, 4, 4]}
+    found = {name: encode_table([{name: value} for value in values])[name] for name, values in columns.items()}
+    assert found == {"half": {"values": [1, 1, 2, 2]}, "more": {"levels": [3, 4], "at": [0, 0, 0, 1, 1]}}
+
+
+def test_figures_that_a_space_names_bring_their_own_rows(made_data: ReportData) -> None:
+    panels = (Panel("", {"height": 7}, 90, {"attack": 2}), Panel("second", {"height": 8}, 80))
+    figure = Figure("mine", "title", panels, {"rows": [{"a": 5}]})
+    found = build_payload(made_data, [], [figure])
+    assert found["named"] == [{"tables": {"rows": {"a": {"values": [5]}}},
+                               "panels": [{"spec": {"height": 7}, "params": {"attack": 2}},
+                                          {"spec": {"height": 8}, "params": {}}]}]  # fmt: skip
+    assert (found["studies"], found["sweeps"], found["palette"][:2]) == ([], ["made"], ["#4269d0", "#e8833a"])
 
 
 def test_a_configuration_names_the_sweeps_that_have_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -77,3 +78,102 @@ def test_a_budget_that_the_steps_do_not_reach_is_none(settings: dict[str, Any], 
     """Four steps of 1/255 go half as far as a budget of 8/255."""
     rows = [row({"name": "ifgsm", "eps": "8/255", "steps": 4, **settings}, 200, eps_reached=reached)]
     assert verdicts_of("budget reached", check_rows(rows)) == {verdict}
+
+
+def judge(check: str, rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Verdict, figures and cause of each verdict of a check."""
+    return [(found.verdict, found.figures, found.cause) for found in check_rows(rows) if found.check == check]
+
+
+@pytest.mark.parametrize(
+    ("unmoved", "robust", "more", "verdict"),
+    [
+        (20, 200, {}, OK),
+        (21, 200, {}, SUSPICIOUS),
+        (1, 5, {}, OK),
+        (2, 5, {}, SUSPICIOUS),
+        (21, 200, {"deterministic": False}, None),
+    ],
+)
+def test_a_tenth_of_the_robust_images_may_be_left_and_one_of_few(
+    unmoved: int, robust: int, more: dict[str, Any], verdict: str | None
+) -> None:
+    """Of a random model nothing is said: a look that fooled it needs no perturbation."""
+    found = judge("images are moved", [ifgsm("8/255", 10, robust, health={"unmoved": unmoved}, **more)])
+    assert [(each[0], each[1]) for each in found] == (
+        [(verdict, f"{unmoved} of {robust} robust images have a perturbation of size 0")] if verdict else []
+    )
+    assert judge("images are moved", [ifgsm("8/255", 10, 200)]) == []
+
+
+def test_what_helps_a_model_is_said_with_its_numbers_whatever_its_stage_noted() -> None:
+    cause = "the model does better under attack: what is attacked is not what is judged"
+    better = ifgsm("8/255", 10, 560, clean_correct=500)
+    assert judge("robust <= clean", [better]) == [(SUSPICIOUS, "clean 50.0%, robust 56.0%", cause)]
+    alike = ifgsm("8/255", 10, 500, clean_correct=500, health={"gained": 9})
+    assert judge("robust <= clean", [alike]) == [(OK, "clean 50.0%, robust 50.0%", "")]
+
+
+PROBES = {"probe_images": 256, "step_beats_attack": 40, "attack_beats_step": 2, "noise_beats_attack": 0,
+          "attack_beats_noise": 9}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attack", "compared"),
+    [
+        ({"name": "ifgsm"}, True),
+        ({"name": "fgsm"}, True),
+        ({"name": "ifgsm", "targeted": True}, False),
+        ({"name": "square"}, False),
+        ({"name": "ifgsm", "steps": 4, "step_size": "1/255"}, False),
+        ({"name": "ifgsm", "steps": 4, "step_size": "2/255"}, True),
+        ({"name": "carlini_wagner"}, True),
+    ],
+)
+def test_probes_are_weaker_by_right_than_what_follows_gradients_through_its_whole_budget(
+    attack: dict[str, Any], compared: bool
+) -> None:
+    found = judge("attack >= probes", [row({"eps": "8/255", **attack}, 200, health=PROBES)])
+    assert [each[0] for each in found] == [SUSPICIOUS if compared else NOT_TESTED]
+
+
+@pytest.mark.parametrize(
+    ("attack", "robust", "reached", "expected"),
+    [
+        ({}, 200, 4 / 255, (UPPER_BOUND, "eps 8/255, largest perturbation 4/255",
+                            "budget not reached: the attack uses a part of it")),
+        ({}, 200, 7.93 / 255, (OK, None, "")),
+        ({}, 200, 7.91 / 255, (UPPER_BOUND, None, "budget not reached: the attack uses a part of it")),
+        ({}, 0, 3 / 255, (OK, None, "")),
+        ({}, 200, None, (OK, None, "")),
+        ({"norm": "l2"}, 200, 3 / 255, (OK, None, "")),
+        ({"step_size": "1/255"}, 0, 4 / 255,
+         (UPPER_BOUND, "eps 8/255, largest perturbation 4/255",
+          "budget not reached: 4 steps go 4/255 in all; raise step_size, or leave it out")),
+    ],
+)  # fmt: skip
+def test_a_part_of_the_budget_is_said_to_be_used(
+    attack: dict[str, Any], robust: int, reached: float | None, expected: tuple[str, str | None, str]
+) -> None:
+    cell = row({"name": "ifgsm", "eps": "8/255", "steps": 4, **attack}, robust, eps_reached=reached)
+    ((verdict, figures, cause),) = judge("budget reached", [cell])
+    assert (verdict, cause) == (expected[0], expected[2])
+    assert expected[1] in (None, figures)
+
+
+@pytest.mark.parametrize("name", ["carlini_wagner", "jsma"])
+def test_an_attack_without_a_budget_of_its_own_has_none_to_reach(name: str) -> None:
+    assert judge("budget reached", [row({"name": name, "eps": 0.5}, 200)]) == []
+    assert judge("budget reached", [ifgsm(0, 4, 950)]) == []
+
+
+@pytest.mark.parametrize(("step_size", "verdict"), [(None, OK), (3 / 255, SUSPICIOUS), (4 / 255, OK)])
+def test_a_training_attack_that_cannot_reach_eps_train_trained_with_less(step_size: float | None, verdict: str) -> None:
+    """Two steps toward 8/255."""
+    cell = ifgsm("8/255", 10, 200, train_eps_reached=6 / 255)
+    config = json.loads(cell["config"])
+    config["adversarial_finetune"]["attack"]["step_size"] = step_size
+    ((found, figures, cause),) = judge("eps_train reached", [cell | {"config": json.dumps(config)}])
+    assert (found, bool(cause)) == (verdict, verdict == SUSPICIOUS)
+    assert figures.startswith("eps_train 8/255, largest perturbation in training ")
+    assert cause in ("", "the training attack goes 6/255 in all, so eps_train is not what was trained with")

@@ -40,6 +40,12 @@ def judge(check: str, health: dict[str, Any], **row: Any) -> tuple[str, str]:
         ("gradient raises the loss", RAISED | {"raised": 50}, {"deterministic": False}, NOT_TESTED, ""),
         ("gradient raises the loss", RAISED | {"raised": 50}, {"transformations": "jpeg"}, UPPER_BOUND, "stand-in"),
         ("gradient raises the loss", {"raised_images": 7, "raised": 0}, {}, NOT_TESTED, ""),
+        ("gradient raises the loss", {"raised_images": 8, "raised": 0}, {}, SUSPICIOUS, "the gradient is noisy"),
+        ("gradient raises the loss", RAISED | {"raised": 80}, {}, OK, ""),
+        ("gradient raises the loss", RAISED | {"raised": 79}, {}, SUSPICIOUS, "the gradient is noisy"),
+        ("model stays the same", ALONE | {"alone_differs": 10}, {}, OK, ""),
+        ("model stays the same", ALONE | {"alone_differs": 11}, {}, SUSPICIOUS, "depends on the images beside it"),
+        ("model stays the same", ALONE | {"alone_images": 0}, {}, NOT_TESTED, ""),
     ],
 )
 def test_what_a_model_does_is_said_with_its_cause(
@@ -67,3 +73,21 @@ def test_a_noisy_gradient_says_nothing_where_there_is_no_budget() -> None:
         some["attack_eps"]: UPPER_BOUND,
     }
     assert not [each for each in check_rows(behind[:1]) if each.check == "gradient raises the loss"]
+
+
+@pytest.mark.parametrize(
+    ("check", "health", "figures"),
+    [
+        ("model stays the same", ALONE | {"changed_tensors": 3, "alone_differs": 4, "training_modules": 5},
+         "3 weights and buffers changed by an answer, 4 of 20 answers differ among fewer images, "
+         "5 layers in training mode"),
+        ("plain logits", {"dynamic": True, "probabilities": False}, "own gradients taken, answers no probabilities"),
+        ("plain logits", {"dynamic": False, "probabilities": True}, "own gradients not taken, answers probabilities"),
+        ("gradient raises the loss", RAISED, "of 100 images a small step raises the margin of 95 more than noise does"),
+    ],
+)  # fmt: skip
+def test_the_numbers_stand_beside_the_verdict(check: str, health: dict[str, Any], figures: str) -> None:
+    rows = [ifgsm("8/255", 10, 200, health=health), ifgsm("4/255", 10, 300)]
+    (found,) = (each for each in check_rows(rows) if each.check == check)
+    assert found.figures == figures
+    assert set(found.trials) == {row["trial_id"] for row in rows}

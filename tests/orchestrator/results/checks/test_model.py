@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from orchestrator.results.checks.verdict import OK, SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND
 from orchestrator.results.verdicts import check_rows
 from tests.support.rows import ifgsm, row, verdicts_of
 
@@ -77,3 +79,98 @@ def test_a_gradient_through_transformations_is_a_stand_in_at_most() -> None:
     assert verdicts_of("gradient raises the loss", check_rows([behind])) == {UPPER_BOUND}
     sound = ifgsm("8/255", 10, 200, health={"raised_images": 100, "raised": 95})
     assert verdicts_of("gradient raises the loss", check_rows([sound])) == {OK}
+
+
+@pytest.mark.parametrize(
+    ("check", "metrics", "verdict", "figures", "cause"),
+    [
+        ("gradients present", {"gradient_images": 200, "zero_gradients": 20}, "ok", "20 of 200 gradients are zero", ""),
+        ("gradients present", {"gradient_images": 200, "zero_gradients": 21}, "suspicious",
+         "21 of 200 gradients are zero", "attacks follow gradients, and there are none"),
+        ("gradients present", {"gradient_images": 0}, "not tested", "needs a stage of this version", ""),
+        ("deterministic", {"deterministic": True}, "ok", "two passes agree", ""),
+        ("deterministic", {"deterministic": False}, "suspicious", "two passes over the same images differ",
+         "the model answers at random"),
+        ("answers from the image alone", {"health": {"asked": 150, "remembered": 3}}, "ok",
+         "3 of 150 examples are answered otherwise after the clean images", ""),
+        ("answers from the image alone", {"health": {"asked": 150, "remembered": 4}}, "suspicious",
+         "4 of 150 examples are answered otherwise after the clean images", "the model remembers images"),
+        ("answers from the image alone", {"health": {"asked": 0}}, "not tested", "needs a stage of this version", ""),
+        ("clean accuracy above chance", {"clean_correct": 199, "examples": 1000}, "ok",
+         "19.9% of 1000 images, chance 10.0%", ""),
+        ("clean accuracy above chance", {"clean_correct": 20, "examples": 100, "classes": 5}, "suspicious",
+         "20.0% of 100 images, chance 20.0%", "the model does no better than guessing"),
+        ("clean accuracy above chance", {"clean_correct": 7, "examples": 40}, "suspicious",
+         "17.5% of 40 images, chance 10.0%", "the model does no better than guessing"),
+        ("clean accuracy above chance", {"clean_correct": 8, "examples": 40}, "ok",
+         "20.0% of 40 images, chance 10.0%", ""),
+        ("clean accuracy above chance", {"clean_correct": 72, "examples": 1000}, "suspicious",
+         "7.2% of 1000 images, chance 10.0%", "the model does no better than guessing"),
+        ("clean accuracy above chance", {"clean_correct": 71, "examples": 1000}, "suspicious",
+         "7.1% of 1000 images, chance 10.0%", "the model is wrong more often than by guessing"),
+        ("erased images unseen", {"health": {"erased_images": 64, "erased_correct": 19}}, "ok",
+         "19 of 64 images withstand five steps with a budget of 0.5", ""),
+        ("erased images unseen", {"health": {"erased_images": 64, "erased_correct": 20}}, "suspicious",
+         "20 of 64 images withstand five steps with a budget of 0.5", "gradients lead nowhere"),
+        ("erased images unseen", {"health": {"erased_images": 64, "erased_correct": 20}, "classes": 2}, "ok",
+         "20 of 64 images withstand five steps with a budget of 0.5", ""),
+        ("erased images unseen", {"health": {"erased_images": 8, "erased_correct": 6}}, "suspicious",
+         "6 of 8 images withstand five steps with a budget of 0.5", "gradients lead nowhere"),
+        ("erased images unseen", {"health": {"erased_images": 7, "erased_correct": 7}}, "not tested",
+         "needs a stage of this version, and 8 images seen rightly", ""),
+        ("a step >= noise", {"health": {"probe_images": 256, "step_only": 4, "noise_only": 20}}, "suspicious",
+         "of 256 images noise alone fools 20, one step alone 4", "a step along the gradient is worse than a blind one"),
+        ("a step >= noise", {"health": {"probe_images": 256}}, "not tested", "needs a stage of this version", ""),
+    ],
+)  # fmt: skip
+def test_a_verdict_stands_on_its_numbers(
+    check: str, metrics: dict[str, Any], verdict: str, figures: str, cause: str
+) -> None:
+    (found,) = (each for each in check_rows([ifgsm("8/255", 10, 5, **metrics)]) if each.check == check)
+    assert (found.verdict, found.figures) == (verdict, figures)
+    assert found.cause.startswith(cause)
+    assert bool(found.cause) == (verdict == SUSPICIOUS)
+
+
+@pytest.mark.parametrize(
+    ("check", "one", "other", "figures"),
+    [
+        ("erased images unseen", {"health": {"erased_images": 64, "erased_correct": 12}},
+         {"health": {"erased_images": 10, "erased_correct": 4}},
+         "4 of 10 images withstand five steps with a budget of 0.5"),
+        ("a step >= noise", {"health": {"probe_images": 99, "step_only": 30, "noise_only": 31}},
+         {"health": {"probe_images": 77, "step_only": 1, "noise_only": 5}},
+         "of 77 images noise alone fools 5, one step alone 1"),
+    ],
+)  # fmt: skip
+def test_of_several_attacks_on_a_model_the_telling_one_counts_for_all(
+    check: str, one: dict[str, Any], other: dict[str, Any], figures: str
+) -> None:
+    rows = [ifgsm("8/255", 10, 5, **one), ifgsm("4/255", 10, 5, **other)]
+    for some in (rows, rows[::-1]):
+        (found,) = (each for each in check_rows(some) if each.check == check)
+        assert found.figures == figures
+        assert set(found.trials) == {each["trial_id"] for each in rows}
+
+
+def test_among_images_that_were_seen_rightly_nobody_looks_for_guessing() -> None:
+    found = row({"name": "ifgsm", "eps": "8/255", "steps": 10, "only_correct": True}, 50, clean_correct=1000)
+    assert verdicts_of("clean accuracy above chance", check_rows([found])) == {NOT_TESTED}
+
+
+def test_a_model_whose_randomness_nobody_looked_at_is_not_called_random() -> None:
+    found = ifgsm("8/255", 10, 200) | {"deterministic": None}
+    assert verdicts_of("deterministic", check_rows([found])) == {NOT_TESTED}
+
+
+def test_collapsed_training_names_its_epoch_and_what_withstands() -> None:
+    nothing = ifgsm("8/255", 10, 200) | {"catastrophic_overfitting_epoch": None, "robust_train_accuracy": None}
+    says = [
+        each.figures
+        for change in ({"catastrophic_overfitting_epoch": 0}, {"robust_train_accuracy": 0.0})
+        for each in check_rows([nothing | change])
+        if each.check == "no catastrophic overfitting"
+    ]
+    assert says == [
+        "robust accuracy fell in epoch 0 of training", "0.0% of probed training images withstand PGD"
+    ]  # fmt: skip

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tasks.attacks.engine.losses import compute_cross_entropy, compute_targeted_dlr, rank_likeliest_others
+from tasks.attacks.engine.losses import (
+    compute_cross_entropy,
+    compute_dlr,
+    compute_targeted_dlr,
+    rank_likeliest_others,
+)
 from tasks.errors import StageError
 from tests.support.attack_models import job_of, network, network_images
 
@@ -41,3 +46,12 @@ def test_the_likeliest_classes_but_the_label_come_first(count: int, ranked: int)
     for classes, label, row in zip(found.tolist(), job.labels.tolist(), logits, strict=True):
         order = [each for each in row.argsort(descending=True).tolist() if each != label]
         assert classes == order[:ranked]
+
+
+def test_the_difference_of_logits_ratio() -> None:
+    """-(z_label - the largest other) / (z_1 - z_3), whatever the target."""
+    torch.testing.assert_close(compute_dlr(LOGITS, LABELS, TARGETS), torch.tensor([-(5 - 3) / (5 - 2), -(6 - 4) / 4]))
+    torch.testing.assert_close(compute_dlr(LOGITS, TARGETS, LABELS), torch.tensor([(5 - 2) / 3, (6 - 4) / 4]))
+    torch.testing.assert_close(compute_dlr(LOGITS[:1, :3], LABELS[:1], TARGETS[:1]), torch.tensor([-(5 - 2) / (5 - 1)]))
+    with pytest.raises(StageError, match="at least 3 classes; the model has 2"):
+        compute_dlr(LOGITS[:, :2], LABELS, TARGETS)

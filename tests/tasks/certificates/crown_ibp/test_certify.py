@@ -7,23 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.certificates.crown_ibp.backward import bound_margins_backward
 from tasks.certificates.crown_ibp.certify import bound_tighter_margins
-from tasks.certificates.interval_bounds.propagate import IntervalWalk, bound_margins, make_box, trace_network
+from tasks.certificates.interval_bounds.propagate import bound_margins, make_box, trace_network
 from tasks.data.images import convert_to_float
 from tests.support.attack_models import network, network_images
-from tests.support.bounds import compute_crown_margins, make_hidden_network
+from tests.support.bounds import bound_backward, compute_crown_margins, make_hidden_network
 from tests.support.certificates import certify_batch
 from tests.support.formulas import flatten, make_images, make_softmax
 from tests.tasks.certificates.interval_bounds.test_certify import Every
 
 EPS = 0.1
-
-
-def bound_backward(model: nn.Module, pixels: torch.Tensor, labels: torch.Tensor, eps: float) -> torch.Tensor:
-    start, walk = make_box(pixels, eps), IntervalWalk(trace_network(model))
-    walk.bound_margins(start, labels)
-    return bound_margins_backward(walk, start, labels)
 
 
 def test_of_a_linear_model_the_bound_is_the_worst_corner() -> None:
