@@ -155,5 +155,5 @@ def _group(outcomes: list[Outcome]) -> Iterable[list[Outcome]]:
     groups: Mapping[tuple[object, ...], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         asked = outcome.asked
-        groups[asked.subject, asked.norm, asked.passes, asked.images].append(outcome)
+        groups[asked.subject, asked.norm, asked.passes, asked.images, asked.first].append(outcome)
     return groups.values()

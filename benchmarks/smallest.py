@@ -28,6 +28,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=4000, help="images that a model is trained on")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--images", type=int, default=48, help="attacked images")
+    parser.add_argument("--first", type=int, default=0, help="place of the first attacked image in the test set")
     parser.add_argument("--passes", type=int, default=400, help="forward and backward passes of an image")
     parser.add_argument("--repeats", type=int, default=1, help="timed runs of each; the median counts")
     parser.add_argument("--only", nargs="*", default=[], help="norms")

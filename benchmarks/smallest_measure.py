@@ -47,7 +47,7 @@ def measure(asked: argparse.Namespace) -> None:
         for norm in asked.only or LP:
             found = []
             for run in list_runs(subject, norm, asked.passes):
-                key = Asked(subject.name, norm, run.attack, run.by, asked.passes, asked.images)
+                key = Asked(subject.name, norm, run.attack, run.by, asked.passes, asked.images, asked.first)
                 if key not in kept:
                     kept[key] = _run(subject, run, key, asked.repeats)
                     append_outcome(asked.keep, kept[key])
@@ -81,7 +81,8 @@ def _read(arrays: Any, part: str) -> Images:
 def _make_subject(name: str, train: Images, test: Images, asked: argparse.Namespace) -> Subject:
     file = asked.work / f"smallest_{name.split(',')[0].lower()}_{len(train)}_{asked.epochs}.safetensors"
     model = trained(file, "resnet8", train, asked.epochs, 0.01)
-    return Subject(name, model, convert_to_float(test.pixels[: asked.images]), test.labels[: asked.images])
+    attacked = slice(asked.first, asked.first + asked.images)
+    return Subject(name, model, convert_to_float(test.pixels[attacked]), test.labels[attacked])
 
 
 def _run(subject: Subject, run: Run, asked: Asked, repeats: int) -> Outcome:

@@ -26,6 +26,8 @@ class Asked(NamedTuple):
     passes: int
     """Forward and backward passes of an image that it may take."""
     images: int
+    first: int = 0
+    """Place of the first image in the test set."""
 
 
 class Outcome(NamedTuple):
