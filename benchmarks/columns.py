@@ -72,27 +72,37 @@ def fill_columns(page: str, outcomes: list[Outcome]) -> str:
 
 
 def describe_optimality(outcomes: list[Outcome]) -> dict[str, str]:
-    """Name of an attack -> for each norm its optimality in the mean over subjects, and the best that a peer's has on
-    the same subjects."""
-    scores: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+    """Name of an attack -> for each norm its optimality in the mean, and the best that a peer's has, over the subjects
+    on which all of its peers ran that ran beside ours at all."""
+    scores: dict[tuple[str, str], dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for group in _group(outcomes):
         best = np.stack([outcome.sizes for outcome in group]).min(axis=0)
         for outcome in group:
-            key = (outcome.asked.attack, outcome.asked.norm, outcome.asked.by)
-            scores[key][outcome.asked.subject] = score_sizes(outcome.sizes, best)
+            asked = outcome.asked
+            scores[asked.attack, asked.norm][asked.by][asked.subject] = score_sizes(outcome.sizes, best)
     cells: dict[str, list[str]] = defaultdict(list)
-    for attack, norm, by in sorted(scores, key=lambda key: NORMS.index(key[1])):
-        if by != OURS:
-            continue
-        ours = scores[attack, norm, OURS]
-        theirs = [
-            statistics.fmean(found[subject] for subject in ours)
-            for (name, same, peer), found in scores.items()
-            if peer != OURS and (name, same) == (attack, norm) and found.keys() >= ours.keys()
-        ]
-        beside = f" ({max(theirs):.2f})" if theirs else ""
-        cells[attack].append(f"{norm} {statistics.fmean(ours.values()):.2f}{beside}")
+    for attack, norm in sorted(scores, key=lambda key: NORMS.index(key[1])):
+        peers = dict(scores[attack, norm])
+        if ours := peers.pop(OURS, None):
+            beside = [{name: found[name] for name in ours.keys() & found.keys()} for found in peers.values()]
+            cells[attack].append(f"{norm} {_compare_means(ours, [found for found in beside if found])}")
     return {attack: ", ".join(found) for attack, found in cells.items()}
+
+
+def _compare_means(ours: Mapping[str, float], peers: list[dict[str, float]]) -> str:
+    """The mean of ours, and the best of the peers' means, over the subjects on which each of them ran.
+
+    Without a peer, or where no subject has them all, the mean of ours over all subjects and nothing beside.
+
+    :param ours: subject -> optimality, as each of `peers`.
+    """
+    shared = sorted(ours.keys() & set.intersection(*(set(found) for found in peers))) if peers else []
+    if not shared:
+        return f"{statistics.fmean(ours.values()):.2f}"
+    mine, theirs = (
+        max(statistics.fmean(found[subject] for subject in shared) for found in side) for side in ([ours], peers)
+    )
+    return f"{mine:.2f} ({theirs:.2f})"
 
 
 def compare_seconds(outcomes: list[Outcome]) -> dict[str, list[float]]:

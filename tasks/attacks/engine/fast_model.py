@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections import Counter
+from collections import Counter, OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class _Folded(nn.Module):
 
     def __init__(self, model: NormalizedModel, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
-        self.network = copy.deepcopy(network).to(dtype)
+        self.network = network.to(dtype)
         self.mean, self.std, self.dtype = model.mean, model.std, dtype
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -64,7 +64,12 @@ def copy_unseen(model: nn.Module) -> nn.Module:
 
 
 def _freeze(model: nn.Module) -> nn.Module:
-    copied = copy.deepcopy(model).eval().requires_grad_(False)
+    empty = [
+        part for module in model.modules() for part in vars(module).values()
+        if type(part) in (dict, OrderedDict, set) and not part
+    ]  # fmt: skip
+    # most of what a module holds are empty tables of hooks that take longer to copy than the weights
+    copied = copy.deepcopy(model, {id(part): type(part)() for part in empty}).eval().requires_grad_(False)
     return copied.to(memory_format=torch.channels_last)
 
 
@@ -78,31 +83,33 @@ def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32") -> A
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     """
     probe, itself = probe[:PROBE_IMAGES], _freeze(model)
-    original = make_steady(_freeze(model))
-    if not _behaves_alike(original, itself, probe):
+    original, expected = make_steady(_freeze(model)), _answer(itself, probe)
+    if not _behaves_alike(original, expected, probe):
         original = itself
     plain = AttackedModel(original, original, original)
     if not isinstance(itself, NormalizedModel):
         return plain
     network = _fold_batch_norms(itself.network)
     if network is not None:
-        judge = _build_fast(itself, network, torch.float32)
-        gradient = judge if precision == "fp32" else _build_fast(itself, network, torch.bfloat16)
-        if _behaves_alike(judge, original, probe) and (gradient is judge or _can_be_followed(gradient, probe)):
+        # layers that are not folded are those of `itself`: what is not the last to use them takes a copy
+        gradient = None if precision == "fp32" else _build_fast(itself, copy.deepcopy(network), torch.bfloat16)
+        judge = _build_fast(itself, network if original is not itself else copy.deepcopy(network), torch.float32)
+        gradient = gradient or judge
+        if _behaves_alike(judge, expected, probe) and (gradient is judge or _can_be_followed(gradient, probe)):
             return AttackedModel(gradient, judge, original, is_prepared=True)
     LOG.warning("the network does not do the same with its layers folded: it is attacked as it is, in fp32")
     return plain
 
 
-def _behaves_alike(copied: nn.Module, model: nn.Module, probe: Tensor) -> bool:
-    """Whether logits and input gradients of the probe are the same up to rounding."""
+def _behaves_alike(copied: nn.Module, expected: tuple[Tensor, Tensor], probe: Tensor) -> bool:
+    """Whether logits and input gradients of the probe are what the model itself answers, up to rounding."""
     try:
         logits, gradient = _answer(copied, probe)
     except Exception:  # whatever a network of somebody's own may raise when it is called in another form
         return False
-    expected, slope = _answer(model, probe)
-    scale = expected.abs().amax(1, keepdim=True).clamp_min(1e-12)
-    if not ((logits - expected).abs() <= LOGITS_TOLERANCE * scale).all():
+    wanted, slope = expected
+    scale = wanted.abs().amax(1, keepdim=True).clamp_min(1e-12)
+    if not ((logits - wanted).abs() <= LOGITS_TOLERANCE * scale).all():
         return False
     missed = (gradient - slope).flatten(1).norm(dim=1) / slope.flatten(1).norm(dim=1).clamp_min(1e-30)
     return bool(missed.median() <= GRADIENT_TOLERANCE and missed.max() <= LARGEST_TOLERANCE)
