@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torchattacks
 from art.attacks.evasion import ProjectedGradientDescent
+from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
 from pyautoattack.fab_pt import FABAttack_PT
 from pyautoattack.square import SquareAttack
 from torch import Tensor
@@ -21,6 +22,8 @@ STEPS = 10
 """Of targeted PGD."""
 WALK = 30
 """Steps of FAB-T toward the likeliest class; where that is enough, the authors' code tries no other target."""
+ASCENT = 30
+"""Steps of Auto-PGD."""
 SIZES = {"l2": 0.5}
 """Norm -> the budget of Square."""
 AT_LEAST = 1.0
@@ -28,7 +31,7 @@ AT_LEAST = 1.0
 
 
 def list_tiny_cases(several: Bench, few: Bench, eps: float) -> Iterator[Case]:
-    """FGSM on one batch, targeted PGD, Square in L2 and FAB-T.
+    """FGSM on one batch, targeted PGD, Auto-PGD, Square in L2 and FAB-T.
 
     :param several: some tens of images.
     :param few: some ten images.
@@ -36,6 +39,7 @@ def list_tiny_cases(several: Bench, few: Bench, eps: float) -> Iterator[Case]:
     """
     yield _fgsm(few, eps)
     yield _targeted_pgd(several, eps)
+    yield from _apgd(several, eps)
     yield _square(several)
     yield _fab(several)
 
@@ -66,6 +70,24 @@ def _targeted_pgd(bench: Bench, eps: float) -> Case:
         "PGD, targeted", len(bench.labels), lambda: bench.ours((STEPS,), **own),
         {"torchattacks": lambda: [ta()], "ART": lambda: [art()]}, {"torchattacks": AT_LEAST, "ART": AT_LEAST},
     )  # fmt: skip
+
+
+def _apgd(bench: Bench, eps: float) -> Iterator[Case]:
+    turns: dict[str, Any] = {"n_iter": ASCENT, "norm": "Linf", "eps": eps, "device": "cpu"}
+    for title, name, targets, method, more in (
+        ("APGD-CE", "apgd_ce", {}, APGDAttack, {"loss": "ce"}),
+        ("APGD-T", "apgd_t", {"targets": 3}, APGDAttack_targeted, {"n_target_classes": 3}),
+    ):
+        own: dict[str, Any] = {"name": name, "eps": eps, "steps": ASCENT, **targets}
+
+        def authors(method: Any = method, more: dict[str, Any] = more) -> Tensor:
+            found: Tensor = method(bench.model, **turns, **more).perturb(bench.plain, bench.labels)
+            return found
+
+        yield Case(
+            title, len(bench.labels), lambda own=own: bench.ours((ASCENT,), "fp32", **own),  # type: ignore[misc]
+            {"pyautoattack": lambda authors=authors: [authors()]}, {"pyautoattack": AT_LEAST},  # type: ignore[misc]
+        )  # fmt: skip
 
 
 def _square(bench: Bench) -> Case:

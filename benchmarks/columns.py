@@ -27,8 +27,11 @@ CASES = {
     "fgsm": ("FGSM, eps",), "ifgsm": ("I-FGSM",), "mifgsm": ("MI-FGSM",), "pgd": ("PGD, eps", "PGD, targeted"),
     "sparse_l1": ("Sparse L1",), "jsma": ("JSMA, targeted",), "carlini_wagner": ("Carlini-Wagner",), "ead": ("EAD",),
     "deepfool": ("DeepFool",), "autoattack": ("AutoAttack",), "square": ("Square",), "fab_t": ("FAB-T",),
+    "apgd_ce": ("APGD-CE",), "apgd_t": ("APGD-T",),
 }  # fmt: skip
 """Name of an attack -> how its cases in the table of the `attack` benchmark begin."""
+NO_SIZE, NO_PEER = "†", "‡"
+"""What stands for an attack without a smallest perturbation, and for one that was timed beside no peer."""
 NO_PEERS = {"AutoAttack": ("torchattacks",)}
 """Beginning of a case -> what does less work under that name."""
 
@@ -66,7 +69,7 @@ def fill_columns(page: str, outcomes: list[Outcome]) -> str:
             continue
         else:
             name = cells[0].split("`")[1]
-            more = (optimality.get(name, ""), describe_ratios(ratios.get(name, [])))
+            more = (optimality.get(name, NO_SIZE), describe_ratios(ratios.get(name, [])))
         lines[number] = "| " + " | ".join([*cells[:kept], *more]) + " |"
     return "\n".join(lines) + "\n"
 
@@ -139,9 +142,9 @@ def read_ratios(page: str) -> dict[str, list[float]]:
 
 
 def describe_ratios(ratios: list[float]) -> str:
-    """The median, and the least and the most where they differ."""
+    """The median, and the least and the most where they differ; a mark where there are none."""
     if not ratios:
-        return ""
+        return NO_PEER
     low, high = f"{min(ratios):.1f}", f"{max(ratios):.1f}"
     between = f" ({low} to {high})" if low != high else ""
     return f"{statistics.median(ratios):.1f}{between}"

@@ -64,6 +64,7 @@ def list_runs(subject: Subject, norm: str, passes: int) -> Iterator[Run]:
         ("carlini_wagner", ("l2",), {"steps": steps // CONSTANTS, **search}),
         ("ead", ("l1",), {"steps": passes // 3 // CONSTANTS, "decision_rule": "L1", **search}),
         ("jsma", ("l0",), {}),
+        ("rays", ("linf",), {"steps": steps}),
     ):
         if norm in norms:
             yield Run(name, OURS, partial(_craft_ours, subject, {"name": name, "norm": norm, **extra}))

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.columns import COLUMNS, compare_seconds, describe_optimality, describe_ratios, fill_columns, read_ratios
+from benchmarks.columns import (
+    COLUMNS,
+    NO_PEER,
+    NO_SIZE,
+    compare_seconds,
+    describe_optimality,
+    describe_ratios,
+    fill_columns,
+    read_ratios,
+)
 from benchmarks.smallest_outcomes import Asked, Outcome
 
 PAGE = """# Attacks
@@ -72,7 +81,7 @@ def test_ratios_of_the_cross_check_are_those_of_the_fastest_peer() -> None:
     assert read_ratios(PAGE) == {"fgsm": [1.4, 0.6], "ifgsm": [9.0], "autoattack": [17.9]}
 
 
-@pytest.mark.parametrize(("ratios", "text"), [([], ""), ([1.4], "1.4"), ([1.4, 0.6, 3.0], "1.4 (0.6 to 3.0)")])
+@pytest.mark.parametrize(("ratios", "text"), [([], NO_PEER), ([1.4], "1.4"), ([1.4, 0.6, 3.0], "1.4 (0.6 to 3.0)")])
 def test_ratios_are_said_in_a_few_words(ratios: list[float], text: str) -> None:
     assert describe_ratios(ratios) == text
 
@@ -84,7 +93,7 @@ def test_the_table_of_attacks_gets_its_columns_and_all_else_stays() -> None:
         f"| `name` | norms | defaults | {COLUMNS[0]} | {COLUMNS[1]} |",
         "|---|---|---|---|---|",
         "| `ddn` | l2 | steps 1000 | l2 0.91 (0.55) | 1.0 (0.5 to 1.5) |",
-        "| `fgsm` | linf |  |  | 1.0 (0.6 to 1.4) |",
+        f"| `fgsm` | linf |  | {NO_SIZE} | 1.0 (0.6 to 1.4) |",
     ]
     assert lines[6:] == PAGE.splitlines()[6:]
     assert fill_columns(filled, OUTCOMES) == filled
