@@ -119,6 +119,9 @@ class TrainingProgress:
         }.items():
             place, key = name.split("/", 1)
             state.setdefault(int(place), {})[key] = value
+        parameters = self._list_parameters()
+        for number, entries in state.items():
+            entries.update({key: _lay_out_like(parameters[number], value) for key, value in entries.items()})
         self.optimizer.load_state_dict({"state": state, "param_groups": self._adapt_groups(header["groups"])})
         set_random_states(select_below(tensors, "random/"), self.draw)
         self.history[:] = header["history"]
@@ -132,10 +135,24 @@ class TrainingProgress:
             self.average.count = header["plain"][AVERAGED]
             self.average.tensors = {key: value.to(device) for key, value in averaged.items()}
 
+    def _list_parameters(self) -> list[Tensor]:
+        """The optimizer's, in the order in which its state counts them."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
     def _adapt_groups(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The optimizer's groups as they were saved, with the kernels that fit the device that it is on now."""
         own = [{name: group[name] for name in KERNELS if name in group} for group in self.optimizer.param_groups]
         return [{**group, **kernels} for group, kernels in zip(groups, own, strict=True)]
+
+
+def _lay_out_like(parameter: Tensor, kept: Any) -> Any:
+    """What an optimizer keeps of a parameter, in its strides: a fused step refuses any others, a file has plain ones.
+
+    :param kept: returned as it is unless it is a tensor of the parameter's shape.
+    """
+    if not isinstance(kept, Tensor) or kept.shape != parameter.shape:
+        return kept
+    return torch.empty_like(parameter, dtype=kept.dtype, device=kept.device).copy_(kept)
 
 
 def unpack_checkpoint(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -101,6 +101,35 @@ def test_a_checkpoint_that_is_cut_short_starts_the_stage_anew(tmp_path: Path) ->
     assert not checkpoint.exists()
 
 
+def save_in_memory(progress: TrainingProgress) -> bytes:
+    """What a checkpoint of it has."""
+    saved: dict[str, bytes] = {}
+
+    class Memory:
+        def write(self, name: str, content: bytes) -> None:
+            saved[name] = content
+
+    progress.save(Memory(), "here")  # type: ignore[arg-type]
+    return saved["here"]
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+def test_what_an_optimizer_keeps_has_the_strides_of_its_parameters_again(kind: Any) -> None:
+    """CUDA's fused steps refuse any others, and a file has plain ones."""
+    model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    extra = {"momentum": 0.9} if kind is torch.optim.SGD else {}
+    progress = TrainingProgress(model, kind(model.parameters(), lr=0.1, **extra), torch.Generator(), [])
+    model(torch.ones(1, 3, 8, 8)).square().sum().backward()
+    progress.optimizer.step()
+    expected = {name: value.clone() for name, value in progress.optimizer.state[model.weight].items()}
+    progress.restore(save_in_memory(progress))
+    found = progress.optimizer.state[model.weight]
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        assert torch.equal(value, expected[name])
+        assert value.dim() != 4 or value.stride() == model.weight.stride() == (27, 1, 9, 3)
+
+
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
 def test_a_checkpoint_holds_dropout_momentum_and_random_states(kind: Any) -> None:
     def fresh() -> TrainingProgress:
@@ -117,16 +146,10 @@ def test_a_checkpoint_holds_dropout_momentum_and_random_states(kind: Any) -> Non
 
     one = fresh()
     step(one)
-    saved: dict[str, bytes] = {}
-
-    class Memory:
-        def write(self, name: str, content: bytes) -> None:
-            saved[name] = content
-
-    one.save(Memory(), "here")  # type: ignore[arg-type]
+    saved = save_in_memory(one)
     step(one)
     other = fresh()
-    other.restore(saved["here"])
+    other.restore(saved)
     step(other)
     expected, found = one.model.state_dict(), other.model.state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
