@@ -1,6 +1,7 @@
 """`python -m tests.mutation [--area A] [--match TEXT] [--left] [--sample N --seed S] [--jobs N]`: what tests notice.
 
-Each mutation is applied to a copy of the tree, and the tests that are named for it are run there.
+Each mutation is applied to a copy of the tree, and the tests that are named for it are run there. `--draw N --seed S`
+takes mistakes that nobody has seen in the place of those on the list.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tests.mutation.catalog import list_areas, load_mutations, note_outcomes, read_noticed
+from tests.mutation.draw import draw_mutations
 from tests.mutation.run import KILLED, SURVIVED, TIMED_OUT, Outcome, run_mutations
 
 
@@ -22,11 +24,13 @@ def main() -> int:
     parser.add_argument("--match", default="", help="only mutations whose file or reason has this text")
     parser.add_argument("--left", action="store_true", help="only what was not noticed, or not run, so far")
     parser.add_argument("--sample", type=int, help="so many of them, chosen by the seed")
+    parser.add_argument("--draw", type=int, help="so many mistakes that are not on the list, drawn by the seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="copies that are worked on at the same time")
     parser.add_argument("--without-baseline", action="store_true", help="take it that the tests pass as the tree is")
     options = parser.parse_args()
-    mutations = [one for one in load_mutations(options.area) if options.match in f"{one.file} {one.why}"]
+    listed = load_mutations(options.area) if options.draw is None else draw_mutations(options.draw, options.seed)
+    mutations = [one for one in listed if options.match in f"{one.file} {one.why}"]
     if options.left:
         noticed = read_noticed()
         mutations = [one for one in mutations if one.why not in noticed]
@@ -36,7 +40,7 @@ def main() -> int:
     for outcome in run_mutations(mutations, options.jobs, baseline=not options.without_baseline):
         _say(_describe(outcome))
         found.append(outcome)
-        if outcome.state != TIMED_OUT:
+        if outcome.state != TIMED_OUT and options.draw is None:
             note_outcomes({outcome.mutation.why: outcome.state == KILLED})
     _say(summarize(found))
     return int(any(is_wrong(outcome) for outcome in found))
