@@ -34,12 +34,19 @@ def test_columns_that_a_file_lacks_are_null_and_unknown_ones_are_left_out() -> N
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"PAR1", encode(pa.table({"other": [1]})), encode(pa.table({"epoch": ["three"]}))],
-    ids=["cut short", "no column of the table", "another type"],
+    ("content", "message"),
+    [
+        (b"PAR1", "smaller than the minimum"),
+        (b"PAR1" + bytes(4) + b"\4\0\0\0PAR1", "it is no Parquet file: ."),
+        (encode(pa.table({"other": [1], "more": [2]})), "none of its columns is known: other, more"),
+        (encode(pa.table([[1], [2]], names=["epoch", "epoch"])), "a column stands twice"),
+        (encode(pa.table({"epoch": ["three"]})), "its column epoch holds string, not int64"),
+        (encode(pa.table({"stage": [3]})), "its column stage holds int64, not string"),
+        (encode(pa.table({"epoch": [[3]]})), "its column epoch holds list"),
+    ],
 )
-def test_a_file_that_is_no_such_table_is_refused(content: bytes) -> None:
-    with pytest.raises(pa.ArrowException):
+def test_a_file_that_is_no_such_table_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(pa.ArrowException, match=message):
         read_table(content, HISTORY)
 
 

@@ -73,7 +73,16 @@ def test_files_that_hold_no_weights_are_refused(tmp_path: Path) -> None:
     cut.write_bytes(cut.read_bytes()[:1000])
     code = tmp_path / "code.pth"
     torch.save({"weights": pytest.raises}, code)
-    for file, message in ((text, "refused"), (cut, "holds no weights"), (code, "refused")):
+    empty, nameless = tmp_path / "empty.pth", tmp_path / "nameless.pth"
+    torch.save({}, empty)
+    torch.save({"state_dict": {"epoch": 3}}, nameless)
+    for file, message in (
+        (text, "notes.pth holds more than weights, and is refused"),
+        (cut, "holds no weights: "),
+        (code, "code.pth holds more than weights"),
+        (empty, "empty.pth holds no weights by name"),
+        (nameless, "nameless.pth holds no weights by name"),
+    ):
         with pytest.raises(StageError, match=message):
             loaded(file)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.errors import UsageError
+from tasks.plugins import source
 from tasks.plugins.source import name_module, read_source, trace_files
 
 
@@ -57,6 +59,22 @@ def test_every_file_has_a_digest_of_its_own(tmp_path: Path) -> None:
     after = read_source("net", tmp_path / "net.py").digests
     assert (before["net.py"] == after["net.py"], before["layers.py"] == after["layers.py"]) == (True, False)
     assert read_source("net", tmp_path / "net.py").distribution is None
+
+
+def test_more_files_than_a_plugin_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, net="import layers, heads", layers="", heads="")
+    monkeypatch.setattr(source, "MOST_FILES", 3)
+    assert len(read_source("net", tmp_path / "net.py").digests) == 3
+    read_source.cache_clear()
+    monkeypatch.setattr(source, "MOST_FILES", 2)
+    with pytest.raises(UsageError, match=r"plugin net: it takes in 3 files below .*: give it a folder of its own"):
+        read_source("net", tmp_path / "net.py")
+
+
+def test_a_file_beside_it_that_is_no_python_is_named(tmp_path: Path) -> None:
+    write(tmp_path, net="import layers", layers="def f(:")
+    with pytest.raises(UsageError, match=r"plugin file .*layers\.py: invalid syntax"):
+        trace_files("net", tmp_path)
 
 
 def test_a_module_of_a_wheel_names_it_and_has_the_digest_of_what_is_no_python_too() -> None:

@@ -15,7 +15,7 @@ from tasks.data.images import Images, Splits
 from tasks.data.settings import AugmentSettings
 from tasks.errors import StageError
 from tasks.training.checkpoint import TrainingProgress
-from tasks.training.loop import assess, fit
+from tasks.training.loop import assess, count_steps, fit
 from tasks.training.objectives.step import Batch, StepOutcome
 from tasks.training.optimizers import build_optimizer
 from tasks.training.settings import TrainSettings
@@ -121,6 +121,14 @@ def test_a_batch_of_one_left_over_is_not_trained_on() -> None:
     assert [len(batch.labels) for batch in batches] == [1]
 
 
+@pytest.mark.parametrize(("images", "steps"), [(8, 2), (9, 2), (10, 3), (4, 1), (3, 1), (1, 1)])
+def test_steps_are_counted_as_they_are_made(images: int, steps: int) -> None:
+    """Four images to a batch, and three epochs; nobody trains on one that is left over."""
+    asked = settings_of(epochs=3)
+    _, batches, _ = fit_brightness(asked, *range(images))
+    assert count_steps(images, asked) == len(batches) == 3 * steps
+
+
 def test_each_step_has_the_rate_of_its_schedule() -> None:
     schedule = {"name": "multistep", "milestones": [1], "gamma": 0.1}
     history, _, rates = fit_brightness(settings_of(epochs=2, schedule=schedule), *range(8))
@@ -137,6 +145,15 @@ def test_a_batch_that_does_not_fit_says_so_and_what_to_do(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(torch.optim.SGD, "step", refuse)
     with pytest.raises(MemoryError, match=r"a training batch of 4 images does not fit on cpu.*smaller batch_size"):
+        fit_brightness(settings_of(), *range(8))
+
+
+def test_another_error_of_a_batch_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("the size of tensor a must match")
+
+    monkeypatch.setattr(torch.optim.SGD, "step", refuse)
+    with pytest.raises(RuntimeError, match=r"^the size of tensor a must match$"):
         fit_brightness(settings_of(), *range(8))
 
 

@@ -229,10 +229,39 @@ class Decides(nn.Module):
         return pixels.flatten(1) if pixels.sum() > 0 else -pixels.flatten(1)
 
 
+class Pads(nn.Module):
+    """A convolution that repeats the values at its border in the place of zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return cast(Tensor, self.layer(pixels).flatten(1))
+
+
 @pytest.mark.parametrize(
-    ("model", "message"), [(Smooth(), "body.2, a GELU: they know"), (Squares(), "exp"), (Decides(), "can be traced")]
+    ("model", "message"),
+    [
+        (Smooth(), "body.2, a GELU: they know Linear, Conv2d"),
+        (Squares(), "exp in the forward pass: they know add"),
+        (Decides(), "can be traced"),
+        (Pads(), "padded by zeros, not by circular"),
+        (Apply(lambda pixels: pixels.flatten(1) * pixels.flatten(1)), "products of two values"),
+        (Apply(lambda pixels: 2 / pixels.flatten(1)), "quotients by a value"),
+        (Apply(lambda pixels: pixels), r"logits \[N, classes\]"),
+        (Apply(lambda _: torch.ones(2, 4)), r"logits \[N, classes\]"),
+    ],
 )
 def test_what_is_not_known_is_named(model: nn.Module, message: str) -> None:
     images = Images(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), tuple("abcd"))
     with pytest.raises(StageError, match=message):
         certify_batch(model, images, 0.1, name="interval_bounds")
+
+
+def test_dropout_is_nothing_but_in_training() -> None:
+    pixels = torch.full((1, 1, 1, 2), 0.5)
+    graph = trace_network(nn.Sequential(nn.Flatten(), nn.Dropout(0.5)))
+    torch.testing.assert_close(graph_bounds(graph.eval(), pixels, 0.25).upper, torch.full((1, 2), 0.75))
+    with pytest.raises(StageError, match="do not know dropout in training"):
+        graph_bounds(graph.train(), pixels, 0.25)
