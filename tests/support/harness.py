@@ -15,6 +15,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from tests.support import prepared
+
 COMMAND = [sys.executable, "-m", "advsweep"]
 ONE = ("--max-concurrent", "1")
 """For a launch whose stages take no second: a second worker costs more than it does."""
@@ -27,7 +29,11 @@ NICENESS = "RAY_worker_niceness"
 
 def advsweep(*arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; `code` is the exit code that it must have."""
-    ended = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT, check=False)
+    words = list(map(str, arguments))
+    if prepared.can_run(words[0]):
+        ended = prepared.run_prepared(words, LIMIT)
+    else:
+        ended = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=LIMIT, check=False)
     assert code is None or ended.returncode == code, f"exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
     return ended
 
