@@ -34,16 +34,16 @@ CONFIG = {
 
 
 LONGEST = (
-    "faults_nodes",
     "cluster",
+    "faults_nodes",
     "faults",
-    "plugins_elsewhere",
     "sweep",
     "plugins",
     "pretended_gpu",
     "faults_memory",
     "faults_kills",
     "sweep_on_s3",
+    "plugins_elsewhere",
     "run",  # of tests/mutation
 )
 """Files that take a minute or more, the longest first."""

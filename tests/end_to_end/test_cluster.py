@@ -16,8 +16,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support import labs
 from tests.support.clusters import Head, alive, head, listening, without_ray
 from tests.support.harness import COMMAND, LIMIT, ONE, ended, executions, rows, wait_until
+from tests.support.hostile import make_hostile_folder
+from tests.support.labs import launch_lab, make_lab
 from tests.support.where import SECRET, begin
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -140,6 +143,26 @@ def test_a_ray_of_somebody_else_on_the_machine_is_left_alone(cluster: Head, spac
         [sys.executable, "-c", code], capture_output=True, text=True, env=cluster.environment, check=True
     )
     assert "'CPU': 2.0" in asked.stdout, "it still answers"
+
+
+@pytest.mark.parametrize("scheme", ["ray", "http"])
+def test_own_parts_reach_a_driver_on_the_head_and_its_workers(scheme: str, cluster: Head, tmp_path: Path) -> None:
+    port = cluster.client if scheme == "ray" else cluster.dashboard
+    lab, storage = make_lab(tmp_path / "lab"), tmp_path / "storage"
+    address = ["--address", f"{scheme}://127.0.0.1:{port}"]
+    assert labs.FINISHED in launch_lab(lab, storage, *ONE, *address, env=cluster.environment)
+    found = rows(storage)
+    assert {(row["model"], row["dataset"], row["status"]) for row in found} == {("tiny_cnn", "stripes", "finished")}
+    assert {row["attack"] for row in found} == {"darken", "ifgsm", "advgan"}
+
+
+def test_a_driver_and_the_nodes_import_nothing_of_the_folder_of_the_launch(cluster: Head, tmp_path: Path) -> None:
+    hostile, mark = make_hostile_folder(tmp_path / "hostile", tmp_path / "ran"), tmp_path / "ran"
+    (hostile / "runpy.py").unlink()  # Python itself imports it for `-m`, before any module
+    command = ["launch", "--space", "where.yaml", "--storage", "../storage", "--wandb", "disabled", *ONE]
+    shown = run(*command, "--address", cluster.address, env=cluster.environment, folder=hostile)
+    assert FINISHED in shown.stdout
+    assert not mark.exists(), mark.read_text()
 
 
 AUTOSCALED = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import multiprocessing
 import random
 import re
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from orchestrator.plan.plan import make_plan
 from orchestrator.space.space import load
 from tasks.plugins.load import PLUGINS
+from tests.support.children import run_in_child
 from tests.support.harness import ONE, advsweep, ended, rows
 from tests.support.plugin_texts import PARTS, SPACE, write_parts
 
@@ -115,31 +115,23 @@ def make_edit(text: str, draw: random.Random) -> str:
     return text[: place.start()] + new + text[place.end() :]
 
 
-def plan_keys(folder: Path, answer: Connection) -> None:
-    """Load the plugins and plan; send the key of each stage by its kind, the attacks by their names."""
+def plan_keys(folder: Path) -> dict[str, str] | None:
+    """Load the plugins and plan; the key of each stage by its kind, the attacks by their names."""
     for file in sorted(folder.glob("lab_*.py")):
         if file.name != "lab_layers.py":
             PLUGINS.load(str(file))
     if PLUGINS.failures:
-        answer.send(None)  # this edit cannot be imported: nothing that needs it would run
-        return
+        return None  # this edit cannot be imported: nothing that needs it would run
     stages = [planned.chain for planned in make_plan(load(str(folder / "space.yaml")), None).trials]
     found = {stage.kind: stage.key for chain in stages for stage in chain}
-    answer.send(found | {"darken": stages[0][-1].key, "attack": stages[1][-1].key, "advgan": stages[2][-1].key})
+    return found | {"darken": stages[0][-1].key, "attack": stages[1][-1].key, "advgan": stages[2][-1].key}
 
 
 def plan_in_child(folder: Path) -> dict[str, str] | None:
     """The keys in a process that has imported none of the files before."""
-    here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=plan_keys, args=(folder, there))
-    child.start()
-    there.close()
-    try:
-        found: dict[str, str] | None = here.recv()
-    except EOFError:
-        found = None
-    child.join()
-    return found
+    with contextlib.suppress(EOFError):
+        return run_in_child(plan_keys, folder)
+    return None
 
 
 @pytest.mark.slow

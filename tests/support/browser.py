@@ -15,6 +15,7 @@ class Opened:
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    """CPU time that its own thread took until it was there, however busy the machine is."""
 
     def count(self, selector: str) -> int:
         return int(self.page.locator(selector).count())

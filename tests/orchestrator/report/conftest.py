@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import StudyTables, build_study_tables
 from orchestrator.store.sweep_store import SweepStore
 from tests.support.browser import Opened
+from tests.support.harness import LIMIT
 from tests.support.report_data import made_up
 
 
@@ -67,15 +67,19 @@ def show(browser: Any) -> Iterator[Callable[..., Opened]]:
 
     def opened(path: Path, width: int = 1200, height: int = 900, scheme: str = "light", address: str = "") -> Opened:
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page.set_default_timeout(1000 * LIMIT)
         pages.append(page)
+        meter = page.context.new_cdp_session(page)
+        meter.send("Performance.enable", {"timeDomain": "threadTicks"})
         found = Opened(page)
         page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
         page.on("request", lambda request: found.requests.append(request.url))
-        started = time.perf_counter()
         page.goto(address or path.as_uri())
         page.wait_for_selector("html[data-ready=yes]", state="attached")
-        found.seconds = time.perf_counter() - started
+        found.seconds = {each["name"]: each["value"] for each in meter.send("Performance.getMetrics")["metrics"]}[
+            "TaskDuration"
+        ]
         return found
 
     yield opened

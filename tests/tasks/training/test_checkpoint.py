@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from tasks.training.checkpoint import TrainingProgress
-from tests.support.checkout import ROOT
+from tests.support.children import run_in_child
 from tests.support.small import SGD, context, run, trial
 from tests.support.training import (
     ADAM,
@@ -25,31 +24,49 @@ from tests.support.training import (
 ATTACK = {"name": "pgd", "eps": 0.05, "steps": 2}
 AUGMENTED = {"name": "digits", "train_examples": 150, "augment": {"flip": True, "crop": 1}}
 
-CONTINUE = """
-import json, sys
-from pathlib import Path
-from tests.support.small import context, run, trial
-records = run(trial(**json.loads(sys.argv[1])), context(Path(sys.argv[2])))
-print(json.dumps([record.get("resumed_from") for record in records]))
-"""
-"""Run a trial in a new process; print from which epoch each stage was continued."""
+OPTIMIZERS = {"sgd": SGD, "adam": ADAM}
+
+
+def make_sections(kind: str, optimizer: str) -> dict[str, Any]:
+    """A trial whose stage of this kind has three epochs."""
+    training = {"epochs": 3, "batch_size": 50, "optimizer": OPTIMIZERS[optimizer], "schedule": {"name": "cosine"}}
+    sections: dict[str, Any] = {"dataset": AUGMENTED, "train": {**training, "epochs": 1}}
+    sections[kind] = training | ({"lambda": 0.5, "attack": ATTACK} if kind == "adversarial_finetune" else {})
+    return sections
+
+
+@pytest.fixture(scope="module")
+def train_whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], dict[str, torch.Tensor]]:
+    """The weights with which nothing is broken off, once for each kind and optimizer."""
+
+    @functools.cache
+    def train(kind: str, optimizer: str) -> dict[str, torch.Tensor]:
+        return final_weights(make_sections(kind, optimizer), tmp_path_factory.mktemp("whole"))
+
+    return train
+
+
+def continue_trial(sections: dict[str, Any], folder: Path) -> list[int | None]:
+    """From which epoch each stage was continued."""
+    return [record.get("resumed_from") for record in run(trial(**sections), context(folder))]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("epoch", [1, 2])
-@pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("kind", ["train", "adversarial_finetune"])
 def test_a_new_process_continues_bit_for_bit(
-    tmp_path: Path, kind: str, optimizer: dict[str, object], epoch: int
+    tmp_path: Path,
+    kind: str,
+    optimizer: str,
+    epoch: int,
+    train_whole: Callable[[str, str], dict[str, torch.Tensor]],
 ) -> None:
-    training = {"epochs": 3, "batch_size": 50, "optimizer": optimizer, "schedule": {"name": "cosine"}}
-    sections: dict[str, Any] = {"dataset": AUGMENTED, "train": {**training, "epochs": 1}}
-    sections[kind] = training | ({"lambda": 0.5, "attack": ATTACK} if kind == "adversarial_finetune" else {})
-    interrupted(sections, tmp_path / "killed", kind, epoch)
-    command = [sys.executable, "-c", CONTINUE, json.dumps(sections), str(tmp_path / "killed")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-    assert epoch in json.loads(done.stdout.splitlines()[-1])
-    expected, found = (final_weights(sections, tmp_path / at) for at in ("whole", "killed"))
+    """What the second process knows of the first is the checkpoint."""
+    sections = make_sections(kind, optimizer)
+    run_in_child(interrupted, sections, tmp_path, kind, epoch)
+    assert epoch in run_in_child(continue_trial, sections, tmp_path)
+    expected, found = train_whole(kind, optimizer), final_weights(sections, tmp_path)
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
