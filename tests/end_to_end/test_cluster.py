@@ -201,11 +201,11 @@ def test_a_sweep_scales_a_cluster_from_nothing_and_back(space: Path, tmp_path: P
             most = max(most, workers(started))
             return sweep.poll() is not None
 
-        assert wait_until(over), log.read_text()
+        assert wait_until(over, pause=0.3), log.read_text()
         assert "4 trials, 4 finished, 0 failed, 0 not run" in log.read_text()
         assert 1 <= most <= 4
         assert len({entry["pid"] for entry in executions(storage)}) > 1
-        assert wait_until(lambda: workers(started) == 0), "idle nodes go"
+        assert wait_until(lambda: workers(started) == 0, pause=0.3), "idle nodes go"
 
 
 def workers(started: Head) -> int:

@@ -26,7 +26,7 @@ def kill_as_it_appears(driver: subprocess.Popen[str], name: str) -> None:
             if child.name() == name:
                 os.kill(child.pid, signal.SIGKILL)
                 return
-        time.sleep(0.005)
+        time.sleep(0.02)
     raise AssertionError(f"there was no {name}")
 
 

@@ -43,7 +43,7 @@ def kill_as_it_appears(driver: subprocess.Popen[str], mark: str) -> None:
             if found:
                 os.kill(child.pid, signal.SIGKILL)
                 return
-        time.sleep(0.005)
+        time.sleep(0.02)
     raise AssertionError(f"there was no {mark}")
 
 

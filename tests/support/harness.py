@@ -56,13 +56,16 @@ def list_imported_modules(statement: str) -> set[str]:
     return set(json.loads(ended.stdout.splitlines()[-1]))
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = LIMIT) -> bool:
-    """Poll; false if the time was up first."""
+def wait_until(condition: Callable[[], bool], seconds: float = LIMIT, pause: float = 0.05) -> bool:
+    """Poll; false if the time was up first.
+
+    :param pause: seconds between two looks; longer ones for a look that costs something, at what stays for a while.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
             return True
-        time.sleep(0.05)
+        time.sleep(pause)
     return False
 
 
