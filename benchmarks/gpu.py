@@ -1,4 +1,4 @@
-"""`python -m benchmarks gpu`: training, attacks, their packing, two recipes and all verdicts, on a GPU.
+"""`python -m benchmarks gpu`: training, its steps, attacks, their packing, two recipes and all verdicts, on a GPU.
 
 Without one, `--pretended --toy` runs the same to its end on a GPU that is only pretended: its figures mean nothing.
 """
@@ -10,6 +10,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from benchmarks.gpu_measure import FULL, PGD, TOY, Size
 from orchestrator.text import format_table
 from tasks.devices import EXACT, check_device
 
-PARTS = ("training", "attack", "packing", "recipes", "verdicts", "sweep")
+PARTS = ("training", "steps", "attack", "packing", "recipes", "verdicts", "sweep")
 RECIPES: dict[str, dict[str, Any]] = {
     "N-FGSM": {"name": "n_fgsm", "eps": "8/255"},
     "PGD-AT": {"name": "adversarial", "lambda": 1.0, "attack": PGD},
@@ -77,6 +78,7 @@ def list_parts(
     left_out = "left out: give --data-dir with CIFAR-10"
     return {
         "training": lambda: show_training(size, device),
+        "steps": lambda: show_steps(size, device),
         "attack": lambda: f"PGD-10, fp32: {gpu_measure.measure_attack(size, device):,.0f} images a second",
         "packing": lambda: show_packing(again, PROCESSES[:2] if size is TOY else PROCESSES),
         "recipes": lambda: show_recipes(size, device, data_dir, folder) if can_train else left_out,
@@ -94,6 +96,15 @@ def show_training(size: Size, device: str) -> str:
         share = f"{100 * operations / peak:.1f}" if peak else "-"
         rows.append([precision, f"{rate:,.0f}", f"{operations / 1e12:.2f}", share])
     return format_table(["precision", "images a second", "TFLOP/s", "% of bf16 peak"], rows)
+
+
+def show_steps(size: Size, device: str) -> str:
+    """What a step of a recipe takes, in bf16; a fifth of the images is enough to see it."""
+    fewer, rows = replace(size, images=max(size.images // 5, 10)), []
+    for name, objective in {"standard": gpu_measure.STANDARD, **RECIPES}.items():
+        rate, _ = gpu_measure.measure_training(fewer, device, "bf16", objective, size.recipe_batch)
+        rows.append([name, str(size.recipe_batch), f"{rate:,.0f}", f"{1000 * size.recipe_batch / rate:.1f}"])
+    return format_table(["training", "batch", "images a second", "ms a step"], rows)
 
 
 def show_packing(again: list[str], processes: Iterable[int]) -> str:

@@ -27,7 +27,7 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tasks.training.checkpoint import TrainingProgress
 from tasks.training.loop import fit
-from tasks.training.objectives.standard.objective import compute_standard_loss
+from tasks.training.objectives.step import ObjectiveContext, build_objective
 from tasks.training.optimizers import build_optimizer
 from tasks.training.settings import TrainSettings
 from tasks.trial.chain import build_chain
@@ -39,6 +39,7 @@ EPSILON = "8/255"
 BUDGETS = {"linf": EPSILON, "l0": 10, "l1": 5.0, "l2": 0.5}
 """Of the comparison of verdicts, by norm."""
 PGD = {"name": "pgd", "eps": EPSILON, "steps": 10}
+STANDARD = {"name": "standard"}
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ class Size:
     """Test images of the comparison of verdicts."""
     attack: str
     """That judges the recipes."""
+    recipe_batch: int
+    """Images of a step of the recipes."""
 
 
-FULL = Size("resnet18", 50_000, 32, 512, 100, {"name": "cifar10"}, 1000, "autoattack")
-TOY = Size("resnet8", 60, 8, 20, 1, {"name": "digits", "train_examples": 60}, 4, "ifgsm")
+FULL = Size("resnet18", 50_000, 32, 512, 100, {"name": "cifar10"}, 1000, "autoattack", 128)
+TOY = Size("resnet8", 60, 8, 20, 1, {"name": "digits", "train_examples": 60}, 4, "ifgsm", 20)
 
 
 def find_peak(device: str) -> float | None:
@@ -83,19 +86,31 @@ def make_model(size: Size, device: str) -> NormalizedModel:
     return place_model(build_model(Description.of(ModelSettings(name=size.model), 3, 10)), torch.device(device))
 
 
-def measure_training(size: Size, device: str, precision: str) -> tuple[float, float]:
-    """Images per second of standard training, and floating-point operations per second, from its second epoch."""
+def measure_training(
+    size: Size, device: str, precision: str, objective: Mapping[str, Any] = STANDARD, batch: int | None = None
+) -> tuple[float, float]:
+    """Images per second of training, and floating-point operations per second if it is standard, from its second epoch.
+
+    :param batch: images of a step; None: as the size says.
+    """
     settings = TrainSettings.model_validate(
-        {"epochs": 2, "batch_size": size.batch, "precision": precision, "optimizer": {"name": "sgd", "momentum": 0.9}}
+        {
+            "epochs": 2,
+            "batch_size": batch or size.batch,
+            "precision": precision,
+            "objective": dict(objective),
+            "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9},
+        }
     )
     model, images = make_model(size, device), make_images(size, size.images, device)
     macs = measure_model(model, (3, size.pixels, size.pixels))["macs"]
+    loss = build_objective(settings.chosen_objective, ObjectiveContext(model, images, [], 0))
     optimizer = build_optimizer(model.parameters(), settings.optimizer)
     progress = TrainingProgress(model, optimizer, torch.Generator().manual_seed(0), [])
     augment = AugmentSettings(flip=True, crop=4)
     data = Splits(images, make_images(size, 0, device), make_images(size, 0, device))
     idle = dict.fromkeys(("after_step", "after_epoch"), lambda: None)
-    fit(progress, data, settings, compute_standard_loss, augment, seed=0, **idle)
+    fit(progress, data, settings, loss, augment, seed=0, **idle)
     rate = size.images / progress.history[-1]["seconds"]
     return rate, rate * 3 * 2 * macs
 
@@ -139,7 +154,7 @@ def describe_recipe(size: Size, objective: Mapping[str, Any], attack: Mapping[st
         "model": {"name": size.model},
         "train": {
             "epochs": size.epochs,
-            "batch_size": 128 if size is FULL else size.batch,
+            "batch_size": size.recipe_batch,
             "precision": "bf16",
             "objective": dict(objective),
             "optimizer": {"name": "sgd", "lr": 0.2, "momentum": 0.9, "weight_decay": 5e-4},

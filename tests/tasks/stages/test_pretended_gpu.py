@@ -80,10 +80,21 @@ def test_the_host_waits_once_an_epoch_and_once_a_step(case: str, measured: dict[
 
 @pytest.mark.slow
 def test_the_benchmark_of_gpus_runs_to_its_end() -> None:
-    command = [sys.executable, "-m", "benchmarks", "gpu", "--toy", "--pretended", "--only", "training", "recipes"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "gpu",
+        "--toy",
+        "--pretended",
+        "--only",
+        "training",
+        "steps",
+        "recipes",
+    ]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert "N-FGSM" in ended.stdout
+    assert ended.stdout.count("N-FGSM") == 2, "of the steps and of the recipes"
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     refused = subprocess.run([*command[:4], "--toy"], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode != 0
