@@ -1,9 +1,9 @@
-"""Whether a stronger attack at hand, or more steps, would leave less: what is stated is then an upper bound."""
+"""Whether other attacks at hand leave less, or more steps would: what is stated is then an upper bound."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from orchestrator.results.budgets import Budget, ReadRobust, group_budgets
 from orchestrator.results.checks.verdict import (
@@ -40,13 +40,33 @@ def check_upper_bounds(group: Group, read: ReadRobust) -> Iterator[Verdict]:
 
 
 def _judge(row: Row, budget: Budget) -> Verdict:
-    others = [other for other in budget.rows if other is not row]
+    return _hold_against_others(row, budget) or _follow_curve(row, budget)
+
+
+def _hold_against_others(row: Row, budget: Budget) -> Verdict | None:
+    """What another attack fools within the budget is not robust: a single image proves it, however it came about.
+
+    A model that answers at random may be fooled by its own draw, so that of such a one the attack must be ahead beyond
+    chance. Null where no other attack lowers the number.
+    """
+    others = [other for other in budget.rows if other["robust_correct"] < row["robust_correct"]]
+    repeats = row["deterministic"] is not False
     for stronger in sorted(others, key=lambda other: (other["robust_correct"], -(other["attack_steps"] or 0))):
-        if stronger["robust_correct"] >= row["robust_correct"]:
-            break
-        if leaves_more(row, stronger, budget):
+        if repeats or leaves_more(row, stronger, budget):
             mine, other = _tell_apart(row, stronger)
-            return _bound(row, budget, f"{other} leaves {stronger['robust_accuracy']:.1%}", mine)
+            return _bound(row, budget, f"{mine}: {row['robust_accuracy']:.1%}, {other} leaves "
+                                       f"{stronger['robust_accuracy']:.1%}")  # fmt: skip
+    if repeats and _is_above_worst_case(row, budget):
+        return _bound(row, budget, f"{_name(row)}: {row['robust_accuracy']:.1%}")
+    return None
+
+
+def _is_above_worst_case(row: Row, budget: Budget) -> bool:
+    return budget.worst_case is not None and budget.worst_case < row["robust_correct"]
+
+
+def _follow_curve(row: Row, budget: Budget) -> Verdict:
+    """Whether more of the same leaves less."""
     curve = sorted((other for other in budget.rows if _same_curve(row, other)), key=lambda other: _steps(other))
     half = [other for other in curve if 2 * _steps(other) <= _steps(row)]
     longer = [other for other in curve if _steps(other) >= 2 * _steps(row)]
@@ -59,7 +79,7 @@ def _judge(row: Row, budget: Budget) -> Verdict:
     before = half[-1]
     if leaves_more(before, row, budget):
         falls = f"from {_steps(before)} to {_steps(row)} steps it fell from {before['robust_accuracy']:.1%}"
-        return _bound(row, budget, falls, _name(row))
+        return _bound(row, budget, f"{figures}, {falls}")
     return Verdict(CHECK, OK, f"{figures}; {_name(before)}: {before['robust_accuracy']:.1%}", CARLINI, list_ids(row))
 
 
@@ -76,27 +96,28 @@ def leaves_more(row: Row, other: Row, budget: Budget) -> bool:
     return compute_difference_interval(*counts)[0] > 0
 
 
-def _bound(row: Row, budget: Budget, stronger: str, name: str) -> Verdict:
+def _bound(row: Row, budget: Budget, figures: str) -> Verdict:
     worst = budget.worst_case
-    figures = f"{name}: {row['robust_accuracy']:.1%}, {stronger}"
     if worst is not None and len(budget.rows) > 1:
         figures += f", all {len(budget.rows)} attacks of this budget together {worst / row['examples']:.1%}"
-    return Verdict(CHECK, UPPER_BOUND, figures, CARLINI, list_ids(row), _suggest(row, budget.rows))
+    return Verdict(CHECK, UPPER_BOUND, figures, CARLINI, list_ids(row), _suggest(row, budget))
 
 
-def _suggest(row: Row, rows: Sequence[Row]) -> str:
+def _suggest(row: Row, budget: Budget) -> str:
     """What would settle how much is left."""
     settling = [
         name for name, attack in list_attacks().items() if attack.settles and row["attack_norm"] in attack.norms()
     ]
-    there = {other["attack"] for other in rows}
-    curve = [other for other in rows if _same_curve(row, other)]
-    most = max(_steps(other) for other in curve)
-    if there & set(settling):
-        return f"read {next(name for name in settling if name in there)} instead"
+    lower = {other["attack"] for other in budget.rows if other["robust_correct"] < row["robust_correct"]}
+    if lower & set(settling):
+        return f"read {next(name for name in settling if name in lower)} instead"
+    settles = bool({other["attack"] for other in budget.rows} & set(settling))
+    if settles and _is_above_worst_case(row, budget):
+        return "read the worst case of this budget instead"
     attack = find_attack(row["attack"])
+    most = max(_steps(other) for other in budget.rows if _same_curve(row, other))
     steps = [f"steps: {2 * most}"] if attack is not None and attack.iterative else []
-    known = settling[:1] if (row["classes"] or 10) >= 4 else []
+    known = settling[:1] if (row["classes"] or 10) >= 4 and not settles else []
     wanted = " or ".join([*steps, *known])
     return f"to settle it, add {wanted}" if wanted else "a stronger attack leaves less"
 

@@ -35,9 +35,11 @@ def withstand(*rows: dict[str, Any], shift: int = 0) -> dict[str, Robust]:
 
 def test_every_cell_below_the_end_of_its_curve_is_one() -> None:
     curve = [ifgsm("8/255", steps, robust) for steps, robust in ((5, 400), (10, 210), (20, 204), (40, 203))]
-    assert grades(curve) == [UPPER_BOUND, UPPER_BOUND, OK, OK], (
-        "longer runs fool what shorter ones fool: 7, 1, 0 images"
-    )
+    assert grades(curve) == [UPPER_BOUND, UPPER_BOUND, UPPER_BOUND, OK], "190, 6 and 1 image more are fooled by then"
+
+
+def test_a_curve_that_hardly_falls_any_more_has_an_end() -> None:
+    assert grades([ifgsm("8/255", 10, 204), ifgsm("8/255", 20, 200)]) == [UPPER_BOUND, OK], "4 images may be the last"
 
 
 def test_a_curve_that_still_falls_has_no_end_yet() -> None:
@@ -53,11 +55,33 @@ def test_a_single_cell_is_not_tested() -> None:
     assert grades([ifgsm("8/255", 10, 400), ifgsm("4/255", 20, 500)]) == [NOT_TESTED, NOT_TESTED]
 
 
-def test_another_attack_is_held_against_it_image_by_image() -> None:
+def test_one_image_that_another_attack_fools_is_proof() -> None:
+    """Whether its images are known or not: of equally many, an attack that leaves fewer has fooled one of them."""
+    walk, other = ifgsm("8/255", 10, 300), row({"name": "apgd_ce", "eps": "8/255"}, 299)
+    assert grades([walk, other]) == grades([walk, other], withstand(walk, other)) == [UPPER_BOUND, NOT_TESTED]
+    reason = annotate_rows([walk, other])[0]["verdict_reason"]
+    assert "(ifgsm eps 8/255 10 steps: 30.0%, apgd_ce eps 8/255 100 steps leaves 29.9%)" in reason
+
+
+def test_whatever_is_above_the_worst_case_of_its_budget_is_an_upper_bound() -> None:
+    """Each attack of two fools an image that the other leaves: neither number is what withstands both."""
+    walk, other = ifgsm("8/255", 10, 300), row({"name": "apgd_t", "eps": "8/255"}, 300)
+    images = withstand(walk, other, shift=1)
+    assert grades([walk, other], images) == [UPPER_BOUND] * 2
+    rows = annotate_rows([walk, other], lambda found: images[found["attack_key"]])
+    assert rows[1]["verdict_reason"] == (
+        "read the worst case of this budget instead "
+        "(apgd_t eps 8/255 100 steps: 30.0%, all 2 attacks of this budget together 29.9%)"
+    )
+    assert grades([walk, other], withstand(walk, other)) == [NOT_TESTED] * 2, "both leave the same images"
+
+
+def test_a_draw_of_a_model_that_answers_at_random_is_no_proof() -> None:
     """8 images fewer: beyond chance if the same are left, chance if the two attacks fool quite other images."""
-    walk, other = ifgsm("8/255", 10, 300), row({"name": "apgd_ce", "eps": "8/255"}, 292)
+    walk = ifgsm("8/255", 10, 300, deterministic=False)
+    other = row({"name": "apgd_ce", "eps": "8/255"}, 292, deterministic=False)
     assert grades([walk, other], withstand(walk, other))[0] == UPPER_BOUND
-    assert grades([walk, other], withstand(walk, other, shift=200))[0] == NOT_TESTED
+    assert grades([walk, other], withstand(walk, other, shift=200)) == [NOT_TESTED] * 2
     assert grades([walk, other])[0] == NOT_TESTED, "of images that are not known, the counts must differ by more"
     assert grades([walk, other | {"robust_correct": 200, "robust_accuracy": 0.2}])[0] == UPPER_BOUND
 
