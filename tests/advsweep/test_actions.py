@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -129,9 +130,12 @@ class Launched:
     def __init__(self, code: int) -> None:
         self.code = code
         self.calls: list[tuple[Space, LaunchOptions]] = []
+        self.quiet: list[bool] = []
 
     def __call__(self, space: Space, options: LaunchOptions, console: Any) -> int:
         self.calls.append((space, options))
+        self.quiet.append(console.quiet)
+        console.quiet = True
         plan = make_plan(space, None)
         sweep = SweepStore(open_storage(options.storage), plan.sweep_id)
         prepare_sweep(plan, sweep.storage, console).write_plan()
@@ -164,6 +168,75 @@ def test_a_launch_returns_its_sweep(launch_with: Any, tmp_path: Path, monkeypatc
     assert options.overrides == ["seed=1"]
     assert sweep.sweep_id == advsweep.open("mine").sweep_id
     assert {trial.seed for trial in space.trials} == {1}
+
+
+VARIABLES = {"ADVSWEEP_STORAGE": "variable", "ADVSWEEP_DATA_DIR": "data", "ADVSWEEP_ADDRESS": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("given", "variables", "storage", "data_dir", "address"),
+    [
+        ({}, {}, "results", None, "local"),
+        ({}, VARIABLES, "variable", Path("data"), "auto"),
+        ({}, dict.fromkeys(VARIABLES, ""), "results", None, "local"),
+        (
+            {"storage": Path("mine"), "data_dir": "my data", "address": "ray://host:1"},
+            VARIABLES,
+            "mine",
+            Path("my data"),
+            "ray://host:1",
+        ),
+    ],
+)
+def test_what_is_given_counts_before_the_environment(
+    given: dict[str, Any], variables: dict[str, str], storage: str, data_dir: Path | None, address: str,
+    launch_with: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    launched = launch_with(FINISHED)
+    advsweep.launch(SPACE, progress=False, **given)
+    ((_, options),) = launched.calls
+    assert (options.storage, options.data_dir, options.address) == (storage, data_dir, address)
+    assert {file.name for file in tmp_path.iterdir()} - {"cache"} == {storage}
+    assert advsweep.open("space", storage=given.get("storage")).status()["trials"] == 2
+
+
+def test_a_launch_is_quiet_where_nobody_wants_lines_and_adds_attacks_where_asked(
+    launch_with: Any, tmp_path: Path
+) -> None:
+    launched = launch_with(FINISHED)
+    space = SPACE | {"attack": SPACE["attack"] | {"name": "ifgsm"}}
+    advsweep.launch(space, storage=tmp_path / "s", progress=False)
+    advsweep.launch(space, storage=tmp_path / "s", verify=True)
+    (plain, _), (more, options) = launched.calls
+    assert launched.quiet == [True, False]
+    assert len(plain.trials) == 2
+    assert len(more.trials) == len(advsweep.plan(space, verify=True)) > 2
+    assert options.verify
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    ["attack.eps={grid_search: [0.1, 0.2, 0.3]}", ["attack.eps={grid_search: [0.1, 0.2, 0.3]}"],
+     ("attack.eps={grid_search: [0.1, 0.2, 0.3]}",), {"attack.eps": {"grid_search": [0.1, 0.2, 0.3]}}],
+)  # fmt: skip
+def test_overrides_are_texts_or_a_mapping(overrides: Any) -> None:
+    plan = advsweep.plan(SPACE, overrides=overrides)
+    assert [planned.trial.attack.method.eps for planned in plan.trials] == [0.1, 0.2, 0.3]
+
+
+def test_an_exception_lists_five_errors() -> None:
+    facts = {"failed": 4, "missing": 3, "trials": 9, "errors": [f"error {n}" for n in range(7)]}
+    sweep: Any = SimpleNamespace(sweep_id="digits-1", status=lambda: facts)
+    error = advsweep.TrialsFailedError(sweep)
+    assert str(error).splitlines() == [
+        "digits-1: 7 of 9 trials have no result", *(f"  error {n}" for n in range(5))
+    ]  # fmt: skip
+    assert error.sweep is sweep
 
 
 def test_a_launch_whose_driver_is_elsewhere_takes_the_content_along(

@@ -108,3 +108,25 @@ def test_the_parts_that_the_documentation_shows_keep_what_they_promise(tmp_path:
     (tmp_path / "shown.py").write_text("\n".join(texts))
     told = run_command("check-plugin", tmp_path / "shown.py", "--set", "darken.eps=0.1").stdout
     assert told.splitlines()[-1] == "8 parts: 58 promises are kept"
+
+
+def test_a_part_that_no_worker_could_load_is_refused() -> None:
+    def score(weight: Any, draw: Any) -> Any:  # noqa: ARG001
+        return weight
+
+    score.__module__ = "__main__"
+    with pytest.raises(
+        advsweep.UsageError, match=r"^importance 'mine' is defined in a script or a notebook, whose code c"
+    ):
+        advsweep.importance("mine")(score)
+    assert "mine" not in IMPORTANCES
+
+
+def test_attacks_and_certificates_share_their_names() -> None:
+    """Both stand in the section `attack` of a space."""
+    with pytest.raises(advsweep.UsageError, match=r"^there is a certificate named 'interval_bounds', and it stands in"):
+        advsweep.attack("interval_bounds", settings=Shade)
+    with pytest.raises(
+        advsweep.UsageError, match=r"^there is a attack named 'pgd', and it stands in the same place: ch"
+    ):
+        advsweep.certificate("pgd", settings=Shade)

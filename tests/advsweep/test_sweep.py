@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -11,6 +14,7 @@ import pytest
 import torch
 
 import advsweep
+from orchestrator import settle
 from orchestrator.plan.plan import Plan, plan_text
 from orchestrator.store.sweep_store import SweepStore
 from tasks.data.loading import load_splits
@@ -19,6 +23,7 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tests.conftest import SMALL_SPACE
 from tests.support.finished_sweep import finish
+from tests.support.report_data import WITHOUT_TUNING, made_up
 
 TABLES = ("trials", "history", "examples", "tradeoff", "verdicts", "worst_case", "optimality")
 
@@ -143,3 +148,51 @@ def copy_stage(store: SweepStore, folder: Path, key: str) -> None:
     for file in source.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
     assert key in StageStore(open_storage(folder)).list_keys()
+
+
+def test_a_tradeoff_is_over_seeds_and_names_what_tells_configurations_apart(tmp_path: Path) -> None:
+    content = {**WITHOUT_TUNING, "prune": None, "attack": {"name": "fgsm", "eps": "8/255", "examples": 50}}
+    content["train"] = {"epochs": {"grid_search": [1, 3]}, "optimizer": {"name": "sgd", "lr": 0.1}}
+    store = made_up(
+        tmp_path, content, images=False, finished=lambda place: place != 5,
+        rule=lambda row: (0.9 - 0.02 * row["seed"] ** 2, 0.5 - 0.04 * row["seed"] ** 2),
+    )  # fmt: skip
+    sweep = advsweep.Sweep(store)
+    table = sweep.tradeoff()
+    assert sorted(table["train.epochs"]) == [1, 3]
+    assert sorted(zip(table["seeds"], table["examples"], strict=True)) == [(2, 100), (3, 150)]
+    for line in table.to_dict("records"):
+        rows = [row for row in store.rows() if f'"epochs":{line["train.epochs"]}' in row["config"].replace(" ", "")]
+        clean, robust = ([row[f"{name}_accuracy"] for row in rows] for name in ("clean", "robust"))
+        assert line["clean_accuracy"] == pytest.approx(statistics.fmean(clean))
+        assert line["robust_accuracy"] == pytest.approx(statistics.fmean(robust))
+        assert line["clean_accuracy_std"] == pytest.approx(statistics.stdev(clean))
+        assert line["robust_accuracy_std"] == pytest.approx(statistics.stdev(robust))
+    shown = sweep._repr_html_()
+    assert "stopped, 5 of 6 trials finished" in shown
+    assert "train.epochs" in shown
+    assert "attack_norm" not in shown, "it is the same in all"
+
+
+def test_verdicts_are_settled_as_it_is_asked(
+    sweep: advsweep.Sweep, written: tuple[Plan, SweepStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"trial_id": "a", "attack": "pgd", "eps": 0.1, "verdict": "suspicious", "checks": "x", "tried": ["a", "b"],
+           "examples": 9, "robust_before": 5, "robust_after": 3, "more": 1}  # fmt: skip
+    calls: list[Any] = []
+
+    def run(store: SweepStore, uri: str, console: Any, **options: Any) -> Any:
+        calls.append((store, uri, console.quiet, options))
+        return SimpleNamespace(lines=[row])
+
+    monkeypatch.setattr(settle, "settle_sweep", run)
+    found = sweep.verify(dry_run=True, data_dir="data", device="cpu", address="auto", progress=False, format="arrow")
+    assert found.to_pylist() == [{name: value for name, value in row.items() if name != "more"} | {"tried": 2}]
+    sweep.verify()
+    store = written[1]
+    assert calls == [
+        (store, store.storage.uri, True,
+         {"dry_run": True, "data_dir": Path("data"), "device": "cpu", "address": "auto"}),
+        (store, store.storage.uri, False,
+         {"dry_run": False, "data_dir": None, "device": "auto", "address": "local"}),
+    ]  # fmt: skip

@@ -105,3 +105,12 @@ def test_auto_is_the_cluster_of_this_machine(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(services, "canonicalize_bootstrap_address_or_die", fail)
     with pytest.raises(UsageError, match=r"^--address auto: this machine belongs to no Ray cluster"):
         find_local_cluster(parse_address("auto"))
+
+
+@pytest.mark.parametrize("text", ["ray://me:secret@head:1", "http://me@head:8265", "https://:secret@head"])
+def test_names_and_passwords_are_no_part_of_an_address(text: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"^--address: leave name and password out; RAY_AUTH_MODE=token and"
+    ) as refused:
+        parse_address(text)
+    assert "secret" not in str(refused.value)

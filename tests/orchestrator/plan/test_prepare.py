@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from orchestrator.plan import prepare
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.prepare import PreparedSweep, prepare_sweep
 from orchestrator.plan.summary import collect_plan_facts, format_plan
 from orchestrator.store.sweep_store import SweepStore
+from tasks.errors import UnreadableError
 from tests.support.finished_sweep import finish
 
 FEW = ("adversarial_finetune=null", "prune=null")
@@ -69,3 +73,23 @@ def test_rows_that_a_killed_driver_left_unjudged_are_judged_once(finished: tuple
     written = len(sweep.row_table())
     prepared(plan, sweep)[0].write_missing_verdicts()
     assert len(sweep.row_table()) == written
+
+
+@pytest.mark.parametrize(
+    ("needed", "fresh", "barred"), [("", False, 0), ("a", False, 1), ("c", False, 0), ("", True, 2), ("ba", False, 2)]
+)
+def test_a_stage_that_may_not_be_read_is_named_and_ends_a_launch_that_needs_it(
+    needed: str, fresh: bool, barred: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages a and b may not be read; a fresh launch would write over every stage of its plan."""
+    plan: Any = SimpleNamespace(stages=dict.fromkeys("abc"), needed=lambda _: [SimpleNamespace(key=k) for k in needed])
+    errors = {key: UnreadableError(f"stages/{key}: may not be read") for key in "ab"}
+    checked: Any = SimpleNamespace(whole={}, unreadable=errors)
+    told = list[Exception]()
+    monkeypatch.setattr(prepare, "note_passed_over", told.append)
+    if barred:
+        with pytest.raises(UnreadableError, match=rf"may not be read; so it is with {barred} stages that this sweep"):
+            prepare._check_readable(plan, checked, fresh)
+    else:
+        prepare._check_readable(plan, checked, fresh)
+    assert len(told) == 2 - barred

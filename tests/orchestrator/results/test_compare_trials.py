@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from orchestrator.results import compare_trials
@@ -59,3 +60,34 @@ def test_images_of_other_data_are_not_paired(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(compare_trials, "find_trial", find_changed)
     with pytest.raises(UsageError, match="different test splits"):
         compare_trials.compare_trials(open_storage(tmp_path), first, second)
+
+
+def test_trials_without_images_or_without_one_in_common_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = {**WITHOUT_TUNING, "prune": None, "seed": 0}
+    sweep = made_up(tmp_path / "kept", content, finished=lambda n: n < 4, failed=lambda n: n == 5)
+    first, second = sorted(row["trial_id"] for row in sweep.rows() if row["status"] == "finished")[:2]
+    (failed,) = (row["trial_id"] for row in sweep.rows() if row["status"] == "failed")
+
+    def compare(one: str, other: str, folder: str = "kept") -> Any:
+        return compare_trials.compare_trials(open_storage(tmp_path / folder), one, other)
+
+    assert compare(first, second)["images"] == 120
+    with pytest.raises(UsageError, match=rf"^trial {failed} is not finished: it has no images to compare$"):
+        compare(first, failed)
+    made_up(tmp_path / "bare", content, images=False)
+    with pytest.raises(UsageError, match=rf"^the images of trial {first} are not in .*bare$"):
+        compare(first, second, "bare")
+    with monkeypatch.context() as patch:
+        sides = iter([{1: (True, True), 2: (True, False)}, {3: (True, True)}])
+        patch.setattr(compare_trials, compare_trials._load_images.__name__, lambda *_: next(sides))
+        with pytest.raises(UsageError, match=rf"^trials {first} and {second} attacked no image in common$"):
+            compare(first, second)
+
+    def break_off(*_: Any) -> Any:
+        raise pa.ArrowInvalid("no Parquet")
+
+    monkeypatch.setattr(compare_trials, "read_table", break_off)
+    with pytest.raises(UsageError, match=rf"^the images of trial {first} cannot be read: no Parquet$"):
+        compare(first, second)

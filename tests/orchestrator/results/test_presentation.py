@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orchestrator.results.headline import RULE
-from orchestrator.results.presentation import Selection, render_rows
+from orchestrator.results.presentation import Selection, load_paper, render_results, render_rows
+from tasks.errors import UsageError
 from tests.support.certified_rows import attack, certificate
+from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.rows import ifgsm
 
 
@@ -50,3 +56,23 @@ def test_mixed_threads_are_said() -> None:
     assert "models were trained with 1 and 4 threads" in below(one, two)
     assert "threads" not in below(one, {**two, "threads": 1})
     assert "threads" not in below(one, {**two, "device": "cuda:0"}), "of a GPU threads do not matter"
+
+
+def test_one_question_is_answered_at_a_time(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, {**WITHOUT_TUNING, "prune": None, "seed": 0}, images=False)
+    asked: dict[str, Any] = {"sql": "", "reference": True, "worst_case": True, "optimality": True}
+    for pair in itertools.combinations(asked.items(), 2):
+        with pytest.raises(UsageError, match=r"are four questions: ask one at a time$"):
+            render_results(sweep, "table", **dict(pair))
+    for name, value in asked.items():
+        with pytest.raises(UsageError, match=r"^--where, --sort, --top and --long are about the table of trials"):
+            render_results(sweep, "table", selection=Selection(top=3), **{name: value})
+
+
+def test_a_space_without_numbers_of_a_paper_has_no_reference(tmp_path: Path) -> None:
+    content = {**WITHOUT_TUNING, "prune": None, "seed": 0}
+    without = made_up(tmp_path, content, "without", images=False)
+    with pytest.raises(UsageError, match=rf"^the space of {without.sweep_id} has no reference: no numbers of a paper"):
+        load_paper(without)
+    reported = {"match": {"attack_steps": 10}, "robust_accuracy": 0.5, "source": "Table 1"}
+    assert load_paper(made_up(tmp_path, {**content, "reference": [reported]}, "with", images=False))

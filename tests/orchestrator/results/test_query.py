@@ -123,3 +123,9 @@ def test_files_of_a_table_that_is_not_named_are_not_read(sweep: SweepStore, monk
         read.clear()
         ask(sweep, sql)
         assert read == names
+
+
+def test_a_query_may_have_any_letters_but_broken_ones(sweep: SweepStore) -> None:
+    assert ask(sweep, "select '\N{GREEK SMALL LETTER EPSILON}' as a") == (["a"], [["\N{GREEK SMALL LETTER EPSILON}"]])
+    with pytest.raises(UsageError, match=r"^--sql: the query is not UTF-8$"):
+        ask(sweep, "select '\udc80'")

@@ -159,3 +159,20 @@ def test_what_stands_in_place_of_the_mark_is_named(tmp_path: Path) -> None:
     (tmp_path / ".advsweep").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(MisplacedError, match=r"\.advsweep: .*; it marks the storage"):
         begin(open_storage(tmp_path), [])
+
+
+def test_a_disk_that_does_not_let_itself_be_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it knows no locks, they are done without; where it refuses one, nobody knows who is there."""
+    storage = open_storage(tmp_path / "storage")
+    establish_storage(storage)
+
+    def refuse(descriptor: int, how: int) -> None:  # noqa: ARG001
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for hold in (hold_to_begin, hold_to_remove):
+        with (
+            pytest.raises(MisplacedError, match=r"\.advsweep: cannot be locked: Permission denied$"),
+            hold(storage, print),
+        ):
+            pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pytest
 from orchestrator.store.sweep_store import SweepStore, find_trial
 from orchestrator.store.trial_rows import select_newest_rows
 from tasks import paths
-from tasks.errors import UsageError
+from tasks.errors import MisplacedError, UsageError
 from tasks.schema import TRIALS
 from tasks.storage.storage import open_storage
 from tests.support.report_data import WITHOUT_TUNING, made_up
@@ -96,3 +97,31 @@ def test_a_trial_is_found_where_it_is_finished(tmp_path: Path) -> None:
     for name in sweep.storage.list_names(sweep.path(paths.TRIALS)):
         sweep.storage.remove(sweep.path(paths.TRIALS, name))
     assert find_trial(sweeps[0].storage, trial_id)[0].sweep_id == sweeps[2].sweep_id, "finished nowhere: the last"
+
+
+def test_a_plan_whose_keys_lead_nowhere_or_back_to_themselves_is_refused(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, {**WITHOUT_TUNING, "seed": 0}, images=False)
+    plan = json.loads(sweep.storage.read(sweep.path(paths.PLAN)))
+    stages = plan["stages"]
+    attack = plan["trials"][0]["stages"][-1]
+    (model,) = stages[attack]["upstream"].values()
+    assert sweep.plan() == plan
+    circle = {**stages[model], "upstream": {"model": attack}}
+    for changed in (
+        {key: stage for key, stage in stages.items() if key != attack},
+        {key: stage for key, stage in stages.items() if key != model},
+        {**stages, model: circle},
+    ):
+        sweep.storage.write(sweep.path(paths.PLAN), json.dumps({**plan, "stages": changed}).encode())
+        with pytest.raises(MisplacedError, match=r"is no plan that a launch has written$"):
+            sweep.plan()
+
+
+def test_a_space_is_a_mapping_or_is_not_there(empty: SweepStore) -> None:
+    assert empty.space() == {}
+    for content, message in ((b"[1]", "space.yaml: is no search space"), (b"\xff", "space.yaml: is not UTF-8")):
+        empty.storage.write(empty.path(paths.SPACE), content)
+        with pytest.raises(MisplacedError, match=f"{message}$"):
+            empty.space()
+    empty.storage.write(empty.path(paths.SPACE), b"{seed: 3}")
+    assert empty.space() == {"seed": 3}

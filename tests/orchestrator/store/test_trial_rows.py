@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.store import trial_rows
 from orchestrator.store.trial_rows import TrialRows, list_rows, select_newest_rows
-from tasks.errors import StorageError
+from tasks.errors import MisplacedError, StorageError
+from tasks.schema import TRIALS
 from tasks.storage.storage import Storage, open_storage
 from tests.support.rows import ifgsm
 
@@ -153,3 +159,36 @@ def test_the_last_row_is_the_newest_though_a_clock_was_set_back(
     (newest,) = select_newest_rows(table.read().to_pylist())
     assert newest["verdict"] == "last"
     assert len(table.storage.list_names(table.folder)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({}, True),
+        ({"status": "failed", "prune_key": None, "error": "it burst"}, True),
+        ({"status": "running"}, False),
+        ({"status": "not finished"}, False),
+        ({"status": None}, False),
+        ({"trial_id": None}, False),
+        ({"trial_id": "../../etc/passwd"}, False),
+        ({"trial_id": "0" * 17}, False),
+        ({"attack_key": "../" * 21}, False),
+        ({"train_key": "0" * 63}, False),
+        ({"config": "[1]"}, False),
+        ({"config": "{\n}"}, True),
+    ],
+)
+def test_rows_that_no_launch_has_written_are_refused(changes: dict[str, Any], fits: bool) -> None:
+    """What stands in them is followed: keys name folders, and the configuration is read."""
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([ROWS[1], ROWS[0] | changes], schema=TRIALS), sink)
+    if fits:
+        assert trial_rows._parse_rows(sink.getvalue(), "place").num_rows == 2
+        return
+    with pytest.raises(MisplacedError, match=r"^place: holds rows that no launch has written$"):
+        trial_rows._parse_rows(sink.getvalue(), "place")
+
+
+def test_what_is_no_table_is_told_with_what_to_do() -> None:
+    with pytest.raises(MisplacedError, match=r"^place: holds no rows; once it is deleted, `launch` makes them again$"):
+        trial_rows._parse_rows(b"PAR1", "place")

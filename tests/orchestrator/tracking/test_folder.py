@@ -37,10 +37,11 @@ def test_runs_are_written_once_and_sent_once(tmp_path: object) -> None:
     assert (folder.place()["project"], len(folder.place()["places"])) == ("robust", 1)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "x" * 129])
+@pytest.mark.parametrize("name", ["", "x" * 129, *(f"a{letter}b" for letter in "/\\#?%:")])
 def test_a_project_that_wandb_refuses_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="--project"):
+    with pytest.raises(UsageError, match=r"^--project '.*': 1 to 128 characters without any of / "):
         check_project(name)
+    check_project("x" * 128)
 
 
 PLACES = ["", "wandb", "wandb/logs", "wandb/debug.log", "data", "data/wandb", "cache", "cache/wandb", "artifacts",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify.questions import Question, list_questions, make_space, settle
+from tasks.errors import UsageError
 from tests.support.ample_sweep import list_known_ids
 from tests.support.kept import expect_kept
+from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +60,13 @@ def test_what_was_tried_moves_the_number(questions: list[Question], ample: Sweep
     assert found["robust_after"] is not None
     assert found["checks"] == ", ".join(question.checks)
     assert (found["verdict"], found["eps"]) == (question.row["verdict"], question.row["attack_eps"])
+
+
+def test_of_nothing_finished_nothing_is_asked_and_of_nothing_asked_nothing_is_made(
+    tmp_path: Path, ample: SweepStore
+) -> None:
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, finished=lambda _: False, failed=lambda n: n < 3)
+    with pytest.raises(UsageError, match=r"no trial of it is finished, so that there is nothing to verify$"):
+        list_questions(sweep)
+    with pytest.raises(UsageError, match=rf"^{ample.sweep_id}: no attack would settle what the verdicts say$"):
+        make_space(ample, [])
