@@ -32,6 +32,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--passes", type=int, default=400, help="forward and backward passes of an image")
     parser.add_argument("--repeats", type=int, default=1, help="timed runs of each; the median counts")
     parser.add_argument("--only", nargs="*", default=[], help="norms")
+    parser.add_argument("--attacks", nargs="*", default=[], help="names of attacks; without it all are run")
     parser.add_argument("--keep", type=Path, help="JSON lines of what was found; what stands there is not run again")
     return parser.parse_args(arguments)
 

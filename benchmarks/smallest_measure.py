@@ -47,6 +47,8 @@ def measure(asked: argparse.Namespace) -> None:
         for norm in asked.only or LP:
             found = []
             for run in list_runs(subject, norm, asked.passes):
+                if asked.attacks and run.attack not in asked.attacks:
+                    continue
                 key = Asked(subject.name, norm, run.attack, run.by, asked.passes, asked.images, asked.first)
                 if key not in kept:
                     kept[key] = _run(subject, run, key, asked.repeats)

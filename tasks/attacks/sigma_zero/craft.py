@@ -10,8 +10,8 @@ from tasks.attacks.engine.constant_search import compute_shortfall
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, find_smallest
 from tasks.attacks.engine.minimum_norm import Adam, Look, anneal, measure_norm, scale_per_image, walk_to_smallest
 from tasks.attacks.engine.norms import shape_per_image
-from tasks.attacks.sigma_zero.search import search_fewer
 from tasks.attacks.sigma_zero.settings import SigmaZeroSettings
+from tasks.attacks.sigma_zero.stretches import StretchedWalk, search_from_each
 
 LAST_STEP = 0.1
 """The last step size as a share of the first."""
@@ -28,15 +28,19 @@ def craft_sigma_zero(job: AttackJob, settings: SigmaZeroSettings) -> ExamplesByS
     def attack(job: AttackJob) -> Tensor:
         searching = int(settings.search_share * settings.steps)
         steps = settings.steps - searching
-        found = walk_to_smallest(job, settings.norm, steps, compute_loss, _Walk(job, settings, steps))
-        return search_fewer(job, found, searching) if searching else found
+        walk = StretchedWalk(_Walk(job, settings), job.clean, steps)
+        found = walk_to_smallest(job, settings.norm, steps, compute_loss, walk)
+        return search_from_each(job, walk.list_found(), found, searching) if searching else found
 
     return {job.step_counts[0]: find_smallest(job, attack)}
 
 
 class _Walk:
-    def __init__(self, job: AttackJob, settings: SigmaZeroSettings, steps: int) -> None:
-        self._clean, self._settings, self._steps = job.clean, settings, steps
+    """The step sizes fall over all steps of the attack: the last of them, where the walk hardly succeeds any more since
+    its threshold follows too slowly, are those of the search."""
+
+    def __init__(self, job: AttackJob, settings: SigmaZeroSettings) -> None:
+        self._clean, self._settings, self._steps = job.clean, settings, settings.steps
         self._adam = Adam(job.clean)
         self._threshold = torch.full((len(job.clean),), settings.threshold, device=job.clean.device)
 

@@ -13,7 +13,7 @@ class SigmaZeroSettings(MinimalSettings):
 
     paper = "Cina et al. 2025, arXiv 2402.01879"
     craft = "tasks.attacks.sigma_zero.craft:craft_sigma_zero"
-    revision = 2
+    revision = 3
     name: Literal["sigma_zero"] = keyed("sigma_zero")
     norm: Literal["l0"] = keyed("l0")
     steps: Count = keyed(1000, ge=1, le=100_000)
@@ -25,5 +25,5 @@ class SigmaZeroSettings(MinimalSettings):
     """tau of the paper: changes below it are undone; it rises after a success and falls after a failure."""
     threshold_rate: Number = keyed(0.01, ge=0)
     """By how much, as a share of the step size."""
-    search_share: Number = keyed(0.2, ge=0, lt=1)
-    """The share of the steps, the last ones, that exchange values of the fewest found; 0: none, as in the paper."""
+    search_share: Number = keyed(0.4, ge=0, lt=1)
+    """The share of the steps, the last ones, that exchange single values; 0: none, as in the paper."""
