@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ def find_grid_problems(node: object, path: str) -> Iterator[Problem]:
                 yield Problem(path, node[GRID], f"{GRID} takes a list of at least one value")
                 return
         for key, value in node.items():
+            if key != GRID and re.sub("[^a-z]", "", str(key).lower()) == "gridsearch":
+                yield Problem(f"{path}.{key}" if path else str(key), None, f"a grid is written {GRID}")
             yield from find_grid_problems(value, path if key == GRID else f"{path}.{key}" if path else str(key))
     elif isinstance(node, list):
         for item in node:

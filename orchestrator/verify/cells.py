@@ -38,7 +38,7 @@ def restart(trial: Trial) -> Iterator[Section]:
     """The same attack from more starts, where it has any."""
     asked = trial.attack
     document = asked.document()
-    if "restarts" in document and document["restarts"] < RESTARTS:
+    if document.get("random_start", True) and document.get("restarts", RESTARTS) < RESTARTS:
         yield {**document, "restarts": RESTARTS}
 
 

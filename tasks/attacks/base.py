@@ -155,8 +155,14 @@ def find_budget_problem(method: MethodSettings, values: int = MOST_VALUES, unit:
     :param values: of an image, each colour alone.
     :param unit: pixels per unit of eps.
     """
-    largest = {"linf": 1.0, "l2": math.sqrt(values)}.get(method.norm)
-    if method.eps is None or largest is None or method.eps * unit <= largest * (1 + 1e-9):
+    largest = {"linf": 1.0, "l2": math.sqrt(values), "l1": values, "l0": values}.get(method.norm)
+    if method.eps is None or largest is None:
+        return None
+    if method.norm == "l0":  # a count has no unit
+        unit = 1.0
+        if method.eps != round(method.eps):
+            return "l0 counts values: give a whole number"
+    if method.eps * unit <= largest * (1 + 1e-9):
         return None
     problem = f"no image of [0, 1] needs a budget above {largest / unit:.4g} in {method.norm}"
     return f"{problem}; did you mean {method.eps:g}/255?" if method.norm == "linf" and method.eps <= 255 else problem

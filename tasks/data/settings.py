@@ -62,6 +62,8 @@ class DatasetSettings(Settings):
 
     @model_validator(mode="after")
     def _fit_needs_a_size(self) -> Self:
+        if self.channels == 2:
+            refuse("channels: 1 for grey, 3 for colour", "channels")
         if self.fit != "squash" and self.image_size is None:
             refuse(f"fit: {self.fit} needs image_size, to which images are brought", "fit")
         return self

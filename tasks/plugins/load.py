@@ -92,9 +92,12 @@ def load_plugins(references: Iterable[str] = ()) -> list[str]:
     """Import plugins in this order, then those of `$ADVSWEEP_PLUGINS`, then those that installed packages bring.
 
     :returns: a line for each that could not be imported; it takes nothing else down.
+    :raises UsageError: one of the references is a path at which there is nothing, as where it is misspelt.
     """
-    if isinstance(references, str):
-        references = [references]
+    references = [references] if isinstance(references, str) else list(references)
+    for reference in references:
+        if _is_path(reference) and not _resolve(reference).exists():
+            raise UsageError(f"plugin {reference}: there is no such file")
     variable = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
     points = importlib.metadata.entry_points(group=GROUP)
     asked = dict.fromkeys([*references, *variable, *(point.value.split(":")[0] for point in points)])
@@ -128,13 +131,21 @@ class _Finder:
         return importlib.util.spec_from_file_location(name, self.root / f"{name}.py")
 
 
+def _is_path(reference: str) -> bool:
+    """Whether a plugin is named by its place, and not as a module."""
+    return reference.endswith(".py") or reference[:1] in (".", "~") or "/" in reference or os.sep in reference
+
+
+def _resolve(reference: str) -> Path:
+    return Path(os.path.expanduser(reference)).resolve()  # noqa: PTH111 - `Path.expanduser` refuses unknown users
+
+
 def _import(reference: str) -> ModuleType:
     """:raises UsageError: there is no such file or module, or its name is taken."""
     if not reference.strip():
         raise UsageError("is empty; is a variable of the shell unset?")
-    path = Path(os.path.expanduser(reference)).resolve()  # noqa: PTH111 - `Path.expanduser` refuses unknown users
-    is_path = reference.endswith(".py") or reference[0] in ".~" or "/" in reference or os.sep in reference
-    if not is_path and not (path / "__init__.py").is_file():
+    path = _resolve(reference)
+    if not _is_path(reference) and not (path / "__init__.py").is_file():
         if path.exists() and importlib.util.find_spec(reference.split(".")[0]) is None:
             raise UsageError("is neither a Python file nor a folder with an __init__.py")
         return importlib.import_module(reference)

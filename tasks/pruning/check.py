@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from tasks.errors import MisfitError, Problem
 from tasks.models.build import NormalizedModel
 from tasks.pruning.filters import score_units
 from tasks.pruning.layers import Evidence, find_layers
@@ -16,13 +17,19 @@ def check_prunable(model: NormalizedModel, settings: PruneSettings, shape: tuple
 
     :param model: it may be on torch's meta device; whatever is measured in training is taken for the weights.
     :param shape: one image, [C, H, W].
-    :raises StageError: the network has nothing in scope that can be pruned so.
+    :raises StageError: the network has nothing in scope that can be pruned so, or the ratio rounds to nothing.
     """
     layers = find_layers(model.network, settings.scope, settings.unit)
     weights = {name: layer.get_parameter("weight").detach() for name, layer in layers.items()}
     learned = {
         name: weight if settings.unit == "weights" else weight.flatten(1).sum(1) for name, weight in weights.items()
     }
-    score_units(model, settings, torch.Generator(), Evidence(lambda: weights, learned))
+    scores = score_units(model, settings, torch.Generator(), Evidence(lambda: weights, learned))
+    sizes = [part.numel() for part in scores.values()]
+    together = [sum(sizes)] if settings.within == "network" else sizes
+    if settings.ratio and not any(round(settings.ratio * size) for size in together):
+        where = "all layers have" if settings.within == "network" else "the largest layer has"
+        problem = f"prunes nothing: {where} {max(together)} {settings.unit} in scope"
+        raise MisfitError(Problem("prune.ratio", settings.ratio, problem))
     if settings.mode == "remove":
         find_groups(model, settings, shape)

@@ -79,7 +79,8 @@ def find_misfits(
             if told not in asked:
                 asked.add(told)
                 yield from ((stage, problem) for problem in _ask(question, subject, sketches[subject]))
-        for problem in (*_find_transformation_problems(stage, subject), *_find_budget_problems(stage, subject)):
+        finders = (_find_transformation_problems, _find_budget_problems, _find_crop_problems)
+        for problem in (problem for find in finders for problem in find(stage, subject)):
             told = (subject, problem.path, str(problem))
             if told not in asked:
                 asked.add(told)
@@ -110,7 +111,9 @@ def _list_questions(stage: Stage) -> Iterator[Question]:
     if isinstance(settings, TrainSettings):
         yield from _question_objective(f"{stage.kind}.objective", settings.chosen_objective)
     elif isinstance(settings, TrainedPruneSettings):
-        key = " ".join((settings.scope, settings.unit, settings.within, settings.mode, settings.importance))
+        key = (
+            f"{settings.scope} {settings.unit} {settings.within} {settings.mode} {settings.importance} {settings.ratio}"
+        )
         yield Question(stage.kind, "", lambda model, shape: check_prunable(model, settings, shape), key)
         inside = "prune.training" if settings.training else "prune"
         yield from _question_objective(f"{inside}.objective", settings.chosen_objective)
@@ -187,3 +190,11 @@ def _find_budget_problems(stage: Stage, subject: Subject) -> Iterator[Problem]:
     for budget in list_budgets(dataset, stage.model, [(stage.kind, stage.settings)]):
         if text := find_budget_problem(budget.method, budget.values, budget.unit):
             yield Problem(f"{budget.path}.eps", budget.method.eps, text)
+
+
+def _find_crop_problems(stage: Stage, subject: Subject) -> Iterator[Problem]:
+    """Crops that may have nothing of the image in them."""
+    crop = stage.dataset.augment.crop
+    if subject.side is not None and crop >= subject.side:
+        text = f"images have {subject.side}x{subject.side} pixels, so that some crops would be padding alone"
+        yield Problem("dataset.augment.crop", crop, text)

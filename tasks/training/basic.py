@@ -11,7 +11,7 @@ from tasks.part_names import ByName
 from tasks.registry import Registry
 from tasks.settings import Count, Number, Settings, keyed
 from tasks.settings_rules import refuse
-from tasks.training.schedules import ConstantSettings, Schedule
+from tasks.training.schedules import ConstantSettings, MultistepSettings, Schedule
 
 
 class SgdSettings(Settings):
@@ -64,3 +64,10 @@ class BasicSettings(Settings):
     precision: Literal["fp32", "tf32", "bf16"] = keyed("fp32")
     """Of the steps. tf32: sums of products keep 10 bits on GPUs that have it; on a CPU it is fp32. bf16: autocast of
     the forward pass; weights stay in fp32. What is validated, and every verdict, is in fp32."""
+
+    @model_validator(mode="after")
+    def _schedule_changes_the_rate(self) -> Self:
+        if isinstance(self.schedule, MultistepSettings) and 0 < self.epochs <= self.schedule.milestones[0]:
+            text = f"the rate would never change: epochs are counted from 0, and {self.epochs - 1} is the last"
+            refuse(text, "schedule.milestones", "epochs")
+        return self

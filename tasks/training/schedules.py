@@ -5,12 +5,17 @@ A factor is a function of the step alone, so that a stage that is continued has 
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Annotated, Literal
+
+from pydantic import model_validator
+from typing_extensions import Self
 
 from tasks.part_names import ByName
 from tasks.registry import Registry
 from tasks.settings import Count, Number, Settings, keyed
+from tasks.settings_rules import refuse
 
 
 class ScheduleSettings(Settings):
@@ -50,9 +55,15 @@ class MultistepSettings(ScheduleSettings):
     """The rate is multiplied by `gamma` at each milestone."""
 
     name: Literal["multistep"] = keyed("multistep")
-    milestones: tuple[Count, ...] = keyed()
-    """Epochs, counted from 0."""
+    milestones: tuple[Count, ...] = keyed(min_length=1)
+    """Epochs, counted from 0, in ascending order."""
     gamma: Number = keyed(0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _milestones_ascend(self) -> Self:
+        if any(later <= earlier for earlier, later in itertools.pairwise(self.milestones)):
+            refuse("milestones are epochs in ascending order", "milestones")
+        return self
 
     def compute_factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:  # noqa: ARG002
         epoch = step // steps_per_epoch

@@ -59,6 +59,14 @@ def build(**sections: Any) -> spaces.Space:
             ],
         ),
         (
+            {"attack": {"name": "jsma", "theta": 0.5}},
+            ["attack.theta = 0.5: cannot matter here: it is about the targeted form"],
+        ),
+        (
+            {"attack": {"name": "pgd", "eps": 0.1, "random_start": False, "restarts": 5}},
+            ["attack.restarts = 5: cannot matter here: without random_start every restart is the same run"],
+        ),
+        (
             {"attack": grid(FGSM, {**BOUNDS, "stop_when_fooled": False})},
             ["attack.stop_when_fooled = false: cannot matter here: it means nothing to interval_bounds"],
         ),

@@ -10,6 +10,8 @@ from orchestrator.report.figures.figure import Figure, Panel, Spec
 from orchestrator.results.statistics import compute_student_quantiles
 
 MEASURES = ("clean", "robust")
+LETTERS = 36
+"""So many stand side by side below a panel."""
 
 
 def draw_axes(study: Study, tables: StudyTables) -> Figure | None:
@@ -30,9 +32,10 @@ def draw_axes(study: Study, tables: StudyTables) -> Figure | None:
 
 
 def _draw_axis(study: Study, tables: StudyTables, place: int, levels: Levels) -> Spec:
+    crowded = len(levels.texts) > 6 or len(levels.texts) * max(map(len, levels.texts)) > LETTERS
     x = {"field": f"a{place}", "type": "ordinal", "title": None, "sort": list(levels.texts),
          "scale": {"type": "point", "padding": 0.4},
-         "axis": {"labelAngle": 0 if len(levels.texts) <= 6 else -40, "labelLimit": 90}}  # fmt: skip
+         "axis": {"labelAngle": -40 if crowded else 0, "labelLimit": 90}}  # fmt: skip
     y = {name: encode_rate(name, "accuracy", scale=WHOLE) for name in ("mean", "low")}
     colour = encode_measures("measure", MEASURES)
     tooltip = [

@@ -94,6 +94,9 @@ class RestartedSettings(IterativeSettings):
     def expected_passes(self) -> float:
         return super().expected_passes * self.restarts
 
+    def list_idle(self) -> dict[str, str]:
+        return {} if self.random_start else {"restarts": "without random_start every restart is the same run"}
+
     def simplify(self) -> Self:
         """Without random starts every restart is the same run."""
         found = super().simplify()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
+from typing_extensions import Self
 
 from tasks.attacks.base import TargetedMinimalSettings
 from tasks.settings import Count, Number, keyed
@@ -37,6 +38,19 @@ class JsmaSettings(TargetedMinimalSettings):
     """The largest share of an image's values that may be changed."""
     values_per_step: Count = keyed(2, ge=1, le=1000)
     """Untargeted only: how many values a step changes; the targeted form changes pairs."""
+
+    def list_idle(self) -> dict[str, str]:
+        return dict.fromkeys(self._idle, f"it is about the {'untargeted' if self.targeted else 'targeted'} form")
+
+    def simplify(self) -> Self:
+        """Without what only the other form knows."""
+        found = super().simplify()
+        return found.model_copy(update={name: type(self).model_fields[name].default for name in found._idle})
+
+    @property
+    def _idle(self) -> tuple[str, ...]:
+        """Settings that only the other form knows."""
+        return ("values_per_step",) if self.targeted else ("theta",)
 
     @property
     def reported_steps(self) -> int:

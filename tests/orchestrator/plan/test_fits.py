@@ -42,6 +42,7 @@ CHECKED, HELD = {**SPACE["train"], "validation_attack": WIDE}, {"name": "digits"
 ENSEMBLE = {"name": "ensemble", "attack": IFGSM, "surrogates": [{"model": {"name": "resnet8"}}]}
 MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"prune": {"ratio": 0.5, "scope": "layer9"}}, "prune.scope = 'layer9': .*; choose from all, conv1, layer1, "),
+    ({"prune": {"ratio": 0.001}}, "prune.ratio = 0.001: prunes nothing: the largest layer has [0-9]+ filters in scope"),
     ({"prune": {"ratio": 0.5, "scope": "conv1", "unit": "weights", "within": "2:4"}}, "within = '2:4': .* are 1 "),
     ({"prune": {"ratio": 0.5, "mode": "remove"}, "model": VIT}, "prune.mode = 'remove': .* LayerNorm: choose mode"),
     ({"prune": {"ratio": 0.5, "importance": "bn_scale"}, "model": VIT}, "prune.importance = 'bn_scale': no batch norm"),
@@ -59,6 +60,7 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"attack": {**IFGSM, "norm": "l2", "eps": 8.1}}, "attack.eps = 8.1: no image .* needs a budget above 8 in l2"),
     ({"attack": {"name": "ddn", "eps": {"grid_search": [1, 9]}}}, "attack.eps = 9.0: no image .* above 8 in l2"),
     ({"train": SMOOTH, "seed": {"grid_search": [0, 1]}}, "train.objective.attack.eps = 300.0: .* above 8 in l2"),
+    ({"dataset": {"name": "digits", "augment": {"crop": 8}}}, "dataset.augment.crop = 8: .* 8x8 .* padding alone"),
     ({"train": CHECKED, "dataset": HELD}, "train.validation_attack.eps = 300.0: .* above 8 in l2"),
     ({"attack": {**IFGSM, "surrogate": {"model": CONVNEXT, "train": SPACE["train"]}}}, "surrogate convnext_tiny: "),
 ]  # fmt: skip

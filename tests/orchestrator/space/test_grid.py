@@ -45,6 +45,7 @@ def test_grids_nest_anywhere(node: Any, expected: list[Any]) -> None:
         ({"grid_search": []}, "takes a list of at least one value"),
         ({"grid_search": 3}, "takes a list of at least one value"),
         ({"grid_search": [1], "extra": 2}, "stands beside extra"),
+        ({"gridSearch": [1, 2]}, "seed.gridSearch: a grid is written grid_search"),
     ],
 )
 def test_malformed_grids(node: Any, message: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.errors import UsageError
+from tasks.plugins.load import load_plugins
 from tests.support.checkout import ROOT
 
 NET = """
@@ -103,11 +105,9 @@ def test_a_plugin_that_cannot_be_imported_is_one_line_and_the_others_are_there(
 @pytest.mark.parametrize(
     ("reference", "said"),
     [
-        ("absent.py", "there is no such file"),
-        ("no/folder", "is no folder with an __init__.py"),
+        ("bare/", "is no folder with an __init__.py"),
         ("no.such.module", "ModuleNotFoundError: No module named 'no'\n"),
         (".", "is no folder with an __init__.py"),
-        ("~nobody.here/x.py", "there is no such file"),
         ("plain", "is neither a Python file nor a folder with an __init__.py"),
         ("two words.py", "is no name of a Python module"),
         ("json.py", "is the name of a module that is installed or loaded already"),
@@ -118,8 +118,17 @@ def test_what_is_no_plugin_is_refused_in_one_line(reference: str, said: str, plu
     for name in ("two words.py", "json.py"):
         (plugin / name).write_text(NET)
     (plugin / "plain").mkdir()
+    (plugin / "bare").mkdir()
     (line,) = load(plugin, reference)
     assert said in f"{line}\n"
+
+
+@pytest.mark.parametrize("reference", ["absent.py", "no/folder", "~nobody.here/x.py"])
+def test_a_path_that_leads_nowhere_is_refused_where_it_is_typed(reference: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"^plugin {reference}: there is no such file$"):
+        load_plugins([reference])
+    (line,) = load(tmp_path, variable=reference)
+    assert line.startswith(f"plugin {reference}: "), "what a variable of the environment names is a line"
 
 
 def test_what_else_lies_beside_a_plugin_is_never_imported(plugin: Path) -> None:

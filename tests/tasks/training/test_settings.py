@@ -21,6 +21,15 @@ from tests.support.training import (
     [
         ({"keep": "best_loss"}, "train.keep = 'best_loss': needs dataset.split.validation above 0"),
         ({"validation_attack": FGSM}, "train.validation_attack.name = 'fgsm': needs dataset.split.validation above 0"),
+        (
+            {"schedule": {"name": "multistep", "milestones": [9]}, "epochs": 3},
+            "train.schedule.milestones = [9] beside epochs = 3: the rate would never change: epochs are counted from "
+            "0, and 2 is the last",
+        ),
+        (
+            {"schedule": {"name": "multistep", "milestones": [2, 1]}, "epochs": 3},
+            "train.schedule.milestones = [2, 1]: milestones are epochs in ascending order",
+        ),
         ({"keep": "best_robust_accuracy"}, "train.keep = 'best_robust_accuracy': needs validation_attack"),
     ],
 )

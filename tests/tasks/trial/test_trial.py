@@ -41,6 +41,9 @@ LONG = {"name": "pgd", "norm": "l2", "eps": 8.1}
          "finetune.objective.attack.eps", "above 8 in l2"),
         ({"dataset": SMALL, "train": {**TRAIN, "ensemble": {"attack": LONG, "surrogates": [SURROGATE]}}},
          "train.ensemble.attack.eps", "above 8 in l2"),
+        ({"dataset": SMALL, "attack": {"name": "pdpgd", "norm": "l1", "eps": 65}}, "attack.eps", "above 64 in l1"),
+        ({"dataset": SMALL, "attack": {"name": "jsma", "eps": 65}}, "attack.eps", "above 64 in l0"),
+        ({"attack": {"name": "sigma_zero", "eps": 0.5}}, "attack.eps", "l0 counts values: give a whole number"),
         ({"attack": {"name": "fgsm", "eps": 2.1, "eps_space": "normalized"}}, "attack.eps", "above 2 in linf"),
     ],
 )  # fmt: skip

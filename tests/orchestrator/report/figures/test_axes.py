@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import t
 
+from orchestrator.report.analysis.report_data import load_report_data
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import StudyTables, build_study_tables
@@ -83,3 +84,14 @@ def say_interval(values: list[float], quantile: float) -> str:
 def test_where_no_setting_of_the_training_varies_there_is_no_figure(tmp_path: Path) -> None:
     (study,) = group_studies(made_up(tmp_path, {**WITHOUT_TUNING, "prune": None}, images=False).rows())
     assert draw_axes(study, build_study_tables(study)) is None
+
+
+def test_long_names_are_turned_before_they_overlap(tmp_path: Path) -> None:
+    names = ["crop_rescale", "total_variation", "quilting"]
+    behind = [{"transformations": [{"name": name}]} for name in names]
+    content = {**WITHOUT_TUNING, "seed": 0, "inference": {"grid_search": [None, *behind]}}
+    (study,) = load_report_data([made_up(tmp_path, content, images=False)]).studies
+    figure = draw_axes(study, build_study_tables(study))
+    assert figure is not None
+    turned = {panel.title: "'labelAngle': -40" in str(panel.spec) for panel in figure.panels}
+    assert turned == {"pruning ratio": False, "transformations": True}
