@@ -65,9 +65,7 @@ class BasicSettings(Settings):
     """Of the steps. tf32: sums of products keep 10 bits on GPUs that have it; on a CPU it is fp32. bf16: autocast of
     the forward pass; weights stay in fp32. What is validated, and every verdict, is in fp32."""
 
-    @model_validator(mode="after")
-    def _schedule_changes_the_rate(self) -> Self:
+    def list_idle(self) -> dict[str, str]:
         if isinstance(self.schedule, MultistepSettings) and 0 < self.epochs <= self.schedule.milestones[0]:
-            text = f"the rate would never change: epochs are counted from 0, and {self.epochs - 1} is the last"
-            refuse(text, "schedule.milestones", "epochs")
-        return self
+            return {"schedule": f"its first milestone comes after epoch {self.epochs - 1}, the last as counted from 0"}
+        return {}

@@ -59,6 +59,13 @@ def build(**sections: Any) -> spaces.Space:
             ],
         ),
         (
+            {"train": {**TRAINING, "epochs": 3, "schedule": {"name": "multistep", "milestones": [3, 9]}}},
+            [
+                "train.schedule = 'multistep': cannot matter here: its first milestone comes after epoch 2, the last "
+                "as counted from 0"
+            ],
+        ),
+        (
             {"attack": {"name": "jsma", "theta": 0.5}},
             ["attack.theta = 0.5: cannot matter here: it is about the targeted form"],
         ),

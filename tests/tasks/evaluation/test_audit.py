@@ -76,8 +76,8 @@ def test_sizes_are_compared_in_the_norm_of_the_attack(name: str, norm: str, size
     delta[1] = torch.tensor([[0.3, 0.1], [-0.3, 0.0]])
 
     def outside(eps: float | None, scale: float = 1.0) -> list[bool]:
-        raw = {"name": name, "norm": norm, "eps": eps}
-        found: list[bool] = find_outside_budget(delta, settings(**raw).method, scale).tolist()
+        method = settings(name=name, norm=norm, eps=size).method.model_copy(update={"eps": eps})
+        found: list[bool] = find_outside_budget(delta, method, scale).tolist()
         return found
 
     assert outside(size) == outside(size * 0.999995) == [False, False]

@@ -21,15 +21,6 @@ from tests.support.training import (
     [
         ({"keep": "best_loss"}, "train.keep = 'best_loss': needs dataset.split.validation above 0"),
         ({"validation_attack": FGSM}, "train.validation_attack.name = 'fgsm': needs dataset.split.validation above 0"),
-        (
-            {"schedule": {"name": "multistep", "milestones": [9]}, "epochs": 3},
-            "train.schedule.milestones = [9] beside epochs = 3: the rate would never change: epochs are counted from "
-            "0, and 2 is the last",
-        ),
-        (
-            {"schedule": {"name": "multistep", "milestones": [2, 1]}, "epochs": 3},
-            "train.schedule.milestones = [2, 1]: milestones are epochs in ascending order",
-        ),
         ({"keep": "best_robust_accuracy"}, "train.keep = 'best_robust_accuracy': needs validation_attack"),
     ],
 )
@@ -49,3 +40,10 @@ def test_the_steps_of_training_and_of_validation_are_written_out() -> None:
     assert found["validation_attack"]["step_size"] == pytest.approx(0.02)
     named = trial(train={**TRAIN, "objective": {"name": "adversarial", "lambda": 1, "attack": three}})
     assert named.document()["train"]["objective"]["attack"]["step_size"] == pytest.approx(0.05)
+
+
+def test_milestones_stand_in_their_order() -> None:
+    with pytest.raises(ValidationError) as caught:
+        trial(train={**TRAIN, "schedule": {"name": "multistep", "milestones": [2, 1]}})
+    said = "train.schedule.milestones = [2, 1]: milestones are epochs in ascending order"
+    assert list(map(str, describe_problems(caught.value, Trial, ""))) == [said]
