@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from orchestrator.plan.plan import Plan
-from tasks.errors import ProblemsError
+from tasks.errors import Problem, ProblemsError
+from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.trial.chain import list_own_stages
 
 
@@ -22,11 +24,31 @@ def check_fits(plan: Plan, done: Collection[str] = ()) -> None:
     from tasks.stages.rehearsal import find_misfits  # torch, which a plan alone can do without
 
     found = list(find_misfits(stages, plan.data))
-    if not found:
+    own_surrogates = list(_find_own_surrogates(plan))
+    if not found and not own_surrogates:
         return
     own = {stage.key for planned in plan.trials for stage in list_own_stages(planned.chain)}
     problems = [
         problem if stage.key in own else replace(problem, path=f"surrogate {stage.model.name}: {problem.path}")
         for stage, problem in found
     ]
-    raise ProblemsError(plan.space.name, problems)
+    raise ProblemsError(plan.space.name, problems + own_surrogates)
+
+
+def _find_own_surrogates(plan: Plan) -> Iterator[Problem]:
+    """Transfer attacks whose surrogate is the attacked model itself in every trial that has them: they see into it. In
+    a grid of defences it may be that of the bare model, which is one of the trials."""
+    transfers: dict[str, list[bool]] = defaultdict(list)
+    names: dict[str, str] = {}
+    for attack in (planned.chain[-1] for planned in plan.trials):
+        settings = attack.settings
+        if isinstance(settings, AttackSettings) and settings.surrogate:
+            is_own = attack.upstream["surrogate_0"] == attack.upstream["model"]
+            transfers[settings.surrogate.canonical_text].append(
+                is_own and not isinstance(settings, DefendedAttackSettings)
+            )
+            names[settings.surrogate.canonical_text] = settings.surrogate.model.name
+    for text, own in transfers.items():
+        if all(own):
+            said = "is the attacked model itself: a transfer needs another seed, architecture or training"
+            yield Problem("attack.surrogate.model.name", names[text], said)

@@ -73,6 +73,17 @@ def test_one_problem_names_the_setting_its_value_and_what_fits(changes: dict[str
     assert len(raised.value.problems) == 1
 
 
+def test_a_transfer_is_from_another_model_in_some_trial() -> None:
+    own = {"model": {"name": "resnet8"}, "train": SPACE["train"]}
+    said = "attack.surrogate.model.name = 'resnet8': is the attacked model itself"
+    with pytest.raises(ProblemsError, match=said) as raised:
+        check_fits(plan(attack={**IFGSM, "surrogate": own}, seed={"grid_search": [0, 1]}))
+    assert len(raised.value.problems) == 1
+    check_fits(plan(attack={**IFGSM, "surrogate": {**own, "seed": 1}}))
+    check_fits(plan(attack={**IFGSM, "surrogate": own}, prune={"grid_search": [None, {"ratio": 0.5}]}))
+    check_fits(plan(attack={**IFGSM, "surrogate": own}, inference={"transformations": [{"name": "bit_depth"}]}))
+
+
 def test_what_is_stored_is_not_asked_again_and_each_model_once() -> None:
     models = ["convnext_tiny", "alexnet", "resnet8"]
     grid = plan(model={"name": {"grid_search": models}}, seed={"grid_search": [0, 1]})
