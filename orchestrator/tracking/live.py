@@ -85,4 +85,4 @@ class LiveRun:
 
 def _name_stage(stage: Stage) -> str:
     """`adversarial_finetune lambda 0_9_ pgd 8_255 s1 3f0a91`."""
-    return make_metric_name(f"{stage.kind} {describe_settings([stage])} s{stage.seed} {stage.key[:6]}")
+    return make_metric_name(f"{stage.kind} {describe_settings([stage])}", f" s{stage.seed} {stage.key[:6]}")

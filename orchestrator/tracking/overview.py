@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,9 +15,11 @@ import pyarrow.parquet as pq
 
 from orchestrator.report.analysis.attack_families import compute_security_curves, list_curve_families
 from orchestrator.report.analysis.studies import group_studies
+from orchestrator.report.analysis.study import Study
 from orchestrator.report.figures.collection import write_row_figures
 from orchestrator.results import headline
 from orchestrator.results.stage_tables import load_stage_table
+from orchestrator.store.identifiers import shorten_ids
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.content import SWEEP, RunContent, Table
 from orchestrator.tracking.folder import run_id
@@ -32,6 +35,8 @@ LEFT_OUT = ("sweep_id", "space", "config", "versions", "verdicts")
 """Columns that stand elsewhere, or hold JSON that a table cannot show."""
 MOST_BYTES = 64 << 20
 """A table of attacked images above this stays in the storage; the run's summary says so."""
+LONGEST_METRIC = 100
+"""Characters of the name of a metric: what is longer is cut in the legends of W&B."""
 SECURITY = "security"
 PREFIX = f"{SWEEP}-"
 
@@ -53,17 +58,36 @@ def build_curves(rows: Sequence[Row]) -> dict[str, list[dict[str, float]]]:
         prefix = SECURITY if len(all_studies) == 1 else f"{SECURITY}_{make_metric_name(study.dataset)}"
         for family in list_curve_families(study)[:1]:
             entries: dict[float, dict[str, float]] = {}
+            names = _name_curves(study)
             for label, curve in compute_security_curves(study, family).items():
                 for eps, accuracy in curve:
                     entry = entries.setdefault(eps, {f"{prefix}/eps": eps})
-                    entry[f"{prefix}/{make_metric_name(label)}"] = accuracy
+                    entry[f"{prefix}/{names[label]}"] = accuracy
             found[prefix] = [entries[eps] for eps in sorted(entries)]
     return found
 
 
-def make_metric_name(label: str) -> str:
-    """A label as a part of the name of a metric, in which dots and slashes have a meaning."""
-    return re.sub(r"[^\w ,=+-]", "_", label)[:100]
+def make_metric_name(label: str, ending: str = "") -> str:
+    """A label as a part of the name of a metric, in which dots and slashes have a meaning.
+
+    :param ending: what tells it from others: it stays where the name is cut.
+    """
+    name, kept = (re.sub(r"[^\w ,=+-]", "_", text) for text in (label, ending))
+    return name[: LONGEST_METRIC - len(kept)] + kept
+
+
+def _name_curves(study: Study) -> dict[str, str]:
+    """Label of each configuration -> the name of its metric; those that are one once cut end with the short id of one
+    of their trials, so that no curve overwrites another."""
+    names = {configuration.label: make_metric_name(configuration.label) for configuration in study.configurations}
+    shared = Counter(names.values())
+    short = shorten_ids(row["trial_id"] for row in study.rows)
+    return {
+        configuration.label: make_metric_name(configuration.label, f" {short[configuration.row['trial_id']]}")
+        if shared[names[configuration.label]] > 1
+        else names[configuration.label]
+        for configuration in study.configurations
+    }
 
 
 @contextmanager

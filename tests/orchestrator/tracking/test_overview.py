@@ -85,6 +85,23 @@ def _expect(prefix: str, budgets: list[int]) -> list[Any]:
     return [{f"{prefix}/eps": pytest.approx(eps), f"{prefix}/resnet8": pytest.approx(left)} for eps, left in points]
 
 
+def test_models_whose_names_are_one_once_cut_have_a_curve_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "LONGEST_METRIC", len("pruning ratio "))
+    content = {**WITHOUT_TUNING, "seed": 0, "prune": {"ratio": {"grid_search": [0.0, 0.4, 0.5]}}}
+    rows = made_up(tmp_path, content, images=False).rows()
+    clean, *_ = build_curves(rows)["security"]
+    models = {row["trial_id"][:7]: pytest.approx(row["clean_accuracy"]) for row in rows}
+    names = clean.keys() - {"security/eps"}
+    assert len(names) == 3
+    for name in names:
+        assert name.startswith("security/prunin ")
+        assert models[name[-7:]] == clean[name], "the id of one of its trials names the model"
+
+
+def test_what_tells_a_metric_from_others_stays_where_its_name_is_cut() -> None:
+    assert make_metric_name("x" * 200, " s0 a/b") == "x" * 93 + " s0 a_b"
+
+
 @pytest.mark.parametrize(
     ("label", "name"),
     [
