@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -130,3 +132,14 @@ def test_attacks_and_certificates_share_their_names() -> None:
         advsweep.UsageError, match=r"^there is a attack named 'pgd', and it stands in the same place: ch"
     ):
         advsweep.certificate("pgd", settings=Shade)
+
+
+def test_settings_that_were_completed_are_found_again_by_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], Shade.__name__, Shade)  # put back what the decorator replaces
+    advsweep.attack("shade_of_tests", settings=Shade)(lambda job, _: job.clean)
+    try:
+        settings = ATTACKS.load("shade_of_tests").model_validate({"eps": 0.1})
+        assert pickle.loads(pickle.dumps(settings)) == settings
+        assert isinstance(settings, MethodSettings)
+    finally:
+        ATTACKS.remove("shade_of_tests")

@@ -148,3 +148,15 @@ def test_a_dry_run_says_what_stages_would_hold_on_this_machine_alone(
     monkeypatch.setattr(story, "place_stages", lambda table, *_: Placement(table, "4 GPUs: attack 0.5"))
     options = LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), address=address, dry_run=True)
     assert ("4 GPUs: attack 0.5" in launched(options)[1].splitlines()) is said
+
+
+def test_what_plugins_say_is_said_before_anything_else(
+    space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(names: Any) -> list[str]:
+        assert names == ("mine.py",)
+        return ["plugin mine.py: one", "and two"]
+
+    monkeypatch.setattr(story, "load_plugins", load)
+    _, said = launched(LaunchOptions(str(space_file), storage=str(tmp_path), plugins=("mine.py",), dry_run=True))
+    assert said.splitlines()[:2] == ["plugin mine.py: one", "and two"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.cli.completion import complete_sweep, complete_trial
 from tests.orchestrator.cli.conftest import Finished
 
 
@@ -43,3 +46,10 @@ def test_a_storage_that_is_not_there_completes_nothing(finished: Finished, monke
     monkeypatch.setenv("ADVSWEEP_STORAGE", "s3://")
     assert offer("advsweep results f", monkeypatch) == []
     assert offer("advsweep explain 0", monkeypatch) == []
+
+
+def test_whatever_is_wrong_with_a_storage_the_shell_is_offered_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in ("s3://", str(tmp_path / "file"), "\0"):
+        context: Any = SimpleNamespace(params={"storage": place})
+        assert complete_sweep(context, "") == complete_trial(context, "") == []

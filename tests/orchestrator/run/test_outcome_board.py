@@ -103,6 +103,7 @@ def test_the_driver_posts_to_one_actor_that_holds_no_cpu_and_is_restarted(rig: R
     with rig.board.open({"trial": ["a"]}, {"a": RECORD}) as name:
         (actor,) = rig.ray.actors
         assert (actor.options["name"], actor.options["num_cpus"]) == (name, 0)
+        assert actor.options["resources"] == {"node:__internal_head__": 0.0001}, "it stays where the sweep does"
         assert (actor.options["max_restarts"], actor.options["max_task_retries"]) == (-1, -1)
         assert actor.arguments == ({"trial": ["a"]},)
         assert actor.last("post").arguments == ({"a": DONE},), "numbers alone"

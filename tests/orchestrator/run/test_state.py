@@ -109,3 +109,19 @@ def test_the_time_that_is_left_counts_pauses_between_jobs_too(clock: Clock, chai
     clock.now += 4
     state.start_run([chain[1]], "")
     assert state.estimate_remaining() == Remaining(32.0, is_least=False), "four of four seconds, half of the time idle"
+
+
+@pytest.mark.parametrize("end", ["finish", "fail", "lose"])
+def test_a_run_of_several_stages_is_known_by_its_first(end: str, clock: Clock, chain: tuple[Stage, ...]) -> None:
+    """Such as attacks that differ in their steps alone."""
+    state, own, other = make_state(clock, chain), chain[:2], chain[2:4]
+    for stages in (own, other):
+        state.start_run(stages, "host pid 1")
+    match end:
+        case "finish":
+            state.finish_job(own)
+        case "fail":
+            state.fail_run(own, True)
+        case "lose":
+            state.lose_run(own)
+    assert [entry["key"] for entry in state.collect_facts()["running"]] == [other[0].key]

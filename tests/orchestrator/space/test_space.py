@@ -141,3 +141,15 @@ def test_budgets_are_held_against_the_images_of_every_data_set() -> None:
         spaces.build("test", "test.yaml", content)
     assert caught.value.problems == ["attack.eps = 8.1: no image of [0, 1] needs a budget above 8 in l2"]
     assert spaces.build("test", "test.yaml", content | {"dataset": large}).trials
+
+
+def test_a_space_has_what_stands_beside_its_sections_each_in_its_place() -> None:
+    reference = [{"match": {"attack_eps": "8/255"}, "robust_accuracy": 0.5, "source": "Table 1"}]
+    found = built(
+        description="words", reference=reference, figures={"bars": {"kind": "budget_bars"}},
+        resources={"train": {"cpus": 3}}, timeouts={"attack": 60},
+    )  # fmt: skip
+    assert (found.name, found.source, found.description) == ("test", "test.yaml", "words")
+    assert [number.source for number in found.paper.numbers] == ["Table 1"]
+    assert {name: request.kind for name, request in found.figures.items()} == {"bars": "budget_bars"}
+    assert (found.resources.of("train").cpus, found.timeouts) == (3, {"attack": 60})

@@ -19,6 +19,8 @@ from orchestrator.report.analysis.image_results import (
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
 from orchestrator.report.analysis.selected_configurations import choose_entries
 from orchestrator.report.analysis.study import Study
+from tasks.storage.stage_store import StageStore
+from tasks.storage.storage import open_storage
 from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.small import write_images
 
@@ -84,3 +86,11 @@ def test_classes_are_named_only_by_the_data_set_that_was_attacked(tmp_path: Path
     assert load_class_names(found.studies[0], found.data, None) == numbers, "other images"
     shutil.rmtree(data)
     assert load_class_names(found.studies[0], found.data, None) == numbers, "no images"
+
+
+def test_trials_whose_images_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    records = ImageRecords(StageStore(open_storage(tmp_path)))
+    assert records.notes == []
+    for key in ("a" * 64, "b" * 64, "a" * 64):
+        assert records.columns(key) == {}
+    assert records.notes == ["The stored images of 2 trials cannot be read, so nothing is said of them"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
-from orchestrator.report.analysis.studies import group_studies
+from orchestrator.report.analysis.studies import group_studies, identify_configuration
 from orchestrator.report.analysis.study import Study
 from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 
@@ -74,3 +77,22 @@ def test_replicates_stand_in_the_order_of_their_seeds(made_data: ReportData) -> 
     """Also where the rows were written the other way round."""
     (study,) = group_studies([*made_data.rows][::-1])
     assert {tuple(row["seed"] for row in entry.rows) for entry in study.measured.values()} == {(0, 1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "same"),
+    [
+        ("dataset", {"root": "/elsewhere"}, True),
+        ("dataset", {"image_size": 8}, False),
+        ("attack", {"name": "pgd"}, True),
+        ("seed", 5, True),
+        ("prune", {"ratio": 0.5}, False),
+        ("inference", {"answer": "vote"}, False),
+    ],
+)
+def test_a_configuration_is_the_same_for_all_seeds_attacks_and_places_of_its_data(
+    section: str, changes: Any, same: bool
+) -> None:
+    config: dict[str, Any] = {"seed": 1, "dataset": {"name": "a", "root": "/here"}, "attack": {"name": "fgsm"}}
+    changed = {**config, section: {**config.get(section, {}), **changes} if isinstance(changes, dict) else changes}
+    assert (identify_configuration(changed) == identify_configuration(config)) is same

@@ -121,3 +121,12 @@ def test_what_settles_it_is_read_where_it_is_there() -> None:
     best = row({"name": "apgd_t", "eps": "8/255"}, 100)
     found = annotate_rows([ifgsm("8/255", 10, 400), best])
     assert "read apgd_t instead" in found[0]["verdict_reason"]
+
+
+def test_every_answer_names_its_paper_and_its_own_row() -> None:
+    curve = [ifgsm("8/255", steps, robust) for steps, robust in ((5, 400), (10, 210), (20, 204), (40, 203))]
+    rows = [*curve, ifgsm("4/255", 10, 500)]
+    found = [each for each in check_rows(rows) if each.check == CHECK]
+    assert {each.verdict for each in found} == {UPPER_BOUND, OK, NOT_TESTED}
+    assert {each.paper for each in found} == {"Carlini et al. 2019, arXiv 1902.06705"}
+    assert sorted(each.trials for each in found) == sorted((row["trial_id"],) for row in rows)
