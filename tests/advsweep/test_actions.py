@@ -268,3 +268,18 @@ def test_an_interrupt_is_one(launch_with: Any, tmp_path: Path) -> None:
 def test_opening_a_sweep_needs_no_torch_and_no_ray() -> None:
     modules = list_imported_modules("import advsweep; advsweep.open; advsweep.Sweep")
     assert not {"torch", "ray", "wandb", "polars"} & modules
+
+
+def test_what_plugins_say_is_said_first(
+    launch_with: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(names: Any) -> list[str]:
+        assert names == ("mine.py",)
+        return ["plugin mine.py: an attack"]
+
+    monkeypatch.setattr(actions, "load_plugins", load)
+    launch_with(FINISHED)
+    advsweep.launch(SPACE, storage=tmp_path / "s", plugins=("mine.py",))
+    assert capsys.readouterr().out.splitlines()[0] == "plugin mine.py: an attack"
+    advsweep.launch(SPACE, storage=tmp_path / "s", plugins=("mine.py",), progress=False)
+    assert "mine.py" not in capsys.readouterr().out

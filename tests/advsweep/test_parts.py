@@ -15,8 +15,19 @@ from pydantic import BaseModel, create_model
 import advsweep
 from tasks.attacks.base import MethodSettings
 from tasks.attacks.registry import ATTACKS
+from tasks.certificates.base import CertificateSettings
+from tasks.certificates.registry import CERTIFICATES
+from tasks.data.function import FunctionSource
+from tasks.data.registry import SOURCES
+from tasks.generators.base import GeneratorSettings
+from tasks.generators.registry import GENERATORS
 from tasks.models.registry import ARCHITECTURES
 from tasks.pruning.registry import IMPORTANCES
+from tasks.registry import Registry
+from tasks.training.objectives.base import ObjectiveSettings
+from tasks.training.objectives.registry import OBJECTIVES
+from tasks.transformations.base import TransformationSettings
+from tasks.transformations.registry import TRANSFORMATIONS
 from tests.support.checkout import ROOT
 from tests.support.harness import advsweep as run_command
 
@@ -143,3 +154,58 @@ def test_settings_that_were_completed_are_found_again_by_a_worker(monkeypatch: p
         assert isinstance(settings, MethodSettings)
     finally:
         ATTACKS.remove("shade_of_tests")
+
+
+def work(*given: Any) -> Any:
+    """What a part would do."""
+    return given
+
+
+@pytest.mark.parametrize(
+    ("decorator", "registry", "base", "attribute"),
+    [
+        (advsweep.attack, ATTACKS, MethodSettings, "craft"),
+        (advsweep.certificate, CERTIFICATES, CertificateSettings, "certify"),
+        (advsweep.objective, OBJECTIVES, ObjectiveSettings, "build"),
+        (advsweep.transformation, TRANSFORMATIONS, TransformationSettings, "transform"),
+        (advsweep.generator, GENERATORS, GeneratorSettings, "build"),
+    ],
+)
+def test_settings_of_a_part_have_its_function_and_what_its_kind_has_in_common(
+    decorator: Any, registry: Registry[Any], base: type, attribute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], Shade.__name__, Shade)
+    own = Shade
+    assert decorator("shade_of_tests", settings=own)(work) is work
+    try:
+        found = registry.load("shade_of_tests")
+        assert issubclass(found, own)
+        assert issubclass(found, base)
+        assert getattr(found, attribute) is work
+        assert registry.find_origin("shade_of_tests") == __name__
+    finally:
+        registry.remove("shade_of_tests")
+
+
+class Source:
+    """A data set that is a class."""
+
+
+def test_parts_without_settings_are_what_they_were() -> None:
+    made: list[tuple[Any, Registry[Any]]] = [
+        (advsweep.model("of_tests", has_one_stem=False), ARCHITECTURES), (advsweep.importance("of_tests"), IMPORTANCES),
+        (advsweep.dataset("of_tests"), SOURCES),
+    ]  # fmt: skip
+    found = []
+    for decorator, registry in made:
+        assert decorator(work) is work
+        found.append(registry.load("of_tests"))
+        assert registry.find_origin("of_tests") == __name__
+        registry.remove("of_tests")
+    architecture, score, source = found
+    assert (architecture.builder, architecture.has_one_stem, score) == (work, False, work)
+    assert isinstance(source, FunctionSource)
+    assert (source.name, source.function) == ("of_tests", work)
+    advsweep.dataset("of_tests")(Source)
+    assert isinstance(SOURCES.load("of_tests"), Source)
+    SOURCES.remove("of_tests")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from orchestrator.plan.estimates import Speeds, estimate_work
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.space import space as spaces
+from tasks.generators.denoiser.settings import DenoiserSettings
 from tasks.trial.chain import Stage
 from tests.conftest import CONFIG
 
@@ -89,3 +91,9 @@ def test_an_attack_through_random_transformations_looks_several_times() -> None:
     defended = planned(inference={"transformations": [{"name": "noise"}], "eot_samples": 4})
     data = next(iter(PLAN.data.values()))
     assert estimate_work(of("attack", defended), data) == pytest.approx(4 * estimate_work(of("attack"), data))
+
+
+def test_the_work_of_a_generator_is_its_training_unless_it_comes_with_weights() -> None:
+    stage, (data,) = of("train"), PLAN.data.values()
+    work = [estimate_work(replace(stage, settings=DenoiserSettings(epochs=epochs)), data) for epochs in (4, 12)]
+    assert work == pytest.approx([4 * DenoiserSettings.passes * 0.2, 12 * DenoiserSettings.passes * 0.2])

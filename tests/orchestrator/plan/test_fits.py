@@ -119,3 +119,17 @@ def test_the_command_ends_with_code_2_and_nothing_is_written(command: str, tmp_p
     assert (ended.code, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: smoke: 1 problem\n  prune.scope = 'layer9': ")
     assert list_tree(tmp_path, "cache") == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attack": {"name": "interval_bounds", "eps": 0.1}, "model": {"name": "mobilenet_v2"}},
+        {"attack": {**IFGSM, "norm": "l2", "eps": 8.1}},
+        {"prune": {"ratio": 0.5, "scope": "layer9"}},
+        {"model": CONVNEXT},
+    ],
+)
+def test_what_many_stages_would_refuse_is_said_once(changes: dict[str, Any]) -> None:
+    with pytest.raises(ProblemsError, match=r"^test: 1 problem\n"):
+        check_fits(plan(seed={"grid_search": [0, 1, 2]}, **changes))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orchestrator.plan.labels import describe_settings
+from tasks.generators.denoiser.settings import DenoiserSettings
+from tasks.models.settings import ConditionSettings
 from tasks.trial.chain import Stage
 from tests.support import small
 from tests.support.small import SGD
@@ -65,3 +68,9 @@ def test_budgets_and_steps_of_several_cells_are_named_once_each_in_their_order()
     cells = [("16/255", 20), ("8/255", 20), ("16/255", 5)]
     stages = [find_stages("attack", attack={"name": "ifgsm", "eps": eps, "steps": steps})[0] for eps, steps in cells]
     assert describe_settings(stages) == "ifgsm 16/255 8/255, 20 5 steps"
+
+
+def test_a_condition_is_named_by_its_lambda_and_a_generator_by_its_name() -> None:
+    found: list[Any] = [SimpleNamespace(settings=ConditionSettings.model_validate({"lambda": 0.25})),
+                        SimpleNamespace(settings=DenoiserSettings())]  # fmt: skip
+    assert [describe_settings([stage]) for stage in found] == ["lambda 0.25", "denoiser"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from orchestrator.results.budgets import Budget, Discordance, Robust, group_budgets
+from orchestrator.results.budgets import Budget, Discordance, Robust, group_budgets, identify_run
 from tests.support.rows import ifgsm, row
 
 SHORT, LONG, OTHER = ifgsm("8/255", 10, 300), ifgsm("8/255", 20, 250), row({"name": "apgd_ce", "eps": "8/255"}, 280)
@@ -49,3 +52,40 @@ def test_budgets_are_told_apart_by_norm_and_size() -> None:
 def test_a_longer_run_may_leave_more_where_images_do_not_stop(changes: dict[str, object]) -> None:
     rows = [row({"name": "ifgsm", "eps": "8/255", "steps": steps, **changes}, 250) for steps in (10, 20)]
     assert Budget(rows, lambda _: None).compare(*rows) is None
+
+
+PGD = {"name": "pgd", "eps": "8/255", "steps": 10}
+SURROGATE = {"seed": 7, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}
+
+
+@pytest.mark.parametrize(
+    ("attack", "same"),
+    [
+        ({"steps": 40}, True),
+        ({"batch_size": 7}, True),
+        ({"eps": "4/255"}, False),
+        ({"restarts": 2}, False),
+        ({"step_size": 0.001}, False),
+        ({"name": "ifgsm"}, False),
+    ],
+)
+def test_cells_that_differ_in_their_steps_alone_are_one_run(attack: dict[str, Any], same: bool) -> None:
+    first, second = (identify_run(row({**PGD, **changes}, 200)) for changes in ({}, attack))
+    assert first is not None
+    assert (first == second) is same
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [{"name": "jsma", "eps": 6}, {**PGD, "stop_when_fooled": False}, {**PGD, "surrogate": SURROGATE},
+     {"name": "apgd_ce", "eps": "8/255", "steps": 10}],
+)  # fmt: skip
+def test_where_more_steps_may_fool_less_cells_are_no_run(attack: dict[str, Any]) -> None:
+    assert identify_run(row(attack, 200)) is None
+
+
+@pytest.mark.parametrize("changes", [{"name": "of_a_plugin"}, {"eps": "much"}, {"unknown": 3}])
+def test_of_settings_that_are_not_known_here_no_run_is_known(changes: dict[str, Any]) -> None:
+    found = row(PGD, 200)
+    config = json.loads(found["config"])
+    assert identify_run(found | {"config": json.dumps({**config, "attack": {**config["attack"], **changes}})}) is None

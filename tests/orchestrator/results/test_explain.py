@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from orchestrator.plan.plan import make_plan, plan_text
-from orchestrator.results.explain import explain_trial
+from orchestrator.results import explain
+from orchestrator.results.explain import explain_trial, list_differences
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
@@ -116,3 +117,29 @@ def test_an_unknown_trial_is_said(storage: Storage) -> None:
     planned(storage)
     with pytest.raises(UsageError, match=r"there is no trial 'zz' in "):
         explain_trial(storage, "zz")
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "lines"),
+    [
+        ({"settings": {"ratio": 0.3}}, {"settings": {"ratio": 0.4}}, ["settings.ratio: 0.3 -> 0.4"]),
+        ({"settings": {"ratio": 0.3, "threads": 4}}, {"settings": {"ratio": 0.3}}, []),
+        ({"settings": {"ratio": 0.3}}, {"settings": {"ratio": 0.3, "unit": "x"}}, ["settings.unit: None -> x"]),
+        ({"model": {"name": "a", "stem": "b"}}, {"model": {"name": "a"}}, ["model.stem: b -> None"]),
+        ({"data": "1", "version": 2}, {"data": "2", "version": 3}, ["the data: other content", "its version: 2 -> 3"]),
+        ({"upstream": {"model": "1"}}, {"upstream": {"model": "2"}}, ["what it builds on"]),
+        (
+            {"settings": {"code": {"a.py": "1", "b.py": "1"}}},
+            {"settings": {"code": {"a.py": "1", "b.py": "2"}}},
+            ["the code: b.py has other content"],
+        ),
+    ],
+)
+def test_two_stages_differ_in_these_lines(stored: Any, wanted: Any, lines: list[str]) -> None:
+    assert list_differences(stored, wanted) == lines
+
+
+def test_code_is_found_wherever_settings_name_it() -> None:
+    attacks = [{"code": {"a": "1"}}, {"inner": {"code": {"b": "2"}}}, 3]
+    content = {"attacks": attacks, "code": {"c": "3"}, "x": {"code": 5}}
+    assert explain._collect_digests(content) == {"a": "1", "b": "2", "c": "3"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from orchestrator.results.tradeoff import (
     format_setting,
     format_spread,
     group_cells,
+    list_cells,
     list_leaf_settings,
     render_tradeoff,
 )
@@ -94,3 +96,20 @@ def test_a_budget_is_written_in_whole_255ths_where_that_is_shorter(axis: str, va
 def test_a_mean_has_its_spread_where_there_are_several_seeds() -> None:
     assert format_spread((0.5,)) == "50.00 %"
     assert format_spread((0.5, 0.7)) == "60.00 ± 14.14 %"
+
+
+def test_without_a_finished_trial_there_is_no_table() -> None:
+    failed = ifgsm("8/255", 10, 400) | {"status": "failed"}
+    assert render_tradeoff([]) == render_tradeoff([failed]) == "no finished trials yet"
+
+
+def test_cells_that_only_a_setting_tells_apart_stand_in_its_order() -> None:
+    rows = []
+    for epochs in (10, 2, 5):
+        row = ifgsm("8/255", 10, 100 * epochs)
+        config = json.loads(row["config"])
+        config["train"]["epochs"] = epochs
+        rows.append(row | {"config": json.dumps(config), "replicate_id": f"{epochs}", "trial_id": f"{epochs:016x}"})
+    lines = list_cells(rows).render("csv").splitlines()
+    place = lines[0].split(",").index("train.epochs")
+    assert [line.split(",")[place] for line in lines[1:]] == ["2", "5", "10"]

@@ -101,3 +101,17 @@ def test_nothing_is_compacted_where_nothing_can_be_written() -> None:
     table.away = False
     writer.rewrite([{"trial_id": "b"}])
     assert table.parts == [["a", "b"]]
+
+
+def test_parts_that_cannot_be_put_together_are_told_and_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table()
+
+    def fail() -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(table, "compact_rows", fail)
+    writer, errors = make_writer(table)
+    writer.add({"trial_id": "a"})
+    writer.close()
+    assert table.parts == [["a"]]
+    assert [str(error) for error in errors] == ["no room"]

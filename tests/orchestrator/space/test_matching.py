@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.space import matching
 from orchestrator.space.matching import Bounds, Matcher, find_match_problems
 from tests.support.rows import ifgsm
 
@@ -53,3 +54,15 @@ def test_limits_hold_for_numbers_alone_and_all_of_them(
     limits: tuple[tuple[str, float], ...], value: object, holds: bool
 ) -> None:
     assert Bounds(limits).hold(value) is holds
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted", "equal"),
+    [
+        (0.1, "1/10", True), (0.1, 0.1 + 1e-10, True), (0.1, 0.1 + 1e-8, False), (0.1, "many", False),
+        ([1], 0.5, False), (None, "*", False), (0, "*", True), (None, None, True), (0, None, False), (None, 0, False),
+        ("a", ["b", "a"], True), ("a", ["b"], False), (True, True, True), (False, True, False), ("1", 1, False),
+    ],
+)  # fmt: skip
+def test_a_value_is_what_was_wanted(value: Any, wanted: Any, equal: bool) -> None:
+    assert matching._is_equal(value, wanted) is equal

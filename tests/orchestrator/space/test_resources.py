@@ -57,3 +57,10 @@ def test_resources_of_a_kind_are_set_on_the_command_line() -> None:
     assert space.resources.of("train").threads == 4
     with pytest.raises(UsageError, match="did you mean 'gpus'"):
         spaces.load("smoke", ["resources.attack.gpu=1"])
+
+
+@pytest.mark.parametrize(("gpus", "fits"), [(0, True), (0.009, False), (0.01, True), (1, True), (1.01, False)])
+def test_a_share_of_a_gpu_is_a_hundredth_or_more(gpus: float, fits: bool) -> None:
+    _, found = ResourceTable.parse({"attack": {"gpus": gpus}})
+    says = "should be 0 or at least 0.01" if gpus < 1 else "should be at most 1: a stage computes on one GPU"
+    assert [says in str(problem) for problem in found] == ([] if fits else [True])

@@ -153,3 +153,23 @@ def test_a_space_has_what_stands_beside_its_sections_each_in_its_place() -> None
     assert [number.source for number in found.paper.numbers] == ["Table 1"]
     assert {name: request.kind for name, request in found.figures.items()} == {"bars": "budget_bars"}
     assert (found.resources.of("train").cpus, found.timeouts) == (3, {"attack": 60})
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"description": 3}, r"description = 3: is not a text"),
+        ({"seed": {"grid_search": [0, "x"]}}, r"seed = 'x': "),
+        ({"seed": -1}, r"seed = -1: should be 0 or more"),
+        ({"seed": 1.5}, r"seed = 1\.5: is not a whole number"),
+        ({"model": None}, r"model( = None)?: is missing"),
+        ({"attack": {"grid_search": [CONFIG["attack"], None]}}, r"attack( = None)?: is missing"),
+    ],
+)
+def test_what_is_wrong_beside_the_sections_is_said(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ProblemsError, match=says):
+        built(**changes)
+
+
+def test_seeds_that_are_written_twice_are_one() -> None:
+    assert [trial.seed for trial in built(seed={"grid_search": [3, 1, 3, 1e0]}).trials] == [3, 1]

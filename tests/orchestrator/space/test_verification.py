@@ -67,3 +67,10 @@ def test_what_is_added_stands_beside_the_hardest_attack_on_its_images() -> None:
     assert (
         max(trial.attack.method.reported_steps for trial in space.trials if trial.attack.method.name == "ifgsm") == 10
     )
+
+
+def test_a_surrogate_is_added_where_the_space_has_one_model_and_a_training() -> None:
+    alone = ["prune=null", "adversarial_finetune=null"]
+    cases = [[], ["model.name={grid_search: [resnet8, alexnet]}"], ["train.epochs={grid_search: [1, 2]}"]]
+    spaces_made = [spaces.load("smoke", [*alone, *case], verify=True) for case in cases]
+    assert [any(trial.attack.surrogate for trial in made.trials) for made in spaces_made] == [True, False, False]

@@ -192,3 +192,11 @@ def test_rows_that_no_launch_has_written_are_refused(changes: dict[str, Any], fi
 def test_what_is_no_table_is_told_with_what_to_do() -> None:
     with pytest.raises(MisplacedError, match=r"^place: holds no rows; once it is deleted, `launch` makes them again$"):
         trial_rows._parse_rows(b"PAR1", "place")
+
+
+def test_a_single_part_is_left_as_it_is(table: TrialRows) -> None:
+    table.compact()
+    assert table.storage.list_names(table.folder) == []
+    name = table.write([ROWS[0]])
+    table.compact()
+    assert table.storage.list_names(table.folder) == [name]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -94,3 +96,37 @@ def test_all_that_the_run_of_a_trial_holds(ample: SweepStore) -> None:
     shown = {**vars(found), "images": list(found.images), "confusion": counts}
     lines = [f"{name}: {value}" for name, value in shown.items()]
     expect_kept("wandb_trial.txt", "\n".join(lines).replace("}, {", "},\n {"), [*list_known_ids(ample), found.id])
+
+
+def make_examples(*rows: tuple[int, int, int]) -> pa.Table:
+    names = ("label", "clean_prediction", "adversarial_prediction")
+    return pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+
+
+def test_a_matrix_has_the_true_class_first_and_names_where_they_fit() -> None:
+    examples = make_examples((0, 0, 1), (1, 0, 2), (1, 1, 2))
+    row = {"classes": 3}
+    found = content._build_confusion(row, examples, ["a", "b", "c"])
+    cells = {when: {(actual, said): count for actual, said, count in table.rows if count}
+             for when, table in found.items()}  # fmt: skip
+    assert cells == {
+        "confusion_clean": {("a", "a"): 1, ("b", "a"): 1, ("b", "b"): 1},
+        "confusion_adversarial": {("a", "b"): 1, ("b", "c"): 2},
+    }
+    assert [len(table.rows) for table in found.values()] == [9, 9]
+    numbers = content._build_confusion(row, examples, ["a", "b"])["confusion_clean"]
+    assert [cell[0] for cell in numbers.rows[::3]] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("classes", "drawn"), [(100, True), (101, False), (None, False)])
+def test_a_matrix_of_very_many_classes_or_of_no_images_is_not_drawn(classes: int | None, drawn: bool) -> None:
+    examples = make_examples((0, 0, 1))
+    assert bool(content._build_confusion({"classes": classes}, examples, [])) is drawn
+    assert content._build_confusion({"classes": 3}, None, []) == {}
+
+
+def test_of_a_certificate_no_table_of_images_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "load_stage_table", lambda _, key, *__: key)
+    store: Any = SimpleNamespace()
+    found = [content._read_examples({"bound": bound, "attack_key": "k"}, store) for bound in ("upper", "lower")]
+    assert found == ["k", None]

@@ -35,6 +35,11 @@ def write(folder: Path, **files: str) -> Path:
         ("import torch, json", set()),
         ("import importlib", {"layers.py", "unused.py"}),
         ("exec('import layers')", {"layers.py", "unused.py"}),
+        ("import runpy", {"layers.py", "unused.py"}),
+        ("from pkgutil import walk_packages", {"layers.py", "unused.py"}),
+        ("layers = __import__('layers')", {"layers.py", "unused.py"}),
+        ("x = eval('1')", {"layers.py", "unused.py"}),
+        ("x = compile('1', 'a', 'eval')", {"layers.py", "unused.py"}),
     ],
 )
 def test_a_file_is_made_of_what_it_imports_from_beside_itself(imported: str, found: set[str], tmp_path: Path) -> None:

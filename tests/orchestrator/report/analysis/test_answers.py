@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestrator.report.analysis import answers
 from orchestrator.report.analysis.answers import answer_questions, describe_seeds_needed
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData
@@ -135,3 +137,27 @@ def test_too_few_seeds_are_said(made_study: Study, tmp_path: Path) -> None:
     content = {**GRID, "prune": None, "seed": {"grid_search": [0, 1]}}
     (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
     assert (describe_seeds_needed(study) or "").startswith("2 seeds: too few to tell")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tie", "robust", "says"),
+    [
+        ("", False, (0.5, 0.4), ""),
+        ("a real lead", False, (0.5, 0.4), "; in robust accuracy: a real lead"),
+        ("a real lead", False, (0.4, 0.5), "; in robust accuracy the next one leads: a real lead"),
+        ("a tie", True, (0.4, 0.5), "; in robust accuracy: a tie"),
+        ("a real lead", False, (0.4, 0.4), "; in robust accuracy: a real lead"),
+    ],
+)
+def test_who_leads_in_robust_accuracy_is_said(verdict: str, tie: bool, robust: tuple[float, float], says: str) -> None:
+    """The compromise may have less of it than the next one."""
+    best, runner_up = (SimpleNamespace(mean=(0.9, rate)) for rate in robust)
+    lead: Any = SimpleNamespace(verdict=verdict, tie=tie, choice=SimpleNamespace(best=best), runner_up=runner_up)
+    assert answers._describe_lead(lead) == says
+
+
+def test_one_seed_has_no_deviation() -> None:
+    one: Any = SimpleNamespace(rows=[1], clean=(0.9,), robust=(0.5,))
+    two: Any = SimpleNamespace(rows=[1, 2], clean=(0.9, 0.8), robust=(0.5, 0.1))
+    assert answers._describe_spread(one) == "one seed"
+    assert answers._describe_spread(two) == "mean of 2 seeds, standard deviation 7.1 points and 28.3 points"

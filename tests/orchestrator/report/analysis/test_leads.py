@@ -48,3 +48,9 @@ def test_a_lead_is_one_of_settings_only_over_seeds(made_study: Study, made_data:
     assert replace(few, adjusted=0.5).verdict == "a tie on these images"
     many = replace(answer, over_seeds=Paired(Interval(0.1, 0.05, 0.15, 3), 0.01))
     assert many.verdict == "a real lead"
+    assert replace(few, adjusted=None).verdict == replace(answer, test=None, over_seeds=None).verdict == ""
+    alone = replace(few, over_seeds=None)
+    assert alone.verdict == "ahead on these images; too few seeds to speak of settings"
+    assert [replace(alone, adjusted=p).tie for p in (0.05, 0.051, None)] == [False, True, False]
+    seeds = Interval(0.1, 0.05, 0.15, 3)
+    assert [replace(answer, over_seeds=Paired(seeds, p)).tie for p in (0.05, 0.051, None)] == [False, True, True]

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.report.analysis import provenance
 from orchestrator.report.analysis.provenance import describe_provenance
 from orchestrator.space.space import list_shipped
+from tasks import paths
+from tasks.errors import UsageError
 from tasks.yaml_files import read_mapping
 from tests.support.report_data import GRID, made_up
 
@@ -41,3 +44,20 @@ def test_nothing_finished_has_no_dates(tmp_path: Path) -> None:
     sweep = made_up(tmp_path, GRID, images=False, finished=lambda _: False)
     found = describe_provenance(sweep, sweep.plan(), sweep.rows())
     assert (found.models, found.period, found.day, found.versions) == ("-",) * 4
+
+
+def test_a_space_that_cannot_be_read_is_no_text_and_no_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = made_up(tmp_path, GRID, images=False, finished=lambda place: place == 0)
+    assert provenance._read_space(sweep).startswith("seed:") or "seed:" in provenance._read_space(sweep)
+    sweep.storage.write(sweep.path(paths.SPACE), b"\xff")
+    assert provenance._read_space(sweep) == ""
+    sweep.storage.remove(sweep.path(paths.SPACE))
+    assert provenance._read_space(sweep) == ""
+
+    def refuse(name: str) -> None:
+        raise UsageError(f"{name}: a plugin is not loaded")
+
+    monkeypatch.setattr(provenance, "load", refuse)
+    assert provenance._find_command("digits", "") == "advsweep launch --space digits.yaml"

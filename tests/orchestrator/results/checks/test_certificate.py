@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.results.checks import certificate as certificates
 from orchestrator.results.checks.certificate import CHECK
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS
 from orchestrator.results.headline import find_best
@@ -106,3 +107,20 @@ def test_trials_that_share_the_stage_of_a_certificate_share_its_verdict() -> Non
     other = [{**bare, "attack_key": "another"}, *rows[1:]]
     found = [verdict.verdict for verdict in check_rows(other, read) if "bare" in verdict.trials]
     assert found == [NOT_TESTED]
+
+
+@pytest.mark.parametrize(
+    ("fooled", "expected", "real"),
+    [
+        (0, 0.0, False),
+        (1, 0.0, True),
+        (5, 5.0, False),
+        (6, 1.0, False),
+        (7, 1.0, True),
+        (23, 10.0, False),
+        (24, 10.0, True),
+    ],
+)
+def test_more_images_than_chance_explains_are_a_conflict(fooled: int, expected: float, real: bool) -> None:
+    """The bound of Chernoff: seven where one is expected come about less often than once in a thousand."""
+    assert certificates._Conflict(100, fooled, expected).is_real is real
