@@ -126,8 +126,8 @@ def _explain_missing(entries: Sequence[Measured], alike: Sequence[Measured], kep
 def list_images(gallery: Gallery, classes: Sequence[str]) -> Rows:
     """A row for each picture: `model` (place in the gallery), `place` (of the image in the split), `column` (the
     original, the adversarial image or the amplified perturbation), `picture` (a data URI), `text`, `state` (whether
-    the model was right). Under the perturbation of an unrestricted attack stands what its witness says: an example
-    counts only where that is the label.
+    who is quoted was right). Under the perturbation of an unrestricted attack stands what its witness says: an
+    example counts only where that is the label.
     """
     rows: Rows = []
     for model, found in enumerate(gallery.attacked):
@@ -135,17 +135,24 @@ def list_images(gallery: Gallery, classes: Sequence[str]) -> Rows:
         perturbation = found.preview.perturbation.astype(np.float32)
         amplified = np.clip(0.5 + factor * perturbation, 0, 1)
         for number, place in enumerate(gallery.index):
-            right = bool(found.prediction[number] == found.label[number])
+            said = _name_state(found.prediction[number] == found.label[number])
             prediction = f"{classes[found.prediction[number]]} ({100 * found.confidence[number]:.0f} %)"
-            witness = "" if found.witness is None else f"witness: {classes[found.witness[number]]}"
+            witness, kept = "", ""
+            if found.witness is not None:
+                witness = f"witness: {classes[found.witness[number]]}"
+                kept = _name_state(found.witness[number] == found.label[number])
             for column, pixels, text, state in (
                 ("original", found.preview.clean, classes[found.label[number]], ""),
-                ("adversarial", found.preview.adversarial, prediction, "right" if right else "wrong"),
-                (f"perturbation x {factor}", amplified, witness, ""),
+                ("adversarial", found.preview.adversarial, prediction, said),
+                (f"perturbation x {factor}", amplified, witness, kept),
             ):
                 rows.append({"model": model, "place": place, "column": column,
                              "picture": encode_picture(pixels[number]), "text": text, "state": state})  # fmt: skip
     return rows
+
+
+def _name_state(is_right: object) -> str:
+    return "right" if is_right else "wrong"
 
 
 def encode_picture(pixels: NDArray[np.float32]) -> str:

@@ -9,8 +9,9 @@ from orchestrator.report.analysis.study import Study
 from orchestrator.report.figures.encodings import INK, describe
 from orchestrator.report.figures.figure import Figure, Panel, Spec
 
-SIDE, ACROSS, DOWN = 48, 58, 66
-"""Side of a picture, and what a picture with its text takes across and down, in 1/72 inch."""
+SIDE, ACROSS, DOWN = 48, 74, 66
+"""Side of a picture, and what a picture with its text, such as `witness: automobile`, takes across and down, in 1/72
+inch."""
 
 
 def draw_images(study: Study, gallery: Gallery, classes: Sequence[str]) -> Figure | None:
@@ -54,7 +55,7 @@ def _draw_model(model: int, columns: Sequence[str], images: int) -> Spec:
         {"test": "datum.state === 'wrong'", "value": {"expr": "bad"}},
     ]
     text = {
-        "mark": {"type": "text", "dy": SIDE / 2 + 7, "fontSize": 8, "limit": ACROSS - 4},
+        "mark": {"type": "text", "dy": SIDE / 2 + 7, "fontSize": 8, "limit": ACROSS - 2},
         "encoding": place | {"text": {"field": "text"}, "color": {"condition": colours, "value": INK}},
     }
     return {

@@ -112,7 +112,8 @@ def test_what_the_witness_says_stands_under_the_perturbation() -> None:
         cast("Configuration", None), preview, labels, np.array([0, 0]), np.ones(2), "", np.array([1, 3])
     )
     rows = list_images(Gallery((4, 7), (said,), ""), ["a", "b", "c", "d"])
-    assert [row["text"] for row in rows if row["column"].startswith("perturbation")] == ["witness: b", "witness: d"]
+    said_below = [(row["text"], row["state"]) for row in rows if row["column"].startswith("perturbation")]
+    assert said_below == [("witness: b", "right"), ("witness: d", "wrong")]
 
 
 def test_every_attack_is_amplified_by_its_own_largest_perturbation() -> None:
