@@ -84,8 +84,9 @@ def nest(levels: int) -> Any:
 
 def test_fifty_lists_may_stand_inside_each_other() -> None:
     assert nest(50) != nest(49)
-    with pytest.raises(UsageError, match="more than 50 lists and mappings inside each other"):
-        nest(51)
+    for text in ("[" * 51 + "]" * 51, "[" * 51, "{a: " * 51):  # before the end is looked for
+        with pytest.raises(UsageError, match="more than 50 lists and mappings inside each other"):
+            parse_yaml(text, "here")
 
 
 def test_levels_are_counted_behind_an_alias_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.space import space as spaces
 from tasks.errors import ProblemsError
 from tasks.models.registry import ARCHITECTURES, Architecture
+from tasks.pruning.settings import PruneSettings
+from tasks.stages import rehearsal
 from tests.support.command_line import list_tree, run_here
 
 SPACE: dict[str, Any] = {
@@ -91,6 +93,19 @@ def test_what_is_stored_is_not_asked_again_and_each_model_once() -> None:
         check_fits(grid)
     assert [problem.split("small for ")[1].split(":")[0] for problem in raised.value.problems] == models[:2]
     check_fits(grid, grid.stages.keys())
+
+
+def test_what_many_stages_ask_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another ratio asks the same of the network, another scope does not."""
+    asked: list[tuple[str, tuple[int, ...]]] = []
+
+    def note(model: nn.Module, settings: PruneSettings, shape: tuple[int, ...]) -> None:  # noqa: ARG001
+        asked.append((settings.scope, shape))
+
+    monkeypatch.setattr(rehearsal, "check_prunable", note)
+    prune = {"ratio": {"grid_search": [0.3, 0.5]}, "scope": {"grid_search": ["all", "layer1"]}}
+    check_fits(plan(prune=prune, seed={"grid_search": [0, 1]}))
+    assert sorted(asked) == [("all", (1, 8, 8)), ("layer1", (1, 8, 8))]
 
 
 @pytest.mark.parametrize("name", ["defences", "pruning_benchmark", "smoothing", "transformations", "generative"])

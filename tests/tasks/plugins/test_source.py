@@ -34,6 +34,8 @@ def write(folder: Path, **files: str) -> Path:
         ("from lab.deep import x", {"lab/__init__.py", "lab/deep.py"}),
         ("import torch, json", set()),
         ("import importlib", {"layers.py", "unused.py"}),
+        ("import importlib.util", {"layers.py", "unused.py"}),
+        ("from importlib import import_module", {"layers.py", "unused.py"}),
         ("exec('import layers')", {"layers.py", "unused.py"}),
         ("import runpy", {"layers.py", "unused.py"}),
         ("from pkgutil import walk_packages", {"layers.py", "unused.py"}),
