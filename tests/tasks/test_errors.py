@@ -42,6 +42,24 @@ def test_a_file_that_is_too_large_says_by_how_much() -> None:
     assert (str(error), error.size) == ("stages/a: has 12,345 bytes; the most that is read is 1,000", 12345)
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "place: is odd"),
+        (True, "place = true: is odd"),
+        ("a b", "place = 'a b': is odd"),
+        ({"a": [1, None, False], "b": ("c",)}, "place = {a: [1, null, false], b: ['c']}: is odd"),
+        ("x" * 78, f"place = '{'x' * 78}': is odd"),
+        ("x" * 79, f"place = '{'x' * 76}...: is odd"),
+        pytest.param(10**5000, "place = a int: is odd", id="5,001 digits"),
+    ],
+)
+def test_a_value_is_shown_as_a_file_has_it_up_to_eighty_characters(value: object, shown: str) -> None:
+    assert str(Problem("place", value, "is odd")) == shown
+    beside = Problem("place", value, "is odd", {"other": 3, "absent": None, "more": [True]})
+    assert str(beside) == shown.replace(": is odd", " beside other = 3, more = [true]: is odd")
+
+
 def test_mistakes_are_listed_once_each_and_not_without_end() -> None:
     one, other = Problem("train.lr", "x" * 100, "is no number"), Problem("seed", None, "is missing")
     assert str(one) == f"train.lr = 'x{'x' * 75}...: is no number"

@@ -59,6 +59,14 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"attack": {"name": "crown_ibp", "eps": 0.1}, "model": CONVNEXT, "dataset": LARGE}, "attack = .* permute"),
     ({"model": CONVNEXT}, "dataset.image_size = 8: images of 8x8 pixels are too small for convnext_tiny: .* 16x16"),
     ({"model": {"name": "resnet8", "mean": [0.1, 0.2, 0.3]}}, "model.mean = .*: 3 values, .* 1 channel$"),
+    (
+        {
+            "attack": {**IFGSM, "eps_space": "normalized"},
+            "dataset": {"name": "digits", "channels": 3},
+            "model": {"name": "resnet8", "mean": [0.4, 0.4, 0.4], "std": [0.1, 0.2, 0.3]},
+        },
+        r"attack\.eps_space = 'normalized': model\.std differs between colours.*: choose pixel \(model resnet8\)",
+    ),
     ({"attack": {**IFGSM, "norm": "l2", "eps": 8.1}}, "attack.eps = 8.1: no image .* needs a budget above 8 in l2"),
     ({"attack": {"name": "ddn", "eps": {"grid_search": [1, 9]}}}, "attack.eps = 9.0: no image .* above 8 in l2"),
     ({"train": SMOOTH, "seed": {"grid_search": [0, 1]}}, "train.objective.attack.eps = 300.0: .* above 8 in l2"),

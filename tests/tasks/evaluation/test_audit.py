@@ -45,6 +45,24 @@ def test_what_is_no_image_is_said_so(returned: Any, monkeypatch: pytest.MonkeyPa
         evaluate(Linear(), linear_images(), [settings(name="fgsm", eps=0.1)], 0, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("element 0 of tensors does not require grad and does not have a grad_fn", r"^fgsm follows gradients, and the"),
+        ("the size of tensor a must match", r"^the size of tensor a must match$"),
+    ],
+)
+def test_a_model_without_a_gradient_is_told_what_to_do_and_another_error_is_told_as_it_is(
+    said: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(gradient_attacks, "craft_fgsm", fail)
+    with pytest.raises((StageError, RuntimeError), match=message):
+        evaluate(Linear(), linear_images(), [settings(name="fgsm", eps=0.1)], 0, 0.5)
+
+
 def test_what_an_attack_does_to_its_images_in_place_is_judged_beside_the_true_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

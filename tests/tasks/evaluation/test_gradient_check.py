@@ -39,6 +39,24 @@ class Sound(nn.Module):
         return pixels.flatten(1)[:, :4]
 
 
+class Constant(nn.Module):
+    """A planted fault: an answer that no pixel changes, or that no gradient passes."""
+
+    def __init__(self, attached: bool) -> None:
+        super().__init__()
+        self.level = nn.Parameter(torch.ones(1, 4), requires_grad=attached)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.level.expand(len(pixels), 4)
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_an_answer_that_no_pixel_changes_has_a_gradient_of_zero(attached: bool) -> None:
+    found = check_gradients(Constant(attached), torch.rand(3, 1, 2, 2), torch.tensor([0, 1, 2]))
+    assert found.gradient.shape == (3, 1, 2, 2)
+    assert found.count() == {"gradient_images": 3, "zero_gradients": 3, "deterministic": True}
+
+
 def test_gradients_that_are_zero_or_not_finite_are_none() -> None:
     gradient = torch.tensor([0.0, 1.0, float("nan"), float("inf"), -2.0])[:, None, None, None].repeat(1, 1, 1, 2)
     gradient[:, :, :, 1] = 0

@@ -14,6 +14,7 @@ import torch
 from pydantic import ValidationError
 
 from tasks.errors import StageError
+from tasks.models import download
 from tasks.models.build import Description, build_model
 from tasks.models.download import HUB_VARIABLE, download_weights, locate_download, resolve_address
 from tasks.models.settings import ModelSettings
@@ -83,6 +84,22 @@ def test_another_content_is_refused_and_not_kept(server: Server) -> None:
     with pytest.raises(StageError, match="has another content"):
         download_weights(address_of(server), "0" * 64)
     assert not locate_download(address_of(server), "0" * 64).exists()
+
+
+def test_a_download_without_end_is_broken_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest, size = hashlib.sha256(server.content).hexdigest(), len(server.content)
+    monkeypatch.setattr(download, "MOST_BYTES", size - 1)
+    with pytest.raises(StageError, match=rf"could not be downloaded: has more than {size - 1:,} bytes\. Without"):
+        download_weights(address_of(server), digest)
+    assert not locate_download(address_of(server), digest).exists()
+    monkeypatch.setattr(download, "MOST_BYTES", size)
+    assert download_weights(address_of(server), digest).stat().st_size == size
+
+
+@pytest.mark.parametrize(("url", "digest"), [(None, None), ("https://example.org/net.pt", None), (None, "0" * 64)])
+def test_neither_an_address_nor_a_digest_is_enough(url: str | None, digest: str | None) -> None:
+    with pytest.raises(StageError, match="a file, or an address and the sha256 of its content, is wanted"):
+        download_weights(url, digest)
 
 
 def test_the_hub_is_asked_where_it_keeps_files(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

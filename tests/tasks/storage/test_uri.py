@@ -21,6 +21,9 @@ SECRET = "S3cr3tKey"
         (f"http://user:{SECRET}@host/x", "choose from file://, gs://, s3://"),
         ("s3:///x", "name a bucket, such as s3://bucket/results"),
         (f"s3://[{SECRET}", "Invalid IPv6"),
+        ("s3://bucket/a/../b", "is no place: it holds .. or a character that is none"),
+        ("s3://bucket/a/%2e%2e/b", "is no place: it holds .."),
+        ("file:///a%00b", "is no place: it holds .."),
     ],
 )
 def test_a_uri_that_cannot_be_is_refused_and_not_repeated(uri: str, message: str) -> None:

@@ -172,6 +172,45 @@ def test_a_checkpoint_holds_dropout_momentum_and_random_states(kind: Any) -> Non
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+def make_progress(hidden: int, seed: int) -> TrainingProgress:
+    """A net of two layers after one step of Adam, with the random numbers of a seed."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(2, hidden), nn.Linear(hidden, 2))
+    progress = TrainingProgress(model, torch.optim.Adam(model.parameters()), torch.Generator().manual_seed(seed), [])
+    model(torch.randn(3, 2, generator=progress.draw)).square().mean().backward()
+    progress.optimizer.step()
+    return progress
+
+
+def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing() -> None:
+    saved: list[bytes] = []
+
+    class Memory:
+        def write(self, _: str, content: bytes) -> None:
+            saved.append(content)
+
+    make_progress(4, 1).save(Memory(), "here")  # type: ignore[arg-type]
+    other, untouched = make_progress(5, 2), make_progress(5, 2)
+    with pytest.raises(ValueError, match="the checkpoint is of another model"):
+        other.restore(saved[0])
+    with pytest.raises(ValueError, match="the checkpoint cannot be read"):
+        other.restore(saved[0][:100])
+    for found, wanted in ((other.model, untouched.model), (other.optimizer, untouched.optimizer)):
+        expected = dict(list_tensors(wanted.state_dict()))
+        assert all(torch.equal(value, expected[name]) for name, value in list_tensors(found.state_dict()))
+    assert torch.equal(torch.rand(3, generator=other.draw), torch.rand(3, generator=untouched.draw))
+    assert other.history == []
+
+
+def list_tensors(state: dict[Any, Any], before: str = "") -> list[tuple[str, torch.Tensor]]:
+    """The tensors of a state by their names, however deep they stand."""
+    found = []
+    for name, value in state.items():
+        found += list_tensors(value, f"{before}{name}/") if isinstance(value, dict) else []
+        found += [(f"{before}{name}", value)] if isinstance(value, torch.Tensor) else []
+    return found
+
+
 def test_nothing_is_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("pickle was used")
