@@ -112,6 +112,23 @@ def test_an_epoch_counts_every_image_once_whatever_the_size_of_its_batch() -> No
     assert history[0]["train_accuracy"] == pytest.approx(0.5)
 
 
+def test_the_history_has_loss_and_accuracy_of_the_validation_part() -> None:
+    images = grey(0, 51, 102, 153)
+    asked, model = settings_of(epochs=2), Brightness()
+    progress = TrainingProgress(model, torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0), make_draw(), [])
+
+    def objective(*_: object) -> StepOutcome:
+        return StepOutcome(torch.ones((), requires_grad=True), torch.ones(()))
+
+    data = Splits(grey(0, 1), images, grey())
+    fit(progress, data, asked, objective, AugmentSettings(), seed=0, after_step=lambda: None, after_epoch=lambda: None)
+    loss, accuracy = assess(model, images)
+    assert loss != accuracy
+    assert [(entry["validation_loss"], entry["validation_accuracy"]) for entry in progress.history] == 2 * [
+        (loss, accuracy)
+    ]
+
+
 def test_a_batch_of_one_left_over_is_not_trained_on() -> None:
     """Batch norm would divide by the deviation of one value; where there is but one image, it is trained on."""
     history, batches, _ = fit_brightness(settings_of(), 102, 102, 102, 102, 102)
