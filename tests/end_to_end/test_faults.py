@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.disturbed import PART, SMALLER, SPACE, cluster_of, undisturbed_sweep
+from tests.support.disturbed import LEAST, SMALLEST, SPACE, cluster_of, undisturbed_sweep
 from tests.support.harness import (
     LIMIT,
     ONE,
@@ -30,13 +30,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.m
 @pytest.fixture
 def undisturbed() -> tuple[Path, Path]:
     """The space, and the storage of a sweep that nothing happened to."""
-    return undisturbed_sweep("killed", SPACE, PART)
+    return undisturbed_sweep("killed", SPACE, LEAST)
 
 
 def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
     space, reference = undisturbed
     storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLEST]
     killed = start(*command)
     assert wait_until(lambda: bool(list(storage.glob("checkpoints/*.safetensors"))))
     kill(cluster_of(killed))
@@ -44,7 +44,7 @@ def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(undisturbed: tuple[Path, 
     begun = {file.stem for file in storage.glob("checkpoints/[!.]*.safetensors")}
     assert begun
     before = len(executions(storage))
-    interrupted = start(*command)
+    interrupted = start(*command, *ONE)
     assert wait_until(lambda: len(executions(storage)) > before)
     family = cluster_of(interrupted)
     os.kill(interrupted.pid, signal.SIGINT)
@@ -60,8 +60,8 @@ def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(undisturbed: tuple[Path, 
 def test_two_drivers_on_one_storage_both_finish(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
     space, reference = undisturbed
     storage = tmp_path / "storage"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
-    drivers = [start(*command), start(*command)]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLEST]
+    drivers = [start(*command, *ONE), start(*command, *ONE)]
     assert [driver.wait(timeout=LIMIT) for driver in drivers] == [0, 0]
     same(storage, reference)
     assert "4 finished, nothing to do" in advsweep(*command).stdout
@@ -75,7 +75,7 @@ def test_a_full_disk_ends_the_sweep_and_harms_nothing(undisturbed: tuple[Path, P
     if mounted.returncode:
         pytest.skip("a small disk cannot be mounted here: that takes root")
     try:
-        command: list[str | Path] = ["launch", "--space", space, "--storage", disk / "storage", *SMALLER, *ONE]
+        command: list[str | Path] = ["launch", "--space", space, "--storage", disk / "storage", *SMALLEST, *ONE]
         command += ["--wandb", "disabled"]
         shown = advsweep(*command, code=None)
         assert shown.returncode == 1, shown.stdout + shown.stderr

@@ -35,6 +35,10 @@ PART = ("seed=0", "dataset.train_examples=400", "train.epochs=4", "finetune.epoc
 SMALLER = [word for override in PART for word in ("--set", override)]
 """A part of the space, where the whole of it would only take longer: four trials."""
 
+LEAST = (*PART[:1], "dataset.train_examples=240", *PART[2:], "adversarial_finetune.epochs=2")
+SMALLEST = [word for override in LEAST for word in ("--set", override)]
+"""The same four trials with fewer steps, for what is disturbed once or twice."""
+
 
 @functools.cache
 def undisturbed_sweep(name: str, text: str, overrides: tuple[str, ...] = ()) -> tuple[Path, Path]:
