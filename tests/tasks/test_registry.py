@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import OrderedDict
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from tasks.errors import UsageError
 from tasks.part_names import ByName, NameOf
-from tasks.registry import JoinedRegistry, Registry, load_object
+from tasks.registry import JoinedRegistry, Registry, load_object, watch_additions
 from tasks.settings import Number, Settings, keyed
 from tasks.settings_problems import describe_problems
 
@@ -115,3 +116,16 @@ def test_joined_registries_are_one_where_parts_are_named_and_two_where_they_ente
     assert [each.kind for each in both.list_registries()] == ["fruit", "nut"]
     with pytest.raises(UsageError, match="unknown fruit or nut; choose from almond, apple, walnut"):
         both.load("stone")
+
+
+def test_additions_are_told_while_somebody_watches() -> None:
+    registry: Registry[Any] = Registry("shape", {})
+    outer, inner = list[str](), list[str]()
+    with watch_additions(lambda added: outer.append(added[1])):
+        registry.add("first", 1, origin="here")
+        with contextlib.suppress(ValueError), watch_additions(lambda added: inner.append(added[1])):
+            registry.add("second", 2, origin="here")
+            raise ValueError("broken off")
+        registry.add("third", 3, origin="here")
+    registry.add("fourth", 4, origin="here")
+    assert (outer, inner) == (["first", "second", "third"], ["second"])

@@ -74,3 +74,17 @@ def test_a_thread_that_outlives_a_sweep_does_not_bring_the_folder_of_its_ray_bac
         waiting.enter_context(client.keep_temporary_files())
     waiting.close()
     assert os.environ["TMPDIR"] == str(tmp_path), "that of Ray is gone with it"
+
+
+@pytest.mark.parametrize(("longest", "named"), [(1000, True), (3, False)])
+def test_a_variable_that_was_not_there_is_gone_again_and_a_long_name_is_no_place_for_a_socket(
+    longest: int, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(client, "LONGEST_FOLDER", longest)
+    with client.keep_temporary_files():
+        assert tempfile.gettempdir() != str(tmp_path)
+        assert os.environ.get("TMPDIR") == (tempfile.gettempdir() if named else None)
+    assert "TMPDIR" not in os.environ
+    assert tempfile.gettempdir() == str(tmp_path)

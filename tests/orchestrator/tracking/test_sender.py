@@ -165,3 +165,20 @@ def test_what_the_client_only_logs_is_read(tmp_path: Path) -> None:
     lines = [json.dumps(entries[0]), "no JSON", *(json.dumps(entry) for entry in entries[1:])]
     (tmp_path / "log").write_text("\n".join(lines))
     assert read_logged_errors(tmp_path / "log") == "\nERROR run-a1: refused\nERROR : no place"
+
+
+def test_the_users_own_settings_go_along_but_those_that_lead_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = WandbFolder(SweepStore(open_storage(tmp_path), "a-1"))
+    for name, value in {
+        "WANDB_MODE": "disabled",
+        "WANDB_SERVICE": "here",
+        "WANDB_API_KEY": "k",
+        "WANDB_DIR": "x",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found = sender._build_environment(folder)
+    assert not {"WANDB_MODE", "WANDB_SERVICE"} & found.keys()
+    assert (found["WANDB_API_KEY"], found["WANDB_SILENT"], found["COLUMNS"]) == ("k", "false", "1000")
+    assert found["WANDB_DIR"] == folder.environment()["WANDB_DIR"] != "x"

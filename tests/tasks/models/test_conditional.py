@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from itertools import pairwise
 
@@ -97,3 +98,20 @@ def test_between_two_lambdas_the_code_is_interpolated() -> None:
 def test_a_network_without_batch_norm_is_refused() -> None:
     with pytest.raises(StageError, match="conditions batch norm"):
         make_conditional(nn.Sequential(nn.Conv2d(1, 2, 3)), LAMBDAS, 1.0)
+
+
+def test_what_a_batch_was_asked_with_is_put_back_also_after_an_error() -> None:
+    """Outside of all questions the network stands at its reference, here lambda 1: no image of a batch at 0."""
+    condition = find_condition(make_networks()[1])
+    assert condition is not None
+    alone, clean = condition.read(5)
+    assert (tuple(alone.shape[:1]), clean) == ((1,), 0)
+    torch.testing.assert_close(alone, condition.encode_one(1.0))
+    with condition.asking(torch.tensor([0.0, 0.4]).double(), 1):
+        outer = condition.read(2)
+        with contextlib.suppress(ValueError), condition.asking(torch.tensor([1.0]).double(), 0):
+            assert condition.read(1)[1] == 0
+            raise ValueError("broken off")
+        assert condition.read(2) is outer
+        assert outer[1] == 1
+    torch.testing.assert_close(condition.read(5)[0], alone)

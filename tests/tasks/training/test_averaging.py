@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,16 @@ def test_the_best_epoch_is_that_of_the_average(tmp_path: Path) -> None:
     assert kept["metrics"]["validation_loss"] == last["metrics"]["validation_loss"]
     one, other = weights(kept, context(tmp_path)), weights(last, context(tmp_path))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_model_has_its_own_weights_again_also_after_an_error() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    set_weight(model, 8.0)
+    average = WeightAverage(model, EmaSettings(decay=0.25))
+    set_weight(model, 2.0)
+    average.note_step(model)
+    average.note_epoch(model, NOTHING, 0, 4)
+    with contextlib.suppress(ValueError), average.shown_in(model):
+        assert read_weight(model) != 2.0
+        raise ValueError("broken off")
+    assert read_weight(model) == 2.0
