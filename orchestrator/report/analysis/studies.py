@@ -20,6 +20,7 @@ from orchestrator.results.tradeoff import (
 )
 from orchestrator.text import make_sort_key
 from tasks.keys import hash_json
+from tasks.training.objectives.standard.settings import STANDARD
 from tasks.trial.row import Row
 
 STOPPING = "stop_when_fooled"
@@ -53,6 +54,7 @@ def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
         rows, key=lambda row: [make_sort_key(values[row["trial_id"]][axis]) for axis in axes] + [row["seed"]]
     )
     known = tuple(Axis(name) for name in axes if not _is_implied(name, axes, values.values()))
+    plain = _name_undefended(known, configs.values())
     models: dict[str, Configuration] = {}
     threats: dict[str, Threat] = {}
     together: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -61,7 +63,7 @@ def _build_study(dataset: str, rows: Sequence[Row]) -> Study:
         model, threat = identify_configuration(config), hash_json(_attack_part(config))[:16]
         if model not in models:
             made = {axis.name: value[axis.name] for axis in known if not axis.of_attack}
-            models[model] = Configuration(model, _label(known, made, row) or row["model"], made, row)
+            models[model] = Configuration(model, _label(known, made, row, plain) or row["model"], made, row)
         if threat not in threats:
             threats[threat] = Threat(threat, _label_threat(row, known, value), row)
         together[model, threat].append(row)
@@ -132,14 +134,25 @@ def _is_implied(name: str, axes: Sequence[str], values: Iterable[Mapping[str, An
     return len({str(value[name]) for value in values if value["lambda"] is not None}) == 1
 
 
-def _label(axes: Sequence[Axis], values: Mapping[str, Any], row: Row) -> str:
+def _name_undefended(axes: Sequence[Axis], configs: Iterable[Mapping[str, Any]]) -> str:
+    """What tells a model without a defence from the others: that it was not tuned adversarially, where nothing else
+    defends any; else its objective."""
+    tuned = any(config.get("adversarial_finetune") for config in configs)
+    told = any(axis.name == "objective" for axis in axes)
+    return "no adversarial fine-tuning" if tuned and not told else f"objective {STANDARD.label}"
+
+
+def _label(axes: Sequence[Axis], values: Mapping[str, Any], row: Row, plain: str) -> str:
     """The values by name. What a model lacks is left out; one that lacks every defence is said to be without, and so is
-    the bare model beside those behind transformations."""
+    the bare model beside those behind transformations.
+
+    :param plain: what a model without a defence is called where lambda varies.
+    """
     parts, undefended = [], values.get("lambda", 0) is None and not is_defended(row)
     for axis in (axis for axis in axes if axis.name in values):
         value = values[axis.name]
         if axis.name == "lambda" and undefended:
-            parts.append("no adversarial fine-tuning")
+            parts.append(plain)
         elif axis.name == "transformations" and value is None:
             parts.append("no transformations")
         elif value is not None and not (axis.name == "objective" and undefended):

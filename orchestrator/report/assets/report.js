@@ -256,7 +256,8 @@
         filtered[name] = this.tables[name].filter((row) => this.passes(this.configs[row.config]));
         for (const row of filtered[name]) row.g = colour.of(row);
       }
-      this.find("count").textContent = `${filtered.trials.length} of ${this.tables.trials.length} trials`;
+      const count = (configs) => configs.reduce((total, config) => total + config.trials, 0); // the table has worst cases too
+      this.find("count").textContent = `${count(this.configs.filter((config) => this.passes(config)))} of ${count(this.configs)} ${this.counted}`;
       for (const host of this.hosts) {
         const spec = this.fit(this.panel(host), colour), model = modelParam(this.panel(host));
         const tables = model ? this.tables : filtered; // a model that was chosen is always shown

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.report.analysis.groups import choose_groups
 from orchestrator.report.analysis.levels import list_levels
 from orchestrator.report.analysis.report_data import ReportData
-from orchestrator.report.analysis.study import Configuration, Study
+from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.report.figures.encodings import PALETTE
 from orchestrator.report.figures.figure import Figure
@@ -49,12 +49,14 @@ def _encode_study(study: Study, figures: Sequence[Figure], data: ReportData) -> 
                 "label": configuration.label,
                 "values": [axis.by_configuration[configuration.key] for axis in axes],
                 "sweeps": _list_sweeps(study, configuration, data),
+                "trials": sum(len(entry.rows) for entry in _list_attacked(study, configuration)),
             }
             for configuration in study.configurations
         ],
         "colour": {"title": colour.title, "levels": list(colour.levels)},
         "attacks": [threat.label for threat in study.threats],
         "headline": study.threats.index(study.headline),
+        "counted": "trials under attack" if study.certificates else "trials",
         "tables": _encode_tables(figures),
         "figures": {figure.name: _encode_panels(figure) for figure in figures},
     }
@@ -89,5 +91,11 @@ def _list_sweeps(study: Study, configuration: Configuration, data: ReportData) -
     labels = [facts.label for facts in data.sweeps]
     if len(labels) == 1:
         return [0]
-    rows = [row for (model, _), entry in study.measured.items() if model == configuration.key for row in entry.rows]
+    rows = [row for entry in _list_attacked(study, configuration) for row in entry.rows]
     return sorted({labels.index(label) for row in rows for label in data.sweeps_of[row["attack_key"]]})
+
+
+def _list_attacked(study: Study, configuration: Configuration) -> list[Measured]:
+    """A configuration under every attack of its own; the worst case over several is no trial."""
+    found = (study.measured.get((configuration.key, threat.key)) for threat in study.threats)
+    return [entry for entry in found if entry and entry.threat is not study.worst]

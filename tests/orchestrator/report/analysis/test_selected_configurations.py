@@ -46,6 +46,21 @@ def test_the_baseline_has_neither_defence_nor_pruning(tmp_path: Path) -> None:
     assert (row["lambda"], row["pruning_ratio"]) == (None, 0.0), "though the pruned model is more accurate"
 
 
+def test_the_baseline_stands_behind_no_transformations(tmp_path: Path) -> None:
+    """Though what is behind them is as accurate or more, and though the bare model is pruned where nothing else is."""
+    behind = {"grid_search": [None, {"transformations": [{"name": "bit_depth", "bits": 2}]}]}
+    content = {**GRID, "adversarial_finetune": None, "inference": behind}
+
+    def rule(row: dict[str, Any]) -> tuple[float, float]:
+        return 0.95 if row["transformations"] else 0.9, 0.5
+
+    rows = made_up(tmp_path, content, rule=rule, images=False).rows()
+    (study,) = group_studies(rows)
+    (pruned,) = group_studies([row for row in rows if row["transformations"] or row["pruning_ratio"]])
+    found = [find_baseline(each).rows[0] for each in (study, pruned)]
+    assert [(row["transformations"], row["pruning_ratio"]) for row in found] == [(None, 0.0), (None, 0.4)]
+
+
 def hardening(row: dict[str, Any]) -> tuple[float, float]:
     """One defence is the most accurate of all, another the most robust at a high price."""
     return (0.5, 0.6) if row["lambda"] == 0.9 else (0.975, 0.4) if row["lambda"] else (0.95, 0.0)

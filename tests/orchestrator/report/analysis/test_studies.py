@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.analysis.selected_configurations import find_baseline
 from orchestrator.report.analysis.studies import group_studies, identify_configuration
 from orchestrator.report.analysis.study import Study
 from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
@@ -49,9 +50,33 @@ def test_models_are_named_by_the_attack_of_their_training_and_by_their_defence(t
         next(c.label for c in study.configurations if c.row["objective"] == objective and c.row["lambda"] is None)
         for objective in ("standard", "trades")
     )
-    assert plain_label == "no adversarial fine-tuning"
+    assert plain_label == "objective standard"
     assert "objective trades" in defended
     assert "no adversarial" not in defended
+
+
+@pytest.mark.parametrize(
+    "objectives", [["oat"], ["adversarial"], ["adversarial", "trades"]], ids=lambda names: "+".join(names)
+)
+def test_where_nothing_is_tuned_the_model_without_a_defence_is_named_by_its_objective(
+    objectives: list[str], tmp_path: Path
+) -> None:
+    plain = {"epochs": 2, "optimizer": {"name": "sgd", "lr": 0.1}}
+    attack = {"attack": {"name": "pgd", "eps": "8/255", "steps": 2}}
+    taking = {"lambda": 1} if "adversarial" in objectives else {}
+    trained = [
+        {**plain, "objective": {"name": n, **attack, **(taking if n == "adversarial" else {})}} for n in objectives
+    ]
+    content = {
+        **WITHOUT_TUNING,
+        "seed": 0,
+        "prune": None,
+        "train": {"grid_search": [plain, *trained]},
+        "condition": {"lambda": {"grid_search": [0, 1]}} if "oat" in objectives else None,
+        "attack": {"name": "fgsm", "eps": 0.01},
+    }
+    (study,) = load_report_data([made_up(tmp_path, content, images=False)]).studies
+    assert find_baseline(study).configuration.label == "objective standard"
 
 
 def test_the_bare_model_beside_those_behind_transformations_is_said_to_be_without(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.report.analysis.findings import analyse_studies
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.figures.collection import draw_study
 from orchestrator.report.figures.figure import Figure, Panel
 from orchestrator.report.figures.files import compose_figure
@@ -74,6 +76,20 @@ def test_a_configuration_names_the_sweeps_that_have_it(tmp_path: Path) -> None:
     configs = [config for study in found["studies"] for config in study["configs"]]
     assert len([config for config in configs if config["sweeps"] == [0, 1]]) == 5, "what is pruned by 0.4"
     assert len(configs) == 17
+
+
+def test_a_configuration_counts_its_trials_and_no_worst_case(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, WITHOUT_TUNING, rule=lambda row: (0.9, 0.5 - row["seed"] / 10), images=False)
+    rows = [{**row, "worst_case_correct": row["robust_correct"] - 12} for row in sweep.rows()]
+    data = load_report_data([sweep])
+    (study,) = group_studies(rows)
+    assert study.worst is not None
+    (encoded,) = build_payload(data, [(study, [])])["studies"]
+    assert [config["trials"] for config in encoded["configs"]] == [18, 18]
+    assert encoded["counted"] == "trials"
+    certified = replace(study, certificates=study.rows[:1])
+    (encoded,) = build_payload(data, [(certified, [])])["studies"]
+    assert encoded["counted"] == "trials under attack", "a certificate stands among none of them"
 
 
 def test_json_inside_a_script_element_cannot_end_it() -> None:
