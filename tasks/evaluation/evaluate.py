@@ -147,7 +147,8 @@ class _Run:
         void, seen = find_outside_budget(delta, cell.method, scale), self._ask_witness(adversarial)
         if seen is not None:
             void |= seen.ne(job.labels)
-        unharmed = void & before.classes.eq(job.labels)
+        # the image as it is lies in every ball: what is seen wrongly without an attack is not robust
+        robust = before.classes.eq(job.labels) & (after.classes.eq(job.labels) | void)
         columns: dict[str, Any] = {
             "index": job.index,
             "label": job.labels,
@@ -157,10 +158,10 @@ class _Run:
             "adversarial_prediction": after.classes,
             "adversarial_confidence": after.confidence,
             **measure_sizes(delta),
-            "robust": after.classes.eq(job.labels) | unharmed,
+            "robust": robust,
             "witness_prediction": seen,
         }
-        path = job.path.count(columns["robust"], cell.method.reported_steps) if job.path else {}
+        path = job.path.count(robust, cell.method.reported_steps) if job.path else {}
         path |= job.path.count_restarts() if job.path else {}
         return Evaluation(build_table(columns, len(delta)), self._make_preview(job, delta), path=path)
 

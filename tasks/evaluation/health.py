@@ -57,17 +57,19 @@ def check_health(
 def count_answers(result: Evaluation, cell: AttackSettings) -> dict[str, int | None]:
     """What the answers tell by themselves.
 
-    `classes_said`: distinct predictions of clean images. `gained`: images that are seen rightly under attack alone.
+    `classes_said`: distinct predictions of clean images. `corrected`: images that are seen rightly under attack alone.
     `unmoved`: images that count as robust although an attack with a budget left them as they are. `remembered`: of
     `asked` examples, those that a copy which has seen the clean images answers otherwise than one that has not.
     """
     table = result.table
-    clean = table["clean_prediction"].to_numpy() == table["label"].to_numpy()
+    clean, seen = (
+        table[f"{what}_prediction"].to_numpy() == table["label"].to_numpy() for what in ("clean", "adversarial")
+    )
     robust, still = table["robust"].to_numpy(), table["linf"].to_numpy() == 0
     bounded = cell.method.bounded and bool(cell.method.eps)
     return {
         "classes_said": len(np.unique(table["clean_prediction"].to_numpy())),
-        "gained": int((robust & ~clean).sum()),
+        "corrected": int((seen & ~clean).sum()),
         "unmoved": int((robust & still).sum()) if bounded else None,
         "remembered": result.remembered,
         "asked": result.asked,

@@ -19,6 +19,10 @@ from tasks.settings_rules import refuse
 from tasks.training.surrogate import SurrogateSettings
 from tasks.transformations.settings import InferenceSettings
 
+VERDICT = 2
+"""Which rule says that an image is robust. 1: it is seen rightly under attack; 2: without it too, since the image as it
+is lies in every ball."""
+
 OF_ATTACKS_ALONE = ("stop_when_fooled", "precision", "surrogate", "witness", "adaptive")
 """Settings of an evaluation that say nothing where it is a certificate."""
 
@@ -100,6 +104,20 @@ class AttackSettings(Settings):
         """The other models that this evaluation needs, the witness last."""
         return tuple(other for other in (self.surrogate, self.witness) if other is not None)
 
+    @property
+    def may_correct(self) -> bool:
+        """Whether an image that the model sees wrongly may be seen rightly under attack: the others leave it alone."""
+        method = self.method
+        if is_certificate(method) or method.eps == 0:
+            return False
+        targeted = getattr(method, "targeted", False)
+        return bool(targeted or self.surrogate or self.witness or not self.stop_when_fooled)
+
+    def _dump(self, *, keyed_only: bool, with_code: bool) -> dict[str, Any]:
+        """With the rule of the verdict where the one before might have said otherwise."""
+        found = super()._dump(keyed_only=keyed_only, with_code=with_code)
+        return found | {"verdict": VERDICT} if keyed_only and self.may_correct else found
+
     def list_idle(self) -> dict[str, str]:
         of_loop = () if self.method.in_gradient_loop else ("stop_when_fooled", "precision")
         return dict.fromkeys((*self.method.idle_beside, *of_loop), f"it means nothing to {self.method.name}")
@@ -148,6 +166,10 @@ class DefendedAttackSettings(AttackSettings):
     """The settings of an attack stage whose model stands behind transformations: they are a part of its key."""
 
     inference: InferenceSettings = keyed()
+
+    @property
+    def may_correct(self) -> bool:
+        return not is_certificate(self.method) and self.method.eps != 0
 
     @property
     def looks(self) -> int:

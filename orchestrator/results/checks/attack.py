@@ -36,16 +36,25 @@ def check_attack_lowers_accuracy(group: Group) -> Iterator[Verdict]:
     """An attack under which the model does better is none."""
     check = "robust <= clean"
     for row in group:
-        gained = read_health(row).get("gained", 0)
-        lost = row["clean_correct"] - row["robust_correct"] + gained
-        helped = (
-            row["robust_correct"] > row["clean_correct"]
-            and compute_sign_test(max(gained, row["robust_correct"] - row["clean_correct"]), max(lost, 0)) < 0.05
-        )
-        figures = f"clean {row['clean_accuracy']:.1%}, robust {row['robust_accuracy']:.1%}"
+        corrected, lost = count_changes(row)
+        helped = corrected > lost and compute_sign_test(corrected, lost) < 0.05
+        under = row["clean_accuracy"] + (corrected - lost) / row["examples"]
+        figures = f"seen rightly: clean {row['clean_accuracy']:.1%}, under attack {under:.1%}"
         cause = LEAKING if row["attack_surrogate"] else "what is attacked is not what is judged"
         cause = f"the model does better under attack: {cause}" if helped else ""
         yield Verdict(check, SUSPICIOUS if helped else OK, figures, CARLINI, list_ids(row), cause)
+
+
+def count_changes(row: Row) -> tuple[int, int]:
+    """Images that are seen rightly under attack alone, and without it alone.
+
+    Rows of before there was `corrected` count the former among the robust ones.
+    """
+    health, difference = read_health(row), row["clean_correct"] - row["robust_correct"]
+    if "corrected" in health:
+        return health["corrected"], difference
+    corrected = max(health.get("gained", 0), -difference)
+    return corrected, difference + corrected
 
 
 def check_images_are_moved(group: Group) -> Iterator[Verdict]:

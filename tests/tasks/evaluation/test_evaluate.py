@@ -79,6 +79,22 @@ def test_an_image_that_is_wrong_before_the_attack_is_not_robust() -> None:
         assert found.table["robust"].to_pylist() == [False] * 5 + [True] * 19
 
 
+def test_what_is_wrong_before_and_right_under_attack_is_not_robust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image as it is lies in the ball. The attack makes two images alike, of which one is wrong to begin with."""
+    model = network()
+    images = network_images(model, 2)
+    assert images.labels[0] != images.labels[1]
+    images.labels[0] = images.labels[1]
+
+    def show_the_second(job: AttackJob, cell: AttackSettings) -> ExamplesBySteps:
+        return {cell.method.reported_steps: job.clean[[1, 1]]}
+
+    monkeypatch.setattr(evaluator, "craft", show_the_second)
+    (found,) = evaluate(model, images, [settings(name="fgsm", eps=1)], 0, 0.5)
+    assert found.table["adversarial_prediction"].to_pylist() == found.table["label"].to_pylist()
+    assert found.table["robust"].to_pylist() == [False, True]
+
+
 def test_what_is_wrong_before_stays_wrong_though_its_target_lies_beyond_the_budget() -> None:
     model = network()
     images = network_images(model, 6)

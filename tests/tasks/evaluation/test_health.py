@@ -14,24 +14,25 @@ from tasks.evaluation.settings import AttackSettings
 
 
 @pytest.mark.parametrize(("attack", "unmoved"), [({"name": "pgd", "eps": 0.1}, 1), ({"name": "deepfool"}, None)])
-def test_images_are_counted_that_were_gained_or_left_as_they_are(
+def test_images_are_counted_that_were_corrected_or_left_as_they_are(
     attack: dict[str, object], unmoved: int | None
 ) -> None:
     """Six images of class 0: one is wrong before and right after, two did not move and one of them withstands."""
     table = pa.table({
         "label": [0] * 6,
         "clean_prediction": [3, 0, 0, 0, 3, 2],
-        "robust": [True, True, False, False, False, False],
+        "adversarial_prediction": [0, 0, 3, 3, 2, 2],
+        "robust": [False, True, False, False, False, False],
         "linf": [0.1, 0.0, 0.1, 0.1, 0.0, 0.1],
     })  # fmt: skip
     result = Evaluation(table, cast(Preview, None), remembered=2, asked=6)
     found = count_answers(result, AttackSettings.model_validate(attack))
-    assert found == {"classes_said": 3, "gained": 1, "unmoved": unmoved, "remembered": 2, "asked": 6}
+    assert found == {"classes_said": 3, "corrected": 1, "unmoved": unmoved, "remembered": 2, "asked": 6}
 
 
 def test_correct_images_are_counted_before_and_after() -> None:
-    """One is gained: it counts after, and not before."""
-    table = pa.table({"label": [0] * 4, "clean_prediction": [3, 0, 0, 0], "robust": [True, True, False, True]})
+    """One is wrong before, and one of the others withstands."""
+    table = pa.table({"label": [0] * 4, "clean_prediction": [3, 0, 0, 0], "robust": [False, True, False, False]})
     assert Evaluation(table, cast(Preview, None)).count_correct() == {
-        "examples": 4, "clean_correct": 3, "robust_correct": 3,
+        "examples": 4, "clean_correct": 3, "robust_correct": 1,
     }  # fmt: skip

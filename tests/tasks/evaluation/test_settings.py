@@ -71,3 +71,27 @@ def test_an_attack_that_does_not_see_the_transformations_is_one_whatever_looks_o
 
     assert make(5, **blind).canonical_text == make(9, **blind).canonical_text
     assert make(5).canonical_text != make(9).canonical_text, "an adaptive attack follows their mean"
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({}, False),
+        ({"targeted": True}, True),
+        ({"targeted": True, "eps": 0}, False),
+        ({"stop_when_fooled": False}, True),
+        ({"surrogate": {"model": {"name": "resnet8"}}}, True),
+    ],
+)
+def test_the_key_names_the_rule_of_the_verdict_where_an_attack_may_correct_an_answer(
+    changed: dict[str, Any], named: bool
+) -> None:
+    """Stages of before the rule keep their keys where it says the same."""
+    assert (settings(**{"name": "pgd", "eps": 0.1, **changed}).canonical().get("verdict") == 2) is named
+    inference = InferenceSettings.model_validate({"transformations": [{"name": "jpeg"}]})
+    for eps, says in ((0.1, True), (0, False)):
+        defended = DefendedAttackSettings.of(settings(name="pgd", eps=eps).simplify_view(inference), inference)
+        assert ("verdict" in defended.canonical()) is says
+    witness = {"seed": 1, "model": {"name": "resnet8"}}
+    assert settings(name="diff_pgd_unrestricted", witness=witness).canonical()["verdict"] == 2
+    assert "verdict" not in settings(name="interval_bounds", eps=0.1, precision="fp32").canonical()

@@ -14,13 +14,24 @@ from tests.support.rows import ifgsm, row, verdicts_of
 
 
 @pytest.mark.parametrize(
-    ("clean", "robust", "gained", "verdict"), [(500, 560, 70, SUSPICIOUS), (500, 503, 40, OK), (560, 500, 10, OK)]
+    ("clean", "robust", "health", "verdict", "under"),
+    [
+        (500, 490, {"corrected": 70}, SUSPICIOUS, "56.0%"),
+        (500, 463, {"corrected": 40}, OK, "50.3%"),
+        (560, 490, {"corrected": 10}, OK, "50.0%"),
+        (500, 500, {"corrected": 4}, OK, "50.4%"),  # four of four may be chance
+        (500, 500, {"corrected": 5}, SUSPICIOUS, "50.5%"),
+        (500, 560, {"gained": 70}, SUSPICIOUS, "56.0%"),  # of earlier versions, which counted them as robust
+        (500, 503, {"gained": 40}, OK, "50.3%"),
+        (560, 500, {"gained": 10}, OK, "50.0%"),
+    ],
 )
 def test_a_model_that_does_better_under_attack_is_not_what_was_attacked(
-    clean: int, robust: int, gained: int, verdict: str
+    clean: int, robust: int, health: dict[str, int], verdict: str, under: str
 ) -> None:
-    rows = [ifgsm("8/255", 10, robust, clean_correct=clean, health={"gained": gained})]
-    assert verdicts_of("robust <= clean", check_rows(rows)) == {verdict}
+    found = judge("robust <= clean", [ifgsm("8/255", 10, robust, clean_correct=clean, health=health)])
+    figures = f"seen rightly: clean {clean / 10:.1f}%, under attack {under}"
+    assert [(each[0], each[1]) for each in found] == [(verdict, figures)]
 
 
 def test_examples_of_another_model_that_help_may_leak_their_label() -> None:
@@ -109,9 +120,9 @@ def test_a_tenth_of_the_robust_images_may_be_left_and_one_of_few(
 def test_what_helps_a_model_is_said_with_its_numbers_whatever_its_stage_noted() -> None:
     cause = "the model does better under attack: what is attacked is not what is judged"
     better = ifgsm("8/255", 10, 560, clean_correct=500)
-    assert judge("robust <= clean", [better]) == [(SUSPICIOUS, "clean 50.0%, robust 56.0%", cause)]
+    assert judge("robust <= clean", [better]) == [(SUSPICIOUS, "seen rightly: clean 50.0%, under attack 56.0%", cause)]
     alike = ifgsm("8/255", 10, 500, clean_correct=500, health={"gained": 9})
-    assert judge("robust <= clean", [alike]) == [(OK, "clean 50.0%, robust 50.0%", "")]
+    assert judge("robust <= clean", [alike]) == [(OK, "seen rightly: clean 50.0%, under attack 50.0%", "")]
 
 
 PROBES = {"probe_images": 256, "step_beats_attack": 40, "attack_beats_step": 2, "noise_beats_attack": 0,
