@@ -10,6 +10,7 @@ import torch
 
 from tasks.data.images import Images
 from tasks.stages import context as contexts
+from tasks.stages.context import load_initial_model
 from tasks.stages.run import run_chain
 from tests.support.small import SGD, context, stages_of, trial
 
@@ -36,3 +37,20 @@ def test_a_stage_copies_only_the_parts_that_it_needs(tmp_path: Path, monkeypatch
         name: {count for at, count in copied if at == name} for name in ("train", "prune", "attack")
     }
     assert sizes == {"train": {80, 20}, "prune": set(), "attack": {359}}
+
+
+def test_initial_weights_follow_from_the_seed_and_leave_the_random_numbers_of_the_process(tmp_path: Path) -> None:
+    at = context(tmp_path)
+
+    def draw_weights(seed: int) -> torch.Tensor:
+        _, model = load_initial_model(stages_of(trial(seed=seed))[0], at)
+        return model.network.get_parameter("conv1.weight")
+
+    torch.manual_seed(5)
+    first = draw_weights(0)
+    after = torch.rand(3)
+    again, other = draw_weights(0), draw_weights(1)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    torch.manual_seed(5)
+    assert torch.equal(after, torch.rand(3))
