@@ -43,6 +43,7 @@ AXES = (
     "transformations",
     "attack_norm",
     "attack",
+    "attack_surrogate",
 )
 MEASURED = ("seeds", "budgets", "examples", "success", "median_size", "optimality")
 """Models, budgets on the curve (null: every size, the attack looks for the smallest), images of each model, the share

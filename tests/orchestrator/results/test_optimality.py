@@ -77,6 +77,16 @@ def test_attacks_are_ranked_by_what_the_whole_storage_found() -> None:
     assert find_smallest({"a", "b", "c", "d"}, "l2", tables.get) == {0: 1.0, 1: 2.0, 2: 4.0}
 
 
+def test_a_transfer_is_told_from_the_same_attack_by_its_surrogate() -> None:
+    seeing = {"name": "ifgsm", "norm": "l2", "eps": 1.0, "steps": 5}
+    surrogate = {"seed": 9, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}
+    rows = [attack_row("a", **seeing), attack_row("b", **seeing, surrogate=surrogate)]
+    tables = {"a": examples((0, 0, 1, 1.0)), "b": examples((0, 0, 0, 1.0))}
+    columns, lines = rank_attacks(rows, [], tables.get)
+    assert [line[columns.index("attack_surrogate")] for line in lines] == [None, "resnet8 seed 9"]
+    assert [name for name in columns if name.startswith("attack.")] == []
+
+
 def test_other_models_say_nothing_about_this_one() -> None:
     own = attack_row("a", name="ddn", norm="l2")
     other = attack_row("b", name="ddn", norm="l2", steps=7) | {"adversarial_finetune_key": "f" * 64}
