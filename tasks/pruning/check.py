@@ -17,19 +17,32 @@ def check_prunable(model: NormalizedModel, settings: PruneSettings, shape: tuple
 
     :param model: it may be on torch's meta device; whatever is measured in training is taken for the weights.
     :param shape: one image, [C, H, W].
-    :raises StageError: the network has nothing in scope that can be pruned so, or the ratio rounds to nothing.
+    :raises StageError: the network has nothing in scope that can be pruned so.
     """
     layers = find_layers(model.network, settings.scope, settings.unit)
     weights = {name: layer.get_parameter("weight").detach() for name, layer in layers.items()}
     learned = {
         name: weight if settings.unit == "weights" else weight.flatten(1).sum(1) for name, weight in weights.items()
     }
-    scores = score_units(model, settings, torch.Generator(), Evidence(lambda: weights, learned))
-    sizes = [part.numel() for part in scores.values()]
+    score_units(model, settings, torch.Generator(), Evidence(lambda: weights, learned))
+    if settings.mode == "remove":
+        find_groups(model, settings, shape)
+
+
+def check_ratio(model: NormalizedModel, settings: PruneSettings) -> None:
+    """Count what is in scope.
+
+    :param model: it may be on torch's meta device.
+    :raises MisfitError: the ratio rounds to nothing.
+    """
+    try:
+        layers = find_layers(model.network, settings.scope, settings.unit)
+    except MisfitError:  # as `check_prunable` says
+        return
+    weights = [layer.get_parameter("weight") for layer in layers.values()]
+    sizes = [weight.numel() if settings.unit == "weights" else len(weight) for weight in weights]
     together = [sum(sizes)] if settings.within == "network" else sizes
     if settings.ratio and not any(round(settings.ratio * size) for size in together):
         where = "all layers have" if settings.within == "network" else "the largest layer has"
         problem = f"prunes nothing: {where} {max(together)} {settings.unit} in scope"
         raise MisfitError(Problem("prune.ratio", settings.ratio, problem))
-    if settings.mode == "remove":
-        find_groups(model, settings, shape)

@@ -22,7 +22,7 @@ from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.models.build import Description, NormalizedModel, sketch_model
 from tasks.models.fitting import check_side
 from tasks.models.settings import ModelSettings
-from tasks.pruning.check import check_prunable
+from tasks.pruning.check import check_prunable, check_ratio
 from tasks.registry import load_object
 from tasks.settings import Settings
 from tasks.training.objectives.base import ObjectiveSettings
@@ -111,10 +111,10 @@ def _list_questions(stage: Stage) -> Iterator[Question]:
     if isinstance(settings, TrainSettings):
         yield from _question_objective(f"{stage.kind}.objective", settings.chosen_objective)
     elif isinstance(settings, TrainedPruneSettings):
-        key = (
-            f"{settings.scope} {settings.unit} {settings.within} {settings.mode} {settings.importance} {settings.ratio}"
-        )
+        key = " ".join((settings.scope, settings.unit, settings.within, settings.mode, settings.importance))
         yield Question(stage.kind, "", lambda model, shape: check_prunable(model, settings, shape), key)
+        share = f"{key} {settings.ratio}"
+        yield Question(stage.kind, "", lambda model, shape: check_ratio(model, settings), share)  # noqa: ARG005
         inside = "prune.training" if settings.training else "prune"
         yield from _question_objective(f"{inside}.objective", settings.chosen_objective)
     elif isinstance(settings, AttackSettings):
