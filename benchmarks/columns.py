@@ -24,8 +24,9 @@ NORMS = ("linf", "l2", "l1", "l0")
 HEADER = "| `name` |"
 COLUMNS = ("optimality, in brackets that of the best peer", "times as long as ours the fastest peer takes")
 CASES = {
-    "fgsm": ("FGSM, eps",), "ifgsm": ("I-FGSM",), "mifgsm": ("MI-FGSM",), "pgd": ("PGD, eps", "PGD, targeted"),
-    "sparse_l1": ("Sparse L1",), "jsma": ("JSMA, targeted",), "carlini_wagner": ("Carlini-Wagner",), "ead": ("EAD",),
+    "fgsm": ("FGSM, eps", "FGSM, one batch"), "ifgsm": ("I-FGSM",), "mifgsm": ("MI-FGSM",),
+    "pgd": ("PGD, eps", "PGD, targeted"), "sparse_l1": ("Sparse L1",), "jsma": ("JSMA, targeted",),
+    "carlini_wagner": ("Carlini-Wagner",), "ead": ("EAD",),
     "deepfool": ("DeepFool",), "autoattack": ("AutoAttack",), "square": ("Square",), "fab_t": ("FAB-T",),
     "apgd_ce": ("APGD-CE",), "apgd_t": ("APGD-T",),
 }  # fmt: skip
