@@ -97,3 +97,13 @@ def test_the_work_of_a_generator_is_its_training_unless_it_comes_with_weights() 
     stage, (data,) = of("train"), PLAN.data.values()
     work = [estimate_work(replace(stage, settings=DenoiserSettings(epochs=epochs)), data) for epochs in (4, 12)]
     assert work == pytest.approx([4 * DenoiserSettings.passes * 0.2, 12 * DenoiserSettings.passes * 0.2])
+
+
+def test_a_training_on_fixed_examples_passes_over_these_alone() -> None:
+    works = []
+    for fixed in (50, 100, 200):
+        tuning = {**CONFIG["adversarial_finetune"], "lambda": 1, "fixed_examples": fixed}  # type: ignore[dict-item]
+        plan = planned(adversarial_finetune=tuning)
+        stage = of("adversarial_finetune", plan)
+        works.append(estimate_work(stage, plan.data[stage.dataset]))
+    assert works == pytest.approx([works[0], 2 * works[0], 4 * works[0]])

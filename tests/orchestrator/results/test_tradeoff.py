@@ -10,7 +10,9 @@ import pytest
 from orchestrator.results.checks.verdict import OK, SUSPICIOUS
 from orchestrator.results.tradeoff import (
     AXES,
+    describe_fixed_axes,
     find_distinguishing_paths,
+    find_shown_paths,
     find_varying_axes,
     format_setting,
     format_spread,
@@ -113,3 +115,32 @@ def test_cells_that_only_a_setting_tells_apart_stand_in_its_order() -> None:
     lines = list_cells(rows).render("csv").splitlines()
     place = lines[0].split(",").index("train.epochs")
     assert [line.split(",")[place] for line in lines[1:]] == ["2", "5", "10"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "leaves", "shown"),
+    [
+        ("aa", [{"seed": 0, "x": 1}, {"seed": 1, "x": 1}], []),
+        ("aa", [{"seed": 0, "x": 1}, {"seed": 1, "x": 2}], ["x"]),
+        ("ab", [{"prune.unit": "filters"}, {"prune.unit": "weights"}], ["prune.unit"]),
+        ("aa", [{"prune.unit": "filters"}, {"prune.unit": "weights"}], ["prune.unit"]),
+        ("ab", [{"prune.unit": "filters"}, {"prune.unit": "filters"}], []),
+        ("ab", [{"prune.unit": "filters"}, {}], []),
+        ("ab", [{"prune.within": "2:4", "x": 1}, {"prune.within": "layer", "x": 2}], ["prune.within"]),
+    ],
+)
+def test_what_a_ratio_is_of_is_shown_wherever_it_varies(
+    labels: str, leaves: list[dict[str, Any]], shown: list[str]
+) -> None:
+    assert find_shown_paths([(label,) for label in labels], leaves) == shown
+
+
+def test_what_never_changes_stands_above_the_table() -> None:
+    failed = ifgsm("8/255", 40, 400) | {"status": "failed"}
+    head = describe_fixed_axes([failed, ifgsm("8/255", 10, 400), ifgsm("16/255", 10, 300)])
+    fixed, _, rest = head.partition("; ")
+    assert rest == "test split, mean ± standard deviation over seeds"
+    assert {"dataset digits", "pruning_ratio 0.5", "lambda 0.5", "eps_train 8/255", "attack ifgsm", "attack_norm linf",
+            "attack_steps 10"} <= set(fixed.split(", "))  # fmt: skip
+    assert "attack_eps" not in fixed
+    assert "surrogate" not in fixed, "there is none"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from orchestrator.results.worst_case import list_worst_cases
 from tests.support.rows import row
 
@@ -23,3 +25,25 @@ def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> No
         (json.loads(plain["config"])["train"]["epochs"], 1000, 500),
         (99, 1000, 300),
     }
+
+
+def test_seeds_are_pooled_and_lines_stand_by_their_budgets() -> None:
+    first = row({"name": "fgsm", "eps": "8/255"}, 500)
+    second = first | {"seed": 1, "adversarial_finetune_key": "e" * 64}
+    one, other = (entry["adversarial_finetune_key"] for entry in (first, second))
+    found = [
+        [one, "linf", 16 / 255, "pixel", 3, 1000, 100], [one, "linf", 8 / 255, "pixel", 2, 1000, 500],
+        [other, "linf", 8 / 255, "pixel", 1, 500, 400], [one, "l2", 8 / 255, "pixel", 1, 10, 1],
+    ]  # fmt: skip
+    failed = first | {"status": "failed", "adversarial_finetune_key": "f" * 64}
+    columns, lines = list_worst_cases([first, second, failed], found)
+    assert columns[-9:] == [
+        "attack_norm", "attack_eps", "seeds", "attacks", "examples", "robust_correct", "worst_case_robust_accuracy",
+        "worst_case_low", "worst_case_high",
+    ]  # fmt: skip
+    assert [line[-9:-2] for line in lines] == [
+        ["l2", 8 / 255, 1, 1, 10, 1, 0.1],
+        ["linf", 8 / 255, 2, 2, 1500, 900, 0.6],
+        ["linf", 16 / 255, 1, 3, 1000, 100, 0.1],
+    ]
+    assert lines[-1][-2:] == pytest.approx([0.0829, 0.1202], abs=1e-4)

@@ -79,3 +79,8 @@ def test_a_job_is_as_long_as_the_longest_of_its_stages_and_known_where_all_are()
     assert make_task(plan, job, few) == Task(likeness, max(work), None), "ten steps are not judged by one"
     all_known = Speeds({}, {}, {likeness: [(max(work), 8.0)]})
     assert make_task(plan, job, all_known) == Task(likeness, max(work), pytest.approx(8.0))  # type: ignore[arg-type]
+
+
+def test_before_a_moment_of_work_was_seen_jobs_are_taken_to_run_one_after_another() -> None:
+    known = Task(ATTACK.likeness, ATTACK.work, forecast=30.0)
+    assert RemainingTime([known, known]).estimate([(known, 0.0)], 5.0) == remaining(60)
