@@ -117,15 +117,24 @@ def render_rows(
         return _arrange(_list_rows(chosen), selection).render(form)
     found = verdicts.check_rows(rows, read)
     pivot, notes = build_pivot(chosen), VerdictNotes(found)
+    failed = _note_failures(rows)
     if form == "table" and not pivot.rows:
-        return NOTHING_YET
+        return "\n".join([NOTHING_YET, *failed])
     if form != "table":
         return _arrange(list_pivot(pivot, notes), selection).render(form)
     if selection.long:
         checks = format_table(verdicts.COLUMNS, verdicts.summarize_verdicts(found))
-        return f"{describe_fixed_axes(chosen)}\n{_arrange(list_cells(chosen), selection).render(form)}\n\n{checks}"
+        cells = _arrange(list_cells(chosen), selection).render(form)
+        return "\n".join([describe_fixed_axes(chosen), cells, *failed, "", checks])
     table = _arrange(list_pivot(pivot, notes), selection).render(form)
-    return "\n".join([*describe_pivot(pivot), table, *_list_notes(notes, found, pivot.rows)])
+    return "\n".join([*describe_pivot(pivot), table, *failed, *_list_notes(notes, found, pivot.rows)])
+
+
+def _note_failures(rows: Sequence[Row]) -> list[str]:
+    """That the table is not of all trials that have ended."""
+    failed = sum(row["status"] == "failed" for row in rows)
+    trials = f"{failed} of {len(rows)} trials that ended"
+    return [f"{trials} failed and stand in no line; `advsweep status` says why"] if failed else []
 
 
 def _arrange(listing: Listing, selection: Selection) -> Listing:

@@ -43,6 +43,17 @@ def test_what_speaks_against_the_best_stands_below_it() -> None:
     assert "\n  suspicious: no gradient\n" in text
 
 
+@pytest.mark.parametrize("selection", [Selection(), Selection(long=True)], ids=["pivot", "long"])
+def test_trials_that_failed_are_counted_below_the_table(selection: Selection) -> None:
+    rows = [of_ratio(0.2, 900, 300), of_ratio(0.4, 700, 600), {**of_ratio(0.6, 1, 1), "status": "failed"}]
+    said = "1 of 3 trials that ended failed and stand in no line; `advsweep status` says why"
+    assert said in render_rows(rows, rows, "table", selection).splitlines()
+    assert said in render_rows(rows, rows[:1], "table", selection), "those that are not selected too"
+    assert "failed" not in render_rows(rows[:2], rows[:2], "table", selection)
+    assert said in render_rows([*rows[2:], *rows[2:], *rows[2:]], [], "table", selection).replace("3 of 3", "1 of 3")
+    assert "failed and" not in render_rows(rows, rows, "csv", selection)
+
+
 def test_what_clean_means_beside_a_certified_vote_is_said() -> None:
     vote: dict[str, Any] = {"transformations": "noise(sigma 0.25) by vote x25"}
     said = "clean: the vote of the judge; certified: an image on which the certificate abstains counts as wrong"
