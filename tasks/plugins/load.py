@@ -91,8 +91,8 @@ PLUGINS = Plugins()
 def load_plugins(references: Iterable[str] = ()) -> list[str]:
     """Import plugins in this order, then those of `$ADVSWEEP_PLUGINS`, then those that installed packages bring.
 
-    :returns: a line for each that could not be imported; it takes nothing else down.
-    :raises UsageError: one of the references is a path at which there is nothing, as where it is misspelt.
+    :returns: a line for each of the variable and of packages that could not be imported; it takes nothing else down.
+    :raises UsageError: there is nothing at one of the references, or some cannot be imported: somebody wants them now.
     """
     references = [references] if isinstance(references, str) else list(references)
     for reference in references:
@@ -103,9 +103,10 @@ def load_plugins(references: Iterable[str] = ()) -> list[str]:
     asked = dict.fromkeys([*references, *variable, *(point.value.split(":")[0] for point in points)])
     for reference in asked:
         PLUGINS.load(reference)
-    return [
-        f"plugin {reference}: {PLUGINS.failures[reference]}" for reference in asked if reference in PLUGINS.failures
-    ]
+    lines = {name: f"plugin {name}: {PLUGINS.failures[name]}" for name in asked if name in PLUGINS.failures}
+    if refused := [lines[name] for name in references if name in lines]:
+        raise UsageError("\n".join(dict.fromkeys(refused)))
+    return list(lines.values())
 
 
 class _Finder:

@@ -12,10 +12,11 @@ from tests.support.plugin_texts import write_parts
 
 
 @pytest.mark.slow
-def test_own_parts_stand_beside_ours_with_their_source(tmp_path: Path) -> None:
+def test_own_parts_stand_beside_ours_with_their_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [word for file in write_parts(tmp_path) for word in ("--plugin", str(file))]
     (tmp_path / "broken.py").write_text("1 / 0")
-    ended = advsweep("plugins", *files, "--plugin", tmp_path / "broken.py", "--json")
+    monkeypatch.setenv("ADVSWEEP_PLUGINS", str(tmp_path / "broken.py"))
+    ended = advsweep("plugins", *files, "--json")
     own = {(part["kind"], part["name"]): part for part in json.loads(ended.stdout) if part["source"] != "advsweep"}
     assert own.keys() == {
         ("model", "tiny_cnn"), ("data set", "stripes"), ("attack", "darken"), ("objective", "margin"),

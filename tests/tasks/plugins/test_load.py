@@ -25,10 +25,14 @@ SHOW = """
 import sys
 if not sys.path[0]:
     del sys.path[0]  # what -P does since Python 3.11: a json.py of the working folder is not Python's
+from tasks.errors import UsageError
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 from tasks.plugins.load import PLUGINS, load_plugins
-lines = load_plugins(sys.argv[1:])
+try:
+    lines = load_plugins(sys.argv[1:])
+except UsageError as error:
+    lines = str(error).splitlines()
 print(*lines, sep="\\n")
 for plugin in PLUGINS.loaded.values():
     print(*(" ".join(part) for part in plugin.parts), sep="\\n")
@@ -129,6 +133,20 @@ def test_a_path_that_leads_nowhere_is_refused_where_it_is_typed(reference: str, 
         load_plugins([reference])
     (line,) = load(tmp_path, variable=reference)
     assert line.startswith(f"plugin {reference}: "), "what a variable of the environment names is a line"
+
+
+def test_what_is_asked_for_and_cannot_be_imported_is_refused_and_of_the_environment_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = [tmp_path / "wrong_one.py", tmp_path / "wrong_two.py"]
+    for file in wrong:
+        file.write_text("1 / 0")
+    lines = [f"plugin {file}: ZeroDivisionError: division by zero ({file.name}, line 1)" for file in wrong]
+    with pytest.raises(UsageError) as caught:
+        load_plugins(map(str, wrong))
+    assert str(caught.value).splitlines() == lines
+    monkeypatch.setenv("ADVSWEEP_PLUGINS", str(wrong[0]))
+    assert load_plugins() == lines[:1]
 
 
 def test_what_else_lies_beside_a_plugin_is_never_imported(plugin: Path) -> None:
