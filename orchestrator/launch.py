@@ -8,10 +8,9 @@ from functools import partial
 from rich.console import Console
 
 from orchestrator.cluster.address import AddressKind, parse_address
-from orchestrator.cluster.placement import place_stages, survey_machine
 from orchestrator.options import FINISHED, LaunchOptions
 from orchestrator.plan.fits import check_fits
-from orchestrator.plan.plan import list_kinds, make_plan
+from orchestrator.plan.plan import make_plan
 from orchestrator.plan.prepare import prepare_sweep
 from orchestrator.plan.summary import collect_plan_facts, describe_work, format_plan
 from orchestrator.space.space import Space, load
@@ -49,16 +48,13 @@ def launch_space(space: Space, options: LaunchOptions, console: Console) -> int:
     plan = make_plan(space, options.data_dir, without_data=options.dry_run)
     storage = open_storage(options.storage)
     check_fits(plan, () if options.fresh else set(StageStore(storage).list_keys()))
-    if options.dry_run:
-        placement = (
-            None
-            if address.place is not AddressKind.private
-            else place_stages(plan.space.resources, list_kinds(plan), options.device, survey_machine())
-        )
-        print_line(console, "\n".join(format_plan(collect_plan_facts(plan, storage, placement=placement))))
-        return FINISHED
     from orchestrator.run.request import check_request
 
+    if options.dry_run:
+        here = address.place is AddressKind.private  # a cluster is not asked
+        placement = check_request(plan, storage, options, address) if here else None
+        print_line(console, "\n".join(format_plan(collect_plan_facts(plan, storage, placement=placement))))
+        return FINISHED
     placement = check_request(plan, storage, options, address)
     with hold_to_begin(storage, partial(say, console)) as release:
         prepared = replace(prepare_sweep(plan, storage, console, fresh=options.fresh), resources=placement.resources)

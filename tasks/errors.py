@@ -123,7 +123,7 @@ def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
 class ProblemsError(UsageError):
     """Every mistake of one file, reported together."""
 
-    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, source: str, problems: Iterable[Problem | str]) -> None:
         self.source = source
         self.problems = list(dict.fromkeys(map(str, problems)))
         count = len(self.problems)

@@ -34,10 +34,13 @@ def clean(
     from orchestrator.store.clean import find_leftovers, list_sweep_folders, remove_again_unreferenced
     from orchestrator.store.identifiers import resolve_id
     from orchestrator.text import format_bytes, format_table
+    from tasks.errors import UsageError
     from tasks.storage.storage import open_storage
     from tasks.storage.uri import redact_uri
 
     opened = open_storage(storage)
+    if opened.local and not opened.local.exists():
+        raise UsageError(f"--storage {storage}: there is no such folder, and nothing to remove")
     known = list_sweep_folders(opened)  # also those whose plan cannot be read
     forgotten = [resolve_id(name, known, "sweep", f"in {redact_uri(opened.uri)}", whole=True) for name in forget]
     found = find_leftovers(opened, forgotten)

@@ -11,8 +11,7 @@ from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import Plan, list_kinds
 from tasks.errors import UsageError
 from tasks.storage.stage_store import StageStore
-from tasks.storage.storage import Storage, check_writable
-from tasks.storage.uri import is_uri
+from tasks.storage.storage import Storage, check_writable, find_existing
 
 
 def check_request(plan: Plan, storage: Storage, options: LaunchOptions, address: Address) -> Placement:
@@ -34,8 +33,7 @@ def check_request(plan: Plan, storage: Storage, options: LaunchOptions, address:
         _check_fits_here(plan, placement, supply, storage, fresh=options.fresh)
     else:
         check_answers(find_local_cluster(address))
-    if is_uri(storage.uri) or storage.exists(""):
-        check_writable(storage)  # a folder that is missing is made once nothing else can be wrong
+    check_writable(find_existing(storage), storage.uri)  # a missing folder is made once nothing else can be wrong
     return placement
 
 

@@ -138,7 +138,29 @@ def load_content(
         apply_override(content, text)
     if verify:
         content = with_verification(content)
-    return build(name, source, content)
+    try:
+        return build(name, source, content)
+    except ProblemsError as error:
+        raise ProblemsError(_name_source(source, error.problems, overrides), error.problems) from None
+
+
+def _name_source(source: str, problems: Sequence[str], overrides: Sequence[str]) -> str:
+    """What is to be looked at: the file, the overrides, or both.
+
+    :param problems: each with the paths that it is about.
+    """
+    if not overrides:
+        return source
+    forms = {text: _match_path(text.partition("=")[0].strip()) for text in overrides}
+    about = {text: [form.search(problem) for problem in problems] for text, form in forms.items()}
+    guilty = [text for text, found in about.items() if any(found)] or overrides
+    named = " ".join(f"--set {text if len(text) < 200 else text[:200] + '...'}" for text in guilty)
+    return named if all(map(any, zip(*about.values(), strict=True))) else f"{source} with {named}"
+
+
+def _match_path(path: str) -> re.Pattern[str]:
+    """The path, or one below it, where a problem is about it; not where a message names it as a choice."""
+    return re.compile(rf"(?:^|beside |, ){re.escape(path)}(?:\.\w+)*(?: = |: | beside )")
 
 
 def apply_override(content: dict[str, Any], text: str) -> None:

@@ -36,7 +36,8 @@ def make_run_names(rows: Sequence[Row]) -> dict[str, str]:
     names = {}
     for place, row in enumerate(rows):
         parts = [f"{SHORT.get(axis, '')}{format_setting(axis, row[axis])}" for axis in axes if row[axis] is not None]
-        parts += [f"{path.rpartition('.')[2]} {leaves[place].get(path)}" for path in paths]
+        found = [(path, leaves[place].get(path)) for path in paths]
+        parts += [f"{path.rpartition('.')[2]} {value}" for path, value in found if value is not None]
         ending = f"s{row['seed']} {short[row['trial_id']]}"
         names[row["trial_id"]] = " ".join([" ".join(parts)[: LONGEST - len(ending) - 1], ending]).strip()
     return names

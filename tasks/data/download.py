@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,25 @@ def download_dataset(
 
     if folder is None:
         raise UsageError(f"{settings.name}: give --data-dir DIR, the folder to download to")
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     for number, arguments in enumerate(parts):
         progress(f"downloading {title}", number, len(parts))
         try:
             getattr(datasets, title)(root=str(folder), download=True, **arguments)
         except (OSError, RuntimeError) as error:
+            _remove_empty_folders(missing)
             raise UsageError(
                 f"{title} could not be downloaded: {error}. Without a network, put into {folder}: {files}"
             ) from error
     progress(f"downloading {title}", len(parts), len(parts))
+
+
+def _remove_empty_folders(made: Sequence[Path]) -> None:
+    """Leave no trace of a download that brought nothing.
+
+    :param made: folders that were not there before, the innermost first.
+    """
+    inner = sorted((path for path in made[0].rglob("*") if path.is_dir()), reverse=True) if made else []
+    for folder in (*inner, *made):
+        with contextlib.suppress(OSError):  # it holds something, or was never made
+            folder.rmdir()

@@ -193,9 +193,18 @@ def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
     return Storage(str(folder), LocalFolder(folder, established=established), seconds)
 
 
-def check_writable(storage: Storage) -> None:
+def find_existing(storage: Storage) -> Storage:
+    """The storage, or of a local folder that is not there the nearest folder around it that is."""
+    folder = storage.local
+    if folder is None or storage.exists(""):
+        return storage
+    return open_storage(next(around for around in folder.parents if os.path.exists(around)))  # noqa: PTH110 (as below)
+
+
+def check_writable(storage: Storage, name: str | None = None) -> None:
     """Write and remove a small file.
 
+    :param name: of the storage that is meant, where this is a folder around it.
     :raises UsageError: the storage cannot be written; the message names it and the reason.
     """
     quick = replace(storage, timeout=min(storage.timeout, AT_THE_START))
@@ -205,7 +214,9 @@ def check_writable(storage: Storage) -> None:
         quick.remove(probe)
     except OSError as error:
         cause = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
-        raise UsageError(f"--storage {redact_uri(storage.uri)}: cannot be written: {find_reason(cause)}") from error
+        raise UsageError(
+            f"--storage {redact_uri(name or storage.uri)}: cannot be written: {find_reason(cause)}"
+        ) from error
 
 
 def establish_storage(storage: Storage) -> None:

@@ -108,6 +108,8 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
         ({"timeouts": ["trian=3"]}, "did you mean 'train'"),
         ({"cpus_per_trial": -1.0}, "cpus = -1.0"),
         ({"address": "nowhere"}, "--address nowhere"),
+        ({"overrides": ["resources={train: {cpus: 5000}}"]}, "train asks for 5000 CPUs"),
+        ({"storage": "/proc/absent/storage"}, "--storage /proc/absent/storage: cannot be written"),
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -115,7 +117,9 @@ def test_a_request_that_cannot_be_is_refused_before_anything_is_written(
     changes: dict[str, Any], message: str, dry_run: bool, space_file: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        launched(LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), dry_run=dry_run, **changes))
+        launched(
+            LaunchOptions(str(space_file), **{"storage": str(tmp_path / "storage"), "dry_run": dry_run, **changes})
+        )
     assert not (tmp_path / "storage").exists()
 
 
@@ -145,7 +149,7 @@ def test_what_stages_hold_is_said_where_any_will_run(
 def test_a_dry_run_says_what_stages_would_hold_on_this_machine_alone(
     address: str, said: bool, space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(story, "place_stages", lambda table, *_: Placement(table, "4 GPUs: attack 0.5"))
+    monkeypatch.setattr(request, "place_stages", lambda table, *_: Placement(table, "4 GPUs: attack 0.5"))
     options = LaunchOptions(str(space_file), storage=str(tmp_path / "storage"), address=address, dry_run=True)
     assert ("4 GPUs: attack 0.5" in launched(options)[1].splitlines()) is said
 

@@ -58,3 +58,10 @@ def test_a_forgotten_sweep_goes_with_all_that_it_alone_refers_to(
     assert run_here("clean", "--storage", storage).stdout == "nothing to remove\n"
     assert json.loads(run_here("clean", "--storage", storage, "--json").stdout) == []
     assert run_here("clean", "--storage", storage, "--format", "csv").stdout == "\n"
+
+
+def test_a_folder_that_is_not_there_is_no_storage_to_clean(tmp_path: Path) -> None:
+    ended = run_here("clean", "--storage", tmp_path / "typo")
+    assert (ended.code, ended.stdout) == (2, "")
+    assert f"--storage {tmp_path / 'typo'}: there is no such folder" in ended.stderr
+    assert list_tree(tmp_path) == {}

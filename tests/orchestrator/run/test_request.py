@@ -116,7 +116,7 @@ def test_numbers_that_mean_nothing_are_refused(
 def test_a_storage_that_cannot_be_written_is_found_before_ray_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         raise UsageError("cannot be written")
 
     monkeypatch.setattr(request, "check_writable", refuse)

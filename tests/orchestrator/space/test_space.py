@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,32 @@ def test_budgets_are_held_against_the_images_of_every_data_set() -> None:
         spaces.build("test", "test.yaml", content)
     assert caught.value.problems == ["attack.eps = 8.1: no image of [0, 1] needs a budget above 8 in l2"]
     assert spaces.build("test", "test.yaml", content | {"dataset": large}).trials
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["sed=1"], "--set sed=1"),
+        (["seed=1", "attack.eps=9"], "--set attack.eps=9"),
+        (["sed=1", "attack.eps=9"], "--set sed=1 --set attack.eps=9"),
+        (["model=null"], "--set model=null"),
+        (["attack={name: pgd, eps: 9}"], "--set attack={name: pgd, eps: 9}"),
+    ],
+)
+def test_an_error_of_an_override_is_not_blamed_on_the_file(overrides: list[str], named: str) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        spaces.load_content("test", "test.yaml", copy.deepcopy(CONFIG), overrides)
+    assert caught.value.source == named
+
+
+def test_an_error_of_the_file_names_the_file_and_what_was_set_beside_it() -> None:
+    wrong = {**CONFIG, "trian": {}}
+    with pytest.raises(ProblemsError) as caught:
+        spaces.load_content("test", "test.yaml", copy.deepcopy(wrong), ["seed=1", "attack.eps=9"])
+    assert caught.value.source == "test.yaml with --set attack.eps=9"
+    with pytest.raises(ProblemsError) as caught:
+        spaces.load_content("test", "test.yaml", copy.deepcopy(wrong))
+    assert caught.value.source == "test.yaml"
 
 
 def test_a_space_has_what_stands_beside_its_sections_each_in_its_place() -> None:

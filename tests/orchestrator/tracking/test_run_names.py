@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from orchestrator.tracking.run_names import LONGEST, make_run_names
 from tests.support.rows import ifgsm
 
@@ -30,3 +32,14 @@ def test_settings_that_no_column_shows_name_runs_that_are_alike_and_names_stay_s
     names = make_run_names(wide)
     assert {len(name) for name in names.values()} == {LONGEST}
     assert names["f" * 16].endswith("n s0 fffffff")
+
+
+def test_a_setting_that_a_trial_has_not_is_no_part_of_its_name() -> None:
+    row = ifgsm("8/255", 10, 400)
+    sections = {"d": None, "e": {"mode": "mask"}, "f": {"mode": "remove"}}
+    config = json.loads(row["config"])
+    rows = [
+        {**row, "trial_id": name * 16, "config": json.dumps({**config, "prune": section})}
+        for name, section in sections.items()
+    ]
+    assert list(make_run_names(rows).values()) == ["s0 ddddddd", "mode mask s0 eeeeeee", "mode remove s0 fffffff"]

@@ -43,3 +43,36 @@ def test_what_cannot_be_downloaded_says_what_to_put_where(
     assert str(caught.value) == text
     with pytest.raises(UsageError, match=r"^svhn: give --data-dir DIR, the folder to download to$"):
         download_dataset("SVHN", settings("svhn"), None, PARTS, "a.mat from B", silent)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_download_that_brings_nothing_leaves_no_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+) -> None:
+    folder = tmp_path / "new" / "data"
+    if there:
+        folder.mkdir(parents=True)
+
+    def fail(*, root: str, **_: Any) -> None:
+        (Path(root) / "SVHN" / "raw").mkdir(parents=True)
+        raise OSError("no network")
+
+    monkeypatch.setattr(datasets, "SVHN", fail)
+    with pytest.raises(UsageError):
+        download_dataset("SVHN", settings("svhn"), folder, PARTS, "files", silent)
+    assert (tmp_path / "new").exists() is folder.exists() is there
+
+
+def test_a_part_that_was_downloaded_stays_where_the_next_one_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*, root: str, split: str, **_: Any) -> None:
+        if split == "test":
+            raise OSError("no network")
+        Path(root).mkdir()
+        (Path(root) / "train.mat").write_bytes(b"images")
+
+    monkeypatch.setattr(datasets, "SVHN", fail)
+    with pytest.raises(UsageError):
+        download_dataset("SVHN", settings("svhn"), tmp_path / "new", PARTS, "files", silent)
+    assert (tmp_path / "new" / "train.mat").read_bytes() == b"images"
