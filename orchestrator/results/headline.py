@@ -17,9 +17,10 @@ from orchestrator.results.bounds import select_attacks
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.model_axes import describe_model
 from orchestrator.results.tradeoff import format_setting
+from orchestrator.results.worst_case_verdict import judge_worst_case, rank_strength
 from orchestrator.text import format_percent
 from tasks.keys import format_canonical_json
-from tasks.trial.row import Row, identify_model
+from tasks.trial.row import Row
 
 RULE = (
     "budget: the one under which models differ most; robust: images that withstand every attack of it; "
@@ -42,7 +43,7 @@ class Standing:
 
     budget: Budget
     rows: tuple[Row, ...]
-    """Of each seed the attack that leaves least."""
+    """Of each seed the attack that leaves least, with what the checks say of all attacks together."""
     attacks: int
     """How many attacks of this budget it met."""
     clean: tuple[float, ...]
@@ -82,11 +83,13 @@ def compute_worst_case(rows: Sequence[Row]) -> float:
 
 def pick_strongest(rows: Sequence[Row]) -> Row:
     """Of the attacks on one model that which leaves least; of equals the one of most steps, then the first by name."""
+    return min(rows, key=rank_strength)
 
-    def rank(row: Row) -> tuple[int, int, str, str]:
-        return row["robust_correct"], -(row["attack_steps"] or 0), row["attack"], row["trial_id"]
 
-    return min(rows, key=rank)
+def merge_attacks(rows: Sequence[Row]) -> Row:
+    """The row of the attack on one model that leaves least, with what the checks say of the worst case over all."""
+    verdict, reason = judge_worst_case(rows)
+    return {**pick_strongest(rows), "verdict": verdict, "verdict_reason": reason}
 
 
 def find_reason(rows: Sequence[Row], verdict: str | None) -> str:
@@ -110,7 +113,7 @@ def list_standings(rows: Sequence[Row]) -> dict[Budget, list[Standing]]:
 
 
 def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Standing:
-    strongest = [pick_strongest(rows) for rows in by_seed.values()]
+    strongest = [merge_attacks(rows) for rows in by_seed.values()]
     return Standing(
         budget,
         tuple(strongest),
@@ -172,10 +175,10 @@ def _judge(standing: Standing, rows: Sequence[Row]) -> Standing:
     """With verdicts where the rows have none yet; by counts, as nothing is read here."""
     if all(row["verdict"] for row in standing.rows):
         return standing
-    models = {identify_model(row) for row in standing.rows}
-    alike = [row for row in rows if row["status"] == "finished" and identify_model(row) in models]
-    judged = {row["trial_id"]: row for row in verdicts.annotate_rows(alike)}
-    return replace(standing, rows=tuple(judged[trial_id] for trial_id in standing.trials))
+    model = _identify_model(standing.rows[0])
+    alike = [row for row in rows if row["status"] == "finished" and _identify_model(row) == model]
+    (judged,) = list_standings(verdicts.annotate_rows(alike))[standing.budget]
+    return replace(standing, rows=judged.rows)
 
 
 def describe_best(best: Standing) -> str:

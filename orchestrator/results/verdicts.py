@@ -108,9 +108,9 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
     for group in groups:
         attacks, certificates = select_attacks(group), select_certificates(group)
         found += [verdict for check in CHECKS for verdict in check(attacks)] if attacks else []
-        found += check_upper_bounds(attacks, read)
         found += check_knowing_the_defence_helps(attacks, read)
         found += check_generated_examples(attacks, read)
+        found += check_upper_bounds(attacks, read)  # last: of verdicts of one grade the first says why
         for row in certificates:
             found += check_certificates([row], held_against[row["attack_key"]], read)
     return found

@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
+from orchestrator.results.bounds import select_attacks
 from orchestrator.results.budgets import Budget, make_reader
-from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.checks.upper_bound import LOWEST
+from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
 from orchestrator.results.verdicts import annotate_rows
+from orchestrator.results.worst_case_verdict import judge_alone, list_decisive_attacks
 from orchestrator.space.space import Space, load_content
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify.cells import list_remedies
@@ -25,10 +28,11 @@ from tasks.trial.trial import Trial, simplify_trial
 
 @dataclass(frozen=True)
 class Question:
-    """The lowest number of one model, norm and budget, which a check speaks against, and what would settle it."""
+    """A number of one model, norm and budget that its worst case rests on, which a check speaks against, and what would
+    settle it."""
 
     rows: tuple[Row, ...]
-    """Of this budget, the lowest first."""
+    """Of this budget, that which is questioned first, then the lowest."""
     checks: tuple[str, ...]
     cells: dict[str, Trial]
     """Words for what is tried -> the trial."""
@@ -40,7 +44,8 @@ class Question:
 
 
 def list_questions(sweep: SweepStore) -> list[Question]:
-    """One for each model and budget whose lowest robust accuracy is an upper bound at best, or suspicious.
+    """One for each model and budget whose worst case rests on a number that is an upper bound at best, or suspicious;
+    that another attack at hand leaves less settles itself.
 
     :raises UsageError: the sweep has no finished trial, or parts of it are not known here.
     """
@@ -49,7 +54,7 @@ def list_questions(sweep: SweepStore) -> list[Question]:
         raise UsageError(f"{sweep.sweep_id}: no trial of it is finished, so that there is nothing to verify")
     judged = annotate_rows(rows, make_reader(StageStore(sweep.storage)))
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in judged:
+    for row in select_attacks(judged):
         if row["attack_eps"] != 0:
             budget = (row["attack_norm"], row["attack_eps"], row["attack_eps_space"])
             groups[identify_model(row), budget, row["examples"], row["only_correct"]].append(row)
@@ -60,10 +65,10 @@ def list_questions(sweep: SweepStore) -> list[Question]:
 
 
 def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
-    row = group[0]
-    if row["verdict"] not in (UPPER_BOUND, SUSPICIOUS):
+    row = max(list_decisive_attacks(group), key=lambda each: rank_severity(judge_alone(each) or NOT_TESTED))
+    if judge_alone(row) not in (UPPER_BOUND, SUSPICIOUS):
         return None
-    said = json.loads(row["verdicts"])
+    said = {check: verdict for check, verdict in json.loads(row["verdicts"]).items() if check != LOWEST}
     checks = tuple(check for check, verdict in said.items() if verdict in (UPPER_BOUND, SUSPICIOUS))
     trial = read_row(row)
     cells: dict[str, Trial] = {}
@@ -75,7 +80,7 @@ def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
         made = simplify_trial(trial.model_copy(update={"attack": attack}))
         if made.trial_id not in known and made.trial_id not in {cell.trial_id for cell in cells.values()}:
             cells[words] = made
-    return Question(tuple(group), checks, cells)
+    return Question((row, *(other for other in group if other is not row)), checks, cells)
 
 
 def make_space(sweep: SweepStore, questions: Sequence[Question]) -> Space:
@@ -112,6 +117,6 @@ def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
         "checks": ", ".join(question.checks),
         "tried": {wanted[each["trial_id"]]: each["robust_accuracy"] for each in new},
         "examples": row["examples"],
-        "robust_before": row["robust_accuracy"],
+        "robust_before": min(each["robust_accuracy"] for each in question.rows),
         "robust_after": None if after is None else after / row["examples"],
     }

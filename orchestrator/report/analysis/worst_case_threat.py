@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from orchestrator.report.analysis.study import Measured, Study, Threat
-from orchestrator.results.headline import compute_worst_case, get_budget, pick_strongest
+from orchestrator.results.headline import compute_worst_case, get_budget, merge_attacks
 from orchestrator.results.tradeoff import format_setting
 from tasks.metrics import compute_wilson
 from tasks.trial.row import Row
@@ -43,8 +43,8 @@ def _measure(rows: tuple[Row, ...]) -> float:
 
 
 def _combine(attacks: list[Row]) -> Row:
-    """The row of the attack that leaves least, with what all of them leave."""
-    strongest = pick_strongest(attacks)
+    """The row of the attack that leaves least, with what all of them leave and what the checks say of that."""
+    strongest = merge_attacks(attacks)
     correct, examples = round(compute_worst_case(attacks) * strongest["examples"]), strongest["examples"]
     low, high = compute_wilson(correct, examples)
     rates = {"robust_accuracy": correct / examples, "robust_accuracy_low": low, "robust_accuracy_high": high}

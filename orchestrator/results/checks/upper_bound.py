@@ -23,6 +23,8 @@ from tasks.metrics import compute_difference_interval
 from tasks.trial.row import Row
 
 CHECK = "end of its curve"
+LOWEST = "lowest of its budget"
+"""Of the number of one attack; that of all attacks of a budget together it says nothing against."""
 NOISE = 0.05
 """Probabilities above it are no difference."""
 LADDER = ("steps", "step_size", "batch_size")
@@ -30,35 +32,39 @@ LADDER = ("steps", "step_size", "batch_size")
 
 
 def check_upper_bounds(group: Group, read: ReadRobust) -> Iterator[Verdict]:
-    """Every attack with a budget against the others of its budget, on the same images.
+    """Every attack with a budget against more of itself, and against the others of its budget, on the same images.
 
     :param read: what is stored of the images.
     """
     for budget in group_budgets(group, read):
         for row in budget.rows:
-            yield _judge(row, budget)
+            yield _follow_curve(row, budget)
+            yield _hold_against_others(row, budget)
 
 
-def _judge(row: Row, budget: Budget) -> Verdict:
-    return _hold_against_others(row, budget) or _follow_curve(row, budget)
-
-
-def _hold_against_others(row: Row, budget: Budget) -> Verdict | None:
+def _hold_against_others(row: Row, budget: Budget) -> Verdict:
     """What another attack fools within the budget is not robust: a single image proves it, however it came about.
 
     A model that answers at random may be fooled by its own draw, so that of such a one the attack must be ahead beyond
-    chance. Null where no other attack lowers the number.
+    chance.
     """
-    others = [other for other in budget.rows if other["robust_correct"] < row["robust_correct"]]
-    repeats = row["deterministic"] is not False
-    for stronger in sorted(others, key=lambda other: (other["robust_correct"], -(other["attack_steps"] or 0))):
-        if repeats or leaves_more(row, stronger, budget):
+    others = sorted(
+        (other for other in budget.rows if other is not row),
+        key=lambda other: (other["robust_correct"], -(other["attack_steps"] or 0)),
+    )
+    figures, repeats = f"{_name(row)}: {row['robust_accuracy']:.1%}", row["deterministic"] is not False
+    if not others:
+        return Verdict(LOWEST, NOT_TESTED, "needs another attack at the same budget", CARLINI, list_ids(row))
+    for stronger in others:
+        ahead = stronger["robust_correct"] < row["robust_correct"]
+        if ahead and (repeats or leaves_more(row, stronger, budget)):
             mine, other = _tell_apart(row, stronger)
-            return _bound(row, budget, f"{mine}: {row['robust_accuracy']:.1%}, {other} leaves "
-                                       f"{stronger['robust_accuracy']:.1%}")  # fmt: skip
+            left = f"{other} leaves {stronger['robust_accuracy']:.1%}"
+            return _bound(LOWEST, row, budget, f"{mine}: {row['robust_accuracy']:.1%}, {left}")
     if repeats and _is_above_worst_case(row, budget):
-        return _bound(row, budget, f"{_name(row)}: {row['robust_accuracy']:.1%}")
-    return None
+        return _bound(LOWEST, row, budget, figures)
+    least = f"{_name(others[0])}: {others[0]['robust_accuracy']:.1%}"
+    return Verdict(LOWEST, OK, f"{figures}; {least}", CARLINI, list_ids(row))
 
 
 def _is_above_worst_case(row: Row, budget: Budget) -> bool:
@@ -79,7 +85,7 @@ def _follow_curve(row: Row, budget: Budget) -> Verdict:
     before = half[-1]
     if leaves_more(before, row, budget):
         falls = f"from {_steps(before)} to {_steps(row)} steps it fell from {before['robust_accuracy']:.1%}"
-        return _bound(row, budget, f"{figures}, {falls}")
+        return _bound(CHECK, row, budget, f"{figures}, {falls}")
     return Verdict(CHECK, OK, f"{figures}; {_name(before)}: {before['robust_accuracy']:.1%}", CARLINI, list_ids(row))
 
 
@@ -96,11 +102,11 @@ def leaves_more(row: Row, other: Row, budget: Budget) -> bool:
     return compute_difference_interval(*counts)[0] > 0
 
 
-def _bound(row: Row, budget: Budget, figures: str) -> Verdict:
+def _bound(check: str, row: Row, budget: Budget, figures: str) -> Verdict:
     worst = budget.worst_case
     if worst is not None and len(budget.rows) > 1:
         figures += f", all {len(budget.rows)} attacks of this budget together {worst / row['examples']:.1%}"
-    return Verdict(CHECK, UPPER_BOUND, figures, CARLINI, list_ids(row), _suggest(row, budget))
+    return Verdict(check, UPPER_BOUND, figures, CARLINI, list_ids(row), _suggest(row, budget))
 
 
 def _suggest(row: Row, budget: Budget) -> str:
@@ -123,10 +129,11 @@ def _suggest(row: Row, budget: Budget) -> str:
 
 
 def _same_curve(row: Row, other: Row) -> bool:
-    return _identify_curve(row) == _identify_curve(other)
+    return identify_curve(row) == identify_curve(other)
 
 
-def _identify_curve(row: Row) -> str:
+def identify_curve(row: Row) -> str:
+    """Names an attack by its settings but for how long it walks."""
     section = json.loads(row["config"])["attack"]
     return format_canonical_json({name: value for name, value in section.items() if name not in LADDER})
 

@@ -18,7 +18,7 @@ def test_verdicts_stand_in_the_rows_and_beside_the_numbers() -> None:
     assert by_steps[2 / 255, 20]["verdict"] == OK
     assert by_steps[2 / 255, 20]["verdict_reason"] is None
     assert json.loads(by_steps[8 / 255, 20]["verdicts"])["white-box >= noise"] == SUSPICIOUS
-    assert json.loads(by_steps[8 / 255, 10]["verdicts"])["end of its curve"] == UPPER_BOUND
+    assert json.loads(by_steps[8 / 255, 10]["verdicts"])["lowest of its budget"] == UPPER_BOUND
     reason = "noise fools more than gradients do: these are masked, or the attack is broken"
     figures = "ifgsm eps 8/255, 20 steps: 20.0%; uniform eps 8/255, 1 step: 10.0%"
     assert by_steps[8 / 255, 20]["verdict_reason"] == f"{reason} ({figures})"
@@ -60,6 +60,6 @@ def test_the_verdicts_of_rows_come_from_the_images_where_they_are_known() -> Non
     }
     by_counts = annotate_rows([first, second])[0]
     by_images = annotate_rows([first, second], lambda found: images[found["attack_key"]])[0]
-    assert json.loads(by_counts["verdicts"])["end of its curve"] == NOT_TESTED
-    assert json.loads(by_images["verdicts"])["end of its curve"] == by_images["verdict"] == UPPER_BOUND
+    assert json.loads(by_counts["verdicts"])["lowest of its budget"] == OK
+    assert json.loads(by_images["verdicts"])["lowest of its budget"] == by_images["verdict"] == UPPER_BOUND
     assert (by_counts["worst_case_correct"], by_images["worst_case_correct"]) == (None, 230)

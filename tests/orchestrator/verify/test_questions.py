@@ -9,9 +9,12 @@ import pytest
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify.questions import Question, list_questions, make_space, settle
 from tasks.errors import UsageError
+from tasks.storage.storage import open_storage
 from tests.support.ample_sweep import list_known_ids
 from tests.support.kept import expect_kept
 from tests.support.report_data import WITHOUT_TUNING, made_up
+from tests.support.rows import ifgsm
+from tests.support.rows import row as make_row
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +37,19 @@ def test_the_lowest_number_of_a_budget_is_asked_about_once_for_each_model(questi
     assert len(asked) == len(set(asked))
     for one in questions:
         assert one.row["robust_correct"] == min(row["robust_correct"] for row in one.rows)
+        assert {row["bound"] for row in one.rows} == {"upper"}, "a certificate is no attack that leaves little"
         assert len({(row["attack_norm"], row["attack_eps"], row["seed"]) for row in one.rows}) == 1
         assert not {cell.trial_id for cell in one.cells.values()} & {row["trial_id"] for row in one.rows}
+
+
+def test_a_number_is_asked_about_though_another_attack_that_is_fine_ties_with_it(tmp_path: Path) -> None:
+    tied = make_row({"name": "square", "eps": "8/255"}, 300) | {"trial_id": "0" * 16}
+    sweep = SweepStore(open_storage(tmp_path), "s")
+    sweep.write_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 300), tied])
+    (question,) = list_questions(sweep)
+    assert (question.row["attack"], question.row["attack_steps"]) == ("ifgsm", 20)
+    assert question.checks == ("end of its curve",), "that of ten steps is settled by that of twenty"
+    assert settle(question, [], sweep)["robust_before"] == 0.3
 
 
 def test_the_space_holds_each_cell_once_under_a_name_of_its_own(questions: list[Question], ample: SweepStore) -> None:
