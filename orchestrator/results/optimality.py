@@ -49,6 +49,8 @@ MEASURED = ("seeds", "budgets", "examples", "success", "median_size", "optimalit
 """Models, budgets on the curve (null: every size, the attack looks for the smallest), images of each model, the share
 of those classified correctly for which a perturbation was found, its median size, and the optimality; means over seeds.
 """
+ROUNDING = 1e-5
+"""By how much of itself a size may differ from its budget: it is the difference of two fp32 images."""
 Sizes = dict[int, float]
 """Index of an image -> size of the smallest perturbation: 0 where it is misclassified, infinite where none is known."""
 LoadExamples = Callable[[str], "pa.Table | None"]
@@ -192,8 +194,8 @@ def compute_optimality(sizes: Sizes, best: Sizes) -> float | None:
     nothing = np.where(smallest > 0, largest, 0.0)
     smallest = np.minimum(smallest, largest)
     span = float((nothing - smallest).mean())
-    if span == 0:
-        return float((found <= smallest)[reached & (smallest > 0)].mean())
+    if span <= ROUNDING * largest:
+        return float((found <= smallest * (1 + ROUNDING))[reached & (smallest > 0)].mean())
     return 1 - float((ours - smallest).mean()) / span
 
 

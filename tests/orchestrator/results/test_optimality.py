@@ -52,6 +52,16 @@ def test_one_size_for_all_leaves_the_share_that_was_fooled_with_it() -> None:
     assert compute_optimality({4: 0.0}, best) is None, "nothing was right before"
 
 
+def test_sizes_that_rounding_tells_apart_are_one_size() -> None:
+    """Two images at 24/255 as fp32 has them: whoever fools more is nearer to the best, whose size is the smaller."""
+    low, high = 0.0941176564, 0.0941176713
+    best = {0: low, 1: high, 2: low}
+    assert compute_optimality({0: high, 1: high, 2: high}, best) == 1
+    assert compute_optimality({0: low, 1: math.inf, 2: math.inf}, best) == pytest.approx(1 / 3)
+    apart = {0: 0.0941, 1: 0.0942, 2: 0.0941}
+    assert compute_optimality({0: 0.0942, 1: 0.0942, 2: 0.0942}, apart) == pytest.approx(0)
+
+
 def attack_row(key: str, **raw: Any) -> dict[str, Any]:
     return row(raw, 500) | {"attack_key": key}
 
