@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from orchestrator.results.pivot import STOPS
 from orchestrator.results.statistics import compute_mcnemar, estimate_difference_of_rates
 from orchestrator.results.tradeoff import format_setting, list_leaf_settings
 from orchestrator.store.sweep_store import find_trial
@@ -22,7 +23,8 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
 from tasks.trial.row import Row
 
-MEASURES = ("clean accuracy", "robust accuracy")
+ROBUST = "robust accuracy"
+MEASURES = ("clean accuracy", ROBUST)
 NOISE = 0.05
 SHOWN = (
     "trial_id", "seed", "dataset", "model", "pruning_ratio", "objective", "lambda", "train_attack", "eps_train",
@@ -31,6 +33,11 @@ SHOWN = (
 """Columns that say which trial it is."""
 MOST_DIFFERENCES = 12
 """Settings that are listed for people."""
+MOST_NAMED = 3
+"""Settings of attacks that a line names."""
+NAME = "attack.name"
+OF_IMAGES = ("attack.batch_size", "attack.examples", "attack.only_correct")
+"""Settings of an evaluation that leave each image's attack as it is."""
 
 
 def compare_trials(storage: Storage, first: str, second: str) -> dict[str, Any]:
@@ -48,7 +55,14 @@ def compare_trials(storage: Storage, first: str, second: str) -> dict[str, Any]:
     found = [_measure(measure, place, tables, common) for place, measure in enumerate(MEASURES)]
     rows = [row for row, _ in sides]
     trials = [{name: row[name] for name in SHOWN} for row in rows]
-    return {"trials": trials, "images": len(common), "differences": _list_differences(*rows), "measures": found}
+    return {
+        "trials": trials,
+        "images": len(common),
+        "same_model": _is_same_model(*rows),
+        "attacked_otherwise": _list_attack_differences(*rows),
+        "differences": _list_differences(*rows),
+        "measures": found,
+    }
 
 
 def _list_differences(first: Row, second: Row) -> dict[str, list[Any]]:
@@ -62,6 +76,24 @@ def _list_differences(first: Row, second: Row) -> dict[str, list[Any]]:
         for path, values in settings.items()
         if values[0] != values[1] and path not in columns and str(values) not in told
     }
+
+
+def _is_same_model(first: Row, second: Row) -> bool:
+    """Whether they differ in their attacks alone."""
+    configs = [json.loads(row["config"]) for row in (first, second)]
+    return hash_json([configs[0] | {"attack": None}]) == hash_json([configs[1] | {"attack": None}])
+
+
+def _list_attack_differences(first: Row, second: Row) -> list[str]:
+    """Dotted paths of the settings by which one attack may find more than the other; of other attacks the name alone.
+
+    Behind transformations that draw no attack stops at what fools the model, which nobody chose.
+    """
+    leaves = [list_leaf_settings(json.loads(row["config"])["attack"], "attack") for row in (first, second)]
+    ignored = OF_IMAGES if first["transformations"] == second["transformations"] else (*OF_IMAGES, STOPS)
+    found = [path for path in sorted(leaves[0].keys() | leaves[1].keys()) if path not in ignored]
+    found = [path for path in found if leaves[0].get(path) != leaves[1].get(path)]
+    return [NAME] if NAME in found else found
 
 
 TRAINING_ONLY = ("root", "train_examples", "augment")
@@ -79,6 +111,7 @@ def split_of(row: Row) -> str:
 def describe_comparison(found: dict[str, Any]) -> list[str]:
     """The same for people."""
     names = [trial["trial_id"] for trial in found["trials"]]
+    comparable = found["same_model"] or not found["attacked_otherwise"]
     columns = ["", *names, "difference", "95 % interval", f"only {names[0][:6]}", f"only {names[1][:6]}", "p", ""]
     rows = [
         [
@@ -90,18 +123,36 @@ def describe_comparison(found: dict[str, Any]) -> list[str]:
             str(entry["only_first"]),
             str(entry["only_second"]),
             f"{entry['p']:.4g}",
-            "noise" if entry["p"] > NOISE else "differ",
+            _judge(entry, comparable),
         ]
         for entry in found["measures"]
     ]
-    note = "intervals of Bonett and Price over images, McNemar's exact test: of these two models, not of their settings"
-    lines = [f"{found['images']} images that both attacked", format_table(columns, rows), note]
+    lines = [f"{found['images']} images that both attacked", format_table(columns, rows), _describe_scope(found)]
     settings = [[name, *(format_setting(name, v) for v in values)] for name, values in found["differences"].items()]
     if settings:
         lines += ["", format_table(["they differ in", *names], settings[:MOST_DIFFERENCES])]
     if len(settings) > MOST_DIFFERENCES:
         lines.append(f"... and {len(settings) - MOST_DIFFERENCES} more settings")
     return lines
+
+
+def _judge(entry: dict[str, Any], comparable: bool) -> str:
+    if entry["measure"] == ROBUST and not comparable:
+        return "not compared"
+    return "noise" if entry["p"] > NOISE else "differ"
+
+
+def _describe_scope(found: dict[str, Any]) -> str:
+    """What the numbers are, and of what they speak."""
+    numbers = "intervals of Bonett and Price over images, McNemar's exact test"
+    otherwise = found["attacked_otherwise"]
+    if not otherwise:
+        return f"{numbers}: of these two models, not of their settings"
+    if found["same_model"]:
+        return f"{numbers}: of two attacks on one model"
+    shown = ", ".join(otherwise[:MOST_NAMED]) + (", ..." if len(otherwise) > MOST_NAMED else "")
+    told = f"the two were attacked otherwise ({shown}), so their robust accuracies do not compare the models"
+    return f"{numbers}\n{told}: compare trials of one attack and budget"
 
 
 def _find_finished(storage: Storage, name: str) -> tuple[Row, str]:

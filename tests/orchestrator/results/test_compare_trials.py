@@ -46,6 +46,56 @@ def test_trials_on_different_test_images_are_not_compared(tmp_path: Path) -> Non
     assert "different test splits" in advsweep("compare", *trials, "--storage", tmp_path, code=2).stderr
 
 
+FAIR = "McNemar's exact test: of these two models, not of their settings"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said", "robust"),
+    [
+        ({"pruning": 0.4}, {"pruning": 0.0}, FAIR, "differ"),
+        ({"pruning": 0.4, "examples": 40}, {"pruning": 0.0, "examples": 80}, FAIR, "differ"),
+        ({"pruning": 0.4, "eps": 0.1}, {"pruning": 0.0, "eps": 0.2}, "attacked otherwise (attack.eps)", "not compared"),
+        (
+            {"pruning": 0.4, "name": "pgd", "eps": 0.1},
+            {"pruning": 0.0, "name": "ifgsm", "eps": 0.2},
+            "attacked otherwise (attack.name), so their robust accuracies do not compare the models",
+            "not compared",
+        ),
+        ({"eps": 0.1}, {"eps": 0.2}, "McNemar's exact test: of two attacks on one model", "differ"),
+        ({"pruning": 0.4, "stop_when_fooled": False}, {"stop_when_fooled": True}, "attack.stop", "not compared"),
+        ({"behind": "noise", "stop_when_fooled": False}, {"stop_when_fooled": True}, FAIR, "differ"),
+    ],
+)
+def test_models_that_were_attacked_otherwise_are_not_said_to_differ(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    first: dict[str, Any],
+    second: dict[str, Any],
+    said: str,
+    robust: str,
+) -> None:
+    def make(name: str, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        attack = dict(settings)
+        ratio, behind = attack.pop("pruning", 0.0), attack.pop("behind", None)
+        config = {"dataset": {"split": {}}, "prune": {"ratio": ratio}, "inference": behind, "attack": attack}
+        columns = dict.fromkeys(compare_trials.SHOWN) | {"trial_id": name, "transformations": behind}
+        return columns | {"config": json.dumps(config)}, "data"
+
+    sides = {"one": make("one", first), "two": make("two", second)}
+    monkeypatch.setattr(compare_trials, compare_trials._find_finished.__name__, lambda _, name: sides[name])
+    right = {"one": True, "two": False}
+    monkeypatch.setattr(
+        compare_trials,
+        compare_trials._load_images.__name__,
+        lambda _, row: dict.fromkeys(range(20), (True, right[row["trial_id"]])),
+    )
+    found = compare_trials.compare_trials(open_storage(tmp_path), "one", "two")
+    text = "\n".join(compare_trials.describe_comparison(found))
+    assert said in text
+    line = next(line for line in text.splitlines() if line.startswith("robust accuracy"))
+    assert line.split("  ")[-1].strip() == robust
+
+
 def test_images_of_other_data_are_not_paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same settings, and files that have changed between two sweeps."""
     rows = made_up(tmp_path, WITHOUT_TUNING).rows()
