@@ -193,7 +193,7 @@ class WandbLog:
         written, key = self._folder.written(), hash_overview(self._final)
         if not self._final or key in written:
             return
-        with build_sweep_run(self._sweep, self._final) as content:
+        with build_sweep_run(self._sweep, self._final, self._names) as content:
             writer.write(content)
         sent = self._folder.sent()
         for old in written:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.figures.collection import write_row_figures
 from orchestrator.results import headline
+from orchestrator.results.checks.verdict import GRADES, rank_severity
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.store.identifiers import shorten_ids
 from orchestrator.store.sweep_store import SweepStore
@@ -35,6 +36,8 @@ LEFT_OUT = ("sweep_id", "space", "config", "versions", "verdicts")
 """Columns that stand elsewhere, or hold JSON that a table cannot show."""
 MOST_BYTES = 64 << 20
 """A table of attacked images above this stays in the storage; the run's summary says so."""
+VERDICTS = ("run", "trial_id", "clean_accuracy", "robust_accuracy", "verdict", "verdict_reason")
+"""Columns of the table of verdicts; `run` is the name under which the run of the trial is listed."""
 LONGEST_METRIC = 100
 """Characters of the name of a metric: what is longer is cut in the legends of W&B."""
 SECURITY = "security"
@@ -91,8 +94,11 @@ def _name_curves(study: Study) -> dict[str, str]:
 
 
 @contextmanager
-def build_sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunContent]:
-    """The run of a sweep, with its files in a folder that is gone afterwards."""
+def build_sweep_run(sweep: SweepStore, rows: Sequence[Row], names: Mapping[str, str]) -> Iterator[RunContent]:
+    """The run of a sweep, with its files in a folder that is gone afterwards.
+
+    :param names: trial id -> name of its run.
+    """
     with use_temporary_folder() as scratch:
         folder = Path(scratch)
         finished = [row for row in rows if row["status"] == "finished"]
@@ -112,12 +118,13 @@ def build_sweep_run(sweep: SweepStore, rows: Sequence[Row]) -> Iterator[RunConte
                 "finished": len(finished),
                 "failed": sum(row["status"] == "failed" for row in rows),
                 **{name: text for name, text in headline.state_best(best).items() if text},
+                **_count_verdicts(finished),
                 **({"examples_left_out_bytes": left_out} if left_out else {}),
             },
             histories=histories,
             axes={prefix: f"{prefix}/eps" for prefix in histories},
             images=_draw_figures(finished, folder / "figures"),
-            tables={"trials": _build_trials_table(rows)},
+            tables={"verdicts": _build_verdicts_table(finished, names), "trials": _build_trials_table(rows)},
             files={f"{sweep.sweep_id}-tables": files},
         )
 
@@ -126,6 +133,25 @@ def _build_trials_table(rows: Sequence[Row]) -> Table:
     columns = [name for name in TRIALS.names if name not in LEFT_OUT]
     ordered = sorted(rows, key=lambda row: str(row["trial_id"]))
     return Table(columns, [[_make_plain(row[name]) for name in columns] for row in ordered])
+
+
+def _build_verdicts_table(rows: Sequence[Row], names: Mapping[str, str]) -> Table:
+    """What the checks say of the number of each trial, the worst first: the run of a trial is written before they run.
+
+    :param rows: of finished trials; those that no check has seen come last, without a verdict.
+    """
+
+    def order(row: Row) -> tuple[int, str]:
+        return -rank_severity(row["verdict"]) if row["verdict"] else 1, str(row["trial_id"])
+
+    named = [row | {"run": names[row["trial_id"]]} for row in sorted(rows, key=order)]
+    return Table(VERDICTS, [[row[column] for column in VERDICTS] for row in named])
+
+
+def _count_verdicts(rows: Sequence[Row]) -> dict[str, int]:
+    """`verdicts_suspicious` and the other grades that are there -> how many trials bear it."""
+    counts = Counter(row["verdict"] for row in rows)
+    return {f"verdicts_{grade.replace(' ', '_')}": counts[grade] for grade in reversed(GRADES) if counts[grade]}
 
 
 def _make_plain(value: Any) -> Any:

@@ -64,8 +64,10 @@ def test_a_sweep_of_too_many_trials_is_one_run_with_tables(sweep: Sweep, stub: S
     assert run.complete
     assert run.attributes["jobType"] == "sweep"
     assert run.summary["finished"] == TRIALS
-    (table,) = [row["trials"] for row in stub.history(run.name) if "trials" in row]
-    assert table["nrows"] == TRIALS
+    for name in ("trials", "verdicts"):
+        (table,) = [row[name] for row in stub.history(run.name) if name in row]
+        assert table["nrows"] == TRIALS
+        assert table["path"] in stub.uploaded(run.name)
     (tables,) = [found for found in stub.artifacts.values() if found["type"] == "results"]
     assert "trials.parquet" in tables["files"]
     asked = stub.operations.copy()

@@ -73,7 +73,8 @@ class Wandb:
             raise OSError("no space")
         self.done.append(content)
 
-    def build_sweep(self, sweep: SweepStore, rows: Any) -> Any:  # noqa: ARG002
+    def build_sweep(self, sweep: SweepStore, rows: Any, names: Any) -> Any:  # noqa: ARG002
+        assert all(names[row["trial_id"]] == f"name of {row['trial_id']}" for row in rows)
         return contextlib.nullcontext(f"sweep of {len(rows)}")
 
     def send(self, seconds: float, unfinished: str | None = None) -> Sent:

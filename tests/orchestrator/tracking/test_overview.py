@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.results.checks.verdict import rank_severity
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking import overview
 from orchestrator.tracking.overview import build_curves, build_sweep_run, hash_overview, make_metric_name
@@ -24,6 +26,9 @@ def test_the_run_of_the_sweep_holds_table_figures_curves_and_parquet(written: Sw
     assert run.summary["trials"] == run.summary["finished"] == TRIALS
     assert {"figures/tradeoff", "figures/security_curves", "trials"} <= run.history[-1].keys()
     assert run.history[-1]["trials"]["nrows"] == TRIALS
+    assert run.history[-1]["verdicts"]["nrows"] == TRIALS
+    counts = Counter(f"verdicts_{row['verdict'].replace(' ', '_')}" for row in rows)
+    assert {name: count for name, count in run.summary.items() if name.startswith("verdicts_")} == counts
     assert run.artifacts[f"{written.store.sweep_id}-tables"] == [
         "examples.parquet",
         "history.parquet",
@@ -50,15 +55,43 @@ def test_all_that_the_run_of_a_sweep_holds(ample: SweepStore, monkeypatch: pytes
     """Without its figures, which are those of the report; and what the runs of its trials are called."""
     monkeypatch.setattr(overview, "write_row_figures", lambda *_: [])
     rows = sorted(ample.rows(), key=lambda row: str(row["trial_id"]))
-    with build_sweep_run(ample, rows) as found:
+    names = make_run_names(rows)
+    with build_sweep_run(ample, rows, names) as found:
         (files,) = found.files.values()
         counted = [(file.name, pq.read_table(file).num_rows) for file in files]
     lines = [f"{name}: {value}" for name, value in vars(found).items() if name not in ("tables", "files")]
     table = found.tables["trials"]
     lines += [f"files: {counted}", f"columns: {table.columns}", *(str(row) for row in table.rows[::20])]
-    lines += make_run_names(rows).values()
+    verdicts = found.tables["verdicts"]
+    lines += [f"verdicts: {verdicts.columns}", *(str(row) for row in verdicts.rows[::6])]
+    lines += names.values()
     known = [*list_known_ids(ample), found.id, found.key.rpartition("-")[2]]
     expect_kept("wandb_sweep.txt", "\n".join(lines).replace("}, {", "},\n {"), known)
+
+
+def test_the_table_of_verdicts_has_every_finished_trial_under_its_run_the_worst_first(
+    ample: SweepStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "write_row_figures", lambda *_: [])
+    rows = ample.rows()
+    finished = {row["trial_id"]: row for row in rows if row["status"] == "finished"}
+    unseen = next(iter(finished.values()))
+    unseen |= {"verdict": None, "verdict_reason": None}
+    names = make_run_names(rows)
+    with build_sweep_run(ample, rows, names) as found:
+        table = found.tables["verdicts"]
+    lines = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [line["trial_id"] for line in lines][-1] == unseen["trial_id"]
+    assert {line["trial_id"] for line in lines} == finished.keys()
+    for line in lines:
+        row = finished[line["trial_id"]]
+        assert line == {"run": names[row["trial_id"]], **{name: row[name] for name in line.keys() - {"run"}}}
+    worst = [rank_severity(line["verdict"]) for line in lines[:-1]]
+    assert worst == sorted(worst, reverse=True)
+    assert len(set(worst)) > 1
+    counts = {name: count for name, count in found.summary.items() if name.startswith("verdicts_")}
+    assert sum(counts.values()) == len(finished) - 1
+    assert counts["verdicts_suspicious"] == worst.count(rank_severity("suspicious"))
 
 
 def test_each_data_set_attacked_at_several_budgets_has_curves_of_its_own(tmp_path: Path) -> None:
@@ -119,6 +152,7 @@ def test_attacked_images_that_are_too_many_stay_in_the_storage(
 ) -> None:
     """Nothing is left of the folder afterwards; only finished trials are drawn, in pictures by their names."""
     rows, drawn = ample.rows(), list[Any]()
+    run_names = make_run_names(rows)
 
     def draw(some: list[Any], folder: Path) -> list[Path]:
         folder.mkdir()
@@ -133,7 +167,7 @@ def test_attacked_images_that_are_too_many_stay_in_the_storage(
                if path.parent.name in keys)  # fmt: skip
     for most, names in ((size, ["trials", "history", "examples"]), (size - 1, ["trials", "history"])):
         monkeypatch.setattr(overview, "MOST_BYTES", most)
-        with build_sweep_run(ample, rows) as found:
+        with build_sweep_run(ample, rows, run_names) as found:
             (files,) = found.files.values()
             assert [file.name for file in files] == [f"{name}.parquet" for name in names]
             assert all(file.exists() for file in files)
