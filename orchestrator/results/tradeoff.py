@@ -22,8 +22,10 @@ TUNING = ("train_attack", "eps_train", "train_steps")
 """Columns about the examples of a training."""
 FOLLOWS = {"objective": "lambda", "attack_norm": "attack"}
 """Columns that say nothing new where each value of the other has one of theirs."""
-RATIO_OF = ("prune.unit", "prune.within")
-"""Settings that say what a pruning ratio is of."""
+STAGES = ("train", "prune", "finetune", "adversarial_finetune")
+"""Sections of the settings that make a model, step by step."""
+TOLD = frozenset({"objective", "attack", "validation_attack", "ensemble", "lambda", "ratio", "checkpoint_every"})
+"""Names in these sections that columns tell of, or that change nothing."""
 NOTHING_YET = "no finished trials yet"
 HEADINGS = {"pruning_ratio": "pruned", "eps_train": "eps_train", "attack_eps": "eps", "attack_steps": "steps"}
 
@@ -100,11 +102,27 @@ def find_distinguishing_settings(found: Sequence[Cell]) -> list[str]:
 
 
 def find_shown_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The paths that tell apart what bears the same label, and what a ratio is of wherever that varies: of a ratio of
-    filters in each layer and one of weights in the network, no other column says that they are not the same."""
+    """The paths that tell apart what bears the same label, and every setting of a stage that has two values or more: a
+    reader cannot know from a ratio or an importance in which layers it prunes.
+
+    That a stage is absent is no value, and a setting whose values a column repeats is left out.
+    """
     found = find_distinguishing_paths(labels, leaves)
-    varying = [path for path in RATIO_OF if len({leaf[path] for leaf in leaves if path in leaf}) > 1]
-    return [*found, *(path for path in varying if path not in found)]
+    rest = sorted({path for leaf in leaves for path in leaf if is_stage_setting(path)} - {*found})
+    return [*found, *(path for path in rest if _is_news(path, labels, leaves))]
+
+
+def is_stage_setting(path: str) -> bool:
+    """Whether it says how a stage of the model's chain is run, and no column tells it."""
+    section, *names = path.split(".")
+    return section in STAGES and not TOLD.intersection(names)
+
+
+def _is_news(path: str, labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> bool:
+    stated = [(label, leaf[path]) for label, leaf in zip(labels, leaves, strict=True) if leaf.get(path) is not None]
+    if len({value for _, value in stated}) < 2:
+        return False
+    return not any(all(label[place] == value for label, value in stated) for place in range(len(stated[0][0])))
 
 
 def find_distinguishing_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequence[Mapping[str, Any]]) -> list[str]:

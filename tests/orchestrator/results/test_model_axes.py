@@ -35,7 +35,7 @@ def make(columns: dict[str, Any] | None = None, eps: str = "8/255", **settings: 
         ([{"train": {"epochs": 3}}, {"train": {"epochs": 5}}], [("train.epochs 3",), ("train.epochs 5",)]),
         (
             [{"columns": {"pruning_ratio": 0.4}, "train": {"epochs": 3}}, {"columns": {"pruning_ratio": 0.0}}],
-            [("pruned 0.4",), ("pruned 0",)],
+            [("pruned 0.4", "train.epochs 3"), ("pruned 0", "train.epochs 2")],
         ),
         (
             [{"prune": {"unit": "filter"}}, {"prune": {"unit": "weight"}}],

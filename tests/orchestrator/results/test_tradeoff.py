@@ -126,10 +126,21 @@ def test_cells_that_only_a_setting_tells_apart_stand_in_its_order() -> None:
         ("aa", [{"prune.unit": "filters"}, {"prune.unit": "weights"}], ["prune.unit"]),
         ("ab", [{"prune.unit": "filters"}, {"prune.unit": "filters"}], []),
         ("ab", [{"prune.unit": "filters"}, {}], []),
+        ("ab", [{"prune.unit": "filters"}, {"prune.unit": None}], []),
+        (
+            "ab",
+            [
+                {"prune.importance": "taylor", "prune.scope": "layer3"},
+                {"prune.importance": "random", "prune.scope": "layer1"},
+            ],
+            ["prune.importance", "prune.scope"],
+        ),
+        ("ab", [{"train.objective.beta": 1}, {"train.objective.beta": 2}], []),
+        ("ab", [{"prune.mode": "a"}, {"prune.mode": "b"}], []),
         ("ab", [{"prune.within": "2:4", "x": 1}, {"prune.within": "layer", "x": 2}], ["prune.within"]),
     ],
 )
-def test_what_a_ratio_is_of_is_shown_wherever_it_varies(
+def test_every_setting_of_a_stage_is_shown_wherever_it_varies(
     labels: str, leaves: list[dict[str, Any]], shown: list[str]
 ) -> None:
     assert find_shown_paths([(label,) for label in labels], leaves) == shown
