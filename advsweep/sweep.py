@@ -25,7 +25,7 @@ from orchestrator.results.tradeoff import (
     list_leaf_settings,
 )
 from orchestrator.results.verdicts import check_rows
-from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
+from orchestrator.results.worst_case import read_worst_cases
 from orchestrator.status.facts import collect_facts
 from orchestrator.store.identifiers import resolve_id
 from orchestrator.store.sweep_store import SweepStore
@@ -129,13 +129,12 @@ class Sweep:
         return convert_table(make_table(["check", "verdict", "cause", "figures", "paper", "trials"], lines), format)
 
     def worst_case(self, format: FrameFormat = "pandas") -> Any:  # noqa: A002
-        """Robust against every attack of a norm and budget, image by image, with Wilson intervals.
+        """Robust against every attack of a norm and budget, image by image, with Wilson intervals and verdict.
 
         >>> bool(sweep.worst_case()["worst_case_robust_accuracy"].between(0, 1).all())
         True
         """
-        columns, lines = list_worst_cases(self._store.rows(), ask(self._store, SURVIVORS)[1])
-        return convert_table(make_table(columns, lines), format)
+        return convert_table(make_table(*read_worst_cases(self._store)), format)
 
     def optimality(self, format: FrameFormat = "pandas") -> Any:  # noqa: A002
         """How near each attack comes to the smallest perturbations that any attack in the storage found of a model.

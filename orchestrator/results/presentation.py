@@ -21,7 +21,7 @@ from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.results.tradeoff import NOTHING_YET, describe_fixed_axes, list_cells
 from orchestrator.results.verdict_notes import VerdictNotes, count_checks
 from orchestrator.results.where import parse_where, select_rows
-from orchestrator.results.worst_case import SURVIVORS, list_worst_cases
+from orchestrator.results.worst_case import read_worst_cases
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.text import format_table, format_value, render_table
@@ -89,7 +89,7 @@ def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: b
         return render_table(COLUMNS, [entry.cells() for entry in compared], form)
     if optimality:
         return render_table(*list_optimality(sweep), form)
-    return render_table(*list_worst_cases(sweep.rows(), ask(sweep, SURVIVORS)[1]), form)
+    return render_table(*read_worst_cases(sweep), form)
 
 
 def _render_answer(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:

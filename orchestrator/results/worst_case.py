@@ -10,10 +10,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.results.bounds import select_attacks
+from orchestrator.results.budgets import make_reader
+from orchestrator.results.checks.verdict import find_worst
+from orchestrator.results.query import ask
 from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings
+from orchestrator.results.verdicts import annotate_rows
+from orchestrator.results.worst_case_verdict import judge_worst_case
+from orchestrator.store.sweep_store import SweepStore
 from orchestrator.text import make_sort_key
 from tasks.kinds import MODEL_KEYS
 from tasks.metrics import compute_wilson
+from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row, identify_model
 
 SURVIVORS = f"""
@@ -34,22 +42,33 @@ from complete where attacks = most group by all order by all
 AXES = ("dataset", "model", "pruning_ratio", "lambda", "eps_train", "objective", "transformations")
 MEASURED = (
     "seeds", "attacks", "examples", "robust_correct",
-    "worst_case_robust_accuracy", "worst_case_low", "worst_case_high",
+    "worst_case_robust_accuracy", "worst_case_low", "worst_case_high", "verdict",
 )  # fmt: skip
+
+
+def read_worst_cases(sweep: SweepStore) -> tuple[list[str], list[list[Any]]]:
+    """Columns and lines of a stored sweep; what the checks say is asked anew."""
+    rows = annotate_rows(sweep.rows(), make_reader(StageStore(sweep.storage)))
+    return list_worst_cases(rows, ask(sweep, SURVIVORS)[1])
 
 
 def list_worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
     """Columns and lines, one for each configuration of a model at each norm and budget; its seeds pooled.
 
-    :param rows: the trials.
+    :param rows: the trials, with their verdicts.
     :param survivors: what `SURVIVORS` answers.
     """
-    models = {identify_model(row): row for row in rows if row["status"] == "finished"}
+    finished = [row for row in rows if row["status"] == "finished"]
+    models = {identify_model(row): row for row in finished}
+    attacked_by: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in select_attacks(finished):
+        attacked_by[identify_model(row), row["attack_norm"], row["attack_eps"], row["attack_eps_space"]].append(row)
     groups: dict[tuple[Any, ...], list[tuple[Row, Sequence[Any]]]] = defaultdict(list)
-    for model_key, *attacked, attacks, examples, robust in survivors:
-        row = models[model_key]
-        configuration = (json.dumps(_extract_settings(row), sort_keys=True), *attacked)
-        groups[configuration].append((row, (attacks, examples, robust)))
+    for model_key, *budget, attacks, examples, robust in survivors:
+        row, cell = models[model_key], (model_key, *budget)
+        verdict, _ = judge_worst_case(attacked_by[cell])
+        configuration = (json.dumps(_extract_settings(row), sort_keys=True), *budget)
+        groups[configuration].append((row, (attacks, examples, robust, verdict)))
     firsts = [group[0][0] for group in groups.values()]
     labels = [tuple(row[axis] for axis in AXES) + key[1:] for key, row in zip(groups, firsts, strict=True)]
     leaves = [list_leaf_settings(_extract_settings(row)) for row in firsts]
@@ -72,4 +91,5 @@ def _pool_seeds(group: Sequence[tuple[Row, Sequence[Any]]]) -> list[Any]:
     seeds = len({row["seed"] for row, _ in group})
     attacks = max(found[0] for _, found in group)
     examples, robust = (sum(found[place] for _, found in group) for place in (1, 2))
-    return [seeds, attacks, examples, robust, robust / examples, *compute_wilson(robust, examples)]
+    verdict = find_worst([found[3] for _, found in group])
+    return [seeds, attacks, examples, robust, robust / examples, *compute_wilson(robust, examples), verdict]
