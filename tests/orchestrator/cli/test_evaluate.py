@@ -55,7 +55,10 @@ def test_a_file_of_weights_and_an_attack_give_one_number(tmp_path: Path) -> None
     [
         (["--model", "resnet9"], "did you mean 'resnet8'"),
         (["--weights", "none.pt"], "neither `imagenet` nor a file"),
-        (["--attack", "fgms"], "evaluate: 1 problem\n  attack.name = 'fgms': unknown attack"),
+        (
+            ["--attack", "fgms"],
+            "evaluate with --set model.stem=imagenet: 1 problem\n  attack.name = 'fgms': unknown attack",
+        ),
     ],
 )
 def test_a_mistake_is_named(options: list[str], message: str, tmp_path: Path) -> None:
