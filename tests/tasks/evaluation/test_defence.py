@@ -54,7 +54,7 @@ def count_robust(cell: DefendedAttackSettings) -> tuple[int, int]:
     [
         {"name": "jpeg", "quality": 30},
         {"name": "crop_rescale", "share": 0.8},
-        {"name": "total_variation", "iterations": 30},
+        {"name": "total_variation"},
     ],
     ids=lambda value: value["name"],
 )
