@@ -55,7 +55,7 @@ def _read_settings(plugin: Plugin, overrides: Sequence[str]) -> Mapping[str, Map
 
     :raises UsageError: one is not of the form NAME.SETTING=VALUE, or the plugin has no such part.
     """
-    from orchestrator.space.space import apply_override
+    from orchestrator.space.overrides import apply_override
     from tasks.errors import UsageError, list_choices
 
     names = [name for _, name, _ in plugin.parts]

@@ -50,7 +50,7 @@ def _read_settings(name: str, overrides: Sequence[str]) -> DatasetSettings:
     """:raises UsageError: a setting is wrong; the prefix `dataset.` may be left out."""
     from pydantic import ValidationError
 
-    from orchestrator.space.space import apply_override
+    from orchestrator.space.overrides import apply_override
     from tasks.data.settings import DatasetSettings
     from tasks.errors import ProblemsError
     from tasks.settings_problems import describe_problems

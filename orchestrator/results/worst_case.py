@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator.results.bounds import select_attacks
 from orchestrator.results.budgets import make_reader
 from orchestrator.results.checks.verdict import find_worst
+from orchestrator.results.headline import Budget, get_budget
 from orchestrator.results.query import ask
 from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings
 from orchestrator.results.verdicts import annotate_rows
@@ -60,13 +61,13 @@ def list_worst_cases(rows: Sequence[Row], survivors: Sequence[Sequence[Any]]) ->
     """
     finished = [row for row in rows if row["status"] == "finished"]
     models = {identify_model(row): row for row in finished}
-    attacked_by: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    attacked_by: dict[tuple[str, Budget], list[Row]] = defaultdict(list)
     for row in select_attacks(finished):
-        attacked_by[identify_model(row), row["attack_norm"], row["attack_eps"], row["attack_eps_space"]].append(row)
+        attacked_by[identify_model(row), get_budget(row)].append(row)
     groups: dict[tuple[Any, ...], list[tuple[Row, Sequence[Any]]]] = defaultdict(list)
     for model_key, *budget, attacks, examples, robust in survivors:
-        row, cell = models[model_key], (model_key, *budget)
-        verdict, _ = judge_worst_case(attacked_by[cell])
+        row = models[model_key]
+        verdict, _ = judge_worst_case(attacked_by[model_key, Budget(*budget)])
         configuration = (json.dumps(_extract_settings(row), sort_keys=True), *budget)
         groups[configuration].append((row, (attacks, examples, robust, verdict)))
     firsts = [group[0][0] for group in groups.values()]

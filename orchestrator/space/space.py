@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.space.conflicts import find_conflicts, is_left_out
 from orchestrator.space.figures import FigureRequest, read_figures
-from orchestrator.space.grid import Gap, count, expand_variants, find_gap, find_grid_problems, set_value
+from orchestrator.space.grid import count, expand_variants, find_grid_problems
+from orchestrator.space.overrides import apply_override, name_source
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts, parse_timeouts, with_options
@@ -35,7 +36,7 @@ from tasks.training.settings import AdversarialFinetuneSettings, FinetuneSetting
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.transformations.settings import InferenceSettings
 from tasks.trial.trial import Trial, find_conditioning, settle_condition, simplify_section
-from tasks.yaml_files import NOT_SETTINGS, format_yaml, parse_yaml, read_mapping
+from tasks.yaml_files import NOT_SETTINGS, format_yaml, read_mapping
 
 SECTIONS: dict[str, type[Settings]] = {
     "dataset": DatasetSettings,
@@ -51,8 +52,6 @@ SECTIONS: dict[str, type[Settings]] = {
 WITHOUT_GRIDS = ("reference", "claims", "figures")
 """Sections about a paper and about the report: no grid stands in them."""
 REQUIRED = ("dataset", "model", "attack")
-PATH = re.compile(r"[A-Za-z_]\w{0,99}(\.\w{1,100}){0,19}", re.ASCII)
-"""Of a setting, as `--set` has it."""
 MOST_TRIALS = "ADVSWEEP_MOST_TRIALS"
 """Environment variable: how many trials a space may have."""
 DEFAULT_MOST_TRIALS = 200_000
@@ -141,50 +140,7 @@ def load_content(
     try:
         return build(name, source, content)
     except ProblemsError as error:
-        raise ProblemsError(_name_source(source, error.problems, overrides), error.problems) from None
-
-
-def _name_source(source: str, problems: Sequence[str], overrides: Sequence[str]) -> str:
-    """What is to be looked at: the file, the overrides, or both.
-
-    :param problems: each with the paths that it is about.
-    """
-    if not overrides:
-        return source
-    forms = {text: _match_path(text.partition("=")[0].strip()) for text in overrides}
-    about = {text: [form.search(problem) for problem in problems] for text, form in forms.items()}
-    guilty = [text for text, found in about.items() if any(found)] or overrides
-    named = " ".join(f"--set {text if len(text) < 200 else text[:200] + '...'}" for text in guilty)
-    return named if all(map(any, zip(*about.values(), strict=True))) else f"{source} with {named}"
-
-
-def _match_path(path: str) -> re.Pattern[str]:
-    """The path, or one below it, where a problem is about it; not where a message names it as a choice."""
-    return re.compile(rf"(?:^|beside |, ){re.escape(path)}(?:\.\w+)*(?: = |: | beside )")
-
-
-def apply_override(content: dict[str, Any], text: str) -> None:
-    """Set one value.
-
-    :raises UsageError: the text is not `path=value`, or its path leads nowhere.
-    """
-    path, found, value = text.partition("=")
-    shown = f"--set {text if len(text) < 200 else text[:200] + '...'}"
-    if not found or not PATH.fullmatch(path.strip()):
-        raise UsageError(f"{shown}: write it as path.to.setting=value, such as prune.ratio=0.3")
-    steps = path.strip().split(".")
-    if gap := find_gap(content, steps):
-        raise UsageError(f"{shown}: {_describe_gap(gap)}")
-    if not set_value(content, steps, parse_yaml(value, shown)):
-        raise UsageError(f"{shown}: there is nothing at {path.strip()}; items of lists and of grids count from 0")
-
-
-def _describe_gap(gap: Gap) -> str:
-    section, numbered = ".".join(gap.section), ".".join(gap.numbered)
-    return (
-        f"only {gap.having} of {gap.total} values of the grid have {section}; "
-        f"name one by its number from 0, such as {numbered}=..., or set {section} as a whole"
-    )
+        raise ProblemsError(name_source(source, error.problems, overrides), error.problems) from None
 
 
 def build(name: str, source: str, content: dict[str, Any]) -> Space:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator.space import grid
 from orchestrator.space import space as spaces
+from orchestrator.space.overrides import apply_override
 from tasks.errors import ProblemsError, UsageError
 from tests.conftest import CONFIG
 from tests.support.fuzzing import drawn
@@ -67,23 +68,23 @@ def test_a_section_that_some_values_of_a_grid_lack_is_made_in_none_of_them() -> 
     with pytest.raises(
         UsageError, match=r"only 2 of 3 values of the grid have train\.ensemble; .*train\.1\.ensemble\."
     ):
-        spaces.apply_override(content, "train.ensemble.attack=3")
+        apply_override(content, "train.ensemble.attack=3")
     assert content == make_space()
 
 
 def test_a_section_that_no_value_or_every_value_has_is_set_in_all() -> None:
     content = make_space()
-    spaces.apply_override(content, "train.optimizer.lr=0.1")
-    spaces.apply_override(content, "train.epochs=7")
-    spaces.apply_override(content, "train.optimizer.lr=0.2")
+    apply_override(content, "train.optimizer.lr=0.1")
+    apply_override(content, "train.epochs=7")
+    apply_override(content, "train.optimizer.lr=0.2")
     assert [(v["epochs"], v["optimizer"]) for v in grid.expand_variants(content["train"])] == [(7, {"lr": 0.2})] * 3
 
 
 def test_a_number_chooses_a_value_of_a_grid() -> None:
     content = make_space()
-    spaces.apply_override(content, "train.2.ensemble.attack=ddn")
-    spaces.apply_override(content, "attack.1.steps=40")
-    spaces.apply_override(content, "train.0=null")
+    apply_override(content, "train.2.ensemble.attack=ddn")
+    apply_override(content, "attack.1.steps=40")
+    apply_override(content, "train.0=null")
     assert content["train"]["grid_search"][0] is None
     assert [v.get("ensemble") for v in content["train"]["grid_search"][1:]] == [
         {"share": 0.5},
@@ -91,7 +92,7 @@ def test_a_number_chooses_a_value_of_a_grid() -> None:
     ]
     assert content["attack"]["grid_search"] == [{"name": "fgsm"}, {"name": "pgd", "steps": 40}]
     with pytest.raises(UsageError, match=r"there is nothing at attack\.2\.steps"):
-        spaces.apply_override(content, "attack.2.steps=40")
+        apply_override(content, "attack.2.steps=40")
 
 
 WORDS = st.sampled_from(["a", "b", "c", "0", "1"])

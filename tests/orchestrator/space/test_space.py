@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -51,26 +50,6 @@ def test_settings_that_cannot_matter_make_no_difference(left: dict[str, Any], ri
 def test_trials_that_become_equal_are_one() -> None:
     attack = {"name": "ifgsm", "eps": {"grid_search": [0, "8/255"]}, "steps": {"grid_search": [1, 5, 10]}}
     assert len(built(attack=attack).trials) == 1 + 3
-
-
-def test_an_override_reaches_every_section_of_a_grid_of_sections() -> None:
-    content: dict[str, Any] = {"attack": {"grid_search": [{"name": "fgsm", "eps": 0.1}, {"name": "pgd", "eps": 0.1}]}}
-    spaces.apply_override(content, "attack.eps={grid_search: [2/255, 8/255]}")
-    assert [entry["eps"] for entry in content["attack"]["grid_search"]] == [{"grid_search": ["2/255", "8/255"]}] * 2
-
-
-def test_an_override_makes_missing_sections() -> None:
-    content: dict[str, Any] = {}
-    spaces.apply_override(content, "dataset.split.seed=3")
-    assert content == {"dataset": {"split": {"seed": 3}}}
-
-
-def test_an_override_chooses_an_item_of_a_list_and_makes_nothing() -> None:
-    content: dict[str, Any] = {"train": {"grid_search": [{"epochs": 1}, {"ensemble": {"surrogates": [{"seed": 1}]}}]}}
-    spaces.apply_override(content, "train.ensemble.surrogates.0.seed=2")
-    assert content["train"]["grid_search"] == [{"epochs": 1}, {"ensemble": {"surrogates": [{"seed": 2}]}}]
-    with pytest.raises(UsageError, match=r"nothing at train\.ensemble\.surrogates\.1\.seed"):
-        spaces.apply_override(content, "train.ensemble.surrogates.1.seed=2")
 
 
 def test_all_mistakes_are_reported_at_once_with_path_value_and_choices() -> None:
@@ -142,32 +121,6 @@ def test_budgets_are_held_against_the_images_of_every_data_set() -> None:
         spaces.build("test", "test.yaml", content)
     assert caught.value.problems == ["attack.eps = 8.1: no image of [0, 1] needs a budget above 8 in l2"]
     assert spaces.build("test", "test.yaml", content | {"dataset": large}).trials
-
-
-@pytest.mark.parametrize(
-    ("overrides", "named"),
-    [
-        (["sed=1"], "--set sed=1"),
-        (["seed=1", "attack.eps=9"], "--set attack.eps=9"),
-        (["sed=1", "attack.eps=9"], "--set sed=1 --set attack.eps=9"),
-        (["model=null"], "--set model=null"),
-        (["attack={name: pgd, eps: 9}"], "--set attack={name: pgd, eps: 9}"),
-    ],
-)
-def test_an_error_of_an_override_is_not_blamed_on_the_file(overrides: list[str], named: str) -> None:
-    with pytest.raises(ProblemsError) as caught:
-        spaces.load_content("test", "test.yaml", copy.deepcopy(CONFIG), overrides)
-    assert caught.value.source == named
-
-
-def test_an_error_of_the_file_names_the_file_and_what_was_set_beside_it() -> None:
-    wrong = {**CONFIG, "trian": {}}
-    with pytest.raises(ProblemsError) as caught:
-        spaces.load_content("test", "test.yaml", copy.deepcopy(wrong), ["seed=1", "attack.eps=9"])
-    assert caught.value.source == "test.yaml with --set attack.eps=9"
-    with pytest.raises(ProblemsError) as caught:
-        spaces.load_content("test", "test.yaml", copy.deepcopy(wrong))
-    assert caught.value.source == "test.yaml"
 
 
 def test_a_space_has_what_stands_beside_its_sections_each_in_its_place() -> None:
