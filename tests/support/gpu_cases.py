@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.attacks.registry import ATTACKS
 from tasks.certificates.registry import CERTIFICATES
+from tasks.generators.registry import GENERATORS
 from tasks.transformations.registry import TRANSFORMATIONS
 from tasks.trial.trial import Trial
 from tests.support import small
@@ -30,6 +31,8 @@ STEPS = 6
 LARGE = {"linf": "16/255", "l2": 1.0, "l1": 5.0, "l0": 10}
 """Budgets at which such a model is fooled in part."""
 IMAGES = 12
+OTHER_NORMS = (("apgd_ce", "l1"), ("square", "l2"), ("fab", "l1"))
+"""Attacks that walk otherwise in another norm than in their first."""
 
 
 def list_cases() -> Iterator[tuple[str, Trial]]:
@@ -77,14 +80,27 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
     yield from list_certificates()
     for name in ATTACKS:
         yield f"attack {name}", small.trial(train=TRAINED, attack=make_cheap(name))
+    for name, norm in OTHER_NORMS:
+        section = {**make_cheap(name), "norm": norm, "eps": LARGE[norm]}
+        yield f"attack {name} in {norm}", small.trial(train=TRAINED, attack=section)
 
 
 def list_resumed() -> Iterator[tuple[str, Trial, int]]:
     """Name and trial of what is broken off on one device and goes on on another, and which stage that is."""
     trial = small.trial(dataset=FEW, train=EPOCH)
     yield "resumed on the other device", trial, 0
-    for name in ("advgan", "diff_pgd"):
+    for name in choose_by_generator().values():
         yield f"generator of {name} resumed on the other device", small.trial(dataset=FEW, attack=make_cheap(name)), 1
+
+
+def choose_by_generator() -> dict[str, str]:
+    """Every generator, and an attack that takes it unless told otherwise."""
+    chosen: dict[str, str] = {}
+    for name in ATTACKS:
+        if field := ATTACKS.load(name).model_fields.get("generator"):
+            chosen.setdefault(field.default.name, name)
+    assert chosen.keys() == {*GENERATORS}
+    return chosen
 
 
 def list_certificates() -> Iterator[tuple[str, Trial]]:

@@ -75,6 +75,7 @@ SOUND: dict[str, Callable[[], nn.Module]] = {
     "batch norm": partial(_train, partial(build_net, "batch")),
     "group norm": partial(_train, partial(build_net, "group")),
     "layer norm": partial(_train, partial(build_net, "layer")),
+    "instance norm": partial(_train, partial(build_net, "instance")),
     "GELU": partial(_train, partial(build_net, activation=nn.GELU)),
     "SiLU": partial(_train, partial(build_net, activation=nn.SiLU)),
     "tanh": partial(_train, partial(build_net, activation=nn.Tanh)),

@@ -35,6 +35,7 @@ MOST_WAITS = {
     "attack carlini_wagner": 9,  # one for each constant
     "attack apgd_t": 9,  # one for each target
     "attack fab": 2,  # as fab_t
+    "attack fab in l1": 2,
     "attack fab_t": 17,  # two for each target at most: along the boundary, where images are close to undecided
     "attack ead": 9,  # as Carlini-Wagner
     "attack rays": 4,  # whether a direction fools the model, how close along it, and what was undecided there
