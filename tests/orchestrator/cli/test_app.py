@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator import doctor
-from orchestrator.cli.app import app
+from orchestrator.cli import app as app_module
+from orchestrator.cli.app import app, main
 from tasks import __version__
 from tasks.errors import StorageGoneError, UsageError
 from tests.support.command_line import run_here
@@ -131,6 +134,49 @@ def test_closed_outputs_lead_nowhere(closed: str, tmp_path: Path) -> None:
     shell = f'exec "$0" -c "$1" "$2" {closed}'
     subprocess.run(["bash", "-c", shell, sys.executable, CLOSED, tmp_path / "file"], check=True, timeout=LIMIT)
     assert subprocess.run(["bash", "-c", f'"$@" {closed}', "bash", *COMMAND, "spaces"], check=False).returncode == 0
+
+
+class FullStream(io.StringIO):
+    """An output whose disk has no room."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class EndedError(Exception):
+    """In the place of the end of the process."""
+
+
+@pytest.mark.parametrize(
+    ("code", "is_full", "ends_with"), [(0, False, 0), (130, False, 130), (0, True, 2), (1, True, 1)]
+)
+def test_a_process_ends_with_the_code_of_its_command_once_its_folders_are_gone(
+    code: int, is_full: bool, ends_with: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output that cannot be written makes an error of what went well."""
+    done: list[str] = []
+
+    def run() -> int:
+        done.append("run")
+        sys.stdout.write("\N{SNOWMAN}\n")
+        return code
+
+    def end(found: int) -> None:
+        raise EndedError(found)
+
+    content = io.BytesIO()
+    out = FullStream() if is_full else io.TextIOWrapper(content, "ascii")
+    with monkeypatch.context() as patch:
+        patch.setattr(app_module, "fill_closed_streams", lambda: done.append("streams filled"))
+        patch.setattr(app_module, "run", run)
+        patch.setattr(app_module, "remove_own_folders", lambda: done.append("folders removed"))
+        patch.setattr(os, os._exit.__name__, end)
+        patch.setattr(sys, "stdout", out)
+        with pytest.raises(EndedError) as ended:
+            main()
+    assert ended.value.args == (ends_with,)
+    assert done == ["streams filled", "run", "folders removed"]
+    assert is_full or content.getvalue() == b"\\u2603\n", "a character that a stream cannot show stands as its number"
 
 
 def test_an_output_that_is_full_is_an_error() -> None:

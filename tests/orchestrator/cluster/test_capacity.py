@@ -53,7 +53,12 @@ def test_what_an_autoscaler_may_start_is_read_from_its_file(tmp_path: Path) -> N
     file = tmp_path / "cluster.yaml"
     file.write_text(json.dumps({"available_node_types": types, "max_workers": 8}))
     assert read_growth(["python", "monitor.py", f"--autoscaling-config={file}"]) == Growth((Shape("type a", 4, 1),))
+    renamed = file.rename(tmp_path / "size=small.yaml")
+    assert read_growth([f"--autoscaling-config={renamed}"]) == Growth((Shape("type a", 4, 1),))
     assert read_growth(["python", "monitor.py"]) == Growth(), "a cluster that was started by hand"
+    assert not read_growth([f"--autoscaling-config={file}"]).known, "the file is not there any more"
+    renamed.write_text("[a, list]")
+    assert not read_growth([f"--autoscaling-config={renamed}"]).known
     assert not read_growth(None).known, "one whose autoscaler is elsewhere"
     assert not read_node_types({"available_node_types": {"a": {"resources": {}}}, "max_workers": 1}).known
 

@@ -46,13 +46,15 @@ def test_work_counts_the_passes_of_the_images() -> None:
 
 
 def test_a_speed_is_the_median_of_what_was_measured() -> None:
-    assert not Speeds.measured(PLAN, {}).known
+    unknown = Speeds.measured(PLAN, {})
+    assert not unknown.known
+    data = PLAN.data[of("attack").dataset]
+    assert seconds(unknown, "attack") == estimate_work(of("attack"), data), "in units of work, where nothing was timed"
     keys = {stage.kind: key for key, stage in PLAN.stages.items()}
     speeds = Speeds.measured(PLAN, {keys["train"]: {"seconds": 6.0}, "of another plan": {"seconds": 1e9}})
     assert seconds(speeds, "train") == pytest.approx(6)
     longer = planned(train={**CONFIG["train"], "epochs": 8})  # type: ignore[dict-item]
     assert seconds(speeds, "train", longer) == pytest.approx(24)
-    data = PLAN.data[of("attack").dataset]
     rate = 6 / estimate_work(of("train"), data)
     assert seconds(speeds, "attack") == pytest.approx(rate * estimate_work(of("attack"), data)), "no speed of its own"
 

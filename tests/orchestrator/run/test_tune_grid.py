@@ -61,6 +61,59 @@ def test_losses_count_where_nothing_was_gained_between_them(
     assert tune_controller.PlacementGroupResourceManager is MANAGER, "Tune is as it was for whatever else uses it"
 
 
+def test_tune_is_told_to_be_silent_to_keep_its_coordinators_and_to_forgive_some_losses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def make_tuner(trainable: Any, **settings: Any) -> Any:
+        told.append((trainable, settings))
+        return SimpleNamespace(fit=lambda: None)
+
+    monkeypatch.setattr(tune, "Tuner", make_tuner)
+    tune_grid.run_grid(["b", "a"], "the board", tmp_path, lambda *_: None, lambda: False)
+    ((trainable, settings),) = told
+    (bundle,) = trainable._resources.bundles
+    assert bundle == {"node:__internal_head__": 0.0001}, "the node that a sweep cannot lose; no CPU, no GPU"
+    assert settings["param_space"] == {"trial": {"grid_search": ["b", "a"]}, "board": "the board"}
+    assert settings["tune_config"].reuse_actors
+    run = settings["run_config"]
+    assert (run.name, run.storage_path, run.verbose) == ("grid", str(tmp_path / "from-0" / "attempt-0"), 0)
+    assert run.failure_config.max_failures == COORDINATOR_LOSSES
+    assert not run.stop("a", {}), "a coordinator ends by itself"
+    assert not run.stop.stop_all()
+
+
+def test_a_run_whose_last_coordinators_do_not_come_up_ends_once_nothing_can_be_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, over, stops = [100.0], [False], list[bool]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class WaitingTuner(LosingTuner):
+        """One trial of three ends after a while; then none."""
+
+        def __init__(self, trainable: Any, **settings: Any) -> None:
+            super().__init__(trainable, **settings)
+            self._stop = settings["run_config"].stop
+
+        def fit(self) -> None:
+            now[0] += 30
+            stops.append(self._stop.stop_all())
+            self._callback.on_trial_complete(0, [], SimpleNamespace(config={"trial": "0"}, last_result=None))
+            for wait, is_over in ((20.0, True), (0.1, False), (0.0, True)):
+                now[0] += wait
+                over[0] = is_over
+                stops.append(self._stop.stop_all())
+
+    monkeypatch.setattr(tune, "Tuner", WaitingTuner)
+    monkeypatch.setattr(tune_grid, "TRIALS_A_RUN", 3)
+    found: list[Any] = []
+    tune_grid.run_grid(list("0123456"), "board", tmp_path, lambda *told: found.append(told), lambda: over[0])
+    assert stops == [False, False, False, True], "20 s after the last trial that ended"
+    assert found == [("0", {})], "what is left of the grid is not begun"
+
+
 @pytest.mark.cluster
 @pytest.mark.slow
 def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

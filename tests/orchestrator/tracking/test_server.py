@@ -78,6 +78,9 @@ def test_whose_key_it_is_is_asked_once_and_briefly(
 
     def ask(request: urllib.request.Request, timeout: float) -> io.BytesIO:
         asked.append((request.full_url, request.get_header("Authorization"), timeout))
+        assert isinstance(request.data, bytes)
+        assert json.loads(request.data).keys() == {"query"}
+        assert (request.get_method(), request.get_header("Content-type")) == ("POST", "application/json")
         if isinstance(answer, Exception):
             raise answer
         return io.BytesIO(json.dumps(answer).encode())

@@ -108,6 +108,25 @@ def test_panels_are_put_together_with_their_widths_titles_and_choices() -> None:
     assert figure.panels[0].spec["layer"][0]["name"] == "dots", "what is composed is left as it is"
 
 
+def test_a_figure_in_a_file_is_dark_on_white_and_its_letters_can_be_read() -> None:
+    ink, faint, grid = "#22262e", "#5d6675", "#e4e7ec"
+    letters = {"labelColor": ink, "titleColor": ink, "titleFontWeight": "normal"}
+    sizes = {"labelFontSize": 10, "titleFontSize": 10}
+    config = compose_figure(Figure("name", "title", (make_panel("", 100),), {}))["config"]
+    assert config.pop("font").split(",")[0]
+    assert config == {
+        "background": "white",
+        "aria": False,
+        "view": {"stroke": None},
+        "title": {"color": ink, "fontWeight": "bold"},
+        "axis": {**letters, **sizes, "gridColor": grid, "domainColor": faint, "tickColor": faint},
+        "legend": {
+            **letters, **sizes, "orient": "right", "symbolLimit": 40, "labelLimit": 220, "titleLimit": 260,
+            "symbolOpacity": 1, "symbolBaseFillColor": faint, "symbolBaseStrokeColor": faint,
+        },
+    }  # fmt: skip
+
+
 def test_a_very_long_title_ends_somewhere() -> None:
     figure = Figure("name", "x " * 400, (make_panel("", 100),), {})
     assert len(" ".join(compose_figure(figure)["title"]["text"])) == 299
