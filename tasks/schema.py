@@ -65,6 +65,7 @@ TRIALS = _document_table(
     ("verdicts", pa.string()),
     ("verdict_reason", pa.string()),
     ("worst_case_correct", pa.int64()),
+    ("worst_case_examples", pa.int64()),
     ("parameters", pa.int64()),
     ("nonzero_parameters", pa.int64()),
     ("macs", pa.int64()),
@@ -95,7 +96,8 @@ the same, or the model as it is; `health` holds counts of what every stage notes
 (`tasks/evaluation/health.py`), as JSON; `*_low` and `*_high` are 95 % Wilson intervals; `config`, `versions` and
 `verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished, and `verdict_reason` says
 why, in words; `worst_case_correct` are the images that withstood every attack of this norm and budget which the grid
-ran on this model; a failed trial has nulls where there is no result. The time of a run that made several attack stages
+ran on this model, of the `worst_case_examples` that all of them saw (one on less than half as many images as another
+is left out); a failed trial has nulls where there is no result. The time of a run that made several attack stages
 is divided among their `attack_seconds`, so that sums over stages are the time spent. `inference_seconds` is the
 measured time of one image in a batch of 64. Columns that a version added are null in rows of earlier ones."""
 

@@ -61,6 +61,19 @@ def make_reader(store: StageStore) -> ImageReader:
     return ImageReader(store)
 
 
+class WorstCase(NamedTuple):
+    """What withstands every attack of a budget."""
+
+    correct: int
+    examples: int
+    """The images that all of these attacks saw: a rate is of these, and of no others."""
+
+    @property
+    def rate(self) -> float:
+        """Robust accuracy."""
+        return self.correct / self.examples
+
+
 class Discordance(NamedTuple):
     """How two attacks on the same images disagree."""
 
@@ -71,7 +84,7 @@ class Discordance(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """Finished rows of one model, one norm and one budget, on the same images."""
+    """Finished rows of one model, one norm and one budget; some may be of fewer images."""
 
     rows: Sequence[Row]
     read: ReadRobust
@@ -92,25 +105,110 @@ class Budget:
         return Discordance(only, sum(other[place] and not one[place] for place in shared))
 
     @functools.cached_property
-    def worst_case(self) -> int | None:
-        """Images that withstand every attack; null where the images of one are not known."""
+    def counted(self) -> list[Row]:
+        """The attacks that the worst case is over."""
+        return select_counted(self.rows)
+
+    @functools.cached_property
+    def worst_case(self) -> WorstCase | None:
+        """Of the images that every counted attack saw, those that withstand all; null where the images of one are not
+        known, or no image was seen by all."""
+        longest = self._select_longest()
+        if len(longest) == 1:
+            return WorstCase(int(longest[0]["robust_correct"]), int(longest[0]["examples"]))
+        left = self.survivors
+        return WorstCase(sum(left.values()), len(left)) if left else None
+
+    @functools.cached_property
+    def survivors(self) -> Robust | None:
+        """Of each image that every counted attack saw, whether it withstands all; null where the images of one are not
+        known."""
+        found = [self.read(row) for row in self._select_longest()]
+        known = [robust for robust in found if robust is not None]
+        if len(known) < len(found):
+            return None
+        seen = [place for place in known[0] if all(place in robust for robust in known)]
+        left = np.all([_line_up(robust, seen) for robust in known], axis=0)
+        return dict(zip(seen, left.tolist(), strict=True))
+
+    def count_above(self, row: Row) -> int:
+        """How many images withstand a counted attack and not all of them together, as far as it is known."""
+        worst = self.worst_case
+        if worst is None:
+            return 0
+        if row["examples"] == worst.examples:
+            return int(row["robust_correct"]) - worst.correct
+        robust, left = self.read(row), self.survivors
+        return sum(robust.get(place, False) and not left[place] for place in left) if robust and left else 0
+
+    def _select_longest(self) -> list[Row]:
+        """The counted attacks; of one trajectory its end."""
         strongest: dict[object, Row] = {}
-        for row in self.rows:
+        for row in self.counted:
             run = identify_run(row) or row["trial_id"]
             kept = strongest.get(run)
             if kept is None or row["robust_correct"] < kept["robust_correct"]:
                 strongest[run] = row
-        if len(strongest) == 1:
-            return int(next(iter(strongest.values()))["robust_correct"])
-        found = [self.read(row) for row in strongest.values()]
-        known = [robust for robust in found if robust is not None]
-        if len(known) < len(found):
-            return None
-        return int(np.all([_line_up(robust, known[0]) for robust in known], axis=0).sum())
+        return list(strongest.values())
 
 
-def _line_up(robust: Robust, like: Robust) -> NDArray[np.bool_]:
-    return np.array([robust.get(place, False) for place in like], np.bool_)
+def select_counted(rows: Sequence[Row]) -> list[Row]:
+    """The attacks that a worst case is over. Few images tell little, so that one on less than half as many as another
+    saw is left out; so is one on images that are seen rightly alone beside one on all.
+
+    :param rows: of one model and budget.
+    """
+    alike = [row for row in rows if not row["only_correct"]] or rows
+    most = max((row["examples"] for row in alike), default=0)
+    return [row for row in alike if 2 * row["examples"] >= most]
+
+
+def find_worst_case(rows: Sequence[Row]) -> WorstCase:
+    """The one rule of every view, by the columns of finished rows: on the images that every counted attack saw, those
+    that withstand all of them; before the images were compared, what the strongest attack leaves of its own.
+
+    :param rows: of one model and budget, one or more.
+    """
+    counted = select_counted(rows)
+    alone = [WorstCase(row["robust_correct"], row["examples"]) for row in counted]
+    known = [found for row in counted if (found := _read_worst_case(row, counted)) is not None]
+    if known:
+        together = min(known, key=lambda found: (found.examples, found.correct))
+        alone = [found for found in alone if found.examples == together.examples]  # that came after the comparison
+        return min([together, *alone], key=lambda found: found.rate)
+    return min(alone, key=lambda found: (found.rate, -found.examples))
+
+
+def _read_worst_case(row: Row, counted: Sequence[Row]) -> WorstCase | None:
+    """What was stored when the grid was finished. Earlier versions compared attacks on equally many images alone."""
+    correct, examples = row["worst_case_correct"], row["worst_case_examples"]
+    if correct is None or (examples is None and len({each["examples"] for each in counted}) > 1):
+        return None
+    return WorstCase(correct, row["examples"] if examples is None else examples)
+
+
+def describe_images(rows: Sequence[Row]) -> str:
+    """Of which images the worst case is a rate, where its attacks did not all see the same; else empty.
+
+    :param rows: of one model and budget, one or more.
+    """
+    counted = select_counted(rows)
+    found = [f"on {find_worst_case(rows).examples} images"] if len({row["examples"] for row in rows}) > 1 else []
+    if len({row["examples"] for row in counted}) > 1:
+        together = any(_read_worst_case(row, counted) is not None for row in counted)
+        found = [f"{found[0]} that {'all of them' if together else 'the strongest'} saw"]
+    names = {row["trial_id"] for row in counted}
+    fewer = [row for row in rows if row["trial_id"] not in names]
+    left_out = sorted({f"{row['attack']} on {row['examples']}{_note_choice(row, counted)}" for row in fewer})
+    return ", ".join([*found, *([f"without {' and '.join(left_out)}"] if left_out else [])])
+
+
+def _note_choice(row: Row, counted: Sequence[Row]) -> str:
+    return " that are seen rightly" if row["only_correct"] and not counted[0]["only_correct"] else ""
+
+
+def _line_up(robust: Robust, places: Sequence[int]) -> NDArray[np.bool_]:
+    return np.array([robust[place] for place in places], np.bool_)
 
 
 def group_budgets(group: Sequence[Row], read: ReadRobust) -> list[Budget]:

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from orchestrator.results import verdicts
 from orchestrator.results.bounds import select_attacks
+from orchestrator.results.budgets import describe_images, find_worst_case, select_counted
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.model_axes import describe_model
 from orchestrator.results.tradeoff import format_setting
 from orchestrator.results.worst_case_verdict import judge_worst_case, rank_strength
 from orchestrator.text import format_percent
 from tasks.keys import format_canonical_json
-from tasks.trial.row import Row
+from tasks.trial.row import Row, compute_rates
 
 RULE = (
     "budget: the one under which models differ most; robust: images that withstand every attack of it; "
@@ -46,10 +47,11 @@ class Standing:
     """Of each seed the attack that leaves least, with what the checks say of all attacks together."""
     attacks: int
     """How many attacks of this budget it met."""
+    images: str
+    """On which images, in words, where these attacks did not all see the same; else empty."""
     clean: tuple[float, ...]
     robust: tuple[float, ...]
-    """Share of images that withstand every attack, for each seed; before the images were compared, the least that one
-    attack leaves."""
+    """By `find_worst_case`, for each seed."""
     settings: tuple[str, ...] = ()
     """What tells it from the others of the sweep, in words."""
 
@@ -75,21 +77,22 @@ def get_budget(row: Row) -> Budget:
     return Budget(row["attack_norm"], row["attack_eps"], row["attack_eps_space"])
 
 
-def compute_worst_case(rows: Sequence[Row]) -> float:
-    """The share of images of one model that withstand every attack of a budget."""
-    known = [row["worst_case_correct"] / row["examples"] for row in rows if row["worst_case_correct"] is not None]
-    return float(min([*known, *(row["robust_accuracy"] for row in rows)]))
-
-
 def pick_strongest(rows: Sequence[Row]) -> Row:
     """Of the attacks on one model that which leaves least; of equals the one of most steps, then the first by name."""
     return min(rows, key=rank_strength)
 
 
 def merge_attacks(rows: Sequence[Row]) -> Row:
-    """The row of the attack on one model that leaves least, with what the checks say of the worst case over all."""
+    """The row of the attack on one model that leaves least, with the numbers of the worst case over all, clean accuracy
+    on the same images where an attack saw no others, and what the checks say of it."""
     verdict, reason = judge_worst_case(rows)
-    return {**pick_strongest(rows), "verdict": verdict, "verdict_reason": reason}
+    worst, counted = find_worst_case(rows), select_counted(rows)
+    strongest = pick_strongest(counted)
+    seen = next((row for row in counted if row["examples"] == worst.examples), None)
+    clean = seen["clean_correct"] if seen else round(strongest["clean_accuracy"] * worst.examples)
+    counts = {"examples": worst.examples, "clean_correct": clean, "robust_correct": worst.correct}
+    rates = compute_rates(worst.examples, clean, worst.correct)
+    return {**strongest, **counts, **rates, "verdict": verdict, "verdict_reason": reason}
 
 
 def find_reason(rows: Sequence[Row], verdict: str | None) -> str:
@@ -102,24 +105,27 @@ def list_standings(rows: Sequence[Row]) -> dict[Budget, list[Standing]]:
     """Every configuration at every budget that it met; a budget of zero is no attack, nor is a certificate, and few
     images tell little."""
     finished = [row for row in select_attacks(rows) if row["status"] == "finished" and row["attack_eps"] != 0]
-    most = max((row["examples"] for row in finished), default=0)
-    found: dict[Budget, dict[str, dict[int, list[Row]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    groups: dict[tuple[Budget, str], dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in finished:
-        if 2 * row["examples"] >= most:
-            found[get_budget(row)][_identify_model(row)][row["seed"]].append(row)
-    return {
-        budget: [_make_standing(budget, by_seed) for by_seed in models.values()] for budget, models in found.items()
-    }
+        groups[get_budget(row), _identify_model(row)][row["seed"]].append(row)
+    standings = [_make_standing(budget, by_seed) for (budget, _), by_seed in groups.items()]
+    most = max((row["examples"] for standing in standings for row in standing.rows), default=0)
+    found: dict[Budget, list[Standing]] = defaultdict(list)
+    for standing in standings:
+        if 2 * max(row["examples"] for row in standing.rows) >= most:
+            found[standing.budget].append(standing)
+    return found
 
 
 def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Standing:
-    strongest = [merge_attacks(rows) for rows in by_seed.values()]
+    worst = tuple(merge_attacks(rows) for rows in by_seed.values())
     return Standing(
         budget,
-        tuple(strongest),
-        max(len(rows) for rows in by_seed.values()),
-        tuple(row["clean_accuracy"] for row in strongest),
-        tuple(compute_worst_case(rows) for rows in by_seed.values()),
+        worst,
+        max(len(select_counted(rows)) for rows in by_seed.values()),
+        next(filter(None, map(describe_images, by_seed.values())), ""),
+        tuple(row["clean_accuracy"] for row in worst),
+        tuple(row["robust_accuracy"] for row in worst),
     )
 
 
@@ -188,7 +194,8 @@ def describe_best(best: Standing) -> str:
     row = best.rows[0]
     eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
     against = f"{row['attack']}, {row['attack_steps']} steps" if best.attacks == 1 else f"all {best.attacks} attacks"
-    told = ", ".join([*best.settings, f"{against} of {best.budget.norm} {eps}"])
+    budget = " ".join(filter(None, [f"{against} of {best.budget.norm} {eps}", best.images]))
+    told = ", ".join([*best.settings, budget])
     doubt = f" [{best.doubt}]" if best.doubt else ""
     return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({told})"
 

@@ -11,7 +11,7 @@ from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.model_axes import TRAINING_AXES
-from orchestrator.results.pivot import Pivot, PivotLine
+from orchestrator.results.pivot import Pivot, PivotLine, Settings
 from orchestrator.results.tradeoff import HEADINGS, format_setting
 from orchestrator.results.verdict_notes import VerdictNotes
 from tasks.trial.row import Row
@@ -25,18 +25,32 @@ def list_pivot(pivot: Pivot, notes: VerdictNotes) -> Listing:
     columns = [Column(axis, HEADINGS.get(axis, axis)) for axis in pivot.axes]
     columns += [Column("seeds", "seeds"), Column("images", "images")]
     columns += [Column("clean_accuracy", "clean", measured=True), Column("clean_accuracy_deviation", None)]
-    for threat in pivot.threats.values():
+    for key, threat in pivot.threats.items():
         columns += [
-            Column(f"robust_accuracy {threat.name}", threat.label, measured=True),
+            Column(f"robust_accuracy {threat.name}", f"{threat.label}{_note_images(pivot, key)}", measured=True),
             Column(f"robust_accuracy_deviation {threat.name}", None),
             Column(f"verdict {threat.name}", None),
         ]
     return Listing(columns, [_list_line(pivot, line, notes) for line in pivot.lines], unit="lines")
 
 
+def _note_images(pivot: Pivot, key: Settings) -> str:
+    """` on 20`, where a column is of other images than its lines say."""
+    lines = [line for line in pivot.lines if line.cells.get(key)]
+    found = [(max(row["examples"] for row in line.cells[key]), _count_images(line)) for line in lines]
+    if all(examples == images for examples, images in found):
+        return ""
+    seen = sorted(examples for examples, _ in found)
+    return f" on {seen[0]}" if seen[0] == seen[-1] else f" on {seen[0]} to {seen[-1]}"
+
+
+def _count_images(line: PivotLine) -> int:
+    return max(int(row["examples"]) for row in line.clean)
+
+
 def _list_line(pivot: Pivot, line: PivotLine, notes: VerdictNotes) -> tuple[list[Any], list[str]]:
     seeds = len({row["seed"] for group in (line.clean, *line.cells.values()) for row in group})
-    images = max(row["examples"] for row in line.clean)
+    images = _count_images(line)
     values = [*line.settings, seeds, images, *_summarize(line.clean, "clean_accuracy")]
     texts = [format_setting(axis, value) for axis, value in zip(pivot.axes, line.settings, strict=True)]
     texts += [str(seeds), str(images), format_number(line.clean, "clean_accuracy")]

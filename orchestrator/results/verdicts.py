@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from orchestrator.results.bounds import select_attacks, select_certificates
-from orchestrator.results.budgets import ReadRobust, group_budgets, read_nothing
+from orchestrator.results.budgets import ReadRobust, WorstCase, group_budgets, read_nothing
 from orchestrator.results.checks.adaptive import check_attack_is_adaptive, check_knowing_the_defence_helps
 from orchestrator.results.checks.attack import (
     check_attack_beats_probes,
@@ -110,9 +110,10 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
         found += [verdict for check in CHECKS for verdict in check(attacks)] if attacks else []
         found += check_knowing_the_defence_helps(attacks, read)
         found += check_generated_examples(attacks, read)
-        found += check_upper_bounds(attacks, read)  # last: of verdicts of one grade the first says why
         for row in certificates:
             found += check_certificates([row], held_against[row["attack_key"]], read)
+    for group in _group_models(rows):
+        found += check_upper_bounds(group, read)  # last: of verdicts of one grade the first says why
     return found
 
 
@@ -128,8 +129,8 @@ def _list_attacks_of_certificates(groups: Sequence[Sequence[Row]]) -> dict[str, 
 
 
 def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Row]:
-    """The rows with their columns `verdict` (the worst of all), `verdict_reason`, `verdicts` (all, as JSON) and
-    `worst_case_correct`.
+    """The rows with their columns `verdict` (the worst of all), `verdict_reason`, `verdicts` (all, as JSON),
+    `worst_case_correct` and `worst_case_examples`.
 
     :param read: as for `check_rows`.
     """
@@ -139,12 +140,12 @@ def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[
             found[trial_id].append(verdict)
     worst_cases = {
         row["trial_id"]: budget.worst_case
-        for group in _group_tasks(rows)
+        for group in _group_models(rows)
         for budget in group_budgets(group, read)
         for row in budget.rows
     }
     return [
-        {**row, **_describe_verdicts(of_row), "worst_case_correct": worst_cases.get(row["trial_id"])}
+        {**row, **_describe_verdicts(of_row), **_describe_worst_case(worst_cases.get(row["trial_id"]))}
         if (of_row := found.get(row["trial_id"]))
         else row
         for row in rows
@@ -163,6 +164,11 @@ def _describe_verdicts(found: Sequence[Verdict]) -> Row:
         "verdict_reason": reason,
         "verdicts": json.dumps(by_check, sort_keys=True),
     }
+
+
+def _describe_worst_case(found: WorstCase | None) -> Row:
+    correct, examples = (None, None) if found is None else found
+    return {"worst_case_correct": correct, "worst_case_examples": examples}
 
 
 def summarize_verdicts(found: Sequence[Verdict]) -> list[list[str]]:
@@ -184,4 +190,12 @@ def _group_tasks(rows: Sequence[Row]) -> list[list[Row]]:
     for row in rows:
         if row["status"] == "finished":
             groups[identify_model(row), row["examples"], row["only_correct"], row["attack_eps_space"]].append(row)
+    return list(groups.values())
+
+
+def _group_models(rows: Sequence[Row]) -> list[list[Row]]:
+    """The finished rows by the model under attack, on however many images."""
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in filter(lambda row: row["status"] == "finished", rows):
+        groups[identify_model(row), row["only_correct"], row["attack_eps_space"]].append(row)
     return list(groups.values())

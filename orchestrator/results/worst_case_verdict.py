@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from orchestrator.results.budgets import select_counted
 from orchestrator.results.checks.strength import is_adaptive
 from orchestrator.results.checks.upper_bound import LOWEST, identify_curve
 from orchestrator.results.checks.verdict import OK, find_worst, rank_severity
@@ -12,9 +13,9 @@ from tasks.attacks.registry import find_attack
 from tasks.trial.row import Row
 
 
-def rank_strength(row: Row) -> tuple[int, int, str, str]:
+def rank_strength(row: Row) -> tuple[float, int, str, str]:
     """Sorts attacks on one model: that which leaves least first; of equals the one of most steps, then by name."""
-    return row["robust_correct"], -(row["attack_steps"] or 0), row["attack"], row["trial_id"]
+    return row["robust_accuracy"], -(row["attack_steps"] or 0), row["attack"], row["trial_id"]
 
 
 def list_decisive_attacks(rows: Sequence[Row]) -> list[Row]:
@@ -25,7 +26,8 @@ def list_decisive_attacks(rows: Sequence[Row]) -> list[Row]:
 
     :param rows: of one model and budget.
     """
-    knowing = sorted([row for row in rows if is_adaptive(row)] or rows, key=rank_strength)
+    counted = select_counted(rows)
+    knowing = sorted([row for row in counted if is_adaptive(row)] or counted, key=rank_strength)
     along = [row for row in knowing if not row["attack_surrogate"] and _follows_gradient(row)]
     found = [*_select_lowest(knowing), *_select_lowest(along)]
     return list({row["trial_id"]: row for row in found}.values())

@@ -57,9 +57,9 @@ def list_questions(sweep: SweepStore) -> list[Question]:
     for row in select_attacks(judged):
         if row["attack_eps"] != 0:
             budget = (row["attack_norm"], row["attack_eps"], row["attack_eps_space"])
-            groups[identify_model(row), budget, row["examples"], row["only_correct"]].append(row)
+            groups[identify_model(row), budget, row["only_correct"]].append(row)
     known = {row["trial_id"] for row in rows}
-    ordered = (sorted(group, key=lambda row: (row["robust_correct"], row["trial_id"])) for group in groups.values())
+    ordered = (sorted(group, key=lambda row: (row["robust_accuracy"], row["trial_id"])) for group in groups.values())
     found = (_ask(group, known) for group in ordered)
     return [question for question in found if question is not None]
 
@@ -116,7 +116,7 @@ def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
         "verdict": row["verdict"],
         "checks": ", ".join(question.checks),
         "tried": {wanted[each["trial_id"]]: each["robust_accuracy"] for each in new},
-        "examples": row["examples"],
+        "examples": row["examples"] if after is None else after.examples,
         "robust_before": min(each["robust_accuracy"] for each in question.rows),
-        "robust_after": None if after is None else after / row["examples"],
+        "robust_after": None if after is None else after.rate,
     }

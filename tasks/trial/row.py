@@ -41,7 +41,7 @@ def make_finished_row(trial: Trial, chain: Sequence[Stage], records: Mapping[str
         **{name: found.get(name) for name in OPTIONAL_METRICS},
         "health": json.dumps(found["health"], sort_keys=True) if "health" in found else None,
         **{name: found[name] for name in ("parameters", "nonzero_parameters", "macs")},
-        **_compute_rates(found["examples"], found["clean_correct"], found["robust_correct"]),
+        **compute_rates(found["examples"], found["clean_correct"], found["robust_correct"]),
         "device": last["device"],
         "versions": json.dumps(last["versions"], sort_keys=True),
         "status": "finished",
@@ -190,7 +190,8 @@ def _describe_written_training(sections: tuple[str, ...]) -> Row:
     return describe_training(settings)
 
 
-def _compute_rates(examples: int, clean: int, robust: int) -> Row:
+def compute_rates(examples: int, clean: int, robust: int) -> Row:
+    """The rates of `schema.RATES` with their intervals; null where there is nothing to count."""
     counted = dict(zip(RATES, ((clean, examples), (robust, examples), (clean - robust, clean)), strict=True))
     row: Row = {}
     for name, (count, total) in counted.items():

@@ -10,7 +10,7 @@ from orchestrator.report.analysis.groups import SHAPED, Groups, choose_groups, g
 from orchestrator.report.analysis.studies import identify_classifier
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import Rows
-from orchestrator.results.headline import compute_worst_case
+from orchestrator.results.budgets import find_worst_case
 from orchestrator.results.tradeoff import format_setting
 from tasks.trial.row import Row
 
@@ -76,5 +76,5 @@ def _measure_upper(
     if eps == 0:
         return statistics.fmean(max(row["clean_accuracy"] for row in rows) for rows in certified.values())
     met = attacked.get((classifier, norm, eps), {})
-    found = [compute_worst_case(met[seed]) for seed in certified if seed in met]
+    found = [find_worst_case(met[seed]).rate for seed in certified if seed in met]
     return statistics.fmean(found) if found else None

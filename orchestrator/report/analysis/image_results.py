@@ -107,7 +107,8 @@ class ImageRecords:
         if not all(parts):
             return {}
         sides = [dict(zip(part["index"].tolist(), part["robust"].tolist(), strict=True)) for part in parts]
-        return {(split, place): all(side.get(place, False) for side in sides) for place in sides[0]}
+        seen = [place for place in sides[0] if all(place in side for side in sides)]
+        return {(split, place): all(side[place] for side in sides) for place in seen}
 
 
 def collect_image_results(entries: Sequence[Measured], records: ImageRecords) -> list[ImageResults]:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import replace
 
 from orchestrator.report.analysis.study import Measured, Study, Threat
-from orchestrator.results.headline import compute_worst_case, get_budget, merge_attacks
+from orchestrator.results.budgets import describe_images, select_counted
+from orchestrator.results.headline import get_budget, merge_attacks
 from orchestrator.results.tradeoff import format_setting
-from tasks.metrics import compute_wilson
 from tasks.trial.row import Row
 
 WORST_OF = "worst_of"
@@ -28,11 +28,14 @@ def add_worst_case(study: Study) -> Study:
                 rows[entry.configuration.key][row["seed"]].append(row)
     met = [entry.configuration for entry in study.under(strongest)]
     worst = {model.key: tuple(_combine(attacks) for attacks in rows[model.key].values()) for model in met}
-    if all(_measure(worst[entry.configuration.key]) >= _measure(entry.rows) for entry in study.under(strongest)):
+    images = next(filter(None, (describe_images(attacks) for met in rows.values() for attacks in met.values())), "")
+    if not images and all(
+        _measure(worst[entry.configuration.key]) >= _measure(entry.rows) for entry in study.under(strongest)
+    ):
         return study
-    most = max(len(attacks) for by_seed in rows.values() for attacks in by_seed.values())
+    most = max(len(select_counted(attacks)) for by_seed in rows.values() for attacks in by_seed.values())
     several = f"the worst of {most} attacks" if most > 1 else "all attacks together"
-    label = f"{several}, {budget.norm} eps {format_setting('attack_eps', budget.eps)}"
+    label = f"{several}, {budget.norm} eps {format_setting('attack_eps', budget.eps)}{images and f', {images}'}"
     threat = Threat("worst case", label, next(iter(worst.values()))[0])
     measured = {(model.key, threat.key): Measured(model, threat, worst[model.key]) for model in met}
     return replace(study, threats=(*study.threats, threat), measured={**study.measured, **measured}, worst=threat)
@@ -43,9 +46,5 @@ def _measure(rows: tuple[Row, ...]) -> float:
 
 
 def _combine(attacks: list[Row]) -> Row:
-    """The row of the attack that leaves least, with what all of them leave and what the checks say of that."""
-    strongest = merge_attacks(attacks)
-    correct, examples = round(compute_worst_case(attacks) * strongest["examples"]), strongest["examples"]
-    low, high = compute_wilson(correct, examples)
-    rates = {"robust_accuracy": correct / examples, "robust_accuracy_low": low, "robust_accuracy_high": high}
-    return {**strongest, "robust_correct": correct, **rates, WORST_OF: tuple(row["attack_key"] for row in attacks)}
+    """The row of the worst case, with the keys of what it is over."""
+    return {**merge_attacks(attacks), WORST_OF: tuple(row["attack_key"] for row in select_counted(attacks))}

@@ -25,6 +25,7 @@ from tasks.trial.row import Row
 CHECK = "end of its curve"
 LOWEST = "lowest of its budget"
 """Of the number of one attack; that of all attacks of a budget together it says nothing against."""
+FEWER = "fewer images agree"
 NOISE = 0.05
 """Probabilities above it are no difference."""
 LADDER = ("steps", "step_size", "batch_size")
@@ -32,12 +33,13 @@ LADDER = ("steps", "step_size", "batch_size")
 
 
 def check_upper_bounds(group: Group, read: ReadRobust) -> Iterator[Verdict]:
-    """Every attack with a budget against more of itself, and against the others of its budget, on the same images.
+    """Every attack with a budget against more of itself, and against the others of its budget, on the images of both.
 
     :param read: what is stored of the images.
     """
     for budget in group_budgets(group, read):
         for row in budget.rows:
+            yield from _hold_against_fewer(row, budget)
             yield _follow_curve(row, budget)
             yield _hold_against_others(row, budget)
 
@@ -48,27 +50,46 @@ def _hold_against_others(row: Row, budget: Budget) -> Verdict:
     A model that answers at random may be fooled by its own draw, so that of such a one the attack must be ahead beyond
     chance.
     """
+    counted = budget.counted if row in budget.counted else budget.rows
     others = sorted(
-        (other for other in budget.rows if other is not row),
-        key=lambda other: (other["robust_correct"], -(other["attack_steps"] or 0)),
+        (other for other in counted if other is not row),
+        key=lambda other: (other["robust_accuracy"], -(other["attack_steps"] or 0)),
     )
     figures, repeats = f"{_name(row)}: {row['robust_accuracy']:.1%}", row["deterministic"] is not False
     if not others:
         return Verdict(LOWEST, NOT_TESTED, "needs another attack at the same budget", CARLINI, list_ids(row))
     for stronger in others:
-        ahead = stronger["robust_correct"] < row["robust_correct"]
-        if ahead and (repeats or leaves_more(row, stronger, budget)):
+        if _is_ahead(stronger, row, budget) and (repeats or leaves_more(row, stronger, budget)):
             mine, other = _tell_apart(row, stronger)
             left = f"{other} leaves {stronger['robust_accuracy']:.1%}"
             return _bound(LOWEST, row, budget, f"{mine}: {row['robust_accuracy']:.1%}, {left}")
-    if repeats and _is_above_worst_case(row, budget):
+    if repeats and budget.count_above(row) > 0:
         return _bound(LOWEST, row, budget, figures)
     least = f"{_name(others[0])}: {others[0]['robust_accuracy']:.1%}"
     return Verdict(LOWEST, OK, f"{figures}; {least}", CARLINI, list_ids(row))
 
 
-def _is_above_worst_case(row: Row, budget: Budget) -> bool:
-    return budget.worst_case is not None and budget.worst_case < row["robust_correct"]
+def _is_ahead(stronger: Row, row: Row, budget: Budget) -> bool:
+    """Whether it leaves fewer of the images that both saw; counts of other images tell nothing."""
+    if stronger["examples"] == row["examples"]:
+        return bool(stronger["robust_correct"] < row["robust_correct"])
+    found = budget.compare(row, stronger)
+    return found is not None and found.only_first > found.only_second
+
+
+def _hold_against_fewer(row: Row, budget: Budget) -> Iterator[Verdict]:
+    """An attack on so few images that it is no part of the worst case is proof all the same of those that it fools."""
+    names, left = {each["trial_id"] for each in budget.counted}, budget.survivors
+    for other in budget.rows if row["trial_id"] in names and left else ():
+        robust = budget.read(other) if other["trial_id"] not in names else None
+        if robust is None or left is None:
+            continue
+        shared = [place for place in robust if left.get(place)]
+        fooled = sum(not robust[place] for place in shared)
+        figures = f"{_name(other)} on {other['examples']} images fools {fooled} of {len(shared)} that are left of these"
+        proof = fooled > 0 if row["deterministic"] is not False else leaves_more(row, other, budget)
+        cause = f"to settle it, run {other['attack']} on as many images" if proof else ""
+        yield Verdict(FEWER, UPPER_BOUND if proof else OK, figures, CARLINI, list_ids(row), cause)
 
 
 def _follow_curve(row: Row, budget: Budget) -> Verdict:
@@ -104,8 +125,9 @@ def leaves_more(row: Row, other: Row, budget: Budget) -> bool:
 
 def _bound(check: str, row: Row, budget: Budget, figures: str) -> Verdict:
     worst = budget.worst_case
-    if worst is not None and len(budget.rows) > 1:
-        figures += f", all {len(budget.rows)} attacks of this budget together {worst / row['examples']:.1%}"
+    if worst is not None and len(budget.counted) > 1:
+        images = "" if row["examples"] == worst.examples else f" of the {worst.examples} images that all saw"
+        figures += f", all {len(budget.counted)} attacks of this budget together {worst.rate:.1%}{images}"
     return Verdict(check, UPPER_BOUND, figures, CARLINI, list_ids(row), _suggest(row, budget))
 
 
@@ -114,11 +136,11 @@ def _suggest(row: Row, budget: Budget) -> str:
     settling = [
         name for name, attack in list_attacks().items() if attack.settles and row["attack_norm"] in attack.norms()
     ]
-    lower = {other["attack"] for other in budget.rows if other["robust_correct"] < row["robust_correct"]}
+    lower = {other["attack"] for other in budget.rows if _is_ahead(other, row, budget)}
     if lower & set(settling):
         return f"read {next(name for name in settling if name in lower)} instead"
     settles = bool({other["attack"] for other in budget.rows} & set(settling))
-    if settles and _is_above_worst_case(row, budget):
+    if settles and budget.count_above(row) > 0:
         return "read the worst case of this budget instead"
     attack = find_attack(row["attack"])
     most = max(_steps(other) for other in budget.rows if _same_curve(row, other))

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results.budgets import Budget, Discordance, Robust, group_budgets, identify_run
+from orchestrator.results.budgets import (
+    Budget,
+    Discordance,
+    Robust,
+    WorstCase,
+    describe_images,
+    find_worst_case,
+    group_budgets,
+    identify_run,
+)
+from orchestrator.results.verdicts import annotate_rows
+from tests.support.mixed_images import ROWS, WORDS, A, B, C, D, read_images
 from tests.support.rows import ifgsm, row
 
 SHORT, LONG, OTHER = ifgsm("8/255", 10, 300), ifgsm("8/255", 20, 250), row({"name": "apgd_ce", "eps": "8/255"}, 280)
@@ -21,10 +32,41 @@ BUDGET = Budget([SHORT, LONG, OTHER], lambda found: IMAGES.get(found["attack_key
 
 
 def test_an_image_is_left_where_every_attack_has_tried_and_failed() -> None:
-    assert BUDGET.worst_case == 2, "images 0 and 3; of one trajectory its end counts"
-    assert Budget([OTHER, LONG], BUDGET.read).worst_case == 2
-    assert Budget([SHORT, LONG], BUDGET.read).worst_case == 250
+    assert BUDGET.worst_case == WorstCase(2, 5), "images 0 and 3; of one trajectory its end counts"
+    assert Budget([OTHER, LONG], BUDGET.read).worst_case == WorstCase(2, 5)
+    assert Budget([SHORT, LONG], BUDGET.read).worst_case == WorstCase(250, 1000)
     assert Budget([LONG, OTHER], lambda _: None).worst_case is None
+
+
+def test_of_attacks_on_other_images_the_worst_case_is_of_those_that_all_saw() -> None:
+    assert Budget(ROWS, read_images).worst_case == WorstCase(1, 4)
+    assert [Budget(ROWS, read_images).count_above(row) for row in (A, B, C)] == [3, 1, 2]
+    for rows in (ROWS, ROWS[::-1]):
+        judged = annotate_rows(rows, read_images)
+        assert find_worst_case(judged) == WorstCase(1, 4)
+        assert describe_images(judged) == WORDS
+    assert Budget([A, C], read_images).worst_case == WorstCase(5, 8)
+    assert Budget([B, D], read_images).worst_case == WorstCase(2, 4)
+    assert find_worst_case([A, B, C, D]) == WorstCase(2, 4), "not compared yet: the strongest, on its own images"
+    assert describe_images([A, B, C, D]) == "on 4 images that the strongest saw, without pgd on 1"
+    assert describe_images([A, C]) == "", "all saw the same"
+
+
+def test_what_an_earlier_version_stored_is_of_attacks_on_equally_many_images() -> None:
+    stored = [{**row, "worst_case_correct": 5} for row in (A, C)]
+    assert find_worst_case(stored) == find_worst_case([*stored, D]) == WorstCase(5, 8)
+    other = {**B, "worst_case_correct": 2}
+    assert find_worst_case([*stored, other]) == WorstCase(2, 4)
+    late = {**C, "trial_id": "late", "robust_correct": 3}
+    assert find_worst_case([*stored, late]) == WorstCase(3, 8), "it was run after the attacks were compared"
+
+
+def test_an_attack_on_correct_images_alone_is_left_out_beside_one_on_all() -> None:
+    chosen = {**C, "only_correct": True, "robust_correct": 1, "trial_id": "chosen"}
+    assert find_worst_case([A, chosen]) == WorstCase(7, 8)
+    assert describe_images([A, chosen]) == "without ifgsm on 8 that are seen rightly"
+    assert find_worst_case([chosen]) == WorstCase(1, 8)
+    assert describe_images([chosen]) == ""
 
 
 def test_two_attacks_are_compared_on_the_images_of_both() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from orchestrator.results.headline import (
     choose_budget,
     describe_best,
@@ -13,6 +15,8 @@ from orchestrator.results.headline import (
     find_reason,
     state_best,
 )
+from orchestrator.results.verdicts import annotate_rows
+from tests.support.mixed_images import ROWS, WORDS, A, C, read_images
 from tests.support.rows import ifgsm, row
 
 
@@ -95,6 +99,19 @@ def test_nothing_stands_beside_a_best_that_nothing_speaks_against() -> None:
     assert "[" not in describe_best(best)
     assert state_best(best)["best_doubt"] is None
     assert state_best(None) == {"best": None, "best_doubt": None}
+
+
+def test_the_images_of_a_worst_case_are_named_where_its_attacks_saw_others() -> None:
+    best = find_best(annotate_rows(ROWS, read_images))
+    assert best is not None
+    assert best.mean == (0.75, 0.25), "both of the images that all attacks saw"
+    assert describe_best(best).endswith(f"all 3 attacks of linf eps 8/255 {WORDS})")
+    assert [(row["examples"], row["robust_correct"], row["attack_success_rate"]) for row in best.rows] == [
+        (4, 1, pytest.approx(2 / 3))
+    ]
+    alike = find_best(annotate_rows([A, C], read_images))
+    assert alike is not None
+    assert describe_best(alike).endswith("all 2 attacks of linf eps 8/255)")
 
 
 def test_the_best_setting_has_the_highest_mean_of_both_accuracies() -> None:

@@ -42,9 +42,9 @@ def test_each_line_has_its_settings_seeds_images_numbers_and_verdicts() -> None:
         "robust_accuracy pgd linf 8/255", "robust_accuracy_deviation pgd linf 8/255", "verdict pgd linf 8/255",
     ]  # fmt: skip
     assert [column.heading for column in listing.columns if column.heading] == [
-        "pruned", "seeds", "images", "clean", "4/255", "8/255",
+        "pruned", "seeds", "images", "clean", "4/255", "8/255 on 100",
     ]  # fmt: skip
-    assert [column.heading for column in listing.columns if column.measured] == ["clean", "4/255", "8/255"]
+    assert [column.heading for column in listing.columns if column.measured] == ["clean", "4/255", "8/255 on 100"]
     (first, shown), (second, dashed) = listing.lines
     deviation = pytest.approx(0.1 / 2**0.5)
     assert list(first) == [

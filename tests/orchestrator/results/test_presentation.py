@@ -11,8 +11,10 @@ import pytest
 
 from orchestrator.results.headline import RULE
 from orchestrator.results.presentation import Selection, load_paper, render_results, render_rows
+from orchestrator.results.verdicts import annotate_rows
 from tasks.errors import UsageError
 from tests.support.certified_rows import attack, certificate
+from tests.support.mixed_images import ROWS, WORDS, read_images
 from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.rows import ifgsm
 
@@ -41,6 +43,25 @@ def test_what_speaks_against_the_best_stands_below_it() -> None:
     text = below(of_ratio(0.2, 900, 300, verdict="ok"), doubted)
     assert "robust 60.00 % [suspicious] (pruned 0.4" in text
     assert "\n  suspicious: no gradient\n" in text
+
+
+def test_images_are_named_where_attacks_of_one_budget_saw_others() -> None:
+    """In the heading of the column that is of fewer, and beside the worst case over all."""
+    config = {each["trial_id"]: json.dumps(json.loads(each["config"]) | {"prune": {"ratio": 0.9}}) for each in ROWS}
+    weaker = [
+        {**each, "trial_id": f"{each['trial_id']}-2", "prune_key": "p", "adversarial_finetune_key": "q"}
+        | {"pruning_ratio": 0.9, "config": config[each["trial_id"]], "clean_correct": 0, "clean_accuracy": 0.0}
+        for each in ROWS
+    ]
+    judged = annotate_rows([*ROWS, *weaker], read_images)
+    text = render_rows(judged, judged, "table", Selection(), read_images)
+    heading = text.splitlines()[2]
+    assert [part.strip() for part in heading.split("  ") if "8/255" in part] == [
+        "fgsm 8/255", "ifgsm 8/255", "pgd 8/255 on 1", "square 8/255 on 4"
+    ]  # fmt: skip
+    (best,) = (line for line in text.splitlines() if line.startswith("best: "))
+    assert best.startswith("best: clean 75.00 %, robust 25.00 %")
+    assert best.endswith(f"(pruned 0.5, all 3 attacks of linf eps 8/255 {WORDS})")
 
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(long=True)], ids=["pivot", "long"])

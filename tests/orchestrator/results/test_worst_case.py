@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from orchestrator.results.checks.verdict import OK, SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.verdicts import annotate_rows
 from orchestrator.results.worst_case import list_worst_cases
+from tests.support.mixed_images import ROWS, WORDS, A, C, read_images
 from tests.support.rows import row
+
+
+def find_lines(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    columns, lines = list_worst_cases(rows)
+    return [dict(zip(columns, line, strict=True)) for line in lines]
+
+
+def of_seed(seed: int, found: dict[str, Any]) -> dict[str, Any]:
+    return found | {"seed": seed, "adversarial_finetune_key": f"{seed}" * 64, "attack_key": f"{seed}-{found['attack']}"}
 
 
 def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> None:
@@ -16,28 +28,25 @@ def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> No
     settings = json.loads(longer["config"])
     settings["train"]["epochs"] = 99
     longer |= {"config": json.dumps(settings), "adversarial_finetune_key": "f" * 64}
-    found = [
-        [entry["adversarial_finetune_key"], "linf", 8 / 255, "pixels", 1, 1000, entry["robust_correct"]]
-        for entry in (plain, longer)
-    ]
-    columns, lines = list_worst_cases([plain, longer], found)
-    named = [dict(zip(columns, line, strict=True)) for line in lines]
-    assert {(entry["train.epochs"], entry["examples"], entry["robust_correct"]) for entry in named} == {
+    assert {
+        (line["train.epochs"], line["examples"], line["robust_correct"]) for line in find_lines([plain, longer])
+    } == {
         (json.loads(plain["config"])["train"]["epochs"], 1000, 500),
         (99, 1000, 300),
     }
 
 
 def test_seeds_are_pooled_and_lines_stand_by_their_budgets() -> None:
-    first = row({"name": "fgsm", "eps": "8/255"}, 500)
-    second = first | {"seed": 1, "adversarial_finetune_key": "e" * 64}
-    one, other = (entry["adversarial_finetune_key"] for entry in (first, second))
-    found = [
-        [one, "linf", 16 / 255, "pixel", 3, 1000, 100], [one, "linf", 8 / 255, "pixel", 2, 1000, 500],
-        [other, "linf", 8 / 255, "pixel", 1, 500, 400], [one, "l2", 8 / 255, "pixel", 1, 10, 1],
+    def attack(name: str, eps: str, robust: int, examples: int = 1000, norm: str = "linf") -> dict[str, Any]:
+        made = {"name": name, "eps": eps, "norm": norm, "examples": examples}
+        return row(made, robust, examples=examples, clean_correct=examples)
+
+    first = [
+        attack("pgd", "16/255", 100), attack("mifgsm", "16/255", 120), attack("pgd", "8/255", 500),
+        attack("mifgsm", "8/255", 700), attack("pgd", "8/255", 1, 10, "l2"), attack("pgd", "0", 1000),
     ]  # fmt: skip
-    failed = first | {"status": "failed", "adversarial_finetune_key": "f" * 64}
-    columns, lines = list_worst_cases([first, second, failed], found)
+    failed = of_seed(2, first[0]) | {"status": "failed"}
+    columns, lines = list_worst_cases([*first, of_seed(1, attack("pgd", "8/255", 400, 500)), failed])
     assert columns[-10:] == [
         "attack_norm", "attack_eps", "seeds", "attacks", "examples", "robust_correct", "worst_case_robust_accuracy",
         "worst_case_low", "worst_case_high", "verdict",
@@ -45,22 +54,29 @@ def test_seeds_are_pooled_and_lines_stand_by_their_budgets() -> None:
     assert [line[-10:-3] for line in lines] == [
         ["l2", 8 / 255, 1, 1, 10, 1, 0.1],
         ["linf", 8 / 255, 2, 2, 1500, 900, 0.6],
-        ["linf", 16 / 255, 1, 3, 1000, 100, 0.1],
+        ["linf", 16 / 255, 1, 2, 1000, 100, 0.1],
     ]
     assert lines[-1][-3:-1] == pytest.approx([0.0829, 0.1202], abs=1e-4)
+
+
+def test_a_line_says_on_which_images_its_attacks_meet() -> None:
+    other = [of_seed(1, {**each, "worst_case_correct": 5, "worst_case_examples": 8}) for each in (A, C)]
+    (alone,) = find_lines(annotate_rows(ROWS, read_images))
+    names = ("seeds", "attacks", "examples", "robust_correct", "worst_case_robust_accuracy", "images")
+    assert [alone[name] for name in names] == [1, 3, 4, 1, 0.25, WORDS]
+    (pooled,) = find_lines([*annotate_rows(ROWS, read_images), *other])
+    assert [pooled[name] for name in names] == [2, 3, 12, 6, 0.5, WORDS]
+    (alike,) = find_lines(other)
+    assert "images" not in alike
 
 
 def test_a_worst_case_bears_the_worst_verdict_of_its_seeds_at_its_budget() -> None:
     """Of a seed the attack that leaves least speaks; what is said at another budget does not count."""
     weak, strong = (row({"name": name, "eps": "8/255"}, robust) for name, robust in (("fgsm", 500), ("uniform", 300)))
-    weak |= {"verdict": SUSPICIOUS}
+    weak |= {"verdict": SUSPICIOUS, "attack": "uniform"}
     strong |= {"verdict": OK}
-    second = strong | {"seed": 1, "adversarial_finetune_key": "e" * 64, "verdict": UPPER_BOUND}
+    second = of_seed(1, strong) | {"verdict": UPPER_BOUND}
     small = row({"name": "uniform", "eps": "4/255"}, 600) | {"verdict": OK}
-    one, other = (entry["adversarial_finetune_key"] for entry in (strong, second))
-    found = [[one, "linf", eps / 255, "pixel", 1, 1000, 300] for eps in (4, 8)]
-    seeds = [*found, [other, "linf", 8 / 255, "pixel", 1, 1000, 300]]
-    for survivors, expected in ((found, [OK, OK]), (seeds, [OK, UPPER_BOUND])):
-        columns, lines = list_worst_cases([strong, weak | {"attack": "uniform"}, second, small], survivors)
-        place = columns.index("attack_eps"), columns.index("verdict")
-        assert [[line[each] for each in place] for line in lines] == [[4 / 255, expected[0]], [8 / 255, expected[1]]]
+    for rows, expected in (([strong, weak, small], [OK, OK]), ([strong, weak, second, small], [OK, UPPER_BOUND])):
+        found = [(line["attack_eps"], line["verdict"]) for line in find_lines(rows)]
+        assert found == [(4 / 255, expected[0]), (8 / 255, expected[1])]

@@ -8,6 +8,8 @@ from orchestrator.report.analysis.answers import answer_questions
 from orchestrator.report.analysis.attack_families import list_families
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.worst_case_threat import WORST_OF
+from orchestrator.results.verdicts import annotate_rows
+from tests.support.mixed_images import ROWS, WORDS, A, B, C, read_images
 from tests.support.report_data import GRID, made_up
 
 
@@ -23,6 +25,16 @@ def test_attacks_that_fool_other_images_are_one_threat_together(tmp_path: Path) 
     assert len(entry.rows[0][WORST_OF]) == 2
     assert study.worst not in [threat for family in list_families(study) for threat in family.threats]
     assert "under the worst of 2 attacks" in answer_questions(study, lambda _: {}).recommendation[0]
+
+
+def test_attacks_on_other_images_meet_on_those_that_all_saw() -> None:
+    (study,) = group_studies(annotate_rows(ROWS, read_images))
+    assert study.headline is study.worst
+    assert study.headline.label == f"the worst of 3 attacks, linf eps 8/255, {WORDS}"
+    (entry,) = study.under(study.headline)
+    assert [(row["examples"], row["robust_correct"]) for row in entry.rows] == [(4, 1)]
+    assert entry.mean == (0.75, 0.25)
+    assert set(entry.rows[0][WORST_OF]) == {row["attack_key"] for row in (A, B, C)}
 
 
 def test_one_attack_is_not_called_the_worst_of_one(tmp_path: Path) -> None:

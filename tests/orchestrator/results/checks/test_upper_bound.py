@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from orchestrator.results.budgets import Robust
-from orchestrator.results.checks.upper_bound import CHECK, LOWEST
+from orchestrator.results.checks.upper_bound import CHECK, FEWER, LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, UPPER_BOUND
 from orchestrator.results.verdicts import annotate_rows, check_rows
+from orchestrator.results.worst_case_verdict import judge_worst_case
+from tests.support.mixed_images import IMAGES, ROWS, SEEN_BY_A, A, B, C, D, read_images
 from tests.support.rows import ifgsm, row
 
 Rows = list[dict[str, Any]]
@@ -72,6 +74,43 @@ def test_whatever_is_above_the_worst_case_of_its_budget_is_an_upper_bound() -> N
         "(apgd_t eps 8/255 100 steps: 30.0%, all 2 attacks of this budget together 29.9%)"
     )
     assert grades([walk, other], withstand(walk, other)) == [OK] * 2, "both leave the same images"
+
+
+def test_attacks_on_other_images_are_compared_on_those_that_both_saw() -> None:
+    """A leaves 7 of 8, B 2 of 4, C 6 of 8; D, of one image alone, fools one that the others fool together."""
+    found = {each.trials[0]: each for each in check_rows(ROWS, read_images) if each.check == LOWEST}
+    assert [found[row["trial_id"]].verdict for row in ROWS] == [UPPER_BOUND, UPPER_BOUND, UPPER_BOUND, OK]
+    assert [found[row["trial_id"]].figures for row in (A, B)] == [
+        "fgsm eps 8/255 1 step: 87.5%, square eps 8/255 5000 steps leaves 50.0%, "
+        "all 3 attacks of this budget together 25.0% of the 4 images that all saw",
+        "square eps 8/255 5000 steps: 50.0%, all 3 attacks of this budget together 25.0%",
+    ]
+    lucky = row({"name": "uniform", "eps": "8/255", "examples": 4}, 3, examples=4, clean_correct=4)
+    images = {A["attack_key"]: SEEN_BY_A | {0: False}, lucky["attack_key"]: {0: True, 1: True, 2: False, 3: True}}
+    alone = {A["attack_key"]: SEEN_BY_A, lucky["attack_key"]: dict.fromkeys(range(4), True)}
+    assert grades([A, lucky], images) == [UPPER_BOUND, UPPER_BOUND], "each fools one that the other leaves"
+    assert grades([A, lucky], alone) == [OK, OK], "3 of 4 is less than 7 of 8, but not of the same images"
+    assert grades([A, lucky]) == [OK, OK], "of images that are not known"
+
+
+@pytest.mark.parametrize(
+    ("robust", "repeats", "verdict"),
+    [({1: False}, True, UPPER_BOUND), ({1: True}, True, OK), ({0: False}, True, OK), ({1: False}, False, OK)],
+    ids=["fools one that is left", "fools none", "fools one that another fools", "one draw proves nothing"],
+)
+def test_an_attack_on_few_images_speaks_against_what_it_fools(robust: Robust, repeats: bool, verdict: str) -> None:
+    rows = [{**each, "deterministic": repeats} for each in ROWS]
+    images = {**IMAGES, D["attack_key"]: robust}
+    found = {
+        each.trials[0]: each.verdict
+        for each in check_rows(rows, lambda row: images[row["attack_key"]])
+        if each.check == FEWER
+    }
+    assert found == {row["trial_id"]: verdict for row in (A, B, C)}
+    judged = annotate_rows(rows, lambda row: images[row["attack_key"]])
+    worst, why = judge_worst_case(judged)
+    assert (worst == UPPER_BOUND) is (verdict == UPPER_BOUND)
+    assert ("run pgd on as many images" in (why or "")) is (verdict == UPPER_BOUND)
 
 
 def test_a_draw_of_a_model_that_answers_at_random_is_no_proof() -> None:
