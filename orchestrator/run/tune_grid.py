@@ -40,9 +40,6 @@ PATIENCE = 20.0
 COORDINATOR_LOSSES = 10
 """How often a coordinator may be lost with nothing gained; nothing is computed again because of it."""
 
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
-"""What Tune would hand to every coordinator, and Ray write into its logs; coordinators touch no storage."""
-
 
 class _TrialCallback(tune.Callback):  # type: ignore[misc]
     """Hands the end of each trial on. Tune pickles its callbacks, so the function stays behind."""
@@ -90,12 +87,21 @@ def run_grid(
     """
     os.environ.update(QUIET)
     import_wandb()  # Tune would, and leave its temporary folders where nobody removes them
-    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
+    _hand_on_no_variables()
     with _own_budget():
         for first in range(0, len(trial_ids), TRIALS_A_RUN):
             part = trial_ids[first : first + TRIALS_A_RUN]
             if not _run_part(part, board, folder / f"from-{first}", on_trial, is_over):
                 return
+
+
+def _hand_on_no_variables() -> None:
+    """Give coordinators no variables of this process: Tune would, secrets among them, and Ray write them into its logs.
+
+    They touch no storage and need none. And for processes with variables of their own Ray starts Python twice.
+    """
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
 
 
 @contextmanager

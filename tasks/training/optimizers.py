@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tasks.eager_optimizers import leave_out_compiler
 from tasks.training.basic import AdamSettings, AdamWSettings, Optimizer, SgdSettings
 
 
@@ -20,7 +21,7 @@ def build_optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> 
     on_cuda = any(parameter.device.type == "cuda" for parameter in parameters)
     kernels: dict[str, Any] = {"fused": True} if on_cuda else {}
     if isinstance(settings, SgdSettings):
-        return torch.optim.SGD(
+        return leave_out_compiler(torch.optim.SGD)(
             parameters,
             lr=settings.lr,
             momentum=settings.momentum,
@@ -30,7 +31,7 @@ def build_optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> 
         )
     assert isinstance(settings, AdamSettings)
     kind = torch.optim.AdamW if isinstance(settings, AdamWSettings) else torch.optim.Adam
-    return kind(
+    return leave_out_compiler(kind)(
         parameters,
         lr=settings.lr,
         betas=(settings.beta1, settings.beta2),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tasks.eager_optimizers import leave_out_compiler
 from tasks.generators.advgan.settings import AdvGanGeneratorSettings
 from tasks.generators.job import EpochSums, Generator, GeneratorJob
 from tasks.seeds import derive_seed
@@ -84,7 +85,7 @@ class _Player:
 
     def __init__(self, network: nn.Module, settings: AdvGanGeneratorSettings) -> None:
         self.network = network
-        self.optimizer = torch.optim.Adam(network.parameters(), settings.lr, (0.5, 0.999))
+        self.optimizer = leave_out_compiler(torch.optim.Adam)(network.parameters(), settings.lr, (0.5, 0.999))
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, settings.epochs)
 
     def step(self, loss: Tensor) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from tasks.eager_optimizers import leave_out_compiler
 from tasks.generators.denoiser.settings import DenoiserSettings
 from tasks.generators.job import EpochSums, Generator, GeneratorJob
 from tasks.transfer import send
@@ -86,7 +87,7 @@ class Denoiser(Generator):
     def fit(self, job: GeneratorJob) -> None:
         """Adam on the mean squared error of the noise, at a time of its own for each image."""
         settings = self.settings
-        optimizer = torch.optim.Adam(self.parameters(), settings.lr)
+        optimizer = leave_out_compiler(torch.optim.Adam)(self.parameters(), settings.lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
         average = AveragedModel(self, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
         sums = EpochSums(1, next(self.parameters()).device)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ray import tune
-from ray.tune.execution import tune_controller
+from ray.tune.execution import class_cache, tune_controller
 
 from benchmarks import sleeping
 from benchmarks.sleepers import BriefWorker
@@ -112,6 +112,26 @@ def test_a_run_whose_last_coordinators_do_not_come_up_ends_once_nothing_can_be_w
     tune_grid.run_grid(list("0123456"), "board", tmp_path, lambda *told: found.append(told), lambda: over[0])
     assert stops == [False, False, False, True], "20 s after the last trial that ended"
     assert found == [("0", {})], "what is left of the grid is not begun"
+
+
+def test_coordinators_get_no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray writes those that a process gets into its logs, and starts Python twice for it."""
+    monkeypatch.setattr(class_cache, "DEFAULT_ENV_VARS", {"PL_DISABLE_FORK": "1"})
+    monkeypatch.setattr(class_cache, "ENV_VARS_TO_PROPAGATE", {"AWS_SECRET_ACCESS_KEY"})
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted")
+    seen: list[Any] = []
+    monkeypatch.setattr(class_cache.ray, "remote", lambda **options: lambda _: seen.append(options["runtime_env"]))
+
+    class AskingTuner(LosingTuner):
+        runs, ends = 0, 2
+
+        def fit(self) -> None:
+            class_cache._ActorClassCache().get(object)
+            super().fit()
+
+    monkeypatch.setattr(tune, "Tuner", AskingTuner)
+    tune_grid.run_grid(["0", "1"], "board", tmp_path, lambda *_: None, lambda: False)
+    assert seen == [{"env_vars": {}}]
 
 
 @pytest.mark.cluster

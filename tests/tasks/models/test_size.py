@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from torch import nn
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
-from tasks.models.build import NormalizedModel
+from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.size import measure_model
+from tests.support.harness import list_imported_modules
 
 
 def test_parameters_and_products_are_counted() -> None:
@@ -25,3 +30,39 @@ def test_a_model_without_weights_has_none() -> None:
         "nonzero_parameters": 0,
         "macs": 0,
     }
+
+
+class Attention(nn.Module):
+    """Attention over the pixels of an image of three channels, by torch's operation for it."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        asked = pixels.flatten(2).transpose(1, 2)
+        return F.scaled_dot_product_attention(asked, asked, asked).flatten(1)
+
+
+def build_attention() -> NormalizedModel:
+    return NormalizedModel(Attention(), 0.5, 0.25)
+
+
+def build_named(name: str) -> NormalizedModel:
+    return build_model(Description(name, "small", 3, 10, 0.5, 0.25))
+
+
+@pytest.mark.parametrize("name", ["attention", "resnet8", "mobilenet_v2", "convnext_tiny", "vit_tiny"])
+def test_the_count_is_that_of_torch(name: str) -> None:
+    model = (build_attention() if name == "attention" else build_named(name)).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, 3, 32, 32))
+    assert measure_model(model, (3, 32, 32))["macs"] == counter.get_total_flops() // 2 > 0
+
+
+def test_a_count_does_not_import_the_compiler() -> None:
+    statement = (
+        "from torch import nn; from tasks.models.build import NormalizedModel\n"
+        "from tasks.models.size import measure_model\n"
+        "layers = [nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 5), nn.Softmax(1)]\n"
+        "assert measure_model(NormalizedModel(nn.Sequential(*layers), 0.5, 0.25), (3, 4, 4))['macs'] == 54 * 4 + 40"
+    )
+    modules = list_imported_modules(statement)
+    assert "tasks.models.size" in modules
+    assert "torch._dynamo" not in modules

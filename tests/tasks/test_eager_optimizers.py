@@ -1,0 +1,67 @@
+"""Optimizers that leave out torch's compiler take the steps of torch's own, to the bit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from tasks.eager_optimizers import leave_out_compiler
+from tests.support.harness import list_imported_modules
+
+OPTIONS: list[tuple[type[torch.optim.Optimizer], dict[str, Any]]] = [
+    (torch.optim.SGD, {"lr": 0.3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    (torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "weight_decay": 0.01}),
+    (torch.optim.AdamW, {"lr": 0.1}),
+]
+
+
+def train(kind: Any, options: dict[str, Any]) -> tuple[nn.Linear, torch.optim.Optimizer]:
+    """Steps by each of which the gradient is another, with a schedule and a state that is kept and given back."""
+    torch.manual_seed(3)
+    model = nn.Linear(4, 2)
+    optimizer: torch.optim.Optimizer = kind([model.weight], **options)
+    optimizer.add_param_group({"params": [model.bias], "lr": 0.5})
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+    for number in range(6):
+        optimizer.zero_grad()
+        assert model.weight.grad is None
+        model(torch.randn(5, 4)).square().sum().backward()
+        optimizer.step()
+        schedule.step()
+        if number == 3:
+            kept = optimizer.state_dict()
+            optimizer = kind([{"params": [model.weight]}, {"params": [model.bias]}], **options)
+            optimizer.load_state_dict(kept)
+            schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5, last_epoch=4)
+    return model, optimizer
+
+
+@pytest.mark.parametrize(("kind", "options"), OPTIONS, ids=lambda case: getattr(case, "__name__", ""))
+def test_steps_are_those_of_torch(kind: type[torch.optim.Optimizer], options: dict[str, Any]) -> None:
+    expected, theirs = train(kind, options)
+    found, ours = train(leave_out_compiler(kind), options)
+    assert torch.equal(found.weight, expected.weight)
+    assert torch.equal(found.bias, expected.bias)
+    assert found.weight.requires_grad, "a step is no part of what is derived"
+    assert found.weight.grad_fn is None
+    assert json.dumps(ours.param_groups, default=str) == json.dumps(theirs.param_groups, default=str)
+    assert isinstance(ours, kind)
+
+
+def test_a_training_does_not_import_the_compiler() -> None:
+    statement = (
+        "import torch; from tests.support import small; from tasks.training.basic import SgdSettings, AdamSettings\n"
+        "from tasks.training.optimizers import build_optimizer\n"
+        "for settings in (SgdSettings(), AdamSettings()):\n"
+        "    weights = torch.nn.Parameter(torch.ones(3)); optimizer = build_optimizer([weights], settings)\n"
+        "    optimizer.zero_grad(); weights.sum().backward(); optimizer.step()\n"
+        "    optimizer.load_state_dict(optimizer.state_dict())\n"
+        "    assert (weights != 1).all()"
+    )
+    modules = list_imported_modules(statement)
+    assert "torch.optim" in modules
+    assert "torch._dynamo" not in modules
