@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from tasks.models.build import NormalizedModel
 
 MEASURED = ("seeds", "examples", "clean_accuracy", "robust_accuracy", "clean_accuracy_std", "robust_accuracy_std")
-SETTLED = ("trial_id", "attack", "eps", "verdict", "checks", "tried", "examples", "robust_before", "robust_after")
+SETTLED = (
+    "trial_id", "attack", "eps", "eps_space", "verdict", "checks", "tried", "examples", "robust_before", "robust_after",
+)  # fmt: skip
 """Columns of `Sweep.verify`."""
 MOST_LINES = 50
 """Configurations that a notebook shows."""

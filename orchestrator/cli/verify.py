@@ -65,9 +65,9 @@ def verify(
 def _describe(row: Row) -> str:
     from orchestrator.text import format_eps, format_percent
 
-    head = (
-        f"{row['trial_id'][:7]}  {row['attack']} eps {format_eps(row['eps'])}: {format_percent(row['robust_before'])}"
-    )
+    unit = "" if row["eps_space"] == "pixel" else f" {row['eps_space']}"
+    eps = f"eps {format_eps(row['eps'])}{unit}"
+    head = f"{row['trial_id'][:7]}  {row['attack']} {eps}: {format_percent(row['robust_before'])}"
     if row["robust_after"] is not None:
         head += f" -> {format_percent(row['robust_after'])} of {row['examples']} images"
     lines = [f"{head}  ({row['verdict']}: {row['checks']})"]

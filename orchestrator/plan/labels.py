@@ -34,6 +34,7 @@ def describe_settings(stages: Sequence[Stage]) -> str:
         return settings.name
     cells = [stage.settings for stage in stages if isinstance(stage.settings, AttackSettings)]
     budgets = _join(format_setting("attack_eps", cell.method.eps) for cell in cells if cell.method.eps is not None)
+    budgets += f" {cells[0].eps_space}" if budgets and cells[0].eps_space != "pixel" else ""
     steps = _join(str(cell.method.reported_steps) for cell in cells)
     return f"{cells[0].method.name}{f' {budgets}' if budgets else ''}, {steps} steps"
 

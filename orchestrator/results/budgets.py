@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
+from orchestrator.results.eps import measure_eps
 from orchestrator.results.stage_tables import load_stage_table
 from tasks import paths
 from tasks.attacks.registry import find_attack
@@ -213,10 +214,10 @@ def _line_up(robust: Robust, places: Sequence[int]) -> NDArray[np.bool_]:
 
 def group_budgets(group: Sequence[Row], read: ReadRobust) -> list[Budget]:
     """The budgets above zero of one model; attacks without a budget have none, and certificates are no attacks."""
-    found: dict[tuple[str, float], list[Row]] = defaultdict(list)
+    found: dict[tuple[str, float | None], list[Row]] = defaultdict(list)
     for row in select_attacks(group):
         if row["attack_eps"]:
-            found[row["attack_norm"], row["attack_eps"]].append(row)
+            found[row["attack_norm"], measure_eps(row)].append(row)
     return [Budget(rows, read) for rows in found.values()]
 
 

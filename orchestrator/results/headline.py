@@ -16,6 +16,7 @@ from orchestrator.results import verdicts
 from orchestrator.results.bounds import select_attacks
 from orchestrator.results.budgets import describe_images, find_worst_case, select_counted
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
+from orchestrator.results.eps import measure_eps
 from orchestrator.results.model_axes import describe_model
 from orchestrator.results.tradeoff import format_setting
 from orchestrator.results.worst_case_verdict import judge_worst_case, rank_strength
@@ -34,8 +35,7 @@ class Budget(NamedTuple):
 
     norm: str
     eps: float | None
-    space: str
-    """The unit of eps."""
+    """In pixels of [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Standing:
 
 def get_budget(row: Row) -> Budget:
     """The budget of an attack."""
-    return Budget(row["attack_norm"], row["attack_eps"], row["attack_eps_space"])
+    return Budget(row["attack_norm"], measure_eps(row))
 
 
 def pick_strongest(rows: Sequence[Row]) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from orchestrator.results.model_axes import find_model_axes, select_leaves
 from orchestrator.results.tradeoff import (
     find_distinguishing_paths,
     find_varying_axes,
+    format_column,
     format_setting,
     list_leaf_settings,
 )
@@ -163,7 +164,7 @@ def _name_threats(
     more = find_distinguishing_paths(labels, [leaves[key] for key in keys])
     return {
         key: Threat(
-            _mark_bound(firsts[key], _join_values(firsts[key], shown, leaves[key], more) or str(firsts[key]["attack"])),
+            _mark_bound(firsts[key], _join_label(firsts[key], shown, leaves[key], more) or str(firsts[key]["attack"])),
             _mark_bound(firsts[key], _join_values(firsts[key], THREAT_AXES, leaves[key], more)),
         )
         for key in keys
@@ -175,9 +176,19 @@ def _mark_bound(row: Row, name: str) -> str:
     return f"certified {name}" if is_lower_bound(row) else name
 
 
+def _join_label(row: Row, axes: Sequence[str], leaves: Mapping[str, Any], more: Sequence[str]) -> str:
+    """For people: the budget in pixels, with its own unit where that is another."""
+    known = [format_column(axis, row) for axis in axes if row[axis] is not None and axis != "attack_eps_space"]
+    return " ".join([*known, *_list_more(leaves, more)])
+
+
 def _join_values(row: Row, axes: Sequence[str], leaves: Mapping[str, Any], more: Sequence[str]) -> str:
     values = [format_setting(axis, row[axis]) for axis in axes if row[axis] is not None and row[axis] != "pixel"]
-    return " ".join([*values, *(_format_setting(path, leaves.get(path)) for path in more if leaves.get(path))])
+    return " ".join([*values, *_list_more(leaves, more)])
+
+
+def _list_more(leaves: Mapping[str, Any], more: Sequence[str]) -> Iterator[str]:
+    yield from (_format_setting(path, leaves.get(path)) for path in more if leaves.get(path))
 
 
 def _format_setting(path: str, value: Any) -> str:

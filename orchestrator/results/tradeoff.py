@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.results.checks.verdict import find_worst
+from orchestrator.results.eps import format_row_eps
 from orchestrator.results.listing import Column, Listing
 from orchestrator.store.identifiers import shorten_ids
 from orchestrator.text import format_percent, make_sort_key
@@ -162,9 +163,9 @@ def describe_fixed_axes(rows: Sequence[Row]) -> str:
     found = [row for row in rows if row["status"] == "finished"]
     first = found[0]
     fixed = [
-        f"{axis} {format_setting(axis, first[axis])}"
+        f"{axis} {format_column(axis, first)}"
         for axis in AXES
-        if first[axis] is not None and len({row[axis] for row in found}) == 1
+        if first[axis] is not None and len({format_column(axis, row) for row in found}) == 1
     ]
     return f"{', '.join(fixed)}; test split, mean ± standard deviation over seeds"
 
@@ -193,7 +194,8 @@ def _list_cell(
     cell: Cell, axes: Sequence[str], more: Sequence[str], short: Mapping[str, str]
 ) -> tuple[list[Any], list[str]]:
     values = _list_values(cell, axes, more)
-    settings = [format_setting(name, value) for name, value in zip((*axes, *more), values, strict=True)]
+    settings = [format_column(axis, cell.row) for axis in axes]
+    settings += [format_setting(name, value) for name, value in zip(more, values[len(axes) :], strict=True)]
     count, trials = len(cell.clean), " ".join(short[trial_id] for trial_id in cell.trials)
     texts = [str(count), str(cell.examples), format_spread(cell.clean), format_spread(cell.robust)]
     return (
@@ -207,6 +209,13 @@ def format_spread(values: Sequence[float]) -> str:
     if len(values) < 2:
         return format_percent(values[0])
     return f"{100 * statistics.fmean(values):.2f} ± {100 * statistics.stdev(values):.2f} %"
+
+
+def format_column(axis: str, row: Row) -> str:
+    """A column of a row for people: of a budget in pixels, with its own unit where that is another."""
+    if axis == "attack_eps":
+        return format_row_eps(row, lambda eps: format_setting(axis, eps))
+    return format_setting(axis, row[axis])
 
 
 def format_setting(axis: str, value: Any) -> str:

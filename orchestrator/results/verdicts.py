@@ -189,7 +189,7 @@ def _group_tasks(rows: Sequence[Row]) -> list[list[Row]]:
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "finished":
-            groups[identify_model(row), row["examples"], row["only_correct"], row["attack_eps_space"]].append(row)
+            groups[identify_model(row), row["examples"], row["only_correct"]].append(row)
     return list(groups.values())
 
 
@@ -197,5 +197,5 @@ def _group_models(rows: Sequence[Row]) -> list[list[Row]]:
     """The finished rows by the model under attack, on however many images."""
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in filter(lambda row: row["status"] == "finished", rows):
-        groups[identify_model(row), row["only_correct"], row["attack_eps_space"]].append(row)
+        groups[identify_model(row), row["only_correct"]].append(row)
     return list(groups.values())

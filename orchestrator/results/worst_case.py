@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator.results.bounds import select_attacks
 from orchestrator.results.budgets import describe_images, make_reader, select_counted
 from orchestrator.results.checks.verdict import find_worst
+from orchestrator.results.eps import NORMALIZED, measure_eps
 from orchestrator.results.headline import Budget, get_budget, merge_attacks
 from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings
 from orchestrator.results.verdicts import annotate_rows
@@ -37,7 +38,9 @@ def read_worst_cases(sweep: SweepStore) -> tuple[list[str], list[list[Any]]]:
 def list_worst_cases(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     """Columns and lines, one for each configuration of a model at each norm and budget; its seeds pooled.
 
-    A column `images` says of which images a line speaks, where the attacks of one did not all see the same.
+    Where a budget was written in units of the normalised input, columns `attack_eps_space` and `eps_in_pixels` say so;
+    one that attacks wrote in both units stands in pixels. A column `images` says of which images a line speaks, where
+    the attacks of one did not all see the same.
 
     :param rows: the trials, with their verdicts and worst cases.
     """
@@ -53,14 +56,27 @@ def list_worst_cases(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     labels = [tuple(row[axis] for axis in AXES) + key[1:] for key, row in zip(groups, firsts, strict=True)]
     leaves = [list_leaf_settings(_extract_settings(row)) for row in firsts]
     more = find_distinguishing_paths(labels, leaves)
+    scaled = any(row["attack_eps_space"] == NORMALIZED for group in groups.values() for rows in group for row in rows)
+    units = ("attack_eps_space", "eps_in_pixels") if scaled else ()
     lines = [
-        [*label[: len(AXES)], *(leaf.get(path) for path in more), *label[len(AXES) : -1], *_pool_seeds(group)]
+        [
+            *label[: len(AXES)],
+            *(leaf.get(path) for path in more),
+            *_write_budget(group)[: 2 + len(units)],
+            *_pool_seeds(group),
+        ]
         for label, leaf, group in zip(labels, leaves, groups.values(), strict=True)
     ]
-    columns = [*AXES, *more, "attack_norm", "attack_eps", *MEASURED]
+    columns = [*AXES, *more, "attack_norm", "attack_eps", *units, *MEASURED]
     if all(line[-1] is None for line in lines):
         columns, lines = columns[:-1], [line[:-1] for line in lines]
     return columns, sorted(lines, key=lambda line: [make_sort_key(value) for value in line])
+
+
+def _write_budget(group: Sequence[Sequence[Row]]) -> list[Any]:
+    """Norm, budget, its unit, and its size in pixels of [0, 1]."""
+    row = min((row for rows in group for row in rows), key=lambda row: bool(row["attack_eps_space"] == NORMALIZED))
+    return [row["attack_norm"], row["attack_eps"], row["attack_eps_space"], measure_eps(row)]
 
 
 def _extract_settings(row: Row) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from orchestrator.results.bounds import select_attacks
 from orchestrator.results.budgets import Budget, make_reader
 from orchestrator.results.checks.upper_bound import LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
+from orchestrator.results.headline import get_budget
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.results.worst_case_verdict import judge_alone, list_decisive_attacks
 from orchestrator.space.space import Space, load_content
@@ -56,8 +57,7 @@ def list_questions(sweep: SweepStore) -> list[Question]:
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in select_attacks(judged):
         if row["attack_eps"] != 0:
-            budget = (row["attack_norm"], row["attack_eps"], row["attack_eps_space"])
-            groups[identify_model(row), budget, row["only_correct"]].append(row)
+            groups[identify_model(row), get_budget(row), row["only_correct"]].append(row)
     known = {row["trial_id"] for row in rows}
     ordered = (sorted(group, key=lambda row: (row["robust_accuracy"], row["trial_id"])) for group in groups.values())
     found = (_ask(group, known) for group in ordered)
@@ -113,6 +113,7 @@ def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
         "trial_id": row["trial_id"],
         "attack": f"{row['attack']} {row['attack_norm']}",
         "eps": row["attack_eps"],
+        "eps_space": row["attack_eps_space"],
         "verdict": row["verdict"],
         "checks": ", ".join(question.checks),
         "tried": {wanted[each["trial_id"]]: each["robust_accuracy"] for each in new},

@@ -177,7 +177,8 @@ def test_a_tradeoff_is_over_seeds_and_names_what_tells_configurations_apart(tmp_
 def test_verdicts_are_settled_as_it_is_asked(
     sweep: advsweep.Sweep, written: tuple[Plan, SweepStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = {"trial_id": "a", "attack": "pgd", "eps": 0.1, "verdict": "suspicious", "checks": "x", "tried": ["a", "b"],
+    row = {"trial_id": "a", "attack": "pgd", "eps": 0.1, "eps_space": "pixel", "verdict": "suspicious",
+           "checks": "x", "tried": ["a", "b"],
            "examples": 9, "robust_before": 5, "robust_after": 3, "more": 1}  # fmt: skip
     calls: list[Any] = []
 

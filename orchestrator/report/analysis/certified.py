@@ -11,6 +11,7 @@ from orchestrator.report.analysis.studies import identify_classifier
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.results.budgets import find_worst_case
+from orchestrator.results.eps import measure_eps
 from orchestrator.results.tradeoff import format_setting
 from tasks.trial.row import Row
 
@@ -65,7 +66,7 @@ def _group(rows: Sequence[Row]) -> dict[tuple[str, str, float], BySeed]:
     found: dict[tuple[str, str, float], BySeed] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row["attack_eps"] is not None:
-            found[identify_classifier(row), row["attack_norm"], row["attack_eps"]][row["seed"]].append(row)
+            found[identify_classifier(row), row["attack_norm"], measure_eps(row) or 0.0][row["seed"]].append(row)
     return found
 
 

@@ -15,7 +15,7 @@ from orchestrator.results.pivot import is_stopping_varied
 from orchestrator.results.tradeoff import (
     find_shown_paths,
     find_varying_axes,
-    format_setting,
+    format_column,
     list_leaf_settings,
 )
 from orchestrator.text import make_sort_key
@@ -163,7 +163,7 @@ def _label(axes: Sequence[Axis], values: Mapping[str, Any], row: Row, plain: str
 def _label_threat(row: Row, axes: Sequence[Axis], values: Mapping[str, Any]) -> str:
     parts = [row["attack"]]
     if row["attack_eps"] is not None:
-        parts.append(f"eps {format_setting('attack_eps', row['attack_eps'])}")
+        parts.append(f"eps {format_column('attack_eps', row)}")
     else:
         parts.append("no bound")
     if row["attack_steps"]:

@@ -9,7 +9,7 @@ from orchestrator.results.budgets import Budget, ReadRobust
 from orchestrator.results.checks.strength import SLACK, is_adaptive
 from orchestrator.results.checks.upper_bound import leaves_more
 from orchestrator.results.checks.verdict import ATHALYE, OK, SUSPICIOUS, UPPER_BOUND, Group, Verdict, list_ids
-from orchestrator.text import format_eps
+from orchestrator.results.eps import format_row_eps
 from tasks.keys import format_canonical_json
 from tasks.trial.row import Row
 
@@ -48,7 +48,7 @@ def check_knowing_the_defence_helps(group: Group, read: ReadRobust) -> Iterator[
         if blind is None:
             continue
         figures = (
-            f"{row['attack']} eps {format_eps(row['attack_eps'])}, adaptive: {row['robust_accuracy']:.1%}; "
+            f"{row['attack']} eps {format_row_eps(row)}, adaptive: {row['robust_accuracy']:.1%}; "
             f"not adaptive: {blind['robust_accuracy']:.1%}"
         )
         if not _falls_short(row, blind):

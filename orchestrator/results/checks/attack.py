@@ -18,6 +18,7 @@ from orchestrator.results.checks.verdict import (
     list_ids,
     report_not_tested,
 )
+from orchestrator.results.eps import NORMALIZED
 from orchestrator.results.statistics import compute_sign_test
 from orchestrator.text import format_eps
 from tasks.attacks.registry import find_attack
@@ -109,7 +110,8 @@ def check_budget_is_reached(group: Group) -> Iterator[Verdict]:
         if method is None or not eps or not method.bounded:
             continue
         path, verdict, cause = method.longest_path, OK, ""
-        figures = f"eps {format_eps(eps)}, largest perturbation {format_eps(reached)}"
+        unit = "" if row["attack_eps_space"] != NORMALIZED else ", both in units of the normalised input"
+        figures = f"eps {format_eps(eps)}, largest perturbation {format_eps(reached)}{unit}"
         if path is not None and path < eps * (1 - 1e-9):
             verdict = UPPER_BOUND
             cause = f"budget not reached: {row['attack_steps']} steps go {format_eps(path)} in all; raise step_size, or leave it out"  # noqa: E501

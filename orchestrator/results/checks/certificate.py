@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from orchestrator.results.budgets import ImageReader, ReadRobust
 from orchestrator.results.checks.model import SURE
 from orchestrator.results.checks.verdict import OK, SUSPICIOUS, Group, Verdict, list_ids, report_not_tested
-from orchestrator.text import format_eps
+from orchestrator.results.eps import format_row_eps
 from tasks.certificates.base import CertificateSettings
 from tasks.certificates.registry import find_method
 from tasks.trial.row import Row
@@ -62,7 +62,7 @@ def check_certificates(certificates: Group, attacks: Group, read: ReadRobust) ->
             yield report_not_tested(CHECK, COHEN, [row], f"an attack in {row['attack_norm']} on the same classifier")
         for other, conflict in found:
             figures = (
-                f"{other['attack']} eps {format_eps(other['attack_eps'])} fools {conflict.fooled} of {conflict.images} "
+                f"{other['attack']} eps {format_row_eps(other)} fools {conflict.fooled} of {conflict.images} "
                 f"images within their certified radius, chance explains {conflict.expected:.2g}"
             )
             cause = "an attack lies within a certified radius: the certificate is wrong, or of another classifier"

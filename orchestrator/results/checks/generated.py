@@ -21,7 +21,7 @@ from orchestrator.results.checks.verdict import (
     list_ids,
     report_not_tested,
 )
-from orchestrator.text import format_eps
+from orchestrator.results.eps import format_row_eps, measure_eps
 from tasks.attacks.base import UNRESTRICTED
 from tasks.attacks.registry import find_attack
 from tasks.trial.row import Row
@@ -51,11 +51,11 @@ def check_generated_examples(group: Group, read: ReadRobust) -> Iterator[Verdict
 
 def _compare_with_gradient(row: Row, group: Group, read: ReadRobust) -> Verdict:
     """What is held to the images of a generator finds less than what may go anywhere in the ball."""
-    budget = (row["attack_norm"], row["attack_eps"], row["attack_surrogate"])
+    budget = (row["attack_norm"], measure_eps(row), row["attack_surrogate"])
     strong = [
         other
         for other in group
-        if (other["attack_norm"], other["attack_eps"], other["attack_surrogate"]) == budget
+        if (other["attack_norm"], measure_eps(other), other["attack_surrogate"]) == budget
         and (attack := find_attack(other["attack"])) is not None
         and attack.is_iterative_white_box()
         and not other["attack_targeted"]
@@ -95,4 +95,4 @@ def _judge_labels(row: Row, read: ReadRobust) -> Verdict:
 
 
 def _describe(row: Row) -> str:
-    return f"{row['attack']} eps {format_eps(row['attack_eps'])}: {row['robust_accuracy']:.1%}"
+    return f"{row['attack']} eps {format_row_eps(row)}: {row['robust_accuracy']:.1%}"

@@ -23,11 +23,11 @@ from orchestrator.results.checks.verdict import (
     list_ids,
     report_not_tested,
 )
+from orchestrator.results.eps import format_row_eps, measure_eps
 from orchestrator.text import format_eps
 from tasks.attacks.base import ERASING_EPS, MethodSettings
 from tasks.attacks.registry import find_attack
 from tasks.metrics import compute_difference_interval
-from tasks.models.settings import DEFAULT
 from tasks.trial.row import Row
 
 SLACK = 0.01
@@ -48,7 +48,7 @@ Budget = tuple[str, float]
 
 def _describe_row(row: Row) -> str:
     steps = f", {row['attack_steps']} step{'s' if row['attack_steps'] > 1 else ''}"
-    return f"{row['attack']} eps {format_eps(row['attack_eps'])}{steps}: {row['robust_accuracy']:.1%}"
+    return f"{row['attack']} eps {format_row_eps(row)}{steps}: {row['robust_accuracy']:.1%}"
 
 
 def _compare_strength(check: str, paper: str, strong: Row, weak: Row, cause: str) -> Verdict:
@@ -99,7 +99,12 @@ def _takes_one_step(row: Row) -> bool:
 
 
 def _get_budget(row: Row) -> Budget:
-    return (row["attack_norm"], row["attack_eps"])
+    return (row["attack_norm"], _get_size(row))
+
+
+def _get_size(row: Row) -> float:
+    """The budget in pixels of [0, 1]; 0 where there is none."""
+    return measure_eps(row) or 0.0
 
 
 def is_adaptive(row: Row) -> bool:
@@ -180,7 +185,7 @@ def check_budget_helps(group: Group) -> Iterator[Verdict]:
     check, curves = "more budget >= less", defaultdict(list)
     for row in _select_white_box(group, lambda attack: attack.access == "gradient" and attack.bounded):
         curves[row["attack"], row["attack_norm"], row["attack_steps"]].append(row)
-    ordered = [sorted(curve, key=lambda row: float(row["attack_eps"])) for curve in curves.values()]
+    ordered = [sorted(curve, key=_get_size) for curve in curves.values()]
     pairs = [pair for curve in ordered for pair in zip(curve[1:], curve, strict=False) if not _may_overshoot(pair[0])]
     if not pairs:
         yield report_not_tested(check, CARLINI, group, "two budgets of one attack")
@@ -197,7 +202,7 @@ def _may_overshoot(row: Row) -> bool:
     if not _takes_one_step(row):
         return False
     largest = LARGE_STEP * math.sqrt(_count_values(row)) if row["attack_norm"] == "l2" else LARGE_STEP
-    return bool(_measure_in_pixels(row) > largest)
+    return _get_size(row) > largest
 
 
 def _count_values(row: Row) -> int:
@@ -205,12 +210,6 @@ def _count_values(row: Row) -> int:
     data = json.loads(row["config"])["dataset"]
     size = data.get("image_size")
     return int(size * size * (data.get("channels") or 1)) if size else SMALLEST_IMAGE
-
-
-def _measure_in_pixels(row: Row) -> float:
-    """The budget in pixels of [0, 1]."""
-    std = json.loads(row["config"])["model"].get("std") if row["attack_eps_space"] == "normalized" else 1.0
-    return float(row["attack_eps"] * (std if isinstance(std, float) else DEFAULT))
 
 
 def check_budget_matters(group: Group) -> Iterator[Verdict]:
@@ -221,10 +220,10 @@ def check_budget_matters(group: Group) -> Iterator[Verdict]:
             curves[row["attack"], row["attack_steps"]].append(row)
     pairs = []
     for curve in curves.values():
-        large = max(curve, key=_measure_in_pixels)
-        smaller = [row for row in curve if 2 * row["attack_eps"] <= large["attack_eps"]]
-        if smaller and _measure_in_pixels(large) >= LARGE_EPS:
-            pairs.append((large, min(smaller, key=_measure_in_pixels)))
+        large = max(curve, key=_get_size)
+        smaller = [row for row in curve if 2 * _get_size(row) <= _get_size(large)]
+        if smaller and _get_size(large) >= LARGE_EPS:
+            pairs.append((large, min(smaller, key=_get_size)))
     if not pairs:
         needs = f"an iterative attack at eps {format_eps(LARGE_EPS)} or more, and at half of it or less"
         yield report_not_tested(check, ATHALYE, group, needs)
@@ -239,7 +238,7 @@ def check_budget_matters(group: Group) -> Iterator[Verdict]:
 def check_large_budget_reaches_chance(group: Group) -> Iterator[Verdict]:
     """With a budget that can erase the image, accuracy falls to chance or below."""
     check = "chance at a large budget"
-    found = [row for row in _select_iterative(group) if row["attack_eps"] >= ERASING_EPS.get(row["attack_norm"], 1e9)]
+    found = [row for row in _select_iterative(group) if _get_size(row) >= ERASING_EPS.get(row["attack_norm"], 1e9)]
     if not found:
         budgets = " or ".join(f"eps {eps} in {norm}" for norm, eps in ERASING_EPS.items())
         yield report_not_tested(check, ATHALYE, group, f"an iterative attack at {budgets}")

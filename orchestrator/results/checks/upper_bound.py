@@ -15,8 +15,8 @@ from orchestrator.results.checks.verdict import (
     Verdict,
     list_ids,
 )
+from orchestrator.results.eps import format_row_eps
 from orchestrator.results.statistics import compute_sign_test
-from orchestrator.text import format_eps
 from tasks.attacks.registry import find_attack, list_attacks
 from tasks.keys import format_canonical_json
 from tasks.metrics import compute_difference_interval
@@ -180,4 +180,4 @@ def _tell_apart(row: Row, other: Row) -> tuple[str, str]:
 def _name(row: Row) -> str:
     steps = f" {_steps(row)} step{'s' if _steps(row) != 1 else ''}" if _steps(row) else ""
     source = f" from {row['attack_surrogate']}" if row["attack_surrogate"] else ""
-    return f"{row['attack']} eps {format_eps(row['attack_eps'])}{steps}{source}"
+    return f"{row['attack']} eps {format_row_eps(row)}{steps}{source}"

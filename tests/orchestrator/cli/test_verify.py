@@ -112,10 +112,12 @@ def test_on_a_cluster_the_head_verifies(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 LINES: list[dict[str, Any]] = [
-    {"trial_id": "0123456789", "attack": "ifgsm linf", "eps": 8 / 255, "verdict": "upper bound", "checks": "a, b",
+    {"trial_id": "0123456789", "attack": "ifgsm linf", "eps": 8 / 255, "eps_space": "pixel",
+     "verdict": "upper bound", "checks": "a, b",
      "tried": {"take more steps: ifgsm": 0.25, "restart: pgd": None}, "examples": 40, "robust_before": 0.5,
      "robust_after": 0.25},
-    {"trial_id": "abcdefghij", "attack": "pgd l2", "eps": 0.5, "verdict": "suspicious", "checks": "c", "tried": {},
+    {"trial_id": "abcdefghij", "attack": "pgd l2", "eps": 0.5, "eps_space": "normalized",
+     "verdict": "suspicious", "checks": "c", "tried": {},
      "examples": 20, "robust_before": 0.125, "robust_after": None},
 ]  # fmt: skip
 
@@ -136,7 +138,7 @@ def test_how_each_number_moves_is_said_line_by_line(tmp_path: Path, monkeypatch:
         "0123456  ifgsm linf eps 8/255: 50.00 % -> 25.00 % of 40 images  (upper bound: a, b)",
         "    take more steps: ifgsm: 25.00 %",
         "    restart: pgd",
-        "abcdefg  pgd l2 eps 0.5: 12.50 %  (suspicious: c)",
+        "abcdefg  pgd l2 eps 0.5 normalized: 12.50 %  (suspicious: c)",
         "    no attack would settle it, or all that would were run",
     ])  # fmt: skip
     read = list(csv.DictReader(io.StringIO(run_here(*words, "--format", "csv").stdout)))
