@@ -17,6 +17,7 @@ from benchmarks.attack_models import Subject
 from tasks.attacks.engine.fast_model import prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.attacks.engine.norms import shape_per_image
+from tasks.evaluation.evaluate import estimate_passes
 from tasks.evaluation.settings import AttackSettings
 
 Attack = Callable[[], list[Tensor]]
@@ -53,9 +54,10 @@ class Bench:
 
     def ours(self, counts: tuple[int, ...], precision: str = "bf16", **raw: Any) -> list[Tensor]:
         """Prepare the model and attack; images after each number of steps."""
-        method = AttackSettings.model_validate(raw).simplify().method
-        index = torch.arange(len(self.labels))
-        job = AttackJob(prepare_model(self.model, self.clean, precision), self.clean, self.labels, counts, index)
+        cell = AttackSettings.model_validate(raw).simplify()
+        method, index = cell.method, torch.arange(len(self.labels))
+        attacked = prepare_model(self.model, self.clean, precision, estimate_passes(cell, len(index)))
+        job = AttackJob(attacked, self.clean, self.labels, counts, index)
         found = load_attack(method)(job, method)
         return [found[count] for count in counts]
 

@@ -9,7 +9,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from tasks.arithmetic import use_tf32
-from tasks.attacks.engine.fast_model import copy_unseen, freeze_copy
+from tasks.attacks.engine.fast_model import freeze_copy
+from tasks.attacks.engine.frozen_copy import copy_unseen
 from tasks.certificates.base import CertificateSettings
 from tasks.certificates.job import CertificateJob, load_certificate
 from tasks.data.images import Images, convert_to_float

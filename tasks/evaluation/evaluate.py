@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from tasks.arithmetic import use_tf32
 from tasks.attacks.engine.attacked_model import AttackedModel
-from tasks.attacks.engine.fast_model import PROBE_IMAGES, copy_unseen, freeze_copy, prepare_model
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, freeze_copy, prepare_model
+from tasks.attacks.engine.frozen_copy import copy_unseen
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps, load_attack, with_target_classes
 from tasks.attacks.engine.norms import measure_sizes
 from tasks.attacks.engine.path import AttackPath
@@ -46,7 +47,18 @@ NO_GRADIENT = "does not require grad"
 
 def prepare_attacked(model: nn.Module, images: Images, cell: AttackSettings) -> AttackedModel:
     """The model in the form in which it is attacked, held against the model itself on the first images of the split."""
-    return prepare_model(model, convert_to_float(images.read(slice(PROBE_IMAGES))), cell.precision)
+    probe = convert_to_float(images.read(slice(PROBE_IMAGES)))
+    return prepare_model(model, probe, cell.precision, estimate_passes(cell, len(images)))
+
+
+def estimate_passes(cell: AttackSettings, available: int) -> float:
+    """Passes of an image that the attack takes in all, at most; a backward pass counts as two.
+
+    Cells that share a trajectory may be run together or not and are the same to the bit: of theirs there is no end.
+
+    :param available: images of the split.
+    """
+    return math.inf if cell.method.shares_steps else cell.method.expected_passes * (cell.examples or available)
 
 
 @use_tf32(False)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasks.attacks.engine.fast_model import copy_unseen
+from tasks.attacks.engine.frozen_copy import copy_unseen
 from tasks.data.images import Images, convert_to_float
 from tasks.evaluation.behaviour import check_behaviour
 from tasks.evaluation.evaluation import Evaluation

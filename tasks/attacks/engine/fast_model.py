@@ -3,6 +3,8 @@
 Batch norm is folded into the convolutions, parameters are frozen (no weight gradients are computed), memory is
 channels-last, and for bf16 the network's weights are cast once: pixels, normalisation and logits stay in fp32.
 
+Where an attack takes few passes, a plain copy is attacked: making a fast one would cost more than it saves.
+
 Folding reads a network as a graph, which not every network survives: a function with a backward pass of its own loses
 it, and control flow is read for one shape. So the copy is held against the model itself on a few images, and where
 they differ the model itself is attacked.
@@ -12,13 +14,15 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import warnings
-from collections import Counter, OrderedDict
+from collections import Counter
 
 import torch
 from torch import Tensor, nn
 
 from tasks.attacks.engine.attacked_model import AttackedModel
+from tasks.attacks.engine.frozen_copy import copy_frozen
 from tasks.attacks.engine.steady import make_steady
 from tasks.models.build import NormalizedModel
 
@@ -29,6 +33,9 @@ LOGITS_TOLERANCE, GRADIENT_TOLERANCE, LARGEST_TOLERANCE = 1e-3, 1e-2, 0.3
 their length, for the median image and for the worst (rounding turns single paths through a deep network on or off)."""
 PROBE_IMAGES = 8
 """Images on which the two are compared."""
+WORTH_FOLDING = 600
+"""Passes of an image, a backward pass counted as two, after which a folded copy has saved what it costs: reading the
+graph, and a look at the probe by each of three models."""
 
 FOLDED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 """Layers that change when batch norm is folded."""
@@ -52,38 +59,25 @@ def freeze_copy(model: nn.Module) -> nn.Module:
 
     An image gets the same logits in every batch.
     """
-    return make_steady(_freeze(model))
+    return make_steady(copy_frozen(model))
 
 
-def copy_unseen(model: nn.Module) -> nn.Module:
-    """A copy of a frozen model in the state that it is in, which shares its weights: it costs next to nothing.
-
-    What the original answers afterwards, the copy knows nothing of.
-    """
-    return copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
-
-
-def _freeze(model: nn.Module) -> nn.Module:
-    empty = [
-        part for module in model.modules() for part in vars(module).values()
-        if type(part) in (dict, OrderedDict, set) and not part
-    ]  # fmt: skip
-    # most of what a module holds are empty tables of hooks that take longer to copy than the weights
-    copied = copy.deepcopy(model, {id(part): type(part)() for part in empty}).eval().requires_grad_(False)
-    return copied.to(memory_format=torch.channels_last)
-
-
-def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32") -> AttackedModel:
-    """A fast copy of a model for attacks, or a plain one where that does not do what the model does.
+def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32", passes: float = math.inf) -> AttackedModel:
+    """A fast copy of a model for attacks, or a plain one where that does not do what the model does, or would not pay.
 
     The model itself is not changed.
 
     :param model: pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes].
     :param probe: images on which the copy is held against the model, float [N, C, H, W] in [0, 1]; a few are enough.
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
+    :param passes: of an image that the attack will take in all, a backward pass counted as two. Where they are few,
+        what is attacked in fp32 is a plain copy, as the judge is.
     """
-    probe, itself = probe[:PROBE_IMAGES], _freeze(model)
-    original, expected = make_steady(_freeze(model)), _answer(itself, probe)
+    if passes < WORTH_FOLDING and precision == "fp32":
+        copied = freeze_copy(model)
+        return AttackedModel(copied, copied, copied)
+    probe, itself = probe[:PROBE_IMAGES], copy_frozen(model)
+    original, expected = make_steady(copy_frozen(model)), _answer(itself, probe)
     if not _behaves_alike(original, expected, probe):
         original = itself
     plain = AttackedModel(original, original, original)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
+from typing import Any
 
 import pytest
 import torch
 
+from tasks.attacks.engine.fast_model import prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps
 from tasks.data.images import convert_to_float
 from tasks.evaluation import evaluate as evaluator
-from tasks.evaluation.evaluate import evaluate, prepare_attacked
+from tasks.evaluation.evaluate import estimate_passes, evaluate, prepare_attacked
 from tasks.evaluation.settings import AttackSettings
 from tests.support.attack_models import HALF, Linear, craft, job_of, linear_images, network, network_images, settings
 
@@ -164,3 +167,26 @@ def test_gradients_have_the_precision_that_is_asked_for_and_verdicts_fp32() -> N
         assert attacked.is_prepared
         assert torch.allclose(attacked.judge(pixels), model(pixels), rtol=1e-4, atol=1e-4)
         assert torch.allclose(attacked(pixels), model(pixels), rtol=1e-4, atol=1e-4) is exact
+
+
+@pytest.mark.parametrize(("examples", "method", "passes"), [
+    (None, {"name": "fgsm", "eps": 0.1}, 3.0 * 24), (5, {"name": "fgsm", "eps": 0.1}, 3.0 * 5),
+    (5, {"name": "ddn", "steps": 10}, 30.0 * 5), (5, {"name": "ifgsm", "eps": 0.1, "steps": 1}, math.inf),
+])  # fmt: skip
+def test_the_passes_of_an_attack_are_those_of_its_images_and_of_any_number_of_steps_that_it_shares(
+    examples: int | None, method: dict[str, Any], passes: float
+) -> None:
+    assert estimate_passes(settings(examples=examples, **method), 24) == passes
+
+
+def test_a_single_step_finds_the_same_on_a_plain_copy_as_on_a_folded_one() -> None:
+    model = network()
+    images, cell = network_images(model), settings(name="fgsm", eps=0.1)
+    pixels = convert_to_float(images.pixels)
+    plain, folded = prepare_attacked(model, images, cell), prepare_model(model, pixels)
+    assert (plain.is_prepared, folded.is_prepared) == (False, True)
+    found = [evaluate(model, images, [cell], 0, 0.5, attacked=attacked)[0].table for attacked in (plain, folded)]
+    for column in ("robust", "adversarial_prediction"):
+        assert found[0][column].to_pylist() == found[1][column].to_pylist()
+    for column in ("l2", "adversarial_confidence"):
+        assert found[0][column].to_pylist() == pytest.approx(found[1][column].to_pylist(), rel=1e-3)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tasks.attacks.base import UNRESTRICTED
 from tasks.attacks.engine.attacked_model import AttackedModel
-from tasks.attacks.engine.fast_model import freeze_copy, prepare_model
+from tasks.attacks.engine.fast_model import WORTH_FOLDING, freeze_copy, prepare_model
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.registry import ATTACKS, list_attacks
 from tasks.data.images import convert_to_float
@@ -104,3 +104,16 @@ def test_folding_changes_no_more_than_the_model_is_asked_again_for() -> None:
         folded, original = target.judge(clean), target.original(clean)
     assert not torch.equal(folded, original)
     assert ((folded - original).abs().amax(1) < 1e-4 * original.abs().amax(1)).all()
+
+
+@pytest.mark.parametrize(("precision", "passes", "folded"), [
+    ("fp32", WORTH_FOLDING - 1, False), ("fp32", WORTH_FOLDING, True), ("bf16", 1, True),
+])  # fmt: skip
+def test_few_passes_are_taken_by_a_plain_copy(precision: str, passes: float, folded: bool) -> None:
+    model = network()
+    clean = convert_to_float(network_images(model).pixels)
+    target, plain = prepare_model(model, clean, precision, passes), freeze_copy(model)
+    assert target.is_prepared is folded
+    with torch.no_grad():
+        assert torch.equal(target.judge(clean), plain(clean)) is not folded
+    assert next(model.parameters()).requires_grad
