@@ -123,9 +123,9 @@ def limit_problems(problems: Iterable[Problem]) -> list[Problem]:
 class ProblemsError(UsageError):
     """Every mistake of one file, reported together."""
 
-    def __init__(self, source: str, problems: Iterable[Problem | str]) -> None:
+    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
         self.source = source
-        self.problems = list(dict.fromkeys(map(str, problems)))
+        self.problems = list({str(problem): problem for problem in problems}.values())
         count = len(self.problems)
         more = count > MOST_PROBLEMS
         head = f"{source}: {'more than ' if more else ''}{min(count, MOST_PROBLEMS)} problem{'s' if count > 1 else ''}"

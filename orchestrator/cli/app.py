@@ -34,6 +34,7 @@ from orchestrator.cli.status import status
 from orchestrator.cli.stop import stop
 from orchestrator.cli.verify import verify
 from orchestrator.cli.wandb import wandb
+from orchestrator.cli.wrong_usage import WRONG_USAGE, report_wrong_usage
 from tasks import __version__
 from tasks.temporary import remove_own_folders
 
@@ -107,13 +108,16 @@ def fill_closed_streams() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """The exit code of a command line; null: that of this process."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(args=arguments, prog_name="advsweep")
+        code = app(args=words, prog_name="advsweep", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
+    except WRONG_USAGE as error:
+        return report_wrong_usage(error, words)
     except Exception as error:
         return report_error(error)
-    return 0
+    return code if isinstance(code, int) else 0

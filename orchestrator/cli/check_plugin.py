@@ -55,13 +55,13 @@ def _read_settings(plugin: Plugin, overrides: Sequence[str]) -> Mapping[str, Map
 
     :raises UsageError: one is not of the form NAME.SETTING=VALUE, or the plugin has no such part.
     """
-    from orchestrator.space.overrides import apply_override
+    from orchestrator.space.overrides import apply_overrides
     from tasks.errors import UsageError, list_choices
 
     names = [name for _, name, _ in plugin.parts]
     content: dict[str, Any] = {}
+    apply_overrides(content, overrides)
     for text in overrides:
-        apply_override(content, text)
         name = text.partition("=")[0].strip().partition(".")[0]
         if name not in names:
             raise UsageError(f"--set {text}: the plugin has no part {name!r}; {list_choices(names, name)}")

@@ -50,14 +50,13 @@ def _read_settings(name: str, overrides: Sequence[str]) -> DatasetSettings:
     """:raises UsageError: a setting is wrong; the prefix `dataset.` may be left out."""
     from pydantic import ValidationError
 
-    from orchestrator.space.overrides import apply_override
+    from orchestrator.space.overrides import apply_overrides
     from tasks.data.settings import DatasetSettings
     from tasks.errors import ProblemsError
     from tasks.settings_problems import describe_problems
 
     content: dict[str, Any] = {"dataset": {"name": name}}
-    for text in overrides:
-        apply_override(content, text if text.startswith("dataset.") else f"dataset.{text}")
+    apply_overrides(content, [text if text.startswith("dataset.") else f"dataset.{text}" for text in overrides])
     try:
         return DatasetSettings.model_validate(content["dataset"])
     except ValidationError as error:

@@ -7,13 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.space.grid import Gap, find_gap, set_value
-from tasks.errors import UsageError
+from tasks.errors import Problem, UsageError
 from tasks.yaml_files import parse_yaml
 
 PATH = re.compile(r"[A-Za-z_]\w{0,99}(\.\w{1,100}){0,19}", re.ASCII)
 """Of a setting."""
 LONGEST = 200
 """Characters of an override that messages show."""
+
+
+def apply_overrides(content: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Set the values in their order.
+
+    :raises UsageError: one is not `path=value`, its path leads nowhere, or a later one takes back what it sets.
+    """
+    for place, text in enumerate(overrides):
+        apply_override(content, text)
+        for earlier in overrides[:place]:
+            _refuse_contradiction(earlier, text)
 
 
 def apply_override(content: dict[str, Any], text: str) -> None:
@@ -32,23 +43,32 @@ def apply_override(content: dict[str, Any], text: str) -> None:
         raise UsageError(f"{shown}: there is nothing at {path.strip()}; items of lists and of grids count from 0")
 
 
-def name_source(source: str, problems: Sequence[str], overrides: Sequence[str]) -> str:
-    """What is to be looked at: the file, the overrides, or both.
+def _refuse_contradiction(earlier: str, later: str) -> None:
+    """The later of two values would win in silence, and so would that of a section over what was set in it."""
+    (inner, _, replaced), (path, _, value) = (map(str.strip, text.partition("=")) for text in (earlier, later))
+    if inner == path:
+        if parse_yaml(replaced, _show(earlier)) != parse_yaml(value, _show(later)):
+            raise UsageError(f"{_show(earlier)} and {_show(later)}: choose one value for {path}")
+        return
+    everywhere = ".".join(step for step in inner.split(".") if not step.isdigit())
+    if any(f"{reached}.".startswith(f"{path}.") for reached in (inner, everywhere)):
+        raise UsageError(f"{_show(earlier)} and {_show(later)}: the second takes back the first; set {path} first")
 
-    :param problems: each with the paths that it is about.
-    """
+
+def name_source(source: str, problems: Sequence[Problem], overrides: Sequence[str]) -> str:
+    """What is to be looked at: the file, the overrides, or both."""
     if not overrides:
         return source
-    forms = {text: _match_path(text.partition("=")[0].strip()) for text in overrides}
-    about = {text: [form.search(problem) for problem in problems] for text, form in forms.items()}
+    about = {text: [_concerns(text, problem) for problem in problems] for text in overrides}
     guilty = [text for text, found in about.items() if any(found)] or overrides
     named = " ".join(map(_show, guilty))
     return named if all(map(any, zip(*about.values(), strict=True))) else f"{source} with {named}"
 
 
-def _match_path(path: str) -> re.Pattern[str]:
-    """The path, or one below it, where a problem is about it; not where a message names it as a choice."""
-    return re.compile(rf"(?:^|beside |, ){re.escape(path)}(?:\.\w+)*(?: = |: | beside )")
+def _concerns(override: str, problem: Problem) -> bool:
+    """Whether a problem is about what an override sets, or about something in it."""
+    path = override.partition("=")[0].strip()
+    return any(f"{concerned}.".startswith(f"{path}.") for concerned in (problem.path, *problem.beside))
 
 
 def _show(text: str) -> str:

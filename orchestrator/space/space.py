@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.space.conflicts import find_conflicts, is_left_out
 from orchestrator.space.figures import FigureRequest, read_figures
 from orchestrator.space.grid import count, expand_variants, find_grid_problems
-from orchestrator.space.overrides import apply_override, name_source
+from orchestrator.space.overrides import apply_overrides, name_source
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.timeouts import Timeouts, parse_timeouts, with_options
@@ -133,8 +133,7 @@ def load_content(
     :param source: what messages call it.
     :param content: plain data, which the overrides change.
     """
-    for text in overrides:
-        apply_override(content, text)
+    apply_overrides(content, overrides)
     if verify:
         content = with_verification(content)
     try:

@@ -18,7 +18,7 @@ def refused(folder: Path, *arguments: str | Path) -> Ended:
     ended = run_here(*arguments)
     assert ended.code == 2, ended
     assert "Traceback" not in ended.stderr
-    assert ended.stderr.startswith(("error: ", "Usage: ")), ended.stderr
+    assert ended.stderr.startswith("error: "), ended.stderr
     assert list_tree(folder) == before
     return ended
 

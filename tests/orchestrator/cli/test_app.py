@@ -18,6 +18,7 @@ from tasks import __version__
 from tasks.errors import StorageGoneError, UsageError
 from tests.support.command_line import run_here
 from tests.support.harness import COMMAND, LIMIT, list_imported_modules
+from tests.support.report_data import WITHOUT_TUNING, made_up
 
 COMMANDS = [
     "launch", "evaluate", "verify", "spaces", "plan", "status", "logs", "stop", "results", "report", "compare",
@@ -38,6 +39,15 @@ def test_help_and_plans_import_nothing_heavy() -> None:
     assert not heavy & list_imported_modules("import orchestrator.cli.app")
     planning = "from orchestrator.space.space import load; from orchestrator.plan.plan import make_plan"
     assert not heavy & list_imported_modules(f"{planning}; make_plan(load('digits'), None)")
+
+
+@pytest.mark.parametrize("words", [["status"], ["results", "made"]])
+def test_what_reads_a_storage_imports_neither_torch_nor_ray(words: list[str], tmp_path: Path) -> None:
+    made_up(tmp_path, WITHOUT_TUNING, images=False)
+    command = [*words, "--storage", str(tmp_path)]
+    modules = list_imported_modules(f"from orchestrator.cli.app import run; assert run({command}) == 0")
+    assert "orchestrator.store.sweep_store" in modules
+    assert not {"torch", "ray", "wandb", "torchvision", "sklearn"} & modules
 
 
 def test_help_names_every_command() -> None:

@@ -25,7 +25,7 @@ def find_problems(**sections: Any) -> list[str]:
     try:
         build("test", "test", {**CONFIG, **sections})
     except ProblemsError as error:
-        return error.problems
+        return [*map(str, error.problems)]
     return []
 
 

@@ -119,7 +119,7 @@ def test_budgets_are_held_against_the_images_of_every_data_set() -> None:
     content = {**CONFIG, "dataset": {"grid_search": [small, large]}, "attack": {"grid_search": attacks}}
     with pytest.raises(ProblemsError) as caught:
         spaces.build("test", "test.yaml", content)
-    assert caught.value.problems == ["attack.eps = 8.1: no image of [0, 1] needs a budget above 8 in l2"]
+    assert [*map(str, caught.value.problems)] == ["attack.eps = 8.1: no image of [0, 1] needs a budget above 8 in l2"]
     assert spaces.build("test", "test.yaml", content | {"dataset": large}).trials
 
 

@@ -25,7 +25,7 @@ def test_a_file_is_read_without_what_is_no_setting_of_a_trial(tmp_path: Path) ->
     with pytest.raises(ProblemsError) as caught:
         read_trial(file)
     assert caught.value.source == str(file)
-    assert [problem.split(":")[0] for problem in caught.value.problems] == ["seed = -1", "trian = {}"]
+    assert [problem.path for problem in caught.value.problems] == ["seed", "trian"]
 
 
 def test_what_cannot_matter_in_a_file_is_refused_with_all_of_it(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_what_cannot_matter_in_a_file_is_refused_with_all_of_it(tmp_path: Path) 
     file.write_text(yaml.safe_dump({**CONFIG, "prune": {"ratio": 0.5, "ramp": 0.5}, "attack": attack}))
     with pytest.raises(ProblemsError) as caught:
         read_trial(file)
-    assert caught.value.problems == [
+    assert [*map(str, caught.value.problems)] == [
         "prune.ramp = 0.5: cannot matter here: it is about schedule: cubic",
         "attack.adaptive = false: cannot matter here: no `inference` puts anything before the model",
     ]
