@@ -24,15 +24,15 @@ def check_fits(plan: Plan, done: Collection[str] = ()) -> None:
     from tasks.stages.rehearsal import find_misfits  # torch, which a plan alone can do without
 
     found = list(find_misfits(stages, plan.data))
-    own_surrogates = list(_find_own_surrogates(plan))
-    if not found and not own_surrogates:
+    surrogates = [*_find_own_surrogates(plan), *_find_untrained(plan)]
+    if not found and not surrogates:
         return
     own = {stage.key for planned in plan.trials for stage in list_own_stages(planned.chain)}
     problems = [
         problem if stage.key in own else replace(problem, path=f"surrogate {stage.model.name}: {problem.path}")
         for stage, problem in found
     ]
-    raise ProblemsError(plan.space.name, problems + own_surrogates)
+    raise ProblemsError(plan.space.name, problems + surrogates)
 
 
 def _find_own_surrogates(plan: Plan) -> Iterator[Problem]:
@@ -52,3 +52,12 @@ def _find_own_surrogates(plan: Plan) -> Iterator[Problem]:
         if all(own):
             said = "is the attacked model itself: a transfer needs another seed, architecture or training"
             yield Problem("attack.surrogate.model.name", names[text], said)
+
+
+def _find_untrained(plan: Plan) -> Iterator[Problem]:
+    """Other models of attacks that have learnt nothing: what fools random weights fools nobody else."""
+    for attack in dict.fromkeys(trial.attack for trial in plan.space.trials):
+        for role, other in (("surrogate", attack.surrogate), ("witness", attack.witness)):
+            if other is not None and not other.is_trained:
+                text = f"the {role} has learnt nothing: give attack.{role}.train, or attack.{role}.model.weights"
+                yield Problem(f"attack.{role}.model.name", other.model.name, text)

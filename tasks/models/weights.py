@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from tasks.errors import StageError
+from tasks.errors import MisfitError, Problem, StageError
 from tasks.fingerprints import hash_file
 from tasks.models.download import download_weights
 from tasks.models.registry import ARCHITECTURES
@@ -34,14 +34,32 @@ def load_initial_weights(network: nn.Module, settings: ModelSettings) -> None:
     if settings.weights is None:
         return
     if settings.weights.source == "imagenet":
-        _load_fitting(
-            network, _load_imagenet(settings.name), f"torchvision's ImageNet weights of {settings.name}", settings
-        )
+        source, found = f"torchvision's ImageNet weights of {settings.name}", _load_imagenet(settings.name)
+    else:
+        source, found = _read_file(settings, settings.weights)
+    network.load_state_dict(_fit_tensors(network, found, source, settings), strict=True)
+
+
+def check_weights_file(network: nn.Module, settings: ModelSettings) -> None:
+    """Hold a file of first weights against a network, which may be on torch's meta device, and give it none.
+
+    :raises MisfitError: it cannot be read, or is not of this architecture, as `load_initial_weights` would say.
+    """
+    if settings.weights is None or settings.weights.file is None:
         return
-    file, content = load_weights_file(settings.weights, "model.weights")
+    try:
+        source, found = _read_file(settings, settings.weights)
+        _fit_tensors(network, found, source, settings)
+    except StageError as error:
+        raise MisfitError(Problem("model.weights", None, str(error).removeprefix("model.weights: "))) from error
+
+
+def _read_file(settings: ModelSettings, weights: WeightsSettings) -> tuple[str, dict[str, Tensor]]:
+    """The path, and the tensors by the names of the network."""
+    file, content = load_weights_file(weights, "model.weights")
     found = _strip_prefixes(content)
     _check_normalisation(found, settings, file)
-    _load_fitting(network, _rename(found, settings), str(file), settings)
+    return str(file), _rename(found, settings)
 
 
 def _load_imagenet(name: str) -> dict[str, Tensor]:
@@ -142,7 +160,13 @@ def _rename(found: dict[str, Tensor], settings: ModelSettings) -> dict[str, Tens
     return renamed
 
 
-def _load_fitting(network: nn.Module, found: dict[str, Tensor], where: str, settings: ModelSettings) -> None:
+def _fit_tensors(
+    network: nn.Module, found: dict[str, Tensor], source: str, settings: ModelSettings
+) -> dict[str, Tensor]:
+    """The tensors with the network's own last layer where the number of classes differs.
+
+    :raises StageError: they are not of this architecture.
+    """
     wanted = network.state_dict()
     counts = {name: value for name, value in wanted.items() if name.endswith(".num_batches_tracked")}
     found = counts | found  # files of 2017 and before have none
@@ -152,8 +176,8 @@ def _load_fitting(network: nn.Module, found: dict[str, Tensor], where: str, sett
             found = {**found, name: wanted[name]}
     said = describe_misfit(wanted, found)
     if said:
-        raise StageError(f"model.weights: {where} does not fit {settings.name} with stem {settings.stem}: {said}")
-    network.load_state_dict(found, strict=True)
+        raise StageError(f"model.weights: {source} does not fit {settings.name} with stem {settings.stem}: {said}")
+    return found
 
 
 def describe_misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:

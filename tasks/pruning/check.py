@@ -33,7 +33,7 @@ def check_ratio(model: NormalizedModel, settings: PruneSettings) -> None:
     """Count what is in scope.
 
     :param model: it may be on torch's meta device.
-    :raises MisfitError: the ratio rounds to nothing.
+    :raises MisfitError: the ratio rounds to nothing, or to all of a layer, which would let nothing through.
     """
     try:
         layers = find_layers(model.network, settings.scope, settings.unit)
@@ -45,4 +45,12 @@ def check_ratio(model: NormalizedModel, settings: PruneSettings) -> None:
     if settings.ratio and not any(round(settings.ratio * size) for size in together):
         where = "all layers have" if settings.within == "network" else "the largest layer has"
         problem = f"prunes nothing: {where} {max(together)} {settings.unit} in scope"
+        raise MisfitError(Problem("prune.ratio", settings.ratio, problem))
+    if settings.within != "layer" or settings.mode == "remove":  # which leave one at least
+        return
+    smallest = min(sizes)
+    if round(settings.ratio * smallest) == smallest:
+        emptied = next(name for name, size in zip(layers, sizes, strict=True) if size == smallest)
+        most = f"at most {1 - 1 / smallest:g} leaves one" if smallest > 1 else "choose a scope without it"
+        problem = f"leaves none of the {smallest} {settings.unit} of {emptied}: {most}"
         raise MisfitError(Problem("prune.ratio", settings.ratio, problem))

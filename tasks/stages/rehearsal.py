@@ -19,9 +19,11 @@ from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection
 from tasks.errors import MisfitError, Problem, StageError
 from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
+from tasks.kinds import MODEL_KINDS
 from tasks.models.build import Description, NormalizedModel, sketch_model
 from tasks.models.fitting import check_side
 from tasks.models.settings import ModelSettings
+from tasks.models.weights import check_weights_file
 from tasks.pruning.check import check_prunable, check_ratio
 from tasks.registry import load_object
 from tasks.settings import Settings
@@ -80,7 +82,8 @@ def find_misfits(
                 asked.add(told)
                 yield from ((stage, problem) for problem in _ask(question, subject, sketches[subject]))
         finders = (_find_transformation_problems, _find_budget_problems, _find_crop_problems)
-        for problem in (problem for find in finders for problem in find(stage, subject)):
+        found_problems = (problem for find in finders for problem in find(stage, subject))
+        for problem in (*found_problems, *_find_target_problems(stage, len(data[stage.dataset].classes))):
             told = (subject, problem.path, str(problem))
             if told not in asked:
                 asked.add(told)
@@ -107,7 +110,9 @@ def _sketch(subject: Subject) -> tuple[NormalizedModel | None, list[Problem]]:
 
 
 def _list_questions(stage: Stage) -> Iterator[Question]:
-    settings = stage.settings
+    settings, model_settings = stage.settings, stage.model
+    if stage.kind in MODEL_KINDS and "model" not in stage.upstream:
+        yield Question("model.weights", "", lambda model, shape: check_weights_file(model.network, model_settings), "")  # noqa: ARG005
     if isinstance(settings, TrainSettings):
         yield from _question_objective(f"{stage.kind}.objective", settings.chosen_objective)
     elif isinstance(settings, TrainedPruneSettings):
@@ -190,6 +195,20 @@ def _find_budget_problems(stage: Stage, subject: Subject) -> Iterator[Problem]:
     for budget in list_budgets(dataset, stage.model, [(stage.kind, stage.settings)]):
         if text := find_budget_problem(budget.method, budget.values, budget.unit):
             yield Problem(f"{budget.path}.eps", budget.method.eps, text)
+
+
+def _find_target_problems(stage: Stage, classes: int) -> Iterator[Problem]:
+    """Target classes beyond those that there are: the same attack under another name. The usual number goes with any
+    data set.
+
+    :param classes: 0 where they are not known before the images are read.
+    """
+    method = stage.settings.method if isinstance(stage.settings, AttackSettings) else None
+    targets = getattr(method, "targets", None)
+    if not classes or method is None or targets is None:
+        return
+    if targets > max(classes - 1, type(method).model_fields["targets"].default):
+        yield Problem("attack.targets", targets, f"{classes} classes have {classes - 1} others: at most {classes - 1}")
 
 
 def _find_crop_problems(stage: Stage, subject: Subject) -> Iterator[Problem]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 from torch import nn
 
 from orchestrator.plan.fits import check_fits
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.space import space as spaces
 from tasks.errors import ProblemsError
+from tasks.models.build import Description, build_model
 from tasks.models.registry import ARCHITECTURES, Architecture
+from tasks.models.settings import ModelSettings
 from tasks.pruning.settings import PruneSettings
 from tasks.stages import rehearsal
 from tests.support.command_line import list_tree, run_here
@@ -42,6 +46,7 @@ WIDE = {"name": "pgd", "norm": "l2", "eps": 300}
 SMOOTH = train_by({"name": "smooth_adv", "attack": WIDE})
 CHECKED, HELD = {**SPACE["train"], "validation_attack": WIDE}, {"name": "digits", "split": {"validation": 0.1}}
 ENSEMBLE = {"name": "ensemble", "attack": IFGSM, "surrogates": [{"model": {"name": "resnet8"}}]}
+OTHER = {"model": {"name": "resnet8"}, "seed": 1}
 MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"prune": {"ratio": 0.5, "scope": "layer9"}}, "prune.scope = 'layer9': .*; choose from all, conv1, layer1, "),
     ({"prune": {"ratio": 0.001}}, "prune.ratio = 0.001: prunes nothing: the largest layer has [0-9]+ filters in scope"),
@@ -73,6 +78,11 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     ({"dataset": {"name": "digits", "augment": {"crop": 8}}}, "dataset.augment.crop = 8: .* 8x8 .* padding alone"),
     ({"train": CHECKED, "dataset": HELD}, "train.validation_attack.eps = 300.0: .* above 8 in l2"),
     ({"attack": {**IFGSM, "surrogate": {"model": CONVNEXT, "train": SPACE["train"]}}}, "surrogate convnext_tiny: "),
+    ({"prune": {"ratio": 0.9999}}, "prune.ratio = 0.9999: leaves none of the 8 filters of conv1: at most 0.875 leaves"),
+    ({"prune": {"ratio": 0.9999, "unit": "weights", "mode": "once"}}, "none of the 72 weights of conv1: at most 0.986"),
+    ({"attack": {"name": "apgd_t", "eps": 0.1, "targets": 10}}, "targets = 10: 10 classes have 9 others: at most 9"),
+    ({"attack": {"name": "fab_t", "eps": 0.1, "targets": 12}}, "targets = 12: 10 classes have 9 others: at most 9"),
+    ({"attack": {**IFGSM, "surrogate": OTHER}}, "attack.surrogate.model.name = 'resnet8': .* give attack.surrogate.tr"),
 ]  # fmt: skip
 
 
@@ -81,6 +91,39 @@ def test_one_problem_names_the_setting_its_value_and_what_fits(changes: dict[str
     with pytest.raises(ProblemsError, match=message) as raised:
         check_fits(plan(**changes))
     assert len(raised.value.problems) == 1
+
+
+@pytest.mark.parametrize("prune", [{}, {"ratio": 0.9999, "mode": "remove"}, {"ratio": 0.9999, "within": "network"}])
+def test_a_ratio_that_leaves_a_filter_in_each_layer_is_no_problem(prune: dict[str, Any]) -> None:
+    check_fits(plan(prune={"ratio": 0.875, **prune}))
+
+
+def test_the_usual_number_of_targets_goes_with_few_classes() -> None:
+    made = plan(attack={"name": "apgd_t", "eps": 0.1})
+    check_fits(
+        replace(made, data={dataset: replace(found, classes=("a", "b")) for dataset, found in made.data.items()})
+    )
+
+
+def save_weights(file: Path, channels: int) -> Path:
+    description = Description.of(ModelSettings(name="resnet8"), channels, 10)
+    state = build_model(description).network.state_dict()
+    safetensors.torch.save_file({name: value.contiguous() for name, value in state.items()}, file)
+    return file
+
+
+def test_a_file_of_weights_is_held_against_the_model_that_begins_with_it(tmp_path: Path) -> None:
+    fits = save_weights(tmp_path / "fits.safetensors", 1)
+    check_fits(plan(model={"name": "resnet8", "weights": str(fits)}, prune={"ratio": 0.5}))
+    other = save_weights(tmp_path / "other.safetensors", 3)
+    with pytest.raises(
+        ProblemsError, match=r"model\.weights: .*other\.safetensors does not fit resnet8 with"
+    ) as raised:
+        check_fits(plan(model={"name": "resnet8", "weights": str(other)}, prune={"ratio": 0.5}))
+    assert len(raised.value.problems) == 1
+    (tmp_path / "none.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ProblemsError, match=r"model\.weights: .*none\.safetensors holds no weights"):
+        check_fits(plan(model={"name": "resnet8", "weights": str(tmp_path / "none.safetensors")}))
 
 
 def test_a_transfer_is_from_another_model_in_some_trial() -> None:
@@ -99,7 +142,7 @@ def test_what_is_stored_is_not_asked_again_and_each_model_once() -> None:
     grid = plan(model={"name": {"grid_search": models}}, seed={"grid_search": [0, 1]})
     with pytest.raises(ProblemsError) as raised:
         check_fits(grid)
-    assert [problem.split("small for ")[1].split(":")[0] for problem in raised.value.problems] == models[:2]
+    assert [problem.message.split("small for ")[1].split(":")[0] for problem in raised.value.problems] == models[:2]
     check_fits(grid, grid.stages.keys())
 
 
