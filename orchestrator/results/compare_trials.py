@@ -21,7 +21,7 @@ from tasks.keys import hash_json
 from tasks.schema import EXAMPLES, read_table
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
-from tasks.trial.row import Row
+from tasks.trial.row import Row, identify_model
 
 ROBUST = "robust accuracy"
 MEASURES = ("clean accuracy", ROBUST)
@@ -58,7 +58,7 @@ def compare_trials(storage: Storage, first: str, second: str) -> dict[str, Any]:
     return {
         "trials": trials,
         "images": len(common),
-        "same_model": _is_same_model(*rows),
+        "same_model": identify_model(rows[0]) == identify_model(rows[1]),
         "attacked_otherwise": _list_attack_differences(*rows),
         "differences": _list_differences(*rows),
         "measures": found,
@@ -76,12 +76,6 @@ def _list_differences(first: Row, second: Row) -> dict[str, list[Any]]:
         for path, values in settings.items()
         if values[0] != values[1] and path not in columns and str(values) not in told
     }
-
-
-def _is_same_model(first: Row, second: Row) -> bool:
-    """Whether they differ in their attacks alone."""
-    configs = [json.loads(row["config"]) for row in (first, second)]
-    return hash_json([configs[0] | {"attack": None}]) == hash_json([configs[1] | {"attack": None}])
 
 
 def _list_attack_differences(first: Row, second: Row) -> list[str]:

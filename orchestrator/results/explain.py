@@ -118,8 +118,10 @@ def list_differences(stored: Any, wanted: Any, path: str = "") -> list[str]:
         ]
     if stored == wanted:
         return []
-    if path.endswith(f".{CODE}") or f".{CODE}." in path:
-        return [f"the code: {path.rpartition(f'.{CODE}.')[2] or 'a plugin'} has other content"]
+    if path.endswith(f".{CODE}") and isinstance(files := stored or wanted, dict):
+        return [f"the code: {', '.join(files)} is that of one of them alone"]
+    if f".{CODE}." in path:
+        return [f"the code: {path.rpartition(f'.{CODE}.')[2]} has other content"]
     if path.startswith("upstream"):
         return ["what it builds on"]
     if path == "data":

@@ -72,8 +72,8 @@ class StageWorker:
     def __init__(self, settings: WorkerSettings, threads: int) -> None:
         """The GPUs that Ray gave this process, and no others, are what torch will find.
 
-        :raises UsageError: this node has other versions than the driver, cannot import a plugin, or gave a GPU that
-            torch cannot use.
+        :raises UsageError: this node has other versions than the driver, cannot import a plugin, gave a GPU that torch
+            cannot use, or has a folder of its own where the storage is meant.
         """
         given = ray.get_runtime_context()
         self._device = claim_devices(given.get_accelerator_ids()["GPU"])
@@ -89,7 +89,10 @@ class StageWorker:
         _tell_how_decoding_goes(settings.board)
         self._settings = settings
         self._threads = threads
-        self._storage = open_storage(settings.storage_uri, established=True)
+        try:
+            self._storage = open_storage(settings.storage_uri, established=True)
+        except UsageError as error:
+            raise UsageError(f"node {platform.node()}: {error}; every node must see one folder there") from error
         self._store = StageStore(self._storage, replace=settings.fresh)
         self._node = ray.get_runtime_context().get_node_id()
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"

@@ -94,7 +94,8 @@ def _follow_in_lines(watch: Watch, *, as_json: bool) -> None:
 def _format_line(fact: Mapping[str, Any]) -> str:
     """One line of a sweep that runs: it stays the same while nothing but time passes."""
     runs = [f"{entry['stage']} {entry['key'][:8]} on {entry['where']}" for entry in fact["running"][:MOST_RUNNING]]
-    counts = format_headline({**fact, "eta_seconds": fact["eta_seconds"] and round(fact["eta_seconds"], -1)})
+    left = fact["eta_seconds"]
+    counts = format_headline({**fact, "eta_seconds": None if left is None else max(10.0, round(left, -1))})
     return f"{fact['sweep_id']}: {counts}; {', '.join(runs) or 'nothing runs yet'}"
 
 

@@ -53,21 +53,29 @@ def hash_overview(rows: Sequence[Row]) -> str:
 def build_curves(rows: Sequence[Row]) -> dict[str, list[dict[str, float]]]:
     """Prefix -> one entry for each budget: `security/eps`, and robust accuracy under the name of each configuration.
 
-    The prefix tells data sets apart where there are several. A data set attacked at one budget has no curve.
+    The prefix tells data sets apart where there are several, and has the name of each further family of attacks. A data
+    set attacked at one budget has no curve.
     """
     found: dict[str, list[dict[str, float]]] = {}
     all_studies = group_studies(rows)
     for study in all_studies:
         prefix = SECURITY if len(all_studies) == 1 else f"{SECURITY}_{make_metric_name(study.dataset)}"
-        for family in list_curve_families(study)[:1]:
-            entries: dict[float, dict[str, float]] = {}
-            names = _name_curves(study)
-            for label, curve in compute_security_curves(study, family).items():
-                for eps, accuracy in curve:
-                    entry = entries.setdefault(eps, {f"{prefix}/eps": eps})
-                    entry[f"{prefix}/{names[label]}"] = accuracy
-            found[prefix] = [entries[eps] for eps in sorted(entries)]
+        names = _name_curves(study)
+        for place, family in enumerate(list_curve_families(study)):
+            named = f"{prefix}_{make_metric_name(family.label)}"
+            own = prefix if place == 0 else f"{named} {place}" if named in found else named
+            found[own] = _list_entries(own, names, compute_security_curves(study, family))
     return found
+
+
+def _list_entries(
+    prefix: str, names: Mapping[str, str], curves: Mapping[str, Sequence[tuple[float, float]]]
+) -> list[dict[str, float]]:
+    entries: dict[float, dict[str, float]] = {}
+    for label, curve in curves.items():
+        for eps, accuracy in curve:
+            entries.setdefault(eps, {f"{prefix}/eps": eps})[f"{prefix}/{names[label]}"] = accuracy
+    return [entries[eps] for eps in sorted(entries)]
 
 
 def make_metric_name(label: str, ending: str = "") -> str:

@@ -14,7 +14,7 @@ from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking.client import import_wandb
 from orchestrator.tracking.content import CONFUSION, MATRIX, SWEEP, TRIAL
 from orchestrator.tracking.folder import WandbFolder
-from orchestrator.tracking.overview import build_curves
+from orchestrator.tracking.overview import SECURITY, build_curves
 from orchestrator.tracking.server import UnreachableError, ask_viewer, redact_key
 from tasks import paths
 from tasks.errors import UsageError
@@ -123,7 +123,7 @@ def _build_trial_panels(wr: Any, rows: Sequence[Row]) -> list[Any]:
 
 
 def _build_curve_blocks(wr: Any, rows: Sequence[Row], whole: Any) -> list[Any]:
-    """One line plot for each data set; none where every attack has the same budget."""
+    """One line plot for each data set and family of attacks; none where every attack has the same budget."""
     found = build_curves(rows)
     if not found:
         return []
@@ -131,7 +131,7 @@ def _build_curve_blocks(wr: Any, rows: Sequence[Row], whole: Any) -> list[Any]:
     for number, (prefix, entries) in enumerate(found.items()):
         names = list(dict.fromkeys(name for entry in entries for name in entry if name != f"{prefix}/eps"))
         plot = wr.LinePlot(
-            title="security curves",
+            title=f"security curves{prefix.removeprefix(SECURITY).replace('_', ' of ', 1)}",
             x=f"{prefix}/eps",
             y=names[:MOST_CURVES],
             title_x="eps",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 from typing_extensions import Self
 
-from tasks.attacks.base import UNRESTRICTED, MethodSettings, check_budget
+from tasks.attacks.base import UNRESTRICTED, check_budget
 from tasks.certificates.registry import AnyMethod, is_certificate
 from tasks.keys import format_canonical_json
 from tasks.settings import Count, Settings, added, keyed, unkeyed
@@ -116,8 +116,7 @@ class AttackSettings(Settings):
     def _dump(self, *, keyed_only: bool, with_code: bool) -> dict[str, Any]:
         """With the rule of the verdict where the one before might have said otherwise."""
         found = super()._dump(keyed_only=keyed_only, with_code=with_code)
-        known = isinstance(self.method, MethodSettings)
-        return found | {"verdict": VERDICT} if keyed_only and known and self.may_correct else found
+        return found | {"verdict": VERDICT} if keyed_only and self.may_correct else found
 
     def list_idle(self) -> dict[str, str]:
         of_loop = () if self.method.in_gradient_loop else ("stop_when_fooled", "precision")

@@ -19,7 +19,7 @@ from pyarrow import fs
 
 from tasks.errors import StorageError, StorageRefusedError, UnreadableError, UsageError
 from tasks.local_paths import parse_local_path
-from tasks.paths import CORRUPT, is_temporary
+from tasks.paths import CORRUPT, MARKER, is_temporary
 from tasks.storage.documents import Document, parse_document
 from tasks.storage.local_folder import LocalFolder
 from tasks.storage.object_store import ObjectStore
@@ -177,9 +177,9 @@ def _check_inside(name: str) -> str:
 def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
     """The storage at a path or URI; nothing is created or asked.
 
-    :param established: it was there before: should a local folder be missing now, it is away, and waited for.
-    :raises UsageError: no filesystem goes with the URI, it holds a secret, it is blank, or a file stands
-        where a folder is meant.
+    :param established: it was there before: should a local folder be missing or empty now, it is away, and waited for.
+    :raises UsageError: no filesystem goes with the URI, it holds a secret, it is blank, or a file, or a folder that is
+        no storage, stands where one is meant.
     """
     text, seconds = str(uri), get_storage_timeout()
     if not text.strip():
@@ -190,7 +190,18 @@ def open_storage(uri: str | Path, *, established: bool = False) -> Storage:
     folder = parse_local_path((open_uri(text)[1] or "/") if is_uri(text) else text, "--storage").absolute()
     if os.path.exists(folder) and not folder.is_dir():  # noqa: PTH110 (false where it may not be asked)
         raise UsageError(f"--storage {text}: is a file, not a folder")
+    if established and _holds_other_files(folder):
+        raise UsageError(f"--storage {text}: is a folder with other files, which no launch has made a storage")
     return Storage(str(folder), LocalFolder(folder, established=established), seconds)
+
+
+def _holds_other_files(folder: Path) -> bool:
+    """Whether there is something, and no storage; what is missing or empty may be a disk that is away."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (the names at one moment)
+    except OSError:
+        return False
+    return bool(names) and MARKER not in names
 
 
 def find_existing(storage: Storage) -> Storage:

@@ -11,18 +11,27 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
 from tasks.devices import GPU_DEVICE
 from tests.support.harness import LIMIT, NICENESS, wait_until
 
+PR_SET_PDEATHSIG = 1
 RAY = str(Path(sys.executable).parent / "ray")
 STARTED = "Ray runtime started"
+END_WITH_PARENT = f"""
+import ctypes, os, sys
+ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {signal.SIGTERM:d})
+parent, *command = sys.argv[1:]
+if os.getppid() == int(parent):
+    os.execv(command[0], command)
+"""
+"""A command that is asked to end when its parent has ended, by whatever signal; one that is too late does not begin."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,17 @@ def alive(pids: set[int]) -> set[int]:
     return found
 
 
+def start_bound(command: Sequence[str], output: IO[bytes], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a command that ends with this process, also where that is killed: a test is cut by the time it may take."""
+    return subprocess.Popen(
+        [sys.executable, "-c", END_WITH_PARENT, str(os.getpid()), *command],
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=variables,
+        start_new_session=True,
+    )
+
+
 @contextlib.contextmanager
 def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterator[Head]:
     """Start a head and end it, with everything it started."""
@@ -123,13 +143,7 @@ def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterato
         variables |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     log = folder / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [RAY, "start", "--head", "--block", *words],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=variables,
-            start_new_session=True,
-        )
+        process = start_bound([RAY, "start", "--head", "--block", *words], output, variables)
     try:
         assert wait_until(lambda: STARTED in log.read_text() or process.poll() is not None), log.read_text()
         assert process.poll() is None, log.read_text()

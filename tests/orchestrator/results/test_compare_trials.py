@@ -12,6 +12,7 @@ import pytest
 from orchestrator.results import compare_trials
 from orchestrator.store.sweep_store import find_trial
 from tasks.errors import UsageError
+from tasks.kinds import MODEL_KEYS
 from tasks.storage.storage import Storage, open_storage
 from tests.support.harness import advsweep
 from tests.support.report_data import WITHOUT_TUNING, made_up
@@ -78,7 +79,8 @@ def test_models_that_were_attacked_otherwise_are_not_said_to_differ(
         attack = dict(settings)
         ratio, behind = attack.pop("pruning", 0.0), attack.pop("behind", None)
         config = {"dataset": {"split": {}}, "prune": {"ratio": ratio}, "inference": behind, "attack": attack}
-        columns = dict.fromkeys(compare_trials.SHOWN) | {"trial_id": name, "transformations": behind}
+        keys = dict.fromkeys(MODEL_KEYS) | {"train_key": "trained", "prune_key": f"pruned {ratio}"}
+        columns = dict.fromkeys(compare_trials.SHOWN) | {"trial_id": name, "transformations": behind} | keys
         return columns | {"config": json.dumps(config)}, "data"
 
     sides = {"one": make("one", first), "two": make("two", second)}

@@ -133,6 +133,16 @@ def test_an_unknown_trial_is_said(storage: Storage) -> None:
             {"settings": {"code": {"a.py": "1", "b.py": "2"}}},
             ["the code: b.py has other content"],
         ),
+        (
+            {"settings": {"name": "l1", "code": None}},
+            {"settings": {"name": "mine", "code": {"a.py": "1", "b.py": "2"}}},
+            ["the code: a.py, b.py is that of one of them alone", "settings.name: l1 -> mine"],
+        ),
+        (
+            {"settings": {"in": {"code": {"a.py": "1"}}}},
+            {"settings": {"in": {}}},
+            ["the code: a.py is that of one of them alone"],
+        ),
     ],
 )
 def test_two_stages_differ_in_these_lines(stored: Any, wanted: Any, lines: list[str]) -> None:

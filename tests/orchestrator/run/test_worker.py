@@ -141,6 +141,16 @@ def test_a_run_that_fails_has_begun_and_not_ended(tmp_path: Path, monkeypatch: p
     assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["start"]
 
 
+def test_a_node_with_a_folder_of_its_own_in_place_of_the_storage_says_so_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the storage would be missing, it is waited for."""
+    Here(monkeypatch, {})
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"^node node7: --storage .* other files, .*; every node must see one folder"):
+        StageWorker(WorkerSettings(str(tmp_path), "s-1", None), 1)
+
+
 def test_a_node_that_differs_or_whose_gpu_is_of_no_use_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

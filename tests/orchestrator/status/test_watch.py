@@ -115,7 +115,7 @@ def follow_once(
     ("changes", "says"),
     [
         ({"eta_seconds": None}, "reused 3, ETA -; train abcdef01 on node7 pid 42"),
-        ({"eta_seconds": 0.0}, "reused 3, ETA 0.0 s; train abcdef01 on node7 pid 42"),
+        ({"eta_seconds": 4.9}, "reused 3, ETA 10 s; train abcdef01 on node7 pid 42"),
         ({"eta_seconds": 86.0}, "reused 3, ETA 1 min 30 s; train abcdef01 on node7 pid 42"),
         ({"eta_seconds": 84.0}, "reused 3, ETA 1 min 20 s; train abcdef01 on node7 pid 42"),
         ({"running": []}, "reused 3, ETA -; nothing runs yet"),

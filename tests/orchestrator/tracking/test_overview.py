@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.report.analysis.attack_families import list_curve_families
+from orchestrator.report.analysis.studies import group_studies
 from orchestrator.results.checks.verdict import rank_severity
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking import overview
@@ -106,6 +108,29 @@ def test_each_data_set_attacked_at_several_budgets_has_curves_of_its_own(tmp_pat
         "security_my_data_2": _expect("security_my_data_2", [8, 16]),
     }
     assert build_curves(single) == {}
+
+
+def test_each_family_of_attacks_has_curves_and_the_first_keeps_its_names(tmp_path: Path) -> None:
+    few = {**WITHOUT_TUNING["attack"], "norm": "l2", "eps": {"grid_search": [0.5, 1]}, "steps": 10}
+    attacks = {"grid_search": [few, WITHOUT_TUNING["attack"]]}
+    made = made_up(tmp_path, {**WITHOUT_TUNING, "prune": None, "attack": attacks}, images=False).rows()
+    found = build_curves([
+        {**row, "clean_accuracy": 0.9, "robust_accuracy": 0.5 if row["attack_norm"] == "l2" else _leave(row)}
+        for row in made
+    ])  # fmt: skip
+    assert found.pop("security") == _expect("security", [8, 16, 32])
+    ((prefix, entries),) = found.items()
+    assert prefix == "security_ifgsm, l2, 10 steps"
+    assert [entry[f"{prefix}/eps"] for entry in entries] == [0, 0.5, 1]
+    assert [entry[f"{prefix}/resnet8"] for entry in entries] == pytest.approx([0.9, 0.5, 0.5])
+
+
+def test_families_of_one_name_keep_their_curves_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rows = made_up(tmp_path, {**WITHOUT_TUNING, "prune": None, "seed": 0}, images=False).rows()
+    (family, *_) = list_curve_families(group_studies(rows)[0])
+    monkeypatch.setattr(overview, "list_curve_families", lambda _: [family] * 3)
+    first, second, third = build_curves(rows)
+    assert (first, third) == ("security", f"{second} 2")
 
 
 def _leave(row: dict[str, Any]) -> float:

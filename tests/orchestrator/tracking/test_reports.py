@@ -132,6 +132,7 @@ def test_a_line_plot_for_each_data_set_stands_below_the_other() -> None:
     assert [(plot["x"], plot["y"], plot["layout"]["Layout"][0]["y"]) for plot in plots] == [
         ("security_a/eps", ["security_a/resnet8"], 0), ("security_b/eps", ["security_b/resnet8"], 12)
     ]  # fmt: skip
+    assert [plot["title"] for plot in plots] == ["security curves of a", "security curves of b"]
     assert reports._build_curve_blocks(Recorder(), rows[:1], "the whole") == []
 
 

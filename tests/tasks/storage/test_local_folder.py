@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tasks.errors import StorageRefusedError, UnreadableError
+from tasks.errors import StorageRefusedError, UnreadableError, UsageError
 from tasks.storage import local_folder, retrying
 from tasks.storage.local_files import write_file
-from tasks.storage.storage import Storage, check_writable, open_storage
+from tasks.storage.storage import Storage, check_writable, establish_storage, open_storage
 from tests.support.storages import publish
 
 
@@ -75,6 +75,14 @@ def test_a_folder_that_is_away_is_waited_for(folder: Path, operation: Any, expec
 def test_a_worker_that_starts_while_the_folder_is_away_waits_too(folder: Path) -> None:
     with away(folder):
         assert open_storage(folder, established=True).read("sweeps/a/plan.json") == b"{}"
+
+
+def test_a_folder_of_other_files_is_no_storage_that_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"is a folder with other files, which no launch has made a storage$"):
+        open_storage(tmp_path, established=True)
+    establish_storage(open_storage(tmp_path))
+    open_storage(tmp_path, established=True)
 
 
 def test_an_empty_mount_point_is_no_new_storage(folder: Path) -> None:
