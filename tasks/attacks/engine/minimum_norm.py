@@ -108,6 +108,19 @@ def walk_to_smallest(
     return best.images
 
 
+def keep_smallest(clean: Tensor, found: list[Tensor], norm: str) -> Tensor:
+    """For each image that of the smallest change, the first of several; clean where nothing was found.
+
+    :param clean: float [N, C, H, W], as each of `found`, which is clean where there is no success.
+    """
+    best, smallest = clean, torch.full((len(clean),), torch.inf, device=clean.device)
+    for images in found:
+        sizes = measure_norm(images - clean, norm)
+        smaller = (sizes > 0) & (sizes < smallest)
+        best, smallest = torch.where(shape_per_image(smaller), images, best), torch.where(smaller, sizes, smallest)
+    return best
+
+
 def find_flat(gradient: Tensor) -> Tensor:
     """Which images have a gradient [N, C, H, W] of zero everywhere, bool [N]."""
     return (gradient == 0).flatten(1).all(1)

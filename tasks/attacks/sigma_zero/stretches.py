@@ -12,8 +12,7 @@ from torch import Tensor
 
 from tasks.attacks.engine.constant_search import BestExamples
 from tasks.attacks.engine.job import AttackJob
-from tasks.attacks.engine.minimum_norm import Look, Walk, measure_norm
-from tasks.attacks.engine.norms import shape_per_image
+from tasks.attacks.engine.minimum_norm import Look, Walk, keep_smallest
 from tasks.attacks.sigma_zero.search import search_fewer
 
 STRETCHES = 4
@@ -50,18 +49,5 @@ def search_from_each(job: AttackJob, starts: list[Tensor], best: Tensor, steps: 
     """
     each = int(RACE * steps) // len(starts)
     if each:
-        best = keep_fewest(job.clean, [search_fewer(job, start, each) for start in starts])
+        best = keep_smallest(job.clean, [search_fewer(job, start, each) for start in starts], "l0")
     return search_fewer(job, best, steps - each * len(starts))
-
-
-def keep_fewest(clean: Tensor, found: list[Tensor]) -> Tensor:
-    """For each image that of the fewest changed values, the first of several; clean where nothing was found.
-
-    :param clean: float [N, C, H, W], as each of `found`.
-    """
-    best, fewest = clean, torch.full((len(clean),), torch.inf, device=clean.device)
-    for images in found:
-        counts = measure_norm(images - clean, "l0")
-        fewer = (counts > 0) & (counts < fewest)
-        best, fewest = torch.where(shape_per_image(fewer), images, best), torch.where(fewer, counts, fewest)
-    return best

@@ -13,6 +13,7 @@ from tasks.attacks.engine.minimum_norm import (
     Adam,
     Look,
     anneal,
+    keep_smallest,
     measure_largest,
     measure_norm,
     normalize_length,
@@ -91,3 +92,16 @@ def test_adam_moves_as_that_of_torch() -> None:
         mean, speed = ours.advance(gradient)
         here = here - 0.1 * mean / speed
     torch.testing.assert_close(here, point.detach())
+
+
+def test_the_smallest_of_several_is_kept_and_what_found_nothing_is_passed_over() -> None:
+    clean = torch.full((2, 1, 2, 2), 0.5)
+
+    def change(*values: float) -> Tensor:
+        return clean + torch.tensor(values).expand(2, 4).reshape(clean.shape)
+
+    found = [clean, change(0.25, 0.25, 0, 0), change(0.375, 0, 0, 0), change(0.125, 0.125, 0.25, 0)]
+    assert torch.equal(keep_smallest(clean, found, "l1"), found[2])
+    assert torch.equal(keep_smallest(clean, found, "l0"), found[2])
+    assert torch.equal(keep_smallest(clean, found, "linf"), found[1])
+    assert torch.equal(keep_smallest(clean, [clean, clean], "l1"), clean)

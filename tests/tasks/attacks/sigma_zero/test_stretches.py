@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tasks.attacks.engine.minimum_norm import Look
 from tasks.attacks.sigma_zero import stretches
-from tasks.attacks.sigma_zero.stretches import STRETCHES, StretchedWalk, keep_fewest, search_from_each
+from tasks.attacks.sigma_zero.stretches import STRETCHES, StretchedWalk, search_from_each
 from tests.support.attack_models import SIDE, Linear, craft, job_of, linear_images, settings
 
 CLEAN = torch.full((1, 1, 2, 2), 0.5)
@@ -34,12 +34,6 @@ def test_each_stretch_keeps_its_success_of_the_fewest_values() -> None:
     for step, count, fooled in ((0, 3, True), (1, 2, True), (2, 3, True), (3, 1, False), (6, 4, True), (7, 4, True)):
         walk.move(look_at(step, count, fooled))
     assert [int((images != CLEAN).sum()) for images in walk.list_found()] == [2, 3, 0, 4]
-
-
-def test_the_fewest_of_several_are_kept_and_what_found_nothing_is_passed_over() -> None:
-    found = [CLEAN, CLEAN + change(3), CLEAN + change(2), CLEAN + change(4)]
-    assert torch.equal(keep_fewest(CLEAN, found), CLEAN + change(2))
-    assert torch.equal(keep_fewest(CLEAN, [CLEAN, CLEAN]), CLEAN)
 
 
 @pytest.mark.parametrize(("steps", "asked"), [(41, [5, 5, 5, 5, 21]), (7, [7])])
