@@ -1,4 +1,4 @@
-"""Marks beside numbers that a check concerns, and below the table what each mark means."""
+"""Marks beside numbers of which a check has something to say, and below the table what each mark means."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class VerdictNotes:
         """:param found: what the checks say of all rows of the sweep."""
         self._by_trial: dict[str, list[Verdict]] = defaultdict(list)
         for verdict in found:
-            if verdict.verdict not in (OK, NOT_TESTED):
+            if verdict.verdict not in (OK, NOT_TESTED) or (verdict.always_shown and verdict.verdict == OK):
                 for trial_id in verdict.trials:
                     self._by_trial[trial_id].append(verdict)
         self._letters: dict[tuple[str, str], str] = {}
@@ -28,7 +28,7 @@ class VerdictNotes:
         self._marked: dict[tuple[str, str], int] = defaultdict(int)
 
     def mark(self, rows: Sequence[Row]) -> str:
-        """The mark beside a number, such as `!a,b`; empty where nothing speaks against it."""
+        """The mark beside a number, such as `!a,b`; empty where nothing need be said of it."""
         found = {(v.verdict, v.check): v for row in rows for v in self._by_trial.get(row["trial_id"], ())}
         for kind, verdict in found.items():
             self._letters.setdefault(kind, _make_letter(len(self._letters)))

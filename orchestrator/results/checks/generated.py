@@ -91,7 +91,8 @@ def _judge_labels(row: Row, read: ReadRobust) -> Verdict:
         figures += f", their L2 {np.median(size[kept]):.3g} in the median"
     weak = of > 0 and count < LEAST_KEPT * of
     cause = "most examples that fool the model have lost their label, and do not count: take smaller or fewer steps"
-    return Verdict(KEPT, UPPER_BOUND if weak else OK, figures, SONG, list_ids(row), cause if weak else "")
+    grade = UPPER_BOUND if weak else OK
+    return Verdict(KEPT, grade, figures, SONG, list_ids(row), cause if weak else "", always_shown=True)
 
 
 def _describe(row: Row) -> str:

@@ -34,6 +34,8 @@ class Verdict:
     """Ids of the trials whose numbers it questions or supports."""
     cause: str = ""
     """What the numbers point to and what would settle it, in words; empty where nothing is wrong."""
+    always_shown: bool = False
+    """Whether its figures stand below a table where it holds too: the number cannot be read without them."""
 
     @property
     def reason(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND, Verdict, find_worst
 from orchestrator.results.verdict_notes import VerdictNotes, count_checks
 from tasks.trial.row import Row
@@ -29,6 +31,14 @@ def test_letters_come_in_the_order_in_which_they_are_needed() -> None:
         "a  upper bound: steps, 2 numbers; 4 (a paper)",
         "!b  suspicious: noise, 2 numbers; a cause (1 and 2) (a paper)",
     ]
+
+
+def test_what_a_number_cannot_be_read_without_is_shown_where_it_holds_too() -> None:
+    told = replace(make_verdict("kept", OK, "x", figures="3 of 4"), always_shown=True)
+    open_ = replace(make_verdict("kept", NOT_TESTED, "y"), always_shown=True)
+    notes = VerdictNotes([told, open_, make_verdict("fine", OK, "x")])
+    assert (notes.mark(make_rows("x")), notes.mark(make_rows("y"))) == ("a", "")
+    assert list(notes.explain()) == ["a  ok: kept, 1 number; 3 of 4 (a paper)"]
 
 
 def test_after_z_comes_aa() -> None:

@@ -92,6 +92,7 @@ def test_an_unrestricted_attack_says_how_many_of_its_examples_keep_their_label(
     (found,) = [each for each in check_rows([row(UNRESTRICTED, 300)], Known(kept, tmp_path)) if each.check == KEPT]
     assert found.verdict == grade
     assert found.figures.startswith(figures)
+    assert found.always_shown
     assert ("take smaller or fewer steps" in found.cause) is (grade == UPPER_BOUND)
 
 
