@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +49,27 @@ def test_what_the_driver_prints_is_read_in_order_and_again_until_its_exit_code()
     assert code == 2
     assert lines[-1].startswith("error: there is no sweep 'absent'")
     assert driver.read(0) == (lines, 2), "an answer that was lost is given again"
+
+
+def test_who_waits_is_woken_by_each_line_and_by_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[tuple[int, bool]] = []
+
+    class News(threading.Condition):
+        def notify_all(self) -> None:
+            woken.append((len(driver._lines), driver._ended))
+            super().notify_all()
+
+    process = SimpleNamespace(stdout=io.StringIO("first\nsecond\n"), pid=os.getpid(), wait=lambda: 3)
+    still = SimpleNamespace(start=lambda: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", lambda *_, **__: process)
+        patch.setattr(threading, "Thread", lambda **_: still)
+        patch.setattr(threading, "Condition", News)
+        patch.setattr(attached, "keep", lambda _: None)
+        driver = AttachedDriver([], "127.0.0.1:1")
+    driver._collect()
+    assert woken == [(1, False), (2, False), (2, True)]
+    assert driver.read(1) == (["second"], 3)
 
 
 def test_lines_are_shown_and_ctrl_c_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,44 @@ def test_models_that_were_attacked_otherwise_are_not_said_to_differ(
     assert line.split("  ")[-1].strip() == robust
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_only_one_of_two_trials_has_is_a_difference_in_either_order(turned: bool) -> None:
+    """Settings that a column shows, or whose values one does, stand there once."""
+    columns = dict.fromkeys(compare_trials.SHOWN) | {"transformations": None, "lambda": 0.5, "eps_train": 0.1}
+    plain = {"model": {"name": "a"}, "attack": {"eps": 0.2, "norm": "l2", "batch_size": 8}}
+    tuned = {"model": {"name": "a"}, "attack": {"eps": 0.2, "steps": 5}, "train": {"lambda": 0.7, "epochs": 3}}
+    rows = [columns | {"config": json.dumps(plain)}, columns | {"lambda": 0.7, "config": json.dumps(tuned)}]
+    expected: dict[str, list[Any]] = {
+        "lambda": [0.5, 0.7], "attack.batch_size": [8, None], "attack.norm": ["l2", None], "attack.steps": [None, 5],
+        "train.epochs": [None, 3], "train.lambda": [None, 0.7],
+    }  # fmt: skip
+    if turned:
+        rows, expected = rows[::-1], {name: values[::-1] for name, values in expected.items()}
+    assert compare_trials._list_differences(*rows) == expected
+    assert list(compare_trials._list_differences(*rows)) == list(expected), "columns, then paths in order"
+    assert compare_trials._list_attack_differences(*rows) == ["attack.norm", "attack.steps"]
+    rows[1]["lambda"] = rows[0]["lambda"]
+    assert "lambda" not in compare_trials._list_differences(*rows)
+
+
+def test_many_differences_are_named_up_to_a_number() -> None:
+    entry = {"measure": "robust accuracy", "first": 0.5, "second": 0.5, "difference": 0.0, "low": 0.0, "high": 0.0,
+             "only_first": 0, "only_second": 0, "p": 0.05}  # fmt: skip
+    found: dict[str, Any] = {"trials": [{"trial_id": "one"}, {"trial_id": "two"}], "images": 9, "same_model": False,
+                             "attacked_otherwise": ["a", "b", "c"], "measures": [entry]}  # fmt: skip
+    for count, more in (0, None), (12, None), (13, "... and 1 more settings"):
+        found["differences"] = {f"setting{number}": [0, 1] for number in range(count)}
+        lines = compare_trials.describe_comparison(found)
+        shown = "\n".join(lines)
+        assert shown.count("\nsetting") == min(count, 12)
+        assert ("they differ in" in shown) == (count > 0)
+        assert (lines[-1] if "more settings" in shown else None) == more
+        assert "attacked otherwise (a, b, c), so" in shown
+    found["attacked_otherwise"].append("d")
+    assert "attacked otherwise (a, b, c, ...), so" in "\n".join(compare_trials.describe_comparison(found))
+    assert [compare_trials._judge(entry | {"p": p}, True) for p in (0.05, 0.0501)] == ["differ", "noise"]
+
+
 def test_images_of_other_data_are_not_paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same settings, and files that have changed between two sweeps."""
     rows = made_up(tmp_path, WITHOUT_TUNING).rows()

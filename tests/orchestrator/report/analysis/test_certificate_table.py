@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from orchestrator.report.analysis.certificate_table import build_certificate_tables
@@ -40,6 +41,20 @@ def test_where_an_attack_was_run_the_band_shows_both() -> None:
     assert build_certificate_tables([certificate(), attack()]) == []
     (table,) = build_certificate_tables([certificate(), attack(transformations="jpeg(quality 50)")])
     assert table.dataset == certificate()["dataset"]
+
+
+def test_tables_stand_by_the_names_of_their_data_sets_whatever_the_order_of_the_rows() -> None:
+    names = ("svhn", "mnist", "digits", "cifar10", "animals10")
+    rows = []
+    for name in names:
+        for number in (3, 1, 2):
+            made = certificate(100 * number, dataset=name, trial_id=f"{number}{name[::-1]}", pruning_ratio=number / 10)
+            rows.append(made | {"config": json.dumps(json.loads(made["config"]) | {"prune": {"ratio": number / 10}})})
+    tables = build_certificate_tables(rows)
+    assert [table.dataset for table in tables] == sorted(names)
+    assert {len(table.lines) for table in tables} == {3}
+    assert build_certificate_tables(rows[::-1]) == tables
+    assert build_certificate_tables([row | {"status": "failed"} for row in rows]) == []
 
 
 def test_the_page_says_what_is_certified_and_not_that_nothing_is_finished(tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ def judge(fooled: int, margin: float, said: int = 1) -> set[str]:
 
 @pytest.mark.parametrize(
     ("fooled", "margin", "verdict"),
-    [(0, 0.2, OK), (IMAGES, 0.2, SUSPICIOUS), (IMAGES, -0.01, OK), (1, 3.0, OK), (4, 3.0, SUSPICIOUS), (12, 0.2, OK)],
-)
+    [(0, 0.2, OK), (IMAGES, 0.2, SUSPICIOUS), (IMAGES, -0.01, OK), (1, 3.0, OK), (4, 3.0, SUSPICIOUS), (12, 0.2, OK),
+     (26, 0.2, SUSPICIOUS)],
+)  # fmt: skip
 def test_an_attack_within_the_radius_is_an_alarm(fooled: int, margin: float, verdict: str) -> None:
     """A wrong certificate in 1,000 is to be expected, and of a single look 0.21 at a margin of 0.8 sigma."""
     assert judge(fooled, margin) == {verdict}
