@@ -21,6 +21,7 @@ from tasks.training.guards import note_best, watch_robustness
 from tasks.training.objectives.step import Batch, Objective, StepOutcome
 from tasks.training.partial_epoch import PartialEpoch
 from tasks.training.settings import TrainSettings
+from tasks.training.sound_kernels import avoid_unsound_kernels
 
 EVALUATION_BATCH = 512
 
@@ -45,7 +46,8 @@ def fit(
     """
     while progress.epoch < settings.epochs:
         progress.since = time.monotonic()
-        entry = _run_epoch(progress, data.train, settings, objective, augment, after_step)
+        with avoid_unsound_kernels(progress.model):
+            entry = _run_epoch(progress, data.train, settings, objective, augment, after_step)
         if progress.average:
             progress.average.note_epoch(progress.model, data.train, progress.epoch, settings.epochs)
         with progress.average.shown_in(progress.model) if progress.average else nullcontext():
