@@ -97,8 +97,9 @@ the same, or the model as it is; `health` holds counts of what every stage notes
 `verdicts` are JSON; `verdict` is the worst of the verdicts, set when the grid is finished, and `verdict_reason` says
 why, in words; `worst_case_correct` are the images that withstood every attack of this norm and budget which the grid
 ran on this model, of the `worst_case_examples` that all of them saw (one on less than half as many images as another
-is left out); a failed trial has nulls where there is no result. The time of a run that made several attack stages
-is divided among their `attack_seconds`, so that sums over stages are the time spent. `inference_seconds` is the
+is left out), null where the model answers at random, so that draws of several attacks would add up; a failed trial
+has nulls where there is no result. The time of a run that made several attack stages is divided among their
+`attack_seconds`, so that sums over stages are the time spent. `inference_seconds` is the
 measured time of one image in a batch of 64. Columns that a version added are null in rows of earlier ones."""
 
 HISTORY = _document_table(

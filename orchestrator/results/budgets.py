@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
 from orchestrator.results.eps import measure_eps
+from orchestrator.results.randomness import answers_at_random
 from orchestrator.results.stage_tables import load_stage_table
 from tasks import paths
 from tasks.attacks.registry import find_attack
@@ -113,7 +114,9 @@ class Budget:
     @functools.cached_property
     def worst_case(self) -> WorstCase | None:
         """Of the images that every counted attack saw, those that withstand all; null where the images of one are not
-        known, or no image was seen by all."""
+        known, no image was seen by all, or the model answers at random: several draws would add up."""
+        if is_of_one_attack(self.rows):
+            return None
         longest = self._select_longest()
         if len(longest) == 1:
             return WorstCase(int(longest[0]["robust_correct"]), int(longest[0]["examples"]))
@@ -166,7 +169,9 @@ def select_counted(rows: Sequence[Row]) -> list[Row]:
 
 def find_worst_case(rows: Sequence[Row]) -> WorstCase:
     """The one rule of every view, by the columns of finished rows: on the images that every counted attack saw, those
-    that withstand all of them; before the images were compared, what the strongest attack leaves of its own.
+    that withstand all of them; before the images were compared, what the strongest attack leaves of its own. So also
+    where the model answers at random: each attack is judged by a draw of its own, and what withstands every draw falls
+    with their number, however weak they are.
 
     :param rows: of one model and budget, one or more.
     """
@@ -181,18 +186,35 @@ def find_worst_case(rows: Sequence[Row]) -> WorstCase:
 
 
 def _read_worst_case(row: Row, counted: Sequence[Row]) -> WorstCase | None:
-    """What was stored when the grid was finished. Earlier versions compared attacks on equally many images alone."""
+    """What was stored when the grid was finished. Earlier versions compared attacks on equally many images alone, and
+    random answers too."""
     correct, examples = row["worst_case_correct"], row["worst_case_examples"]
-    if correct is None or (examples is None and len({each["examples"] for each in counted}) > 1):
+    if correct is None or is_of_one_attack(counted):
+        return None
+    if examples is None and len({each["examples"] for each in counted}) > 1:
         return None
     return WorstCase(correct, row["examples"] if examples is None else examples)
 
 
-def describe_images(rows: Sequence[Row]) -> str:
-    """Of which images the worst case is a rate, where its attacks did not all see the same; else empty.
+def is_of_one_attack(rows: Sequence[Row]) -> bool:
+    """Whether the worst case is what the strongest of several attacks leaves by itself, as the model answers at random.
+
+    :param rows: of one model and budget.
+    """
+    counted = select_counted(rows)
+    return len(counted) > 1 and any(map(answers_at_random, counted))
+
+
+def describe_scope(rows: Sequence[Row]) -> str:
+    """What the worst case is a rate of, where that is not all attacks of the budget on the same images; else empty.
 
     :param rows: of one model and budget, one or more.
     """
+    alone = ["of a model that answers at random the strongest alone"] if is_of_one_attack(rows) else []
+    return ", ".join(filter(None, [_describe_images(rows), *alone]))
+
+
+def _describe_images(rows: Sequence[Row]) -> str:
     counted = select_counted(rows)
     found = [f"on {find_worst_case(rows).examples} images"] if len({row["examples"] for row in rows}) > 1 else []
     if len({row["examples"] for row in counted}) > 1:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from orchestrator.results import verdicts
 from orchestrator.results.bounds import select_attacks
-from orchestrator.results.budgets import describe_images, find_worst_case, select_counted
+from orchestrator.results.budgets import describe_scope, find_worst_case, select_counted
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.eps import measure_eps
 from orchestrator.results.model_axes import describe_model
@@ -47,8 +47,8 @@ class Standing:
     """Of each seed the attack that leaves least, with what the checks say of all attacks together."""
     attacks: int
     """How many attacks of this budget it met."""
-    images: str
-    """On which images, in words, where these attacks did not all see the same; else empty."""
+    scope: str
+    """What the worst case is of, where that is not all of these attacks on the same images; else empty."""
     clean: tuple[float, ...]
     robust: tuple[float, ...]
     """By `find_worst_case`, for each seed."""
@@ -123,7 +123,7 @@ def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Stan
         budget,
         worst,
         max(len(select_counted(rows)) for rows in by_seed.values()),
-        next(filter(None, map(describe_images, by_seed.values())), ""),
+        next(filter(None, map(describe_scope, by_seed.values())), ""),
         tuple(row["clean_accuracy"] for row in worst),
         tuple(row["robust_accuracy"] for row in worst),
     )
@@ -194,8 +194,7 @@ def describe_best(best: Standing) -> str:
     row = best.rows[0]
     eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
     against = f"{row['attack']}, {row['attack_steps']} steps" if best.attacks == 1 else f"all {best.attacks} attacks"
-    budget = " ".join(filter(None, [f"{against} of {best.budget.norm} {eps}", best.images]))
-    told = ", ".join([*best.settings, budget])
+    told = ", ".join([*best.settings, f"{against} of {best.budget.norm} {eps}", *([best.scope] if best.scope else [])])
     doubt = f" [{best.doubt}]" if best.doubt else ""
     return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({told})"
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.results.bounds import select_attacks
-from orchestrator.results.budgets import describe_images, make_reader, select_counted
+from orchestrator.results.budgets import describe_scope, make_reader, select_counted
 from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.eps import NORMALIZED, measure_eps
 from orchestrator.results.headline import Budget, get_budget, merge_attacks
@@ -26,7 +26,7 @@ from tasks.trial.row import Row, identify_model
 AXES = ("dataset", "model", "pruning_ratio", "lambda", "eps_train", "objective", "transformations")
 MEASURED = (
     "seeds", "attacks", "examples", "robust_correct",
-    "worst_case_robust_accuracy", "worst_case_low", "worst_case_high", "verdict", "images",
+    "worst_case_robust_accuracy", "worst_case_low", "worst_case_high", "verdict", "scope",
 )  # fmt: skip
 
 
@@ -39,8 +39,8 @@ def list_worst_cases(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     """Columns and lines, one for each configuration of a model at each norm and budget; its seeds pooled.
 
     Where a budget was written in units of the normalised input, columns `attack_eps_space` and `eps_in_pixels` say so;
-    one that attacks wrote in both units stands in pixels. A column `images` says of which images a line speaks, where
-    the attacks of one did not all see the same.
+    one that attacks wrote in both units stands in pixels. A column `scope` says what a worst case is of, where that is
+    not all its attacks on the same images.
 
     :param rows: the trials, with their verdicts and worst cases.
     """
@@ -95,5 +95,5 @@ def _pool_seeds(group: Sequence[Sequence[Row]]) -> list[Any]:
     found = [merge_attacks(rows) for rows in group]
     examples, robust = (sum(row[name] for row in found) for name in ("examples", "robust_correct"))
     verdict = find_worst([row["verdict"] for row in found])
-    images = next(filter(None, map(describe_images, group)), None)
-    return [seeds, attacks, examples, robust, robust / examples, *compute_wilson(robust, examples), verdict, images]
+    scope = next(filter(None, map(describe_scope, group)), None)
+    return [seeds, attacks, examples, robust, robust / examples, *compute_wilson(robust, examples), verdict, scope]

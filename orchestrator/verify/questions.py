@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
-from orchestrator.results.budgets import Budget, make_reader
+from orchestrator.results.budgets import Budget, find_worst_case, is_of_one_attack, make_reader
 from orchestrator.results.checks.upper_bound import LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
 from orchestrator.results.headline import get_budget
@@ -108,7 +108,9 @@ def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
     wanted = {cell.trial_id: words for words, cell in question.cells.items()}
     new = [row for row in found if row["trial_id"] in wanted and row["status"] == "finished"]
     row = question.row
-    after = Budget([*question.rows, *new], read).worst_case if new else None
+    both = [*question.rows, *new]
+    together = find_worst_case(both) if is_of_one_attack(both) else Budget(both, read).worst_case
+    after = together if new else None
     return {
         "trial_id": row["trial_id"],
         "attack": f"{row['attack']} {row['attack_norm']}",

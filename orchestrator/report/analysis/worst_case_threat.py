@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from orchestrator.report.analysis.study import Measured, Study, Threat
-from orchestrator.results.budgets import describe_images, select_counted
+from orchestrator.results.budgets import describe_scope, is_of_one_attack, select_counted
 from orchestrator.results.headline import get_budget, merge_attacks
 from orchestrator.results.tradeoff import format_setting
 from tasks.trial.row import Row
@@ -28,14 +28,19 @@ def add_worst_case(study: Study) -> Study:
                 rows[entry.configuration.key][row["seed"]].append(row)
     met = [entry.configuration for entry in study.under(strongest)]
     worst = {model.key: tuple(_combine(attacks) for attacks in rows[model.key].values()) for model in met}
-    images = next(filter(None, (describe_images(attacks) for met in rows.values() for attacks in met.values())), "")
-    if not images and all(
+    scope = next(filter(None, (describe_scope(attacks) for met in rows.values() for attacks in met.values())), "")
+    alike = all(
+        len({(row["examples"], row["only_correct"]) for row in attacks}) == 1
+        for met in rows.values()
+        for attacks in met.values()
+    )
+    if alike and all(
         _measure(worst[entry.configuration.key]) >= _measure(entry.rows) for entry in study.under(strongest)
     ):
         return study
     most = max(len(select_counted(attacks)) for by_seed in rows.values() for attacks in by_seed.values())
     several = f"the worst of {most} attacks" if most > 1 else "all attacks together"
-    label = f"{several}, {budget.norm} eps {format_setting('attack_eps', budget.eps)}{images and f', {images}'}"
+    label = f"{several}, {budget.norm} eps {format_setting('attack_eps', budget.eps)}{scope and f', {scope}'}"
     threat = Threat("worst case", label, next(iter(worst.values()))[0])
     measured = {(model.key, threat.key): Measured(model, threat, worst[model.key]) for model in met}
     return replace(study, threats=(*study.threats, threat), measured={**study.measured, **measured}, worst=threat)
@@ -47,4 +52,6 @@ def _measure(rows: tuple[Row, ...]) -> float:
 
 def _combine(attacks: list[Row]) -> Row:
     """The row of the worst case, with the keys of what it is over."""
-    return {**merge_attacks(attacks), WORST_OF: tuple(row["attack_key"] for row in select_counted(attacks))}
+    merged, counted = merge_attacks(attacks), select_counted(attacks)
+    together = [merged] if is_of_one_attack(attacks) else counted
+    return {**merged, WORST_OF: tuple(row["attack_key"] for row in together)}

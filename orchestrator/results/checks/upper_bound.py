@@ -16,6 +16,7 @@ from orchestrator.results.checks.verdict import (
     list_ids,
 )
 from orchestrator.results.eps import format_row_eps
+from orchestrator.results.randomness import answers_at_random
 from orchestrator.results.statistics import compute_sign_test
 from tasks.attacks.registry import find_attack, list_attacks
 from tasks.keys import format_canonical_json
@@ -55,7 +56,7 @@ def _hold_against_others(row: Row, budget: Budget) -> Verdict:
         (other for other in counted if other is not row),
         key=lambda other: (other["robust_accuracy"], -(other["attack_steps"] or 0)),
     )
-    figures, repeats = f"{_name(row)}: {row['robust_accuracy']:.1%}", row["deterministic"] is not False
+    figures, repeats = f"{_name(row)}: {row['robust_accuracy']:.1%}", not answers_at_random(row)
     if not others:
         return Verdict(LOWEST, NOT_TESTED, "needs another attack at the same budget", CARLINI, list_ids(row))
     for stronger in others:
@@ -79,7 +80,8 @@ def _is_ahead(stronger: Row, row: Row, budget: Budget) -> bool:
 
 def _hold_against_fewer(row: Row, budget: Budget) -> Iterator[Verdict]:
     """An attack on so few images that it is no part of the worst case is proof all the same of those that it fools."""
-    names, left = {each["trial_id"] for each in budget.counted}, budget.survivors
+    names, repeats = {each["trial_id"] for each in budget.counted}, not answers_at_random(row)
+    left = budget.survivors if repeats else budget.read(row)
     for other in budget.rows if row["trial_id"] in names and left else ():
         robust = budget.read(other) if other["trial_id"] not in names else None
         if robust is None or left is None:
@@ -87,7 +89,7 @@ def _hold_against_fewer(row: Row, budget: Budget) -> Iterator[Verdict]:
         shared = [place for place in robust if left.get(place)]
         fooled = sum(not robust[place] for place in shared)
         figures = f"{_name(other)} on {other['examples']} images fools {fooled} of {len(shared)} that are left of these"
-        proof = fooled > 0 if row["deterministic"] is not False else leaves_more(row, other, budget)
+        proof = fooled > 0 if repeats else leaves_more(row, other, budget)
         cause = f"to settle it, run {other['attack']} on as many images" if proof else ""
         yield Verdict(FEWER, UPPER_BOUND if proof else OK, figures, CARLINI, list_ids(row), cause)
 

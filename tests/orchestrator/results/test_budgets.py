@@ -12,7 +12,7 @@ from orchestrator.results.budgets import (
     Discordance,
     Robust,
     WorstCase,
-    describe_images,
+    describe_scope,
     find_worst_case,
     group_budgets,
     identify_run,
@@ -44,12 +44,12 @@ def test_of_attacks_on_other_images_the_worst_case_is_of_those_that_all_saw() ->
     for rows in (ROWS, ROWS[::-1]):
         judged = annotate_rows(rows, read_images)
         assert find_worst_case(judged) == WorstCase(1, 4)
-        assert describe_images(judged) == WORDS
+        assert describe_scope(judged) == WORDS
     assert Budget([A, C], read_images).worst_case == WorstCase(5, 8)
     assert Budget([B, D], read_images).worst_case == WorstCase(2, 4)
     assert find_worst_case([A, B, C, D]) == WorstCase(2, 4), "not compared yet: the strongest, on its own images"
-    assert describe_images([A, B, C, D]) == "on 4 images that the strongest saw, without pgd on 1"
-    assert describe_images([A, C]) == "", "all saw the same"
+    assert describe_scope([A, B, C, D]) == "on 4 images that the strongest saw, without pgd on 1"
+    assert describe_scope([A, C]) == "", "all saw the same"
 
 
 def test_what_an_earlier_version_stored_is_of_attacks_on_equally_many_images() -> None:
@@ -64,9 +64,9 @@ def test_what_an_earlier_version_stored_is_of_attacks_on_equally_many_images() -
 def test_an_attack_on_correct_images_alone_is_left_out_beside_one_on_all() -> None:
     chosen = {**C, "only_correct": True, "robust_correct": 1, "trial_id": "chosen"}
     assert find_worst_case([A, chosen]) == WorstCase(7, 8)
-    assert describe_images([A, chosen]) == "without ifgsm on 8 that are seen rightly"
+    assert describe_scope([A, chosen]) == "without ifgsm on 8 that are seen rightly"
     assert find_worst_case([chosen]) == WorstCase(1, 8)
-    assert describe_images([chosen]) == ""
+    assert describe_scope([chosen]) == ""
 
 
 def test_two_attacks_are_compared_on_the_images_of_both() -> None:

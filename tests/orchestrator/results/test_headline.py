@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.report.analysis.studies import group_studies
 from orchestrator.results.headline import (
     choose_budget,
     describe_best,
@@ -16,6 +17,7 @@ from orchestrator.results.headline import (
     state_best,
 )
 from orchestrator.results.verdicts import annotate_rows
+from orchestrator.results.worst_case import list_worst_cases
 from tests.support.mixed_images import ROWS, WORDS, A, C, read_images
 from tests.support.rows import ifgsm, row
 
@@ -105,13 +107,48 @@ def test_the_images_of_a_worst_case_are_named_where_its_attacks_saw_others() -> 
     best = find_best(annotate_rows(ROWS, read_images))
     assert best is not None
     assert best.mean == (0.75, 0.25), "both of the images that all attacks saw"
-    assert describe_best(best).endswith(f"all 3 attacks of linf eps 8/255 {WORDS})")
+    assert describe_best(best).endswith(f"all 3 attacks of linf eps 8/255, {WORDS})")
     assert [(row["examples"], row["robust_correct"], row["attack_success_rate"]) for row in best.rows] == [
         (4, 1, pytest.approx(2 / 3))
     ]
     alike = find_best(annotate_rows([A, C], read_images))
     assert alike is not None
     assert describe_best(alike).endswith("all 2 attacks of linf eps 8/255)")
+
+
+@pytest.mark.parametrize("how", ["two passes differ", "a transformation draws"])
+def test_of_a_model_that_answers_at_random_the_strongest_attack_alone_speaks(how: str) -> None:
+    """Nine attacks that fool nobody, and a judge that errs on each tenth image, another tenth at each look: by any of
+    them about 900 of 1,000 are left, by all together 100."""
+    noise = {"transformations": [{"name": "noise", "sigma": 0.1}]}
+    attacks = [row({"name": "uniform", "eps": "8/255", "draws": draws}, 900 + draws) for draws in range(10)[1:]]
+    for each in attacks:
+        if how == "two passes differ":
+            each["deterministic"] = False
+        else:
+            each["config"] = json.dumps({**json.loads(each["config"]), "inference": noise})
+    images = {each["attack_key"]: {place: place % 10 != n for place in range(1000)} for n, each in enumerate(attacks)}
+    judged = annotate_rows(attacks, lambda found: images[found["attack_key"]])
+    assert {each["worst_case_correct"] for each in judged} == {None}
+    for rows in (judged, [{**each, "worst_case_correct": 100} for each in judged]):
+        best = find_best(rows)
+        assert best is not None
+        assert best.mean[1] == 0.901, "by what an earlier version stored, too"
+        assert describe_best(best).endswith(
+            "all 9 attacks of linf eps 8/255, of a model that answers at random the strongest alone)"
+        )
+    (line,) = list_worst_cases(judged)[1]
+    assert line[-1] == "of a model that answers at random the strongest alone"
+    (study,) = group_studies(judged)
+    assert study.headline is study.strongest, "no more is said than of the one attack"
+    (entry,) = study.under(study.headline)
+    assert entry.mean[1] == 0.901
+
+
+def test_one_attack_on_a_model_that_answers_at_random_needs_no_words() -> None:
+    best = find_best([ifgsm("8/255", 10, 400, deterministic=False)])
+    assert best is not None
+    assert best.scope == ""
 
 
 def test_the_best_setting_has_the_highest_mean_of_both_accuracies() -> None:

@@ -61,7 +61,7 @@ def test_images_are_named_where_attacks_of_one_budget_saw_others() -> None:
     ]  # fmt: skip
     (best,) = (line for line in text.splitlines() if line.startswith("best: "))
     assert best.startswith("best: clean 75.00 %, robust 25.00 %")
-    assert best.endswith(f"(pruned 0.5, all 3 attacks of linf eps 8/255 {WORDS})")
+    assert best.endswith(f"(pruned 0.5, all 3 attacks of linf eps 8/255, {WORDS})")
 
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(long=True)], ids=["pivot", "long"])

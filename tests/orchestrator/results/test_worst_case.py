@@ -62,12 +62,12 @@ def test_seeds_are_pooled_and_lines_stand_by_their_budgets() -> None:
 def test_a_line_says_on_which_images_its_attacks_meet() -> None:
     other = [of_seed(1, {**each, "worst_case_correct": 5, "worst_case_examples": 8}) for each in (A, C)]
     (alone,) = find_lines(annotate_rows(ROWS, read_images))
-    names = ("seeds", "attacks", "examples", "robust_correct", "worst_case_robust_accuracy", "images")
+    names = ("seeds", "attacks", "examples", "robust_correct", "worst_case_robust_accuracy", "scope")
     assert [alone[name] for name in names] == [1, 3, 4, 1, 0.25, WORDS]
     (pooled,) = find_lines([*annotate_rows(ROWS, read_images), *other])
     assert [pooled[name] for name in names] == [2, 3, 12, 6, 0.5, WORDS]
     (alike,) = find_lines(other)
-    assert "images" not in alike
+    assert "scope" not in alike
 
 
 def test_a_worst_case_bears_the_worst_verdict_of_its_seeds_at_its_budget() -> None:
