@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from orchestrator.results.bounds import is_lower_bound, select_attacks
 from orchestrator.results.stage_tables import load_stage_table
-from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings
+from orchestrator.results.tradeoff import find_shown_paths, list_leaf_settings
 from orchestrator.store.sweep_store import SweepStore, iterate_plans
 from orchestrator.text import make_sort_key
 from tasks import paths
@@ -111,7 +111,7 @@ def rank_attacks(rows: Sequence[Row], others: Iterable[Row], load: LoadExamples)
     firsts = [group[0].curve for group in groups.values()]
     labels = [tuple(curve.row[axis] for axis in AXES) for curve in firsts]
     leaves = [list_leaf_settings(curve.settings) for curve in firsts]
-    more = find_distinguishing_paths(labels, leaves)
+    more = find_shown_paths(labels, leaves)
     lines = [
         [*label, *(leaf.get(path) for path in more), *_pool_models(group)]
         for label, leaf, group in zip(labels, leaves, groups.values(), strict=True)

@@ -18,7 +18,7 @@ from orchestrator.results.pivot_listing import describe_pivot, list_pivot
 from orchestrator.results.query import ask
 from orchestrator.results.reference import COLUMNS, compare
 from orchestrator.results.stage_numbers import StageNumbers
-from orchestrator.results.tradeoff import NOTHING_YET, describe_fixed_axes, list_cells
+from orchestrator.results.tradeoff import BUDGETS, NOTHING_YET, describe_fixed_axes, format_setting, list_cells
 from orchestrator.results.verdict_notes import VerdictNotes, count_checks
 from orchestrator.results.where import parse_where, select_rows
 from orchestrator.results.worst_case import read_worst_cases
@@ -88,8 +88,20 @@ def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: b
         compared = compare(load_paper(sweep), sweep.rows(), StageNumbers(StageStore(sweep.storage)))
         return render_table(COLUMNS, [entry.cells() for entry in compared], form)
     if optimality:
-        return render_table(*list_optimality(sweep), form)
-    return render_table(*read_worst_cases(sweep), form)
+        return _render_settings(*list_optimality(sweep), form)
+    return _render_settings(*read_worst_cases(sweep), form)
+
+
+def _render_settings(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
+    """A table of settings and numbers: on the terminal budgets are those of the other tables, such as 8/255."""
+    if form != "table":
+        return render_table(columns, rows, form)
+    budgets = {place for place, column in enumerate(columns) if column in BUDGETS}
+    texts = [
+        [format_setting(columns[at], value) if at in budgets else format_value(value) for at, value in enumerate(row)]
+        for row in rows
+    ]
+    return format_table(columns, texts)
 
 
 def _render_answer(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:

@@ -27,6 +27,7 @@ STAGES = ("train", "prune", "finetune", "adversarial_finetune")
 """Sections of the settings that make a model, step by step."""
 TOLD = frozenset({"objective", "attack", "validation_attack", "ensemble", "lambda", "ratio", "checkpoint_every"})
 """Names in these sections that columns tell of, or that change nothing."""
+BUDGETS = ("eps_train", "attack_eps", "eps_in_pixels")
 NOTHING_YET = "no finished trials yet"
 HEADINGS = {"pruning_ratio": "pruned", "eps_train": "eps_train", "attack_eps": "eps", "attack_steps": "steps"}
 
@@ -223,6 +224,6 @@ def format_setting(axis: str, value: Any) -> str:
     if value is None:
         return "-"
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    if axis in ("eps_train", "attack_eps") and abs(value * 255 - round(value * 255)) < 1e-9:
+    if axis in BUDGETS and abs(value * 255 - round(value * 255)) < 1e-9:
         return min(text, f"{round(value * 255)}/255", key=len)
     return text

@@ -15,7 +15,7 @@ from orchestrator.results.budgets import describe_scope, make_reader, select_cou
 from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.eps import NORMALIZED, measure_eps
 from orchestrator.results.headline import Budget, get_budget, merge_attacks
-from orchestrator.results.tradeoff import find_distinguishing_paths, list_leaf_settings
+from orchestrator.results.tradeoff import find_shown_paths, list_leaf_settings
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.text import make_sort_key
@@ -55,7 +55,7 @@ def list_worst_cases(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     firsts = [group[0][0] for group in groups.values()]
     labels = [tuple(row[axis] for axis in AXES) + key[1:] for key, row in zip(groups, firsts, strict=True)]
     leaves = [list_leaf_settings(_extract_settings(row)) for row in firsts]
-    more = find_distinguishing_paths(labels, leaves)
+    more = find_shown_paths(labels, leaves)
     scaled = any(row["attack_eps_space"] == NORMALIZED for group in groups.values() for rows in group for row in rows)
     units = ("attack_eps_space", "eps_in_pixels") if scaled else ()
     lines = [

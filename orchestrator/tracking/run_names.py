@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from orchestrator.results.tradeoff import (
     AXES,
-    find_distinguishing_paths,
+    find_shown_paths,
     find_varying_axes,
-    format_setting,
+    format_column,
     list_leaf_settings,
 )
 from orchestrator.store.identifiers import shorten_ids
@@ -31,11 +31,11 @@ def make_run_names(rows: Sequence[Row]) -> dict[str, str]:
     """
     axes, short = find_varying_axes(rows), shorten_ids(row["trial_id"] for row in rows)
     labels = [(row["seed"], *(row[axis] for axis in AXES)) for row in rows]
-    leaves = [list_leaf_settings(json.loads(row["config"])) for row in rows] if len(set(labels)) < len(labels) else []
-    paths = find_distinguishing_paths(labels, leaves) if leaves else []
+    leaves = [list_leaf_settings(json.loads(row["config"])) for row in rows]
+    paths = find_shown_paths(labels, leaves)
     names = {}
     for place, row in enumerate(rows):
-        parts = [f"{SHORT.get(axis, '')}{format_setting(axis, row[axis])}" for axis in axes if row[axis] is not None]
+        parts = [f"{SHORT.get(axis, '')}{format_column(axis, row)}" for axis in axes if row[axis] is not None]
         found = [(path, leaves[place].get(path)) for path in paths]
         parts += [f"{path.rpartition('.')[2]} {value}" for path, value in found if value is not None]
         ending = f"s{row['seed']} {short[row['trial_id']]}"

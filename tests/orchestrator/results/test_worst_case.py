@@ -36,6 +36,21 @@ def test_worst_cases_of_models_that_are_alike_in_every_column_stay_apart() -> No
     }
 
 
+def test_layers_that_are_pruned_are_named_where_they_vary() -> None:
+    """The ratio tells the lines apart, and not where it prunes."""
+    rows = []
+    for ratio, scope in ((0.2, "layer2"), (0.4, "all")):
+        made = row({"name": "fgsm", "eps": "8/255"}, 500)
+        config = json.loads(made["config"])
+        config["prune"] |= {"ratio": ratio, "scope": scope}
+        own = {"pruning_ratio": ratio, "adversarial_finetune_key": scope * 9, "trial_id": scope}
+        rows.append(made | own | {"config": json.dumps(config)})
+    assert [(line["pruning_ratio"], line["prune.scope"]) for line in find_lines(rows)] == [
+        (0.2, "layer2"),
+        (0.4, "all"),
+    ]
+
+
 def test_seeds_are_pooled_and_lines_stand_by_their_budgets() -> None:
     def attack(name: str, eps: str, robust: int, examples: int = 1000, norm: str = "linf") -> dict[str, Any]:
         made = {"name": name, "eps": eps, "norm": norm, "examples": examples}

@@ -34,6 +34,18 @@ def test_settings_that_no_column_shows_name_runs_that_are_alike_and_names_stay_s
     assert names["f" * 16].endswith("n s0 fffffff")
 
 
+def test_a_stage_setting_that_varies_is_named_beside_a_column_that_tells_the_runs_apart() -> None:
+    """Layers that are pruned, beside the ratio: a reader cannot know one from the other."""
+    row = ifgsm("8/255", 10, 400)
+    sections = {"d": {"ratio": 0.2, "scope": "layer2"}, "e": {"ratio": 0.4, "scope": "all"}}
+    rows = [
+        {**row, "trial_id": name * 16, "pruning_ratio": section["ratio"]}
+        | {"config": json.dumps({**json.loads(row["config"]), "prune": section})}
+        for name, section in sections.items()
+    ]
+    assert list(make_run_names(rows).values()) == ["p0.2 scope layer2 s0 ddddddd", "p0.4 scope all s0 eeeeeee"]
+
+
 def test_a_setting_that_a_trial_has_not_is_no_part_of_its_name() -> None:
     row = ifgsm("8/255", 10, 400)
     sections = {"d": None, "e": {"mode": "mask"}, "f": {"mode": "remove"}}
