@@ -56,7 +56,7 @@ def verify(
     )
     lines = settled.lines
     if answer:
-        text = f"{found.sweep_id}: every verdict is ok, or nothing was tested"
+        text = f"{found.sweep_id}: no check speaks against a worst case, or nothing was tested"
         counted = [{**row, "tried": len(row["tried"])} for row in lines]
         printing.show(lines, lambda: "\n".join(map(_describe, lines)) or text, counted)
     raise typer.Exit(settled.code)

@@ -143,7 +143,7 @@ def test_how_each_number_moves_is_said_line_by_line(tmp_path: Path, monkeypatch:
     ])  # fmt: skip
     read = list(csv.DictReader(io.StringIO(run_here(*words, "--format", "csv").stdout)))
     assert [(line["tried"], line["robust_after"]) for line in read] == [("2", "0.25"), ("0", "")]
-    assert run_here(*words).stdout == "made-1: every verdict is ok, or nothing was tested\n"
+    assert run_here(*words).stdout == "made-1: no check speaks against a worst case, or nothing was tested\n"
     given = {"data_dir": Path("/data"), "device": "cpu", "address": "head:1", "dry_run": True}
     usual = {"data_dir": None, "device": "auto", "address": "local", "dry_run": False}
     assert asked == [("made-1", str(tmp_path), True, options) for options in (given, usual, usual)]
