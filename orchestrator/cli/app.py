@@ -113,7 +113,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = app(args=words, prog_name="advsweep", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
+        print("Aborted.", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
     except WRONG_USAGE as error:
