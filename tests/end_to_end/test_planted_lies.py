@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND
@@ -78,5 +79,6 @@ def test_an_attack_on_a_sound_model_raises_no_alarm(attack: dict[str, Any]) -> N
 
 
 def test_a_model_without_any_training_is_said_to_guess() -> None:
+    torch.manual_seed(0)
     rows = annotate_rows(meet_grid(nn.Sequential(nn.Flatten(), nn.Linear(64, 10))))
     assert "clean accuracy above chance" in alarms(rows)

@@ -42,7 +42,7 @@ class Rounding(nn.Module):
 
 
 def test_where_the_judge_is_close_to_undecided_the_model_itself_is_asked() -> None:
-    model = network()
+    model = network(1)
     exact = job_of(model, network_images(model, 2 * COUNT), (1,))
     itself = exact.model.judge
     judge = Rounding(itself)
