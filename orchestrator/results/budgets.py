@@ -177,23 +177,23 @@ def find_worst_case(rows: Sequence[Row]) -> WorstCase:
     """
     counted = select_counted(rows)
     alone = [WorstCase(row["robust_correct"], row["examples"]) for row in counted]
-    known = [found for row in counted if (found := _read_worst_case(row, counted)) is not None]
-    if known:
+    if known := _read_worst_cases(counted):
         together = min(known, key=lambda found: (found.examples, found.correct))
         alone = [found for found in alone if found.examples == together.examples]  # that came after the comparison
         return min([together, *alone], key=lambda found: found.rate)
     return min(alone, key=lambda found: (found.rate, -found.examples))
 
 
-def _read_worst_case(row: Row, counted: Sequence[Row]) -> WorstCase | None:
+def _read_worst_cases(counted: Sequence[Row]) -> list[WorstCase]:
     """What was stored when the grid was finished. Earlier versions compared attacks on equally many images alone, and
     random answers too."""
-    correct, examples = row["worst_case_correct"], row["worst_case_examples"]
-    if correct is None or is_of_one_attack(counted):
-        return None
-    if examples is None and len({each["examples"] for each in counted}) > 1:
-        return None
-    return WorstCase(correct, row["examples"] if examples is None else examples)
+    alike = len({row["examples"] for row in counted}) == 1
+    stored = [
+        WorstCase(row["worst_case_correct"], row["worst_case_examples"] or row["examples"])
+        for row in counted
+        if row["worst_case_correct"] is not None and (alike or row["worst_case_examples"] is not None)
+    ]
+    return [] if stored and is_of_one_attack(counted) else stored
 
 
 def is_of_one_attack(rows: Sequence[Row]) -> bool:
@@ -218,8 +218,7 @@ def _describe_images(rows: Sequence[Row]) -> str:
     counted = select_counted(rows)
     found = [f"on {find_worst_case(rows).examples} images"] if len({row["examples"] for row in rows}) > 1 else []
     if len({row["examples"] for row in counted}) > 1:
-        together = any(_read_worst_case(row, counted) is not None for row in counted)
-        found = [f"{found[0]} that {'all of them' if together else 'the strongest'} saw"]
+        found = [f"{found[0]} that {'all of them' if _read_worst_cases(counted) else 'the strongest'} saw"]
     names = {row["trial_id"] for row in counted}
     fewer = [row for row in rows if row["trial_id"] not in names]
     left_out = sorted({f"{row['attack']} on {row['examples']}{_note_choice(row, counted)}" for row in fewer})

@@ -103,7 +103,7 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
     :param read: what is stored of the images of a trial; without it, attacks are compared by their counts.
     """
     found = []
-    groups = _group_tasks(rows)
+    groups = _group_rows(rows, "examples", "only_correct")
     held_against = _list_attacks_of_certificates(groups)
     for group in groups:
         attacks, certificates = select_attacks(group), select_certificates(group)
@@ -112,7 +112,7 @@ def check_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Ver
         found += check_generated_examples(attacks, read)
         for row in certificates:
             found += check_certificates([row], held_against[row["attack_key"]], read)
-    for group in _group_models(rows):
+    for group in _group_rows(rows, "only_correct"):
         found += check_upper_bounds(group, read)  # last: of verdicts of one grade the first says why
     return found
 
@@ -140,7 +140,7 @@ def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[
             found[trial_id].append(verdict)
     worst_cases = {
         row["trial_id"]: budget.worst_case
-        for group in _group_models(rows)
+        for group in _group_rows(rows, "only_correct")
         for budget in group_budgets(group, read)
         for row in budget.rows
     }
@@ -184,18 +184,10 @@ def summarize_verdicts(found: Sequence[Verdict]) -> list[list[str]]:
     return lines
 
 
-def _group_tasks(rows: Sequence[Row]) -> list[list[Row]]:
-    """The finished rows by the model under attack and the images."""
+def _group_rows(rows: Sequence[Row], *columns: str) -> list[list[Row]]:
+    """The finished rows by the model under attack, and by these columns."""
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "finished":
-            groups[identify_model(row), row["examples"], row["only_correct"]].append(row)
-    return list(groups.values())
-
-
-def _group_models(rows: Sequence[Row]) -> list[list[Row]]:
-    """The finished rows by the model under attack, on however many images."""
-    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in filter(lambda row: row["status"] == "finished", rows):
-        groups[identify_model(row), row["only_correct"]].append(row)
+            groups[(identify_model(row), *(row[column] for column in columns))].append(row)
     return list(groups.values())
