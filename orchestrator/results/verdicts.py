@@ -189,5 +189,5 @@ def _group_rows(rows: Sequence[Row], *columns: str) -> list[list[Row]]:
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "finished":
-            groups[(identify_model(row), *(row[column] for column in columns))].append(row)
+            groups[identify_model(row), tuple(row[column] for column in columns)].append(row)
     return list(groups.values())
