@@ -80,15 +80,11 @@ def _is_ahead(stronger: Row, row: Row, budget: Budget) -> bool:
 
 def _hold_against_fewer(row: Row, budget: Budget) -> Iterator[Verdict]:
     """An attack on so few images that it is no part of the worst case is proof all the same of those that it fools."""
-    names = {each["trial_id"] for each in budget.counted}
-    fewer = [other for other in budget.rows if other["trial_id"] not in names]
-    if not fewer or row["trial_id"] not in names:
-        return
-    repeats = not answers_at_random(row)
+    names, repeats = {each["trial_id"] for each in budget.counted}, not answers_at_random(row)
     left = budget.survivors if repeats else budget.read(row)
-    for other in fewer:
-        robust = budget.read(other)
-        if robust is None or not left:
+    for other in budget.rows if row["trial_id"] in names and left else ():
+        robust = budget.read(other) if other["trial_id"] not in names else None
+        if robust is None or left is None:
             continue
         shared = [place for place in robust if left.get(place)]
         fooled = sum(not robust[place] for place in shared)
