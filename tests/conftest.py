@@ -49,6 +49,16 @@ LONGEST = (
 """Files that take a minute or more, the longest first."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The processes of a whole run share what they compile, though the machine says `PYTHONDONTWRITEBYTECODE`.
+
+    They start hundreds, and each would compile our sources anew. What runs a changed copy (`tests/mutation`) is one
+    process, and writes nothing.
+    """
+    if config.getoption("numprocesses", None):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, then the others with slow tests: processes that share the tests end at the same time."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
