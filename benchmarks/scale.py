@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks import example_rows, sleeping
 from benchmarks.sleepers import BriefWorker
+from orchestrator.cluster.guard import MARK, bury
 from orchestrator.cluster.machine import LONGEST_FOLDER
 from orchestrator.text import format_table
 
@@ -124,7 +125,7 @@ def _nodes(count: int) -> Iterator[str]:
     """A head and so many nodes on loopback; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir=_find_short_folder(), ignore_cleanup_errors=True) as folder:
         (Path(folder) / "ray").mkdir()
-        os.environ["RAY_TMPDIR"] = folder
+        os.environ |= {"RAY_TMPDIR": folder, MARK: folder}
         from ray.cluster_utils import Cluster
 
         common: dict[str, Any] = {
@@ -139,6 +140,7 @@ def _nodes(count: int) -> Iterator[str]:
             yield str(cluster.address)
         finally:
             cluster.shutdown()
+            bury(Path(folder))  # what has not ended yet would write into the folder while it is removed
 
 
 def _plans(sizes: list[int]) -> str:
