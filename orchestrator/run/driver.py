@@ -46,30 +46,36 @@ def run_sweep(
     release: Callable[[], None],
     worker: type[StageWorker] = StageWorker,
 ) -> int:
-    """Run what is missing; returns the exit code.
+    """Run what is missing, if anything is, and make the rows; returns the exit code.
 
     :param release: called once the plan and the first sign of life are in the storage, where everybody sees them.
     :param worker: what runs the stages; a benchmark puts one that only sleeps in its place.
     """
-    if options.address == LOCAL:
+    if options.address == LOCAL or not prepared.jobs:
         establish_storage(prepared.storage)
     sweep = make_sweep(prepared, options, console)
     executor: StageExecutor | None = None
+    cluster: Cluster | None = None
     begun = interrupted = False
     try:
         with _handle_interrupts(), ExitStack() as stack:
-            with progress.report_waiting(console, "Ray is being started"):
-                cluster = stack.enter_context(connect_cluster(options.address, options.cpus, options.gpus))
-            if options.address != LOCAL:
-                prepared = place_on_cluster(prepared, options, console)
-                sweep = replace(sweep, prepared=prepared)
+            if prepared.jobs:
+                with progress.report_waiting(console, "Ray is being started"):
+                    cluster = stack.enter_context(connect_cluster(options.address, options.cpus, options.gpus))
+                if options.address != LOCAL:
+                    prepared = place_on_cluster(prepared, options, console)
+                    sweep = replace(sweep, prepared=prepared)
             prepared.write_plan()
             sweep.heartbeat.start()
             begun = True
             release()
-            with watch_head(partial(end_without_head, sweep, console)):
-                executor = make_executor(sweep, options, cluster, worker)
-                run_executor(sweep, executor, cluster, console)
+            if cluster is None:  # other sweeps have made every stage, and rows need no Ray
+                sweep.connect_wandb()
+                sweep.rows.record_all()
+            else:
+                with watch_head(partial(end_without_head, sweep, console)):
+                    executor = make_executor(sweep, options, cluster, worker)
+                    run_executor(sweep, executor, cluster, console)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -122,7 +128,7 @@ def count_slots(prepared: PreparedSweep, options: LaunchOptions, cluster: Cluste
     """Actors that fit on this machine at once; on a cluster, which may grow, as many as there is work for."""
     if options.address != LOCAL:
         return MOST_WORKERS
-    smallest = min(prepared.resources.of(job.kind).cpus for job in prepared.jobs) if prepared.jobs else 1
+    smallest = min(prepared.resources.of(job.kind).cpus for job in prepared.jobs)
     return max(1, int(cluster.cpus / smallest))
 
 

@@ -20,6 +20,7 @@ from orchestrator.options import LaunchOptions
 from orchestrator.plan.prepare import PreparedSweep
 from orchestrator.run import driver, request
 from orchestrator.space.resources import Resources, ResourceTable
+from orchestrator.store.sweep_store import SweepStore, list_sweeps
 from tasks.errors import UsageError
 from tasks.storage.storage import establish_storage
 from tasks.temporary import PREFIX
@@ -86,6 +87,27 @@ def test_what_is_stored_is_reused_and_nothing_else_is_counted(
     assert "4 trials, 0 finished, 4 to do: 3 stages in 1 job, 2 stages reused" in launched(larger)[1]
     again = LaunchOptions(str(space_file), ONE, complete.storage, fresh=True)
     assert "2 trials, 0 finished, 2 to do: 3 stages in 2 jobs, 0 stages reused" in launched(again)[1]
+
+
+def test_a_sweep_whose_stages_others_have_made_gets_its_rows_without_ray(
+    space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, sweep = finish(space_file, tmp_path / "storage", ONE)
+    establish_storage(sweep.storage)
+
+    def connect(*_: Any) -> None:
+        raise AssertionError("a Ray was started")
+
+    monkeypatch.setattr(driver, "connect_cluster", connect)
+    less = LaunchOptions(str(space_file), [*ONE, "attack.steps=5"], str(tmp_path / "storage"), wandb="disabled")
+    code, shown = launched(less)
+    assert (code, "1 to do: 0 stages in 0 jobs, 2 stages reused" in shown) == (0, True)
+    assert "1 trial, 1 finished, 0 failed, 0 not run" in shown
+    (name,) = set(list_sweeps(sweep.storage)) - {sweep.sweep_id}
+    (row,) = SweepStore(sweep.storage, name).rows()
+    (other,) = [row for row in sweep.rows() if row["attack_steps"] == 5]
+    assert (row["status"], row["robust_correct"]) == ("finished", other["robust_correct"])
+    assert launched(less)[1].endswith("1 finished, nothing to do\n")
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(

@@ -162,8 +162,14 @@ class Played:
         """What the executor ends with."""
         self.joining: BaseException | None = None
         heartbeat = SimpleNamespace(start=lambda: self.done.append("beat"))
-        self.sweep = SimpleNamespace(heartbeat=heartbeat, close=lambda *words, **more: self.done.append((words, more)))
-        self.prepared: Any = SimpleNamespace(storage="storage", write_plan=lambda: self.done.append("plan"))
+        self.sweep = SimpleNamespace(
+            heartbeat=heartbeat,
+            connect_wandb=lambda: self.done.append("W&B"),
+            rows=SimpleNamespace(record_all=lambda: self.done.append("rows")),
+            close=lambda *words, **more: self.done.append((words, more)),
+        )
+        plan = lambda: self.done.append("plan")  # noqa: E731
+        self.prepared: Any = SimpleNamespace(storage="storage", jobs=["job"], write_plan=plan)
         monkeypatch.setattr(driver, "establish_storage", lambda storage: self.done.append(f"establish {storage}"))
         monkeypatch.setattr(driver, "make_sweep", lambda *_: self.sweep)
         monkeypatch.setattr(driver, "connect_cluster", self.connect)
@@ -214,6 +220,15 @@ def test_on_a_cluster_what_runs_is_what_was_placed_there(played: Played) -> None
     joined, placed, *rest = played.done
     assert (joined, placed.before) == (("auto", None, None), played.prepared)
     assert rest[:3] == ["plan as placed", "beat", "release"]
+
+
+@pytest.mark.parametrize("address", ["local", "auto"])
+def test_where_every_stage_is_there_rows_are_made_without_ray(played: Played, address: str) -> None:
+    played.prepared.jobs = []
+    assert played.start(address=address) == 7
+    assert played.done == [
+        "establish storage", "plan", "beat", "release", "W&B", "rows", (((None, False),), {"hurried": False}),
+    ]  # fmt: skip
 
 
 def test_an_interrupt_ends_in_a_hurry_and_nothing_is_closed_that_has_not_begun(played: Played) -> None:
