@@ -16,7 +16,7 @@ from tests.mutation import run, worker
 from tests.mutation.catalog import Mutation, load_mutations, read_noticed
 from tests.mutation.run import ERROR, KILLED, SURVIVED, TIMED_OUT, run_mutations
 
-SAMPLE = 6
+SAMPLE = 10
 SLOW: dict[str, Any] = {"code": -9, "in_time": False, "seconds": 180.0, "tail": ""}
 
 
