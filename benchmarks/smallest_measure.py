@@ -32,6 +32,8 @@ AIMS = {"linf": 0.97, "l2": 0.93, "l1": 0.93, "l0": 0.98}
 SLACK = 1.05
 """Two numbers of passes of which one is at most so many times the other are equal."""
 RESAMPLES = 500
+NONE = "-"
+"""What stands where nothing was run."""
 Places = NDArray[np.int64]
 
 
@@ -57,7 +59,7 @@ def measure(asked: argparse.Namespace) -> None:
             best: Sizes = np.stack([outcome.sizes for outcome in found]).min(axis=0)
             for outcome in found:
                 _print([subject.name, norm, *_describe(outcome, best)])
-            bests.append([subject.name, norm, *_compare_best(found, best, AIMS[norm])])
+            bests.append([subject.name, norm, *compare_best(found, best, AIMS[norm])])
     print(flush=True)
     _print_header(BESTS)
     for cells in bests:
@@ -118,27 +120,35 @@ def _describe(outcome: Outcome, best: Sizes) -> list[str]:
     return [outcome.asked.attack, outcome.asked.by, f"{100 * fooled.mean():.0f}", f"{size:.3g}", *cost]
 
 
-def _compare_best(found: list[Outcome], best: Sizes, aim: float) -> list[str]:
-    """The best of ours beside its aim, and the best peer beside the best of ours that takes no more passes."""
+def compare_best(found: list[Outcome], best: Sizes, aim: float) -> list[str]:
+    """The best of ours beside its aim, the best peer, and beside that the best of ours that takes no more passes.
+
+    :return: the cells of `BESTS` behind the norm, of which those that nothing was run for hold a dash.
+    """
     ours = [outcome for outcome in found if outcome.asked.by == OURS]
     peers = [outcome for outcome in found if outcome.asked.by != OURS]
 
     def rank(outcome: Outcome) -> float:
         return score_sizes(outcome.sizes, best)
 
-    def name(outcome: Outcome) -> str:
-        return f"{outcome.asked.attack} {rank(outcome):.3f} ({outcome.passes:.0f} passes)"
+    def name(outcome: Outcome | None) -> str:
+        return f"{outcome.asked.attack} {rank(outcome):.3f} ({outcome.passes:.0f} passes)" if outcome else NONE
 
-    strongest, peer = max(ours, key=rank), max(peers, key=rank)
-    equal = max((outcome for outcome in ours if outcome.passes <= SLACK * peer.passes), key=rank)
+    strongest, peer = max(ours, key=rank, default=None), max(peers, key=rank, default=None)
+    reached = f"{aim:g}: {'yes' if rank(strongest) >= aim else 'no'}" if strongest else NONE
+    if peer is None:
+        return [name(strongest), reached, NONE, NONE, NONE]
+    equal = max((outcome for outcome in ours if outcome.passes <= SLACK * peer.passes), key=rank, default=None)
+    difference = _compare(equal, peer, best) if equal else NONE
+    return [name(strongest), reached, f"{peer.asked.by} {name(peer)}", name(equal), difference]
 
+
+def _compare(equal: Outcome, peer: Outcome, best: Sizes) -> str:
     def gain(places: Places) -> float:
         return score_sizes(equal.sizes[places], best[places]) - score_sizes(peer.sizes[places], best[places])
 
     low, high = _resample(len(best), gain)
-    reached = f"{aim:g}: {'yes' if rank(strongest) >= aim else 'no'}"
-    difference = f"{rank(equal) - rank(peer):+.3f} [{low:+.3f}, {high:+.3f}]"
-    return [name(strongest), reached, f"{peer.asked.by} {name(peer)}", name(equal), difference]
+    return f"{gain(np.arange(len(best))):+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _resample(count: int, statistic: Any) -> tuple[float, float]:

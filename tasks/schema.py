@@ -136,6 +136,7 @@ EXAMPLES = _document_table(
     ("l1", pa.float32()),
     ("l0", pa.int32()),
     ("robust", pa.bool_()),
+    ("witness_clean_prediction", pa.int32()),
     ("witness_prediction", pa.int32()),
     ("radius", pa.float64()),
     ("samples", pa.int64()),
@@ -143,8 +144,8 @@ EXAMPLES = _document_table(
 """One row per attacked image: its place in the test split, what the model said before and after, and how large the
 perturbation is in each norm. `target` is the class that a targeted attack was to reach. An image is robust if it is
 classified correctly without the attack and under it; a perturbation beyond the budget does not count, nor an
-unrestricted example in which the witness no longer sees the label: `witness_prediction` is what it says of it (null:
-there is none).
+unrestricted example unless the witness sees the label in the clean image (`witness_clean_prediction`; null: it was not
+asked) and in the example (`witness_prediction`; null: there is no witness).
 Confidence is the softmax of the predicted class. Of a certificate, `robust` tells whether the image is certified at
 the budget: `radius` is the size below which no perturbation changes the answer, in pixels of [0, 1] (null: by an
 attack), `samples` how often the model was asked, `clean_prediction` the answer of the certified classifier (-1: it

@@ -38,7 +38,7 @@ class Helpers:
     """What the attack makes its examples with, frozen."""
     witness: nn.Module | None = None
     """Pixels float [N, C, H, W] of [0, 1] -> logits float [N, classes]: an unrestricted success counts where it sees
-    the label."""
+    the label in the clean image and in the example."""
 
 
 NO_GRADIENT = "does not require grad"
@@ -155,10 +155,11 @@ class _Run:
         delta, scale = adversarial - job.clean, self._get_scale(cell)
         audit_examples(job.clean, adversarial, cell.method, scale)
         after = predict(copy_unseen(self.judge), adversarial)
-        # what is beyond the budget, or has lost its label, does not count: the model sees the image unperturbed
-        void, seen = find_outside_budget(delta, cell.method, scale), self._ask_witness(adversarial)
-        if seen is not None:
-            void |= seen.ne(job.labels)
+        # what is beyond the budget, or does not keep its label, does not count: the model sees the image unperturbed
+        void = find_outside_budget(delta, cell.method, scale)
+        known, seen = self._ask_witness(job.clean), self._ask_witness(adversarial)
+        if known is not None and seen is not None:
+            void |= known.ne(job.labels) | seen.ne(job.labels)
         # the image as it is lies in every ball: what is seen wrongly without an attack is not robust
         robust = before.classes.eq(job.labels) & (after.classes.eq(job.labels) | void)
         columns: dict[str, Any] = {
@@ -171,6 +172,7 @@ class _Run:
             "adversarial_confidence": after.confidence,
             **measure_sizes(delta),
             "robust": robust,
+            "witness_clean_prediction": known,
             "witness_prediction": seen,
         }
         path = job.path.count(robust, cell.method.reported_steps) if job.path else {}

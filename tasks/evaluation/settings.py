@@ -19,9 +19,9 @@ from tasks.settings_rules import refuse
 from tasks.training.surrogate import SurrogateSettings
 from tasks.transformations.settings import InferenceSettings
 
-VERDICT = 2
+VERDICT, WITNESS_VERDICT = 2, 3
 """Which rule says that an image is robust. 1: it is seen rightly under attack; 2: without it too, since the image as it
-is lies in every ball."""
+is lies in every ball; 3: an unrestricted example counts only where its witness is right about the clean image too."""
 
 OF_ATTACKS_ALONE = ("stop_when_fooled", "precision", "surrogate", "witness", "adaptive")
 """Settings of an evaluation that say nothing where it is a certificate."""
@@ -48,7 +48,8 @@ class AttackSettings(Settings):
     whether the model is fooled."""
     witness: SurrogateSettings | None = added(None)
     """Of an unrestricted attack, which needs it: the chain of a classifier that the attack knows nothing of, of another
-    seed or architecture than the trial's. An example counts as a success only where it still sees the label in it."""
+    seed or architecture than the trial's. An example counts as a success only where it sees the label in the clean
+    image, and still in the example."""
     adaptive: bool = added(True)
     """Where `inference` puts transformations before the model: whether the attack follows its gradient through them,
     and takes the identity where they have none (BPDA). false: it attacks the model without them, as one that does not
@@ -116,7 +117,8 @@ class AttackSettings(Settings):
     def _dump(self, *, keyed_only: bool, with_code: bool) -> dict[str, Any]:
         """With the rule of the verdict where the one before might have said otherwise."""
         found = super()._dump(keyed_only=keyed_only, with_code=with_code)
-        return found | {"verdict": VERDICT} if keyed_only and self.may_correct else found
+        rule = WITNESS_VERDICT if self.witness else VERDICT
+        return found | {"verdict": rule} if keyed_only and self.may_correct else found
 
     def list_idle(self) -> dict[str, str]:
         of_loop = () if self.method.in_gradient_loop else ("stop_when_fooled", "precision")

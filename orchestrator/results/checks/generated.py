@@ -31,7 +31,8 @@ KEPT = "witness keeps the label"
 XIAO = "Xiao et al. 2018, arXiv 1801.02610"
 SONG = "Song et al. 2018, arXiv 1805.07894"
 LEAST_KEPT = 0.5
-"""Share of the examples that fool the model in which the witness should see the label."""
+"""Share of the examples that fool the model whose label the witness should know without the attack, and of these the
+share in which it should still see it."""
 
 
 def check_generated_examples(group: Group, read: ReadRobust) -> Iterator[Verdict]:
@@ -82,17 +83,23 @@ def _judge_labels(row: Row, read: ReadRobust) -> Verdict:
     names = ("label", "clean_prediction", "adversarial_prediction", "witness_prediction", "l2")
     label, before, after, seen, size = (table[name].to_numpy() for name in names)
     fooled = (before == label) & (after != label)
-    kept = fooled & (seen == label)
-    count, of = int(kept.sum()), int(fooled.sum())
+    asked = not table["witness_clean_prediction"].null_count  # earlier versions did not ask it of the clean images
+    known = fooled & (table["witness_clean_prediction"].to_numpy() == label) if asked else fooled
+    kept = known & (seen == label)
+    of, sees, count = (int(which.sum()) for which in (fooled, known, kept))
     witness = json.loads(row["config"])["attack"]["witness"]
     name = f"{witness['model']['name']}, seed {witness['seed'] if witness['seed'] is not None else row['seed']}"
     figures = f"of {of} examples that fool the model {count} keep their label for {name}"
+    figures += f", which sees it in {sees} of the clean images" if asked else ""
     if count:
         figures += f", their L2 {np.median(size[kept]):.3g} in the median"
-    weak = of > 0 and count < LEAST_KEPT * of
-    cause = "most examples that fool the model have lost their label, and do not count: take smaller or fewer steps"
-    grade = UPPER_BOUND if weak else OK
-    return Verdict(KEPT, grade, figures, SONG, list_ids(row), cause if weak else "", always_shown=True)
+    cause = ""
+    if count < LEAST_KEPT * sees:
+        cause = "most examples that fool the model have lost their label, and do not count: take smaller or fewer steps"
+    elif sees < LEAST_KEPT * of:
+        cause = "the witness is wrong about most clean images that are fooled, and these do not count: train it better"
+    grade = UPPER_BOUND if cause else OK
+    return Verdict(KEPT, grade, figures, SONG, list_ids(row), cause, always_shown=True)
 
 
 def _describe(row: Row) -> str:

@@ -64,7 +64,8 @@ class DiffPgdSettings(DiffusionSettings):
 class UnrestrictedDiffPgdSettings(DiffusionSettings):
     """The same without a ball: the example is what the denoiser makes of the image after the steps.
 
-    A success counts only where `attack.witness`, a classifier that the attack knows nothing of, still sees the label.
+    A success counts only where `attack.witness`, a classifier that the attack knows nothing of, sees the label in the
+    clean image and still in the example.
     """
 
     bounded = False

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tasks.attacks.engine.fast_model import prepare_model
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps
-from tasks.data.images import convert_to_float
+from tasks.data.images import Images, convert_to_float
 from tasks.evaluation import evaluate as evaluator
-from tasks.evaluation.evaluate import estimate_passes, evaluate, prepare_attacked
+from tasks.evaluation.evaluate import Helpers, estimate_passes, evaluate, prepare_attacked
 from tasks.evaluation.settings import AttackSettings
 from tests.support.attack_models import HALF, Linear, craft, job_of, linear_images, network, network_images, settings
 
@@ -96,6 +97,39 @@ def test_what_is_wrong_before_and_right_under_attack_is_not_robust(monkeypatch: 
     (found,) = evaluate(model, images, [settings(name="fgsm", eps=1)], 0, 0.5)
     assert found.table["adversarial_prediction"].to_pylist() == found.table["label"].to_pylist()
     assert found.table["robust"].to_pylist() == [False, True]
+
+
+class ByPixel(nn.Module):
+    """Class 1 where the value at this place is bright, else class 0."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        score = pixels.flatten(1)[:, self.place] - 0.5
+        return torch.stack([-score, score], 1)
+
+
+@pytest.mark.parametrize("fooled", [False, True])
+def test_an_unrestricted_example_counts_where_its_witness_is_right_before_and_after(
+    fooled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of images of class 0 the model reads the first value and the witness the second."""
+    was, is_now = [[0, 0, 1, 1]], [[0, 1, 0, 1]]
+    second = torch.tensor(was).T
+    images = Images(torch.cat([second * 0, second], 1).view(4, 1, 1, 2).byte() * 255, torch.zeros(4).long(), ("a", "b"))
+    crafted = torch.cat([torch.full((4, 1), float(fooled)), torch.tensor(is_now).T], 1).view(4, 1, 1, 2)
+
+    def show(job: AttackJob, cell: AttackSettings) -> ExamplesBySteps:
+        return {cell.method.reported_steps: crafted[job.index]}
+
+    monkeypatch.setattr(evaluator, "craft", show)
+    cell = settings(name="diff_pgd_unrestricted", witness={"seed": 1, "model": {"name": "resnet8"}})
+    table = evaluate(ByPixel(0), images, [cell], 0, 0.5, helpers=Helpers(witness=ByPixel(1)))[0].table
+    assert [table["witness_clean_prediction"].to_pylist()] == was
+    assert [table["witness_prediction"].to_pylist()] == is_now
+    assert table["robust"].to_pylist() == [not fooled, True, True, True]
 
 
 def test_what_is_wrong_before_stays_wrong_though_its_target_lies_beyond_the_budget() -> None:

@@ -93,5 +93,5 @@ def test_the_key_names_the_rule_of_the_verdict_where_an_attack_may_correct_an_an
         defended = DefendedAttackSettings.of(settings(name="pgd", eps=eps).simplify_view(inference), inference)
         assert ("verdict" in defended.canonical()) is says
     witness = {"seed": 1, "model": {"name": "resnet8"}}
-    assert settings(name="diff_pgd_unrestricted", witness=witness).canonical()["verdict"] == 2
+    assert settings(name="diff_pgd_unrestricted", witness=witness).canonical()["verdict"] == 3
     assert "verdict" not in settings(name="interval_bounds", eps=0.1, precision="fp32").canonical()

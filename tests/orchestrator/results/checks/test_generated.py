@@ -64,36 +64,51 @@ def test_of_an_unrestricted_attack_the_images_are_needed() -> None:
 
 class Known(ImageReader):
     """Nine images of class 1: one that was wrong before, one that withstands, and seven that fool the model, with their
-    L2; so many of these keep their label."""
+    L2. The witness sees the label in the first so many of these, and in so many of them as they were: the last ones."""
 
-    def __init__(self, kept: int, folder: Path) -> None:
+    def __init__(self, kept: int, known: int | None, folder: Path) -> None:
         super().__init__(StageStore(open_storage(folder)))
-        self.kept = kept
+        self.kept, self.known = kept, known
 
     def load_table(self, row: dict[str, Any]) -> pa.Table:  # noqa: ARG002
         seen = [1, 1, *(1 if place < self.kept else 5 for place in range(7))]
+        was = [1, 1, *(1 if place >= 7 - (self.known or 0) else 5 for place in range(7))]
         sizes = [90.0, 90.0, 1.0, 2.0, 6.0, *([8.0] * 4)]
         label, before, after = [1] * 9, [4, *([1] * 8)], [4, 1, *([3] * 7)]
         names = ("label", "clean_prediction", "adversarial_prediction", "witness_prediction", "l2")
-        return pa.table(dict(zip(names, (label, before, after, seen, sizes), strict=True)))
+        columns: dict[str, Any] = dict(zip(names, (label, before, after, seen, sizes), strict=True))
+        clean = pa.nulls(9, pa.int32()) if self.known is None else was
+        return pa.table(columns | {"witness_clean_prediction": clean})
+
+
+LOST, IGNORANT = "take smaller or fewer steps", "train it better"
+FOR = "keep their label for resnet8, seed 9"
 
 
 @pytest.mark.parametrize(
-    ("kept", "grade", "figures"),
+    ("kept", "known", "cause", "figures"),
     [
-        (3, UPPER_BOUND, "of 7 examples that fool the model 3 keep their label for resnet8, seed 9, their L2 2 in the"),
-        (4, OK, "of 7 examples that fool the model 4 keep their label for resnet8, seed 9, their L2 4 in the median"),
-        (0, UPPER_BOUND, "of 7 examples that fool the model 0 keep their label for resnet8, seed 9"),
+        (3, 7, LOST, f"3 {FOR}, which sees it in 7 of the clean images, their L2 2 in the median"),
+        (4, 7, None, f"4 {FOR}, which sees it in 7 of the clean images, their L2 4 in the median"),
+        (0, 7, LOST, f"0 {FOR}, which sees it in 7 of the clean images"),
+        (5, 4, None, f"2 {FOR}, which sees it in 4 of the clean images, their L2 8 in the median"),
+        (4, 4, LOST, f"1 {FOR}, which sees it in 4 of the clean images, their L2 8 in the median"),
+        (7, 3, IGNORANT, f"3 {FOR}, which sees it in 3 of the clean images, their L2 8 in the median"),
+        (7, 0, IGNORANT, f"0 {FOR}, which sees it in 0 of the clean images"),
+        (4, None, None, f"4 {FOR}, their L2 4 in the median"),
+        (3, None, LOST, f"3 {FOR}, their L2 2 in the median"),
     ],
 )
 def test_an_unrestricted_attack_says_how_many_of_its_examples_keep_their_label(
-    kept: int, grade: str, figures: str, tmp_path: Path
+    kept: int, known: int | None, cause: str | None, figures: str, tmp_path: Path
 ) -> None:
-    (found,) = [each for each in check_rows([row(UNRESTRICTED, 300)], Known(kept, tmp_path)) if each.check == KEPT]
-    assert found.verdict == grade
-    assert found.figures.startswith(figures)
+    """What the witness does not see in the clean image is not kept; earlier versions did not ask."""
+    checked = check_rows([row(UNRESTRICTED, 300)], Known(kept, known, tmp_path))
+    (found,) = [each for each in checked if each.check == KEPT]
+    assert found.verdict == (UPPER_BOUND if cause else OK)
+    assert found.figures == f"of 7 examples that fool the model {figures}"
     assert found.always_shown
-    assert ("take smaller or fewer steps" in found.cause) is (grade == UPPER_BOUND)
+    assert found.cause.endswith(cause) if cause else found.cause == ""
 
 
 def test_an_unrestricted_attack_says_nothing_of_what_keeps_to_a_ball() -> None:
