@@ -13,7 +13,9 @@ from tests.support.checkout import ROOT
 
 
 @pytest.mark.parametrize(
-    "command", [["ruff", "format", "--check", "."], ["ruff", "check", "."], ["mypy"]], ids=" ".join
+    "command",
+    [["ruff", "format", "--check", "."], ["ruff", "check", "."], pytest.param(["mypy"], marks=pytest.mark.slow)],
+    ids=" ".join,
 )
 def test_checks(command: list[str]) -> None:
     ended = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -265,6 +265,7 @@ def test_an_interrupt_is_one(launch_with: Any, tmp_path: Path) -> None:
         advsweep.launch(SPACE, storage=tmp_path / "s")
 
 
+@pytest.mark.slow
 def test_opening_a_sweep_needs_no_torch_and_no_ray() -> None:
     modules = list_imported_modules("import advsweep; advsweep.open; advsweep.Sweep")
     assert not {"torch", "ray", "wandb", "polars"} & modules

@@ -77,6 +77,7 @@ for _ in range(3):
 """
 
 
+@pytest.mark.slow
 def test_workers_of_a_node_fetch_a_model_once(server: Faulty, storage: Storage) -> None:
     finished_stage(storage, KEY, b"w" * 1_000_000)
     server.requests.clear()
@@ -197,6 +198,7 @@ def test_lines_are_appended_by_several_processes_in_turn(storage: Storage) -> No
     assert storage.read("sweeps/a/logs/failures.log").split(b"\n") == [*(b"line %d" % n for n in range(6)), b""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["slow down", "drop"])
 def test_a_service_that_fails_for_a_while_is_waited_for(server: Faulty, storage: Storage, fault: str) -> None:
     failed = server.failed
@@ -250,6 +252,7 @@ def test_the_endpoint_may_stand_in_the_uri(server: Faulty, monkeypatch: pytest.M
     assert not SweepStore(storage, "none").exists
 
 
+@pytest.mark.slow
 def test_google_cloud_storage_keeps_stages_logs_and_sweeps() -> None:
     with gcs() as uri:
         storage = open_storage(uri)

@@ -47,6 +47,7 @@ def test_it_is_refused_before_anything_is_started_or_written(
     check_refused(ended.code, ended.stdout, ended.stderr, message, storage)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shell", "message"),
     [

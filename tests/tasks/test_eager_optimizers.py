@@ -52,6 +52,7 @@ def test_steps_are_those_of_torch(kind: type[torch.optim.Optimizer], options: di
     assert isinstance(ours, kind)
 
 
+@pytest.mark.slow
 def test_a_training_does_not_import_the_compiler() -> None:
     statement = (
         "import torch; from tests.support import small; from tasks.training.basic import SgdSettings, AdamSettings\n"

@@ -41,6 +41,7 @@ def test_help_and_plans_import_nothing_heavy() -> None:
     assert not heavy & list_imported_modules(f"{planning}; make_plan(load('digits'), None)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["status"], ["results", "made"]])
 def test_what_reads_a_storage_imports_neither_torch_nor_ray(words: list[str], tmp_path: Path) -> None:
     made_up(tmp_path, WITHOUT_TUNING, images=False)
@@ -139,6 +140,7 @@ assert os.fstat(file).st_size == 0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_closed_outputs_lead_nowhere(closed: str, tmp_path: Path) -> None:
     shell = f'exec "$0" -c "$1" "$2" {closed}'
@@ -189,6 +191,7 @@ def test_a_process_ends_with_the_code_of_its_command_once_its_folders_are_gone(
     assert is_full or content.getvalue() == b"\\u2603\n", "a character that a stream cannot show stands as its number"
 
 
+@pytest.mark.slow
 def test_an_output_that_is_full_is_an_error() -> None:
     ended = subprocess.run(
         ["bash", "-c", '"$@" > /dev/full', "bash", *COMMAND, "schema"], stderr=subprocess.PIPE, check=False

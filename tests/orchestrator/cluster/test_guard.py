@@ -45,6 +45,7 @@ def start_driver(parent: Path, how: str, mark: str) -> tuple[subprocess.Popen[st
     return process, Path(folder), int(pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mark", ["by variable", "by folder"])
 def test_the_processes_of_a_killed_driver_end_and_its_folder_goes(mark: str, tmp_path: Path) -> None:
     driver, folder, pid = start_driver(tmp_path, "stay", mark)

@@ -163,6 +163,7 @@ def test_what_is_posted_of_a_record_are_its_numbers() -> None:
     assert summarize_outcome({"metrics": {"a": 1, "b": "x", "c": 0.5}})["metrics"] == {"a": 1, "c": 0.5}
 
 
+@pytest.mark.slow
 def test_neither_the_board_nor_a_worker_waits_for_the_import_of_ray_tune() -> None:
     modules = list_imported_modules("import orchestrator.run.board_actor, orchestrator.run.worker")
     assert not {"ray.tune", "pandas"} & modules

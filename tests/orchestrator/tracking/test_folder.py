@@ -105,6 +105,7 @@ def test_a_run_with_a_link_is_not_sent(sweep: Sweep, stub: Stub, outside: Path) 
     assert not stub.runs
 
 
+@pytest.mark.slow
 def test_the_links_that_wandb_makes_itself_are_no_obstacle(sweep: Sweep, stub: Stub, outside: Path) -> None:
     """One to its latest run, and in the logs of a run one to the log of its service, which it does not touch again."""
     folder = WandbFolder(sweep.store).path

@@ -34,6 +34,7 @@ def read_live_run(sweep: Sweep, key: str) -> Run:
     return read_run(next(folder.glob("*.wandb")))
 
 
+@pytest.mark.slow
 def test_epochs_are_in_the_file_before_the_sweep_ends(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MOST_STAGES", 2)
     train, _, finetune, hardened, _ = make_stages()

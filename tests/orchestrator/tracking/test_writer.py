@@ -20,6 +20,7 @@ from tasks.storage.storage import open_storage
 from tests.support.wandb_sweep import TRIALS, Sweep
 
 
+@pytest.mark.slow
 def test_one_run_that_cannot_be_written_keeps_no_other_from_it(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(WandbFolder(sweep.store).path)
     victim = sorted(sweep.ids())[0]

@@ -20,7 +20,7 @@ from tasks.evaluation.evaluate import evaluate, prepare_attacked
 from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.transformations.defended_model import DefendedModel
 from tasks.transformations.settings import InferenceSettings
-from tests.support.attack_models import train_quickly
+from tests.support.attack_models import network, network_images, train_quickly
 
 COUNT = 40
 
@@ -67,7 +67,8 @@ def test_what_a_plain_attack_leaves_an_adaptive_one_takes(transformation: dict[s
 
 
 def test_who_attacks_never_draws_what_the_judge_draws() -> None:
-    model, images = trained()
+    model = network()
+    images = network_images(model)
     cell = make_cell({"name": "noise"})
     judged, attacked = defend(model, prepare_attacked(model, images, cell), cell, 0, lambda: torch.zeros(1))
     pixels = convert_to_float(images.pixels[:4])
@@ -86,7 +87,8 @@ def test_an_attack_on_random_answers_is_walked_to_its_end() -> None:
 
 
 def test_an_attack_that_does_not_know_sees_the_model_alone() -> None:
-    model, images = trained()
+    model = network()
+    images = network_images(model)
     cell = make_cell({"name": "jpeg"}, adaptive=False)
     bare = prepare_attacked(model, images, cell)
     assert defend(model, bare, cell, 0, lambda: torch.zeros(1))[1] is bare

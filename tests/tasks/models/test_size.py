@@ -56,6 +56,7 @@ def test_the_count_is_that_of_torch(name: str) -> None:
     assert measure_model(model, (3, 32, 32))["macs"] == counter.get_total_flops() // 2 > 0
 
 
+@pytest.mark.slow
 def test_a_count_does_not_import_the_compiler() -> None:
     statement = (
         "from torch import nn; from tasks.models.build import NormalizedModel\n"

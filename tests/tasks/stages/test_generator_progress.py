@@ -61,6 +61,7 @@ def kill_after_epoch(attack: dict[str, Any], folder: Path, epoch: int) -> None:
         small.run(ask(attack), Context(at.store, None, "cpu", on_epoch=stop))
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_generator_goes_on_after_an_epoch_to_the_bit(attack: dict[str, Any], tmp_path: Path) -> None:
     whole, expected = train(attack, tmp_path / "whole")
@@ -76,6 +77,7 @@ def test_a_generator_goes_on_after_an_epoch_to_the_bit(attack: dict[str, Any], t
     assert timeless[0] == timeless[1]
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_generator_goes_on_in_the_middle_of_an_epoch_to_the_bit(
     attack: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

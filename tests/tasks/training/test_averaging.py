@@ -95,6 +95,7 @@ def test_a_moving_average_takes_in_the_statistics_of_batch_norm() -> None:
 SECTIONS: dict[str, Any] = {"epochs": 3, "batch_size": 50, "optimizer": SGD}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("average", [{"name": "ema", "decay": 0.9}, {"name": "swa", "start": 0.3}], ids=str)
 def test_what_is_validated_is_what_is_published_also_after_an_interruption(
     average: dict[str, Any], tmp_path: Path

@@ -74,6 +74,7 @@ small.run(trial, small.context(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 def test_a_narrow_network_is_trained_to_its_end(tmp_path: Path) -> None:
     """In a process of its own, which this processor may have end by a signal."""
     words = [sys.executable, "-c", CODE, str(tmp_path)]

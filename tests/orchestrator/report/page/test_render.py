@@ -9,11 +9,17 @@ import pytest
 
 from orchestrator.store.sweep_store import SweepStore
 from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
-from tests.support.report_page import HOSTILE, page_of
+from tests.support.report_page import HOSTILE, Page, page_of
 
 
-def test_the_page_answers_and_asks_no_server_for_anything(made_sweep: SweepStore, tmp_path: Path) -> None:
-    page = page_of([made_sweep], tmp_path)
+@pytest.fixture(scope="module")
+def made_page(made_sweep: SweepStore, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of the made-up sweep."""
+    return page_of([made_sweep], tmp_path_factory.mktemp("page"))
+
+
+def test_the_page_answers_and_asks_no_server_for_anything(made_page: Page) -> None:
+    page = made_page
     assert "Best compromise: pruning ratio 0, lambda" in page.text
     assert "At least 93 % clean" in page.text
     assert "180 of 180 trials finished" in page.text
@@ -24,17 +30,16 @@ def test_the_page_answers_and_asks_no_server_for_anything(made_sweep: SweepStore
     assert "default-src 'none'" in str(page.tags)
 
 
-def test_every_panel_of_every_figure_has_its_place(made_sweep: SweepStore, tmp_path: Path) -> None:
-    page = page_of([made_sweep], tmp_path)
-    places = [(a["data-figure"], a["data-panel"]) for _, a in page.tags if "data-figure" in a]
-    figures = page.payload["studies"][0]["figures"]
+def test_every_panel_of_every_figure_has_its_place(made_page: Page) -> None:
+    places = [(a["data-figure"], a["data-panel"]) for _, a in made_page.tags if "data-figure" in a]
+    figures = made_page.payload["studies"][0]["figures"]
     assert sorted(places, key=str) == sorted(
         ((name, str(panel)) for name, panels in figures.items() for panel in range(len(panels))), key=str
     )
 
 
-def test_the_page_says_what_was_run(made_sweep: SweepStore, tmp_path: Path) -> None:
-    text = page_of([made_sweep], tmp_path).text
+def test_the_page_says_what_was_run(made_page: Page) -> None:
+    text = made_page.text
     for part in (
         "advsweep launch --space made.yaml",
         "resnet8",

@@ -24,6 +24,7 @@ def attacked(**raw: Any) -> tuple[Any, Tensor]:
     return job, craft(job, settings(**raw))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "eps"), [("linf", HALF["linf"]), ("l2", HALF["l2"]), ("l2", HALF["l2"] / 2)])
 def test_cross_entropy_is_raised_step_by_step_as_in_the_paper(norm: str, eps: float) -> None:
     """At the smallest budget one image meets the second condition alone: nothing gained since the last check."""
@@ -40,6 +41,7 @@ def test_cross_entropy_is_raised_step_by_step_as_in_the_paper(norm: str, eps: fl
     assert 0 < int(job.is_adversarial(found).sum()) < COUNT
 
 
+@pytest.mark.slow
 def test_each_target_is_tried_on_the_survivors_of_those_before() -> None:
     eps = HALF["linf"]
     job, found = attacked(name="apgd_t", eps=eps, steps=STEPS, targets=2)

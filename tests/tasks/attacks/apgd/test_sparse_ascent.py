@@ -35,6 +35,7 @@ def test_every_step_is_that_of_the_paper(eps: float) -> None:
     assert 0 < int(job.is_adversarial(found).sum()) < COUNT or eps > HALF["l1"]
 
 
+@pytest.mark.slow
 def test_it_finds_more_than_descent_in_the_ball_alone() -> None:
     model = network(1)
     job = job_of(model, network_images(model, 40), (50,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from torch import Tensor, nn
 
 from tasks.attacks.engine.norms import measure_sizes
@@ -10,6 +11,7 @@ from tests.support.minimum_norm import STEPS, check_reference
 from tests.support.reference_minimum_norm import run_ddn
 
 
+@pytest.mark.slow
 def test_every_step_is_that_of_the_paper() -> None:
     check_reference("ddn", "l2", lambda model, clean, label: run_ddn(model, clean, label, STEPS))
 
@@ -34,6 +36,7 @@ def test_a_gradient_of_zero_does_not_end_the_walk() -> None:
     assert (measure_sizes(found - job.clean)["l2"] > 0).all()
 
 
+@pytest.mark.slow
 def test_more_steps_find_a_smaller_perturbation() -> None:
     model = network()
     job = job_of(model, network_images(model, 12), (1,))

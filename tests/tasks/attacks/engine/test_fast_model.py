@@ -30,7 +30,11 @@ from tests.support.attack_models import (
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [("resnet8", "cifar"), ("alexnet", "imagenet"), pytest.param("vgg16", "imagenet", marks=pytest.mark.slow)],
+    [
+        ("resnet8", "cifar"),
+        pytest.param("alexnet", "imagenet", marks=pytest.mark.slow),
+        pytest.param("vgg16", "imagenet", marks=pytest.mark.slow),
+    ],
 )
 def test_a_prepared_model_answers_alike_for_few_images_and_for_many(name: str, stem: str, precision: str) -> None:
     model = build_model(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()

@@ -20,6 +20,7 @@ from tests.support.reference_attacks import measure, run_fab
 COUNT, STEPS, TARGETS = 6, 20, 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_the_nearest_image_of_all_walks_is_found(norm: str) -> None:
     model = network()
@@ -40,6 +41,7 @@ def test_the_nearest_image_of_all_walks_is_found(norm: str) -> None:
     assert job.is_adversarial(found).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_the_walk_that_is_nearest_early_takes_the_steps_of_the_others(norm: str) -> None:
     """Half of 3 x 8 steps go to all three walks, half to the nearest of them: it takes 4 steps and 12 more."""
@@ -83,6 +85,7 @@ def test_a_walk_that_found_something_goes_on_before_one_that_is_nearer_and_has_n
     assert keep_nearest(job, walks, 3, "linf") is walks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_one_walk_goes_to_the_nearest_boundary_at_each_step(norm: str) -> None:
     model = network()

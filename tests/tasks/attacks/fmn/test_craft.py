@@ -21,6 +21,7 @@ from tests.support.minimum_norm import STEPS, check_reference
 from tests.support.reference_minimum_norm import run_fmn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1", "l0"])
 def test_every_step_is_that_of_the_paper(norm: str) -> None:
     check_reference("fmn", norm, lambda model, clean, label: run_fmn(model, clean, label, norm, STEPS))

@@ -13,11 +13,13 @@ from tests.support.reference_minimum_norm import run_pdpgd
 NORMS = ["linf", "l2", "l1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_every_step_is_that_of_the_paper(norm: str) -> None:
     check_reference("pdpgd", norm, lambda model, clean, label: run_pdpgd(model, clean, label, norm, STEPS))
 
 
+@pytest.mark.slow
 def test_the_weight_of_success_rises_while_there_is_none_and_falls_while_there_is() -> None:
     """It begins low and moves fast, so that its way shows in the perturbations of a few steps."""
     check_reference(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from tasks.attacks.engine.norms import measure_sizes
@@ -10,6 +11,7 @@ from tests.support.minimum_norm import STEPS, check_reference
 from tests.support.reference_minimum_norm import run_sigma_zero
 
 
+@pytest.mark.slow
 def test_every_step_is_that_of_the_paper() -> None:
     check_reference(
         "sigma_zero", "l0", lambda model, clean, label: run_sigma_zero(model, clean, label, STEPS), search_share=0

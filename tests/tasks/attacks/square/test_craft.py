@@ -46,6 +46,7 @@ def test_the_share_of_the_first_squares_is_a_setting() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_the_first_success_or_the_largest_margin_is_kept(norm: str) -> None:
     """The search for one image at a time, with the same proposals."""
