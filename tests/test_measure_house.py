@@ -34,6 +34,7 @@ def test_a_small_house_is_measured(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_this_house_is_in_order() -> None:
     found = measure(ROOT)
     assert found["longest_function"] <= 60

@@ -9,8 +9,13 @@ import pytest
 from tests.part_values import KEPT, find_differences
 from tests.support.part_values import KINDS
 
+LONG = ("attacks", "models", "generators")
+"""Kinds whose numbers take seconds."""
 
-@pytest.mark.parametrize("kind", KINDS)
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in LONG else []) for kind in KINDS]
+)
 def test_no_part_computes_other_numbers_than_before(kind: str) -> None:
     """Where they are meant to be others: `python -m tests.part_values` keeps them."""
     assert find_differences(json.loads(KEPT.read_text())[kind], dict(KINDS[kind]())) == []

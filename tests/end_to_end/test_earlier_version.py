@@ -28,6 +28,7 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tasks.training.settings import AdversarialFinetuneSettings
 from tasks.trial.chain import Stage
+from tests.support.command_line import run_here
 from tests.support.harness import ONE, advsweep, ended, executions, nothing_ran_after_it_was_finished, rows
 
 ARCHIVE = Path(__file__).parent / "data" / "storage_0_1_0.zip"
@@ -59,7 +60,7 @@ def storage(tmp_path: Path) -> Path:
 
 
 def test_its_state_is_shown(storage: Path) -> None:
-    (found,) = json.loads(advsweep("status", "--storage", storage, "--json").stdout)
+    (found,) = json.loads(run_here("status", "--storage", storage, "--json").stdout)
     assert (found["state"], found["trials"], found["finished"], found["failed"]) == ("stopped", 4, 2, 0)
     assert (found["missing"], found["stages"], found["stages_stored"]) == (2, 8, 5)
 
@@ -82,11 +83,11 @@ def test_its_results_are_shown(storage: Path) -> None:
 
 def test_its_trials_are_explained(storage: Path) -> None:
     finished = next(row["trial_id"] for row in rows(storage))
-    shown = advsweep("explain", finished, "--storage", storage).stdout
+    shown = run_here("explain", finished, "--storage", storage).stdout
     assert shown.count("computed by this sweep at 2026-11-26T00:5") == 4
     plan = json.loads((storage / "sweeps" / SWEEP / "plan.json").read_text())
     missing = next(trial["trial_id"] for trial in plan["trials"] if HALF_TRAINED in trial["stages"])
-    shown = advsweep("explain", missing, "--storage", storage).stdout
+    shown = run_here("explain", missing, "--storage", storage).stdout
     assert "must run: the nearest stored adversarial_finetune differs in settings." in shown
     assert "settings.lambda: 0.0 -> 0.5" in shown
 

@@ -80,6 +80,7 @@ def test_a_setting_of_the_objective_is_in_the_key_and_its_teacher_is_a_stage_bef
     assert "objective" not in standard[0].settings.canonical(), "what was written before keeps its key"
 
 
+@pytest.mark.slow
 def test_the_objective_is_what_training_minimises(sweep: SweepStore) -> None:
     """Smooth labels cannot be fitted beyond their own entropy."""
     losses = {}

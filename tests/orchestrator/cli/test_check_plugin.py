@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.children import run_in_child
+from tests.support.command_line import run_here
 from tests.support.harness import advsweep
 from tests.support.plugin_texts import write_parts
 
@@ -37,9 +39,10 @@ def test_parts_that_keep_their_promises(tmp_path: Path) -> None:
 
 def test_a_part_that_breaks_one_is_named_with_what_it_does(tmp_path: Path) -> None:
     (tmp_path / "lab.py").write_text(BROKEN)
-    shown = advsweep("check-plugin", tmp_path / "lab.py", code=1).stdout
-    assert "2 parts: 1 of 12 promises are broken" in shown
-    assert "importance careless, scores follow from the random numbers: other scores come each time" in shown
+    ended = run_in_child(run_here, "check-plugin", tmp_path / "lab.py")
+    assert ended.code == 1
+    assert "2 parts: 1 of 12 promises are broken" in ended.stdout
+    assert "importance careless, scores follow from the random numbers: other scores come each time" in ended.stdout
 
 
 @pytest.mark.slow

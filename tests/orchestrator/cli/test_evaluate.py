@@ -65,7 +65,8 @@ def test_a_mistake_is_named(options: list[str], message: str, tmp_path: Path) ->
     given = {"--weights": "imagenet", "--model": "resnet18", "--dataset": "digits", "--attack": "pgd", "--eps": "0.1"}
     given |= dict(zip(options[::2], options[1::2], strict=True))
     words = [word for pair in given.items() for word in pair]
-    ended = advsweep("evaluate", *words, "--set", "model.stem=imagenet", "--storage", tmp_path / "s", code=2)
+    ended = run_here("evaluate", *words, "--set", "model.stem=imagenet", "--storage", tmp_path / "s")
+    assert ended.code == 2
     assert message in ended.stderr
     assert not (tmp_path / "s").exists()
 

@@ -167,6 +167,7 @@ def test_what_needs_more_memory_than_its_share_of_a_gpu_gets_a_whole_one() -> No
     assert {message.split("(")[1] for message, _ in listener.failures} == {"on 0.25 of a GPU: it gets a whole one)"}
 
 
+@pytest.mark.slow
 @drawn(60)
 @given(script=st.lists(st.sampled_from(["ends well", "fails", "is lost", "has no memory"]), max_size=40))
 def test_whatever_happens_every_stage_ends_once_or_is_named(script: list[str]) -> None:

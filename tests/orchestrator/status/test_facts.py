@@ -17,9 +17,9 @@ from orchestrator.store.fault_log import FAILURE, PREEMPTION, FaultLog
 from orchestrator.store.heartbeat import Pulse
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
+from tests.support.command_line import run_here
 from tests.support.driver_signs import aged, beating
 from tests.support.finished_sweep import finish
-from tests.support.harness import advsweep
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
@@ -98,7 +98,7 @@ def test_a_finished_sweep_is_told_apart_and_has_no_work_left(space_file: Path, t
     _, sweep = finish(space_file, tmp_path / "storage", ("adversarial_finetune=null", "prune=null"))
     found = seen(sweep)
     assert (found["state"], found["missing"], found["work_left_seconds"]) == ("finished", 0, 0)
-    (told,) = json.loads(advsweep("status", "--storage", tmp_path / "storage", "--watch", "--json").stdout)
+    (told,) = json.loads(run_here("status", "--storage", tmp_path / "storage", "--watch", "--json").stdout)
     assert told["state"] == "finished"
     attack = next(
         key for key in sweep.storage.list_names(paths.STAGES) if sweep.plan()["stages"][key]["kind"] == "attack"

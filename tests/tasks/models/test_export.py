@@ -55,7 +55,7 @@ def test_a_fresh_process_gets_the_same_logits(tmp_path: Path, mode: str) -> None
     assert not list(tmp_path.glob(".*"))
 
 
-LARGE = ("70-16", "34-10", "vgg16")
+LARGE = ("70-16", "34-10", "28-10", "28_10", "vgg16", "wide_resnet50_2")
 """Parts of the names of networks that take seconds to make."""
 
 

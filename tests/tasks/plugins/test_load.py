@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import UsageError
-from tasks.plugins.load import load_plugins
-from tests.support.checkout import ROOT
+from tasks.models.registry import ARCHITECTURES
+from tasks.models.settings import ModelSettings
+from tasks.plugins.load import PLUGINS, load_plugins
+from tests.support.children import run_in_child
 
 NET = """
 import advsweep
@@ -21,38 +22,24 @@ def build(channels, classes, stem="cifar"):
     from torch import nn
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(WIDTH), nn.ReLU(), nn.Linear(WIDTH, classes))
 """
-SHOW = """
-import sys
-if not sys.path[0]:
-    del sys.path[0]  # what -P does since Python 3.11: a json.py of the working folder is not Python's
-from tasks.errors import UsageError
-from tasks.models.registry import ARCHITECTURES
-from tasks.models.settings import ModelSettings
-from tasks.plugins.load import PLUGINS, load_plugins
-try:
-    lines = load_plugins(sys.argv[1:])
-except UsageError as error:
-    lines = str(error).splitlines()
-print(*lines, sep="\\n")
-for plugin in PLUGINS.loaded.values():
-    print(*(" ".join(part) for part in plugin.parts), sep="\\n")
-if "mynet" in ARCHITECTURES:
-    print(*ModelSettings(name="mynet").canonical()["code"])
-"""
 
 
 def load(folder: Path, *references: str, variable: str = "") -> list[str]:
-    """What a fresh process says of plugins and of their parts; its working directory is their folder."""
-    ended = subprocess.run(
-        [sys.executable, "-P" if sys.version_info >= (3, 11) else "-s", "-c", SHOW, *references],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"ADVSWEEP_PLUGINS": variable, "PATH": "", "HOME": str(folder), "PYTHONPATH": str(ROOT)},
-    )
-    assert ended.returncode == 0, ended.stderr
-    return [line for line in ended.stdout.splitlines() if line]
+    """What a process without plugins says of these and of their parts; its working directory is their folder."""
+    return run_in_child(show_loaded, folder, references, variable)
+
+
+def show_loaded(folder: Path, references: tuple[str, ...], variable: str) -> list[str]:
+    os.chdir(folder)
+    os.environ.update(ADVSWEEP_PLUGINS=variable, HOME=str(folder))
+    try:
+        shown = load_plugins(references)
+    except UsageError as error:
+        shown = str(error).splitlines()
+    shown += [" ".join(part) for plugin in PLUGINS.loaded.values() for part in plugin.parts]
+    if "mynet" in ARCHITECTURES:
+        shown.append(" ".join(ModelSettings(name="mynet").canonical()["code"]))
+    return shown
 
 
 @pytest.fixture
@@ -150,11 +137,11 @@ def test_what_is_asked_for_and_cannot_be_imported_is_refused_and_of_the_environm
 
 
 def test_what_else_lies_beside_a_plugin_is_never_imported(plugin: Path) -> None:
-    (plugin / "random.py").write_text("raise SystemExit('planted')")
+    (plugin / "sched.py").write_text("raise SystemExit('planted')")
     (plugin / "yaml.py").write_text("raise SystemExit('planted')")
     (plugin / "tensorflow.py").write_text("raise SystemExit('planted')")
     (plugin / "mynet.py").write_text(
-        "import random, yaml\ntry:\n    __builtins__\nexcept ImportError:\n    pass\n" + NET
+        "import sched, yaml\ntry:\n    __builtins__\nexcept ImportError:\n    pass\n" + NET
     )
     assert load(plugin, "mynet.py")[0] == "model mynet mynet"
 

@@ -21,8 +21,9 @@ def test_a_study_knows_its_models_attacks_and_axes(made_study: Study) -> None:
 
 
 def test_other_test_images_make_another_model_in_the_table(tmp_path: Path) -> None:
-    larger = {**WITHOUT_TUNING, "dataset": {"name": "digits", "image_size": 16, "split": {"test": 0.3}}}
-    sweeps = [made_up(tmp_path, GRID, "one", images=False), made_up(tmp_path, larger, "two", images=False)]
+    one = {**GRID, "seed": 0}
+    larger = {**WITHOUT_TUNING, "seed": 0, "dataset": {"name": "digits", "image_size": 16, "split": {"test": 0.3}}}
+    sweeps = [made_up(tmp_path, one, "one", images=False), made_up(tmp_path, larger, "two", images=False)]
     labels = [c.label for study in load_report_data(sweeps).studies for c in study.configurations]
     assert len(labels) == len(set(labels)) == 12
     assert sum("dataset.split.test 0.3" in label for label in labels) == 2

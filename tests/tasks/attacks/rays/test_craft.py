@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from tests.support.reference_attacks import run_rays
 COUNT, DIRECTIONS = 5, 20
 
 
+@pytest.mark.slow
 def test_every_direction_of_the_paper_is_tried() -> None:
     model = network()
     job = job_of(model, network_images(model, COUNT), (1,))
