@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 from orchestrator.space import space as spaces
 from tasks.trial.trial import Trial, simplify_trial
@@ -59,8 +62,49 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LARGEST = (
+    "orchestrator/report",
+    "tasks/attacks",
+    "orchestrator/cli",
+    "tasks/models",
+    "orchestrator/tracking",
+    "tasks/evaluation",
+    "orchestrator/results",
+    "tasks/training",
+    "tasks/stages",
+    "advsweep/test_sweep.py",
+)
+"""Rooms whose quick tests take longest, the longest first."""
+
+
+def name_room(nodeid: str) -> str:
+    """Where a test stands: `orchestrator/report`, or its file where that is in no room."""
+    return "/".join(nodeid.partition("::")[0].split("/")[1:3])
+
+
+class ByRoom(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Whole rooms for a process: what many of their files need, such as a trained network, is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return name_room(nodeid)
+
+
+def leaves_out_slow_tests(config: pytest.Config) -> bool:
+    """Whether the quick tests alone are asked for: a room of them takes seconds."""
+    return "not slow" in config.option.markexpr
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return ByRoom(config, log) if leaves_out_slow_tests(config) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest files first, then the others with slow tests: processes that share the tests end at the same time."""
+    if leaves_out_slow_tests(config):
+        places = {room: place for place, room in enumerate(LARGEST)}
+        items.sort(key=lambda item: places.get(name_room(item.nodeid), len(places)))
+        return
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     ranks = {f"test_{name}.py": rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks) + (item.path not in slow)))
@@ -72,18 +116,19 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+NUMBERS = itertools.count()
 SERVICE = "WANDB_SERVICE"
 """W&B leaves the socket of its service here, for processes that start later, and the socket ends with its test."""
 
 
 @pytest.fixture(autouse=True)
-def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing of the user's own settings, and no cache outside the test."""
+def private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing of the user's own settings, and a cache of its own; `tmp_path` would make a folder for every test."""
     os.environ.pop(SERVICE, None)
     for name in [name for name in os.environ if name.startswith(("ADVSWEEP_", "WANDB_"))]:
         if name != "ADVSWEEP_TEST_DATA":
             monkeypatch.delenv(name)
-    monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path_factory.getbasetemp() / f"cache-{next(NUMBERS)}"))
     yield
     os.environ.pop(SERVICE, None)
 

@@ -201,7 +201,7 @@ def test_what_is_given_counts_before_the_environment(
     advsweep.launch(SPACE, progress=False, **given)
     ((_, options),) = launched.calls
     assert (options.storage, options.data_dir, options.address) == (storage, data_dir, address)
-    assert {file.name for file in tmp_path.iterdir()} - {"cache"} == {storage}
+    assert {file.name for file in tmp_path.iterdir()} == {storage}
     assert advsweep.open("space", storage=given.get("storage")).status()["trials"] == 2
 
 

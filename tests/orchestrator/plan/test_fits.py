@@ -184,7 +184,7 @@ def test_the_command_ends_with_code_2_and_nothing_is_written(command: str, tmp_p
     ended = run_here(command, "--space", "smoke", *overrides, "--storage", tmp_path / "s")
     assert (ended.code, ended.stdout) == (2, "")
     assert ended.stderr.startswith("error: smoke: 1 problem\n  prune.scope = 'layer9': ")
-    assert list_tree(tmp_path, "cache") == {}
+    assert list_tree(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
