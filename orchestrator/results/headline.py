@@ -193,7 +193,8 @@ def describe_best(best: Standing) -> str:
     clean, robust = best.mean
     row = best.rows[0]
     eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
-    against = f"{row['attack']}, {row['attack_steps']} steps" if best.attacks == 1 else f"all {best.attacks} attacks"
+    steps = f"{row['attack_steps']} step{'s' if row['attack_steps'] != 1 else ''}"
+    against = f"{row['attack']}, {steps}" if best.attacks == 1 else f"all {best.attacks} attacks"
     told = ", ".join([*best.settings, f"{against} of {best.budget.norm} {eps}", *([best.scope] if best.scope else [])])
     doubt = f" [{best.doubt}]" if best.doubt else ""
     return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({told})"

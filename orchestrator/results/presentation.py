@@ -139,7 +139,8 @@ def render_rows(
         cells = _arrange(list_cells(chosen), selection).render(form)
         return "\n".join([describe_fixed_axes(chosen), cells, *failed, "", checks])
     table = _arrange(list_pivot(pivot, notes), selection).render(form)
-    return "\n".join([*describe_pivot(pivot), table, *failed, *_list_notes(notes, found, pivot.rows)])
+    best = _describe_best(verdicts.narrow_worst_cases(rows, pivot.rows, read))
+    return "\n".join([*describe_pivot(pivot), table, *failed, *_list_notes(notes, found, pivot.rows, best)])
 
 
 def _note_failures(rows: Sequence[Row]) -> list[str]:
@@ -153,9 +154,9 @@ def _arrange(listing: Listing, selection: Selection) -> Listing:
     return (listing.sort(selection.sort) if selection.sort is not None else listing).cut(selection.top)
 
 
-def _list_notes(notes: VerdictNotes, found: Sequence[Verdict], rows: Sequence[Row]) -> list[str]:
+def _list_notes(notes: VerdictNotes, found: Sequence[Verdict], rows: Sequence[Row], best: Sequence[str]) -> list[str]:
     """What stands below a pivot."""
-    said = [*notes.explain(), *_note_votes(rows), *_describe_best(rows), *_note_threads(rows)]
+    said = [*notes.explain(), *_note_votes(rows), *best, *_note_threads(rows)]
     return ["", *said, count_checks(found, rows)]
 
 

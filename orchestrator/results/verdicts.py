@@ -138,18 +138,44 @@ def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[
     for verdict in check_rows(rows, read):
         for trial_id in verdict.trials:
             found[trial_id].append(verdict)
-    worst_cases = {
-        row["trial_id"]: budget.worst_case
-        for group in _group_rows(rows, "only_correct")
-        for budget in group_budgets(group, read)
-        for row in budget.rows
-    }
+    worst_cases = _find_worst_cases(rows, read)
     return [
         {**row, **_describe_verdicts(of_row), **_describe_worst_case(worst_cases.get(row["trial_id"]))}
         if (of_row := found.get(row["trial_id"]))
         else row
         for row in rows
     ]
+
+
+def narrow_worst_cases(rows: Sequence[Row], chosen: Sequence[Row], read: ReadRobust = read_nothing) -> list[Row]:
+    """Some of the rows, with `worst_case_correct` and `worst_case_examples` over the attacks that are chosen, where
+    others of their budget are not: what all of them leave is no number of a few.
+
+    :param rows: all of a sweep.
+    :param read: as for `check_rows`; without it, such worst cases are null.
+    """
+    names = {row["trial_id"] for row in chosen}
+    anew = {
+        row["trial_id"]
+        for group in _group_rows(rows, "only_correct")
+        for budget in group_budgets(group, read)
+        if any(row["trial_id"] not in names for row in budget.rows)
+        for row in budget.rows
+    }
+    found = _find_worst_cases([row for row in chosen if row["trial_id"] in anew], read)
+    return [
+        {**row, **_describe_worst_case(found.get(row["trial_id"]))} if row["trial_id"] in anew else row
+        for row in chosen
+    ]
+
+
+def _find_worst_cases(rows: Sequence[Row], read: ReadRobust) -> dict[str, WorstCase | None]:
+    return {
+        row["trial_id"]: budget.worst_case
+        for group in _group_rows(rows, "only_correct")
+        for budget in group_budgets(group, read)
+        for row in budget.rows
+    }
 
 
 def _describe_verdicts(found: Sequence[Verdict]) -> Row:

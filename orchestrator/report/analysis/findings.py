@@ -21,6 +21,8 @@ from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows, StudyTables, build_study_tables
 from orchestrator.report.analysis.training_curves import list_training_curves
+from orchestrator.results.budgets import make_reader
+from orchestrator.results.verdicts import narrow_worst_cases
 from orchestrator.results.where import select_rows
 from orchestrator.space.figures import FigureRequest
 from tasks.errors import UsageError
@@ -94,10 +96,11 @@ def analyse_selection(
     """What a figure draws: the trials that it selects, those of each data set by themselves.
 
     :param option: what a message about the selection begins with.
-    :param rows: of the data, those that it selects from.
+    :param rows: of the data, those that it selects from; a worst case is over the attacks that are selected.
     :raises UsageError: no finished trial is selected.
     """
-    studies = group_studies(select_rows(rows, request.where, option))
+    selected = select_rows(rows, request.where, option)
+    studies = group_studies(narrow_worst_cases(rows, selected, make_reader(records.store)))
     if not studies:
         raise UsageError("there is no finished trial to draw yet")
     return [StudyFindings(study, list_entries(study), data, records, data_dir) for study in studies]

@@ -62,6 +62,10 @@ def test_images_are_named_where_attacks_of_one_budget_saw_others() -> None:
     (best,) = (line for line in text.splitlines() if line.startswith("best: "))
     assert best.startswith("best: clean 75.00 %, robust 25.00 %")
     assert best.endswith(f"(pruned 0.5, all 3 attacks of linf eps 8/255, {WORDS})")
+    chosen = render_rows(
+        judged, [each for each in judged if each["attack"] == "fgsm"], "table", Selection(), read_images
+    )
+    assert "\nbest: clean 87.50 %, robust 87.50 % (pruned 0.5, fgsm, 1 step of linf eps 8/255)\n" in chosen
 
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(long=True)], ids=["pivot", "long"])

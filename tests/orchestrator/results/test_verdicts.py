@@ -6,7 +6,8 @@ import json
 
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.presentation import Selection, render_rows
-from orchestrator.results.verdicts import annotate_rows, check_rows
+from orchestrator.results.verdicts import annotate_rows, check_rows, narrow_worst_cases
+from tests.support.mixed_images import ROWS, read_images
 from tests.support.rows import ifgsm, row, verdicts_of
 
 
@@ -63,3 +64,15 @@ def test_the_verdicts_of_rows_come_from_the_images_where_they_are_known() -> Non
     assert json.loads(by_counts["verdicts"])["lowest of its budget"] == OK
     assert json.loads(by_images["verdicts"])["lowest of its budget"] == by_images["verdict"] == UPPER_BOUND
     assert (by_counts["worst_case_correct"], by_images["worst_case_correct"]) == (None, 230)
+
+
+def test_the_worst_case_of_a_choice_is_over_the_attacks_that_are_chosen() -> None:
+    """Chosen models keep theirs; of chosen attacks it is counted anew, and without images it is not known."""
+    rows = annotate_rows(ROWS, read_images)
+    for chosen, expected in ((rows, (1, 4)), ([rows[0]], (7, 8)), ([rows[0], rows[2]], (5, 8)), ([rows[1]], (2, 4))):
+        narrowed = narrow_worst_cases(rows, chosen, read_images)
+        assert {(row["worst_case_correct"], row["worst_case_examples"]) for row in narrowed} == {expected}
+        assert [row["verdict"] for row in narrowed] == [row["verdict"] for row in chosen]
+    assert narrow_worst_cases(rows, rows) == rows, "nothing is left out"
+    (unread, _) = narrow_worst_cases(rows, [rows[0], rows[2]])
+    assert unread["worst_case_correct"] is None

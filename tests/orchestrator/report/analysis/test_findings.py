@@ -13,8 +13,10 @@ from orchestrator.report.analysis.findings import StudyFindings, analyse_selecti
 from orchestrator.report.analysis.report_data import ReportData
 from orchestrator.report.analysis.selected_configurations import choose_entries, list_entries
 from orchestrator.report.analysis.study import Study
+from orchestrator.results.verdicts import annotate_rows
 from orchestrator.space.figures import FigureRequest
 from tasks.errors import UsageError
+from tests.support.mixed_images import ROWS, read_images
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_the_models_are_those_of_the_entries_each_once(found: StudyFindings) -> 
 
 
 def test_a_report_shows_a_choice_and_a_figure_all_that_it_selects(made_data: ReportData) -> None:
-    records: Any = SimpleNamespace()
+    records: Any = SimpleNamespace(store=None)
     (one,) = analyse_studies(made_data, records, Path("/data"))
     assert list(one.entries) == list(choose_entries(one.study))
     assert (one.study, one.records, one.data_dir) == (made_data.studies[0], records, Path("/data"))
@@ -59,3 +61,14 @@ def test_a_report_shows_a_choice_and_a_figure_all_that_it_selects(made_data: Rep
         analyse_selection(wrong, "figures.2", made_data.rows, made_data, records, None)
     with pytest.raises(UsageError, match="there is no finished trial to draw yet"):
         analyse_selection(FigureRequest(kind="heat_map"), "", [], made_data, records, None)
+
+
+def test_a_figure_of_some_attacks_shows_what_these_leave(
+    made_data: ReportData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "make_reader", lambda store: read_images)  # noqa: ARG005
+    records: Any = SimpleNamespace(store=None)
+    request = FigureRequest(kind="tradeoff", where={"attack": "fgsm"})
+    (found,) = analyse_selection(request, "--where", annotate_rows(ROWS, read_images), made_data, records, None)
+    (entry,) = found.study.under(found.study.headline)
+    assert entry.robust == (7 / 8,)
