@@ -20,6 +20,8 @@ class Column:
     """On a terminal; null: not shown there."""
     measured: bool = False
     """Whether it holds what came out, of which more is better: sorted by it, the largest come first."""
+    short: str | None = None
+    """The heading without what it says of the images."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Listing:
     def sort(self, asked: str) -> Listing:
         """The lines by one column, nulls last: what was measured from the largest, all else from the smallest.
 
-        :param asked: a name or a heading; with `-` before it, the other way round.
+        :param asked: a name or a heading, also a short one; with `-` before it, the other way round.
         :raises UsageError: no column has that name.
         """
         name, turned = asked.removeprefix("-").strip(), asked.startswith("-")
@@ -49,7 +51,7 @@ class Listing:
     def _find(self, name: str) -> int:
         for exact in (True, False):
             for place, column in enumerate(self.columns):
-                names = [text for text in (column.name, column.heading) if text is not None]
+                names = [text for text in (column.name, column.heading, column.short) if text is not None]
                 if name in names if exact else name.casefold() in map(str.casefold, names):
                     return place
         known = [column.heading for column in self.columns if column.heading is not None]
@@ -69,5 +71,6 @@ class Listing:
         if form != "table":
             return render_table([column.name for column in self.columns], [values for values, _ in self.lines], form)
         shown = [column.heading for column in self.columns if column.heading is not None]
-        more = f"\n... and {self.left_out} more {self.unit}" if self.left_out else ""
+        unit = self.unit.removesuffix("s") if self.left_out == 1 else self.unit
+        more = f"\n... and {self.left_out} more {unit}" if self.left_out else ""
         return format_table(shown, [texts for _, texts in self.lines], width) + more

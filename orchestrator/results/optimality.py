@@ -140,6 +140,8 @@ def _list_curves(rows: Sequence[Row], load: LoadExamples) -> list[_Curve]:
     for row in rows:
         config: dict[str, Any] = json.loads(row["config"])
         attack = {name: value for name, value in config["attack"].items() if name not in ("eps", "batch_size")}
+        if attack.get("steps") == 1 and attack.get("step_size") == config["attack"].get("eps"):
+            attack["step_size"] = None  # one step to the budget, as a key has it: the curve goes over budgets
         settings = {name: value for name, value in config.items() if name != "seed"} | {"attack": attack}
         if row["attack_norm"] not in (None, UNRESTRICTED) and row["attack_eps"] != 0:
             groups[hash_json([identify_model(row), row["attack_norm"], settings])].append((row, settings))

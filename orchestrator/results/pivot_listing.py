@@ -26,8 +26,9 @@ def list_pivot(pivot: Pivot, notes: VerdictNotes) -> Listing:
     columns += [Column("seeds", "seeds"), Column("images", "images")]
     columns += [Column("clean_accuracy", "clean", measured=True), Column("clean_accuracy_deviation", None)]
     for key, threat in pivot.threats.items():
+        heading = f"{threat.label}{_note_images(pivot, key)}"
         columns += [
-            Column(f"robust_accuracy {threat.name}", f"{threat.label}{_note_images(pivot, key)}", measured=True),
+            Column(f"robust_accuracy {threat.name}", heading, measured=True, short=threat.label),
             Column(f"robust_accuracy_deviation {threat.name}", None),
             Column(f"verdict {threat.name}", None),
         ]
@@ -35,13 +36,16 @@ def list_pivot(pivot: Pivot, notes: VerdictNotes) -> Listing:
 
 
 def _note_images(pivot: Pivot, key: Settings) -> str:
-    """` on 20`, where a column is of other images than its lines say."""
+    """` on 20`, where a column is of other images than its lines say; ` on 20 that are seen rightly` where clean
+    accuracy beside it is of all."""
     lines = [line for line in pivot.lines if line.cells.get(key)]
     found = [(max(row["examples"] for row in line.cells[key]), _count_images(line)) for line in lines]
-    if all(examples == images for examples, images in found):
+    rightly = any(line.cells[key][0]["only_correct"] and not line.clean[0]["only_correct"] for line in lines)
+    if not rightly and all(examples == images for examples, images in found):
         return ""
     seen = sorted(examples for examples, _ in found)
-    return f" on {seen[0]}" if seen[0] == seen[-1] else f" on {seen[0]} to {seen[-1]}"
+    images = f" on {seen[0]}" if seen[0] == seen[-1] else f" on {seen[0]} to {seen[-1]}"
+    return f"{images} that are seen rightly" if rightly else images
 
 
 def _count_images(line: PivotLine) -> int:

@@ -169,6 +169,12 @@ class Study:
         """
         return self.worst or self.strongest
 
+    @property
+    def images(self) -> str:
+        """How many images of a seed the headline is of; `20 to 30` where that differs."""
+        counts = sorted({row["examples"] for entry in self.under(self.headline) for row in entry.rows})
+        return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
+
     @cached_property
     def strongest(self) -> Threat:
         """The attack that leaves least at the headline budget, of those that most models met."""

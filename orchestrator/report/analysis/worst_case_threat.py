@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.report.analysis.study import Measured, Study, Threat
@@ -28,7 +29,7 @@ def add_worst_case(study: Study) -> Study:
                 rows[entry.configuration.key][row["seed"]].append(row)
     met = [entry.configuration for entry in study.under(strongest)]
     worst = {model.key: tuple(_combine(attacks) for attacks in rows[model.key].values()) for model in met}
-    scope = next(filter(None, (describe_scope(attacks) for met in rows.values() for attacks in met.values())), "")
+    scope = _describe_scopes([attacks for met in rows.values() for attacks in met.values()])
     alike = all(
         len({(row["examples"], row["only_correct"]) for row in attacks}) == 1
         for met in rows.values()
@@ -44,6 +45,15 @@ def add_worst_case(study: Study) -> Study:
     threat = Threat("worst case", label, next(iter(worst.values()))[0])
     measured = {(model.key, threat.key): Measured(model, threat, worst[model.key]) for model in met}
     return replace(study, threats=(*study.threats, threat), measured={**study.measured, **measured}, worst=threat)
+
+
+def _describe_scopes(met: Sequence[list[Row]]) -> str:
+    """What the worst cases are of: of models that answer at random it is another than of those beside them.
+
+    :param met: of each model and seed the attacks.
+    """
+    kinds = ([attacks for attacks in met if is_of_one_attack(attacks) is alone] for alone in (False, True))
+    return "; ".join(filter(None, (next(filter(None, map(describe_scope, kind)), "") for kind in kinds)))
 
 
 def _measure(rows: tuple[Row, ...]) -> float:

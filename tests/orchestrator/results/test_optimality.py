@@ -87,6 +87,15 @@ def test_attacks_are_ranked_by_what_the_whole_storage_found() -> None:
     assert find_smallest({"a", "b", "c", "d"}, "l2", tables.get) == {0: 1.0, 1: 2.0, 2: 4.0}
 
 
+def test_one_step_to_each_budget_is_one_curve() -> None:
+    """Of `ifgsm` with one step, the key has the budget as its step size."""
+    small, large = (attack_row(key, name="ifgsm", norm="l2", eps=eps, steps=1) for key, eps in (("b", 1.0), ("c", 4.0)))
+    tables = {"b": examples((0, 0, 1, 1.0), (1, 0, 0, 1.0)), "c": examples((0, 0, 1, 4.0), (1, 0, 1, 4.0))}
+    columns, lines = rank_attacks([small, large], [], tables.get)
+    (line,) = (dict(zip(columns, line, strict=True)) for line in lines)
+    assert (line["budgets"], line["optimality"]) == (2, 1)
+
+
 def test_a_transfer_is_told_from_the_same_attack_by_its_surrogate() -> None:
     seeing = {"name": "ifgsm", "norm": "l2", "eps": 1.0, "steps": 5}
     surrogate = {"seed": 9, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}

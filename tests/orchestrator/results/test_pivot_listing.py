@@ -18,7 +18,7 @@ BLANK: dict[str, Any] = dict.fromkeys(AXES)
 def make_row(name: str, seed: int, clean: float, robust: float, **more: Any) -> dict[str, Any]:
     made = {"trial_id": name, "seed": seed, "clean_accuracy": clean, "robust_accuracy": robust, "examples": 100,
             "dataset": "digits", "model": "resnet8", "attack": "pgd", "attack_norm": "linf", "attack_steps": 10,
-            "bound": "upper", "verdict": OK, "eps_train": 8 / 255}  # fmt: skip
+            "bound": "upper", "only_correct": False, "verdict": OK, "eps_train": 8 / 255}  # fmt: skip
     return BLANK | made | more
 
 

@@ -16,7 +16,7 @@ from tasks.errors import UsageError
 from tests.support.certified_rows import attack, certificate
 from tests.support.mixed_images import ROWS, WORDS, read_images
 from tests.support.report_data import WITHOUT_TUNING, made_up
-from tests.support.rows import ifgsm
+from tests.support.rows import ifgsm, row
 
 
 def of_ratio(ratio: float, clean: int, robust: int, **columns: Any) -> dict[str, Any]:
@@ -66,6 +66,13 @@ def test_images_are_named_where_attacks_of_one_budget_saw_others() -> None:
         judged, [each for each in judged if each["attack"] == "fgsm"], "table", Selection(), read_images
     )
     assert "\nbest: clean 87.50 %, robust 87.50 % (pruned 0.5, fgsm, 1 step of linf eps 8/255)\n" in chosen
+
+
+def test_a_column_of_images_that_are_seen_rightly_says_so_beside_one_of_all() -> None:
+    plain = ifgsm("8/255", 10, 300)
+    rightly = row({"name": "pgd", "eps": "8/255", "only_correct": True}, 300, clean_correct=1000)
+    assert "pgd 8/255 on 1000 that are seen rightly" in below(plain, rightly)
+    assert "seen rightly" not in below(rightly), "clean accuracy is of the same"
 
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(long=True)], ids=["pivot", "long"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from orchestrator.report.analysis.answers import answer_questions
@@ -35,6 +36,30 @@ def test_attacks_on_other_images_meet_on_those_that_all_saw() -> None:
     assert [(row["examples"], row["robust_correct"]) for row in entry.rows] == [(4, 1)]
     assert entry.mean == (0.75, 0.25)
     assert set(entry.rows[0][WORST_OF]) == {row["attack_key"] for row in (A, B, C)}
+    assert study.images == "4"
+
+
+def test_models_that_answer_at_random_are_told_from_those_beside_them() -> None:
+    """Of these the strongest attack speaks alone, on all images that it saw."""
+    noise = {"transformations": [{"name": "noise", "sigma": 0.1}]}
+    noisy = [
+        {
+            **each,
+            "trial_id": f"{each['trial_id']}-n",
+            "attack_key": f"{each['attack_key']}-n",
+            "transformations": "noise",
+        }
+        | {"config": json.dumps(json.loads(each["config"]) | {"inference": noise}), "deterministic": False}
+        for each in (A, C)
+    ]
+    (study,) = group_studies([*annotate_rows(ROWS, read_images), *noisy])
+    alone = "of a model that answers at random the strongest alone"
+    assert study.headline.label == f"the worst of 3 attacks, linf eps 8/255, {WORDS}; {alone}"
+    assert {entry.rows[0]["transformations"]: entry.mean for entry in study.under(study.headline)} == {
+        None: (0.75, 0.25),
+        "noise": (7 / 8, 6 / 8),
+    }
+    assert study.images == "4 to 8"
 
 
 def test_one_attack_is_not_called_the_worst_of_one(tmp_path: Path) -> None:
