@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import string
+import sys
 import textwrap
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import fx, nn
-from torchvision.ops import StochasticDepth
 
 from tasks.data.settings import DatasetSettings
 from tasks.errors import UsageError
@@ -202,12 +202,18 @@ class _Tracer(fx.Tracer):
     """torch's, for which stochastic depth is one layer."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, StochasticDepth) or super().is_leaf_module(m, module_qualified_name)
+        return _is_stochastic_depth(m) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _is_stochastic_depth(layer: nn.Module) -> bool:
+    """Whether it is torchvision's, which takes two seconds to import: no layer is where nobody has imported it."""
+    ops = sys.modules.get("torchvision.ops")
+    return ops is not None and isinstance(layer, ops.StochasticDepth)
 
 
 def _write_constructor(layer: nn.Module) -> str:
     """The call that makes the layer; batch norm's newer arguments are left out where they are the default."""
-    if isinstance(layer, StochasticDepth):
+    if _is_stochastic_depth(layer):
         return "nn.Identity()"  # which it is in evaluation mode, the mode of an exported model
     text = repr(layer)
     return "nn." + (text.replace(", bias=True", "") if isinstance(layer, nn.BatchNorm2d) else text)

@@ -24,19 +24,25 @@ from tests.support.toy_attack import BrightenSettings, registered
 ATTACK = {"grid_search": [{"name": "ifgsm", "eps": "16/255", "steps": 5}, {"name": "brighten", "eps": "16/255"}]}
 
 
-@pytest.fixture
-def toy_space(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def toy_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One model, attacked by one of our attacks and by the toy."""
     content = {**yaml.safe_load(SMALL_SPACE), "prune": None, "adversarial_finetune": None, "attack": ATTACK}
-    path = tmp_path / "extended.yaml"
+    path = tmp_path_factory.mktemp("toy") / "extended.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 
 
-@pytest.fixture
-def finished(toy_space: Path, tmp_path: Path) -> Iterator[tuple[Plan, SweepStore]]:
+@pytest.fixture(scope="module")
+def computed(toy_space: Path) -> tuple[Plan, SweepStore]:
     with registered(BrightenSettings):
-        yield finish(toy_space, tmp_path / "results")
+        return finish(toy_space, toy_space.parent / "results")
+
+
+@pytest.fixture
+def finished(computed: tuple[Plan, SweepStore]) -> Iterator[tuple[Plan, SweepStore]]:
+    with registered(BrightenSettings):
+        yield computed
 
 
 def test_a_space_may_name_the_attack_only_while_it_is_registered(toy_space: Path) -> None:
@@ -92,10 +98,9 @@ def test_results_and_reports_show_the_attack(finished: tuple[Plan, SweepStore]) 
 
 
 def test_rows_of_an_attack_that_is_not_registered_any_more_are_read_and_said_to_be_unknown(
-    toy_space: Path, tmp_path: Path
+    computed: tuple[Plan, SweepStore],
 ) -> None:
-    with registered(BrightenSettings):
-        _, sweep = finish(toy_space, tmp_path / "results")
+    _, sweep = computed
     (unknown,) = (verdict for verdict in check_rows(sweep.rows()) if verdict.check == "attack known")
     assert unknown.verdict == "not tested"
     assert "brighten" in unknown.figures

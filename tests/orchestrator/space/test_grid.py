@@ -117,7 +117,7 @@ def choose_variant(node: Any, draw: Random) -> Any:
     return [choose_variant(item, draw) for item in node] if isinstance(node, list) else node
 
 
-@drawn(200)
+@drawn(100)
 @given(node=NODES, draw=st.randoms(use_true_random=False))
 def test_a_grid_stands_for_every_choice_and_for_nothing_else(node: Any, draw: Random) -> None:
     assume(grid.count(node) <= 200)

@@ -32,6 +32,7 @@ if sys.argv[1] == "ends as a command":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["killed", "ends", "ends as a command"])
 def test_they_lie_in_a_folder_that_the_next_start_removes(end: str, tmp_path: Path) -> None:
     subprocess.run(

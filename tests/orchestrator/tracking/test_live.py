@@ -18,6 +18,8 @@ from tests.support.wandb_files import Run, read_run
 from tests.support.wandb_stub import Stub
 from tests.support.wandb_sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 
 def make_stages() -> tuple[Stage, ...]:
     return make_plan(spaces.build("test", "test", dict(CONFIG))).trials[0].chain
@@ -34,7 +36,6 @@ def read_live_run(sweep: Sweep, key: str) -> Run:
     return read_run(next(folder.glob("*.wandb")))
 
 
-@pytest.mark.slow
 def test_epochs_are_in_the_file_before_the_sweep_ends(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MOST_STAGES", 2)
     train, _, finetune, hardened, _ = make_stages()
@@ -60,7 +61,6 @@ def test_epochs_are_in_the_file_before_the_sweep_ends(sweep: Sweep, monkeypatch:
     assert found.axes[f"{curve}/*"] == f"{curve}/epoch"
 
 
-@pytest.mark.slow
 def test_a_server_has_the_curves_while_the_run_is_being_written(sweep: Sweep, stub: Stub) -> None:
     folder = WandbFolder(sweep.store)
     writer, stage = Writer(folder, "robust"), make_stages()[0]

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import wandb_workspaces.reports.v2 as wr
 
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.tracking import reports
@@ -80,6 +79,8 @@ def _checked(specification: str, store: SweepStore) -> None:
 
 
 def test_what_speaks_against_the_best_stands_below_the_headings() -> None:
+    import wandb_workspaces.reports.v2 as wr
+
     rows = [ifgsm("8/255", 10, 400) | {"verdict": "upper bound", "verdict_reason": "add steps: 40", "trial_id": "a"}]
     best, doubt, rule = reports._state_best(rows)
     assert best.startswith("Best: clean ")
@@ -91,6 +92,8 @@ def test_what_speaks_against_the_best_stands_below_the_headings() -> None:
 
 
 def test_a_heat_map_stands_in_the_report_where_budgets_and_steps_vary() -> None:
+    import wandb_workspaces.reports.v2 as wr
+
     rows = [{**ifgsm(eps, steps, 400), "dataset": dataset} for eps in ("8/255", "16/255") for steps in (1, 10)
             for dataset in ("digits", "mnist")]  # fmt: skip
     titles = []

@@ -36,6 +36,7 @@ def test_what_the_client_prints_is_understood(text: str, sent: list[str], error:
     assert error in (found.error or "") if error else found.error is None
 
 
+@pytest.mark.slow
 def test_batches_are_noted_one_by_one(sweep: Sweep, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "BATCH", 2)
     told = list[str]()

@@ -149,7 +149,7 @@ def test_an_attack_asks_what_its_class_says(name: str, raw: dict[str, Any]) -> N
     """No gradients where it follows none, one where it takes one step, and about as much as is estimated."""
     assert {each for each, _ in PASSES} == {*ATTACKS} - GENERATED
     model = network()
-    images = network_images(model, 4 if name in SLOW else 12)
+    images = network_images(model, 4 if name in SLOW else 6)
     method = settings(name=name, **raw).method
     job, asked = count_passes(job_of(model, images, (method.reported_steps,)))
     load_attack(method)(job, method)

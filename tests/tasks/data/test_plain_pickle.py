@@ -130,6 +130,7 @@ def test_what_is_no_array_is_refused(value: object) -> None:
         to_array(value)
 
 
+@pytest.mark.slow
 def test_every_byte_of_a_genuine_file_may_be_another(tmp_path: Path) -> None:
     content = python2_pickle(np.zeros((2, 3), np.uint8), [1, 2])
     file = tmp_path / "x"

@@ -100,6 +100,7 @@ def test_only_a_split_above_the_limit_is_streamed(tmp_path: Path) -> None:
     assert isinstance(chosen.train.stored, Tensor), "a few images of a large set"
 
 
+@pytest.mark.slow
 def test_a_trial_on_streamed_images_is_the_same_to_the_bit(tmp_path: Path) -> None:
     write_images(tmp_path / "images", ("cat", "dog"), 30)
     asked = DatasetSettings.model_validate(

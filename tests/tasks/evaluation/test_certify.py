@@ -40,6 +40,7 @@ CERTIFIED: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
 """Certificate -> its settings, and budgets of which the first is certified for some images and the last for none."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CERTIFICATES)
 def test_no_image_is_certified_that_an_attack_fools(name: str) -> None:
     section, budgets = CERTIFIED[name]

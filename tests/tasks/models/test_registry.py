@@ -43,7 +43,9 @@ def test_every_architecture_takes_small_colour_images(name: str) -> None:
         assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "densenet121", "convnext_tiny", "vit_tiny"])
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v2", "densenet121", pytest.param("convnext_tiny", marks=pytest.mark.slow), "vit_tiny"]
+)
 def test_the_imagenet_stem_takes_grey_images_of_its_size(name: str) -> None:
     description = Description.of(
         ModelSettings.model_validate({"name": name, "stem": "imagenet"}), channels=1, classes=3

@@ -26,6 +26,7 @@ def filters(network: nn.Module, convolution: str) -> nn.Parameter:
     return network.get_parameter(f"{convolution}.weight")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [SGD, {"name": "adam", "lr": 0.01, "weight_decay": 1e-3}])
 def test_pruned_filters_stay_zero_through_every_later_stage(tmp_path: Path, optimizer: dict[str, object]) -> None:
     finetune = {"epochs": 2, "batch_size": 50, "optimizer": optimizer}

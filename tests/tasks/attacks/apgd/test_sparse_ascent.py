@@ -13,10 +13,11 @@ from tasks.seeds import make_generator
 from tests.support.attack_models import HALF, craft, job_of, network, network_images, settings
 from tests.support.reference_attacks import run_sparse_apgd
 
+pytestmark = pytest.mark.slow
+
 COUNT, STEPS = 10, 60
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("eps", [HALF["l1"], 2 * HALF["l1"]])
 def test_every_step_is_that_of_the_paper(eps: float) -> None:
     model = network()
@@ -35,7 +36,6 @@ def test_every_step_is_that_of_the_paper(eps: float) -> None:
     assert 0 < int(job.is_adversarial(found).sum()) < COUNT or eps > HALF["l1"]
 
 
-@pytest.mark.slow
 def test_it_finds_more_than_descent_in_the_ball_alone() -> None:
     model = network(1)
     job = job_of(model, network_images(model, 40), (50,))

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.foolbox_peers import check_same_sizes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("norm", "peer"), [("l2", foolbox.attacks.L2DeepFoolAttack()), ("linf", foolbox.attacks.LinfDeepFoolAttack())]

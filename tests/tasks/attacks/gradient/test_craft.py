@@ -37,10 +37,15 @@ WALKS: list[tuple[str, dict[str, Any], float]] = [
 
 
 @lru_cache
+def make_plain_job() -> AttackJob:
+    model = network()
+    return job_of(model, network_images(model, COUNT), STEPS)
+
+
+@lru_cache
 def walk_by_the_paper(place: int, start: bytes, decay: float, norm: str) -> list[tuple[Tensor, int]]:
     """Iterates from one image and what the network predicts of them: the same whether the attack stops or goes on."""
-    model = network()
-    job = job_of(model, network_images(model, COUNT), STEPS)
+    job = make_plain_job()
     clean, label = job.clean[place : place + 1], job.labels[place : place + 1]
     begin = torch.frombuffer(bytearray(start), dtype=clean.dtype).view_as(clean)
     walk = iterate_gradient_steps(

@@ -12,10 +12,11 @@ from tasks.attacks.engine.attacked_model import ROUNDING, AttackedModel
 from tests.support.attack_models import craft, job_of, network, network_images, settings
 from tests.support.reference_attacks import run_rays
 
+pytestmark = pytest.mark.slow
+
 COUNT, DIRECTIONS = 5, 20
 
 
-@pytest.mark.slow
 def test_every_direction_of_the_paper_is_tried() -> None:
     model = network()
     job = job_of(model, network_images(model, COUNT), (1,))

@@ -35,6 +35,7 @@ def test_at_the_end_of_the_diffusion_there_is_hardly_any_image() -> None:
     assert add_noise(PIXELS, NOISE, signal[2:]).allclose(NOISE, atol=0.05)
 
 
+@pytest.mark.slow
 def test_it_learns_to_find_noise() -> None:
     """A constant answer of zero has an error of one."""
     images, history = linear_images(64), list[dict[str, Any]]()

@@ -42,6 +42,7 @@ def test_fixed_examples_are_looked_up_and_not_made_again() -> None:
     torch.testing.assert_close(loss, expected)
 
 
+@pytest.mark.slow
 def test_a_fixed_set_trains_on_so_many_images(tmp_path: Path) -> None:
     hardened = {**TRAIN, "batch_size": 10, "lambda": 1, "attack": FGSM, "fixed_examples": 40}
     records = run(trial(adversarial_finetune=hardened), context(tmp_path / "one"))

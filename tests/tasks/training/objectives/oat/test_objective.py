@@ -68,6 +68,7 @@ def test_images_at_lambda_0_are_those_that_cost_no_examples(lambdas: list[float]
     assert settings.expected_passes == pytest.approx(passes), "two steps of the attack cost 6"
 
 
+@pytest.mark.slow
 def test_every_lambda_shares_one_training_and_is_a_column(tmp_path: Path) -> None:
     asked = [
         trial(dataset=FEW, train={**TRAIN, "objective": OAT}, condition=condition)
