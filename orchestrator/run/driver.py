@@ -155,7 +155,8 @@ def run_executor(sweep: RunningSweep, executor: StageExecutor, cluster: Cluster,
         sweep.connect_wandb()
         try:
             folder = cluster.scratch / "tune"
-            run_grid(list(chains), board, folder, sweep.rows.record_trial, lambda: not thread.is_alive())
+            on_trial, workers = sweep.rows.record_trial, executor.most_workers
+            run_grid(list(chains), board, folder, on_trial, lambda: not thread.is_alive(), workers)
             while thread.is_alive():  # Tune has lost its coordinators; rows are made without them
                 thread.join(timeout=1)
                 sweep.rows.record_all()

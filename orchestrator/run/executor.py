@@ -73,6 +73,11 @@ class StageExecutor:
         self.stopped_by: str | None = None
         """Why the executor gave up before the end: a systematic failure, in one line."""
 
+    @property
+    def most_workers(self) -> int:
+        """How many may exist at the same time."""
+        return self._pool.largest
+
     def stop(self) -> None:
         """Start nothing more and return soon; runs in progress end with their workers."""
         self._stop.set()

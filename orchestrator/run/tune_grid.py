@@ -20,7 +20,7 @@ from orchestrator.run.coordinator import run_coordinator
 from orchestrator.tracking.client import import_wandb
 
 COORDINATORS = 2
-"""Trials that wait at the same time; each is a small process that does nothing else."""
+"""Trials that wait at the same time, at most; each is a process that does nothing else, and takes seconds to start."""
 ON_HEAD = {"node:__internal_head__": 0.0001}
 """What a coordinator holds: no CPU or GPU, next to nothing of the one node that a sweep cannot lose."""
 QUIET = {
@@ -77,6 +77,7 @@ def run_grid(
     folder: Path,
     on_trial: Callable[[str, dict[str, Any]], None],
     is_over: Callable[[], bool],
+    workers: int,
 ) -> None:
     """Run one coordinator per trial, in this order; return when every trial has ended, or none can be walked any more.
 
@@ -84,11 +85,12 @@ def run_grid(
     :param folder: a local folder for Tune's own files; nothing in it is needed afterwards.
     :param on_trial: called with the trial id and the reported result when a trial ends.
     :param is_over: whether nothing that a trial could wait for will still happen.
+    :param workers: at most; one alone ends trials in this order, so that no second needs to wait beside the first.
     """
     os.environ.update(QUIET)
     import_wandb()  # Tune would, and leave its temporary folders where nobody removes them
     _hand_on_no_variables()
-    with _own_budget():
+    with _own_budget(min(COORDINATORS, workers)):
         for first in range(0, len(trial_ids), TRIALS_A_RUN):
             part = trial_ids[first : first + TRIALS_A_RUN]
             if not _run_part(part, board, folder / f"from-{first}", on_trial, is_over):
@@ -105,13 +107,13 @@ def _hand_on_no_variables() -> None:
 
 
 @contextmanager
-def _own_budget() -> Iterator[None]:
+def _own_budget(coordinators: int) -> Iterator[None]:
     """Have Tune limit its coordinators by a budget of this sweep, not by a resource that all sweeps share.
 
     Tune's own limit of trials would not do: trials that end sooner than an actor starts make it start and kill a
     process for nearly every trial, unless the actors that start have to wait for a resource.
     """
-    budget = {name: COORDINATORS * share for name, share in ON_HEAD.items()}
+    budget = {name: coordinators * share for name, share in ON_HEAD.items()}
     before = tune_controller.PlacementGroupResourceManager
     tune_controller.PlacementGroupResourceManager = partial(FixedResourceManager, budget)
     try:

@@ -43,7 +43,7 @@ class WorkerPool:
         :param find_shortage: says why memory is short where actors are to start, if it is and that is known.
         """
         self._settings = settings
-        self._largest = largest
+        self.largest = largest
         self._remote = ray.remote(max_restarts=0, max_task_retries=0)(worker)
         self._starting: dict[Any, Worker] = {}
         self._busy: dict[Any, Worker] = {}
@@ -84,7 +84,7 @@ class WorkerPool:
         if satisfied or not self._starts.allowed:
             return
         for resources, count in lacking.items():
-            room = min(self._largest - len(self), MOST_PENDING - len(self._starting))
+            room = min(self.largest - len(self), MOST_PENDING - len(self._starting))
             for _ in range(min(count, room)):
                 self._start(resources)
 

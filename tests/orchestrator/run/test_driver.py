@@ -286,6 +286,7 @@ def test_jobs_are_dispatched_before_tune_starts_and_rows_are_recorded_to_the_end
 
     class Executor:
         workers_up = SimpleNamespace(wait=lambda seconds: done.append(f"wait {seconds:g}"))
+        most_workers = 7
 
         def dispatch(self) -> None:
             done.append("dispatch")
@@ -301,8 +302,8 @@ def test_jobs_are_dispatched_before_tune_starts_and_rows_are_recorded_to_the_end
         def close(self) -> None:
             done.append("close")
 
-    def walk(trials: list[str], board: str, folder: Path, on_trial: Any, is_over: Any) -> None:
-        done.append((trials, board, folder, on_trial, is_over()))
+    def walk(trials: list[str], board: str, folder: Path, on_trial: Any, is_over: Any, workers: int) -> None:
+        done.append((trials, board, folder, on_trial, is_over(), workers))
         over.set()
 
     board = SimpleNamespace(
@@ -319,7 +320,7 @@ def test_jobs_are_dispatched_before_tune_starts_and_rows_are_recorded_to_the_end
     with contextlib.nullcontext() if error is None else pytest.raises(ValueError, match="of the executor"):
         run_executor(sweep, Executor(), cluster, Console(quiet=True))  # type: ignore[arg-type]
     trials = list(order_trials(prepared, 3))
-    walked = (trials, "board of 4", tmp_path / "tune", "record_trial", False)
+    walked = (trials, "board of 4", tmp_path / "tune", "record_trial", False, 7)
     assert [each for each in done if each not in ("board", "rows")] == [
         "dispatch", "wait 15", "wandb", walked, "stop", "close",
     ]  # fmt: skip

@@ -54,7 +54,7 @@ def test_losses_count_where_nothing_was_gained_between_them(
     monkeypatch.setattr(tune, "Tuner", LosingTuner)
     found: list[str] = []
     tune_grid.run_grid(
-        list(map(str, range(30))), "board", tmp_path, lambda trial, _: found.append(trial), lambda: False
+        list(map(str, range(30))), "board", tmp_path, lambda trial, _: found.append(trial), lambda: False, 9
     )
     assert found == list(map(str, range(ended)))
     assert LosingTuner.runs == runs
@@ -71,7 +71,7 @@ def test_tune_is_told_to_be_silent_to_keep_its_coordinators_and_to_forgive_some_
         return SimpleNamespace(fit=lambda: None)
 
     monkeypatch.setattr(tune, "Tuner", make_tuner)
-    tune_grid.run_grid(["b", "a"], "the board", tmp_path, lambda *_: None, lambda: False)
+    tune_grid.run_grid(["b", "a"], "the board", tmp_path, lambda *_: None, lambda: False, 9)
     ((trainable, settings),) = told
     (bundle,) = trainable._resources.bundles
     assert bundle == {"node:__internal_head__": 0.0001}, "the node that a sweep cannot lose; no CPU, no GPU"
@@ -109,9 +109,28 @@ def test_a_run_whose_last_coordinators_do_not_come_up_ends_once_nothing_can_be_w
     monkeypatch.setattr(tune, "Tuner", WaitingTuner)
     monkeypatch.setattr(tune_grid, "TRIALS_A_RUN", 3)
     found: list[Any] = []
-    tune_grid.run_grid(list("0123456"), "board", tmp_path, lambda *told: found.append(told), lambda: over[0])
+    tune_grid.run_grid(list("0123456"), "board", tmp_path, lambda *told: found.append(told), lambda: over[0], 9)
     assert stops == [False, False, False, True], "20 s after the last trial that ended"
     assert found == [("0", {})], "what is left of the grid is not begun"
+
+
+@pytest.mark.parametrize(("workers", "coordinators"), [(1, 1), (2, 2), (9, 2)])
+def test_one_coordinator_is_enough_for_one_worker(
+    workers: int, coordinators: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets: list[dict[str, float]] = []
+
+    class BudgetedTuner(LosingTuner):
+        runs, ends = 0, 2
+
+        def fit(self) -> None:
+            manager: Any = tune_controller.PlacementGroupResourceManager
+            budgets.append(manager()._total_resources)
+            super().fit()
+
+    monkeypatch.setattr(tune, "Tuner", BudgetedTuner)
+    tune_grid.run_grid(["0", "1"], "board", tmp_path, lambda *_: None, lambda: False, workers)
+    assert budgets == [{"node:__internal_head__": 0.0001 * coordinators}]
 
 
 def test_coordinators_get_no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +149,7 @@ def test_coordinators_get_no_variables(tmp_path: Path, monkeypatch: pytest.Monke
             super().fit()
 
     monkeypatch.setattr(tune, "Tuner", AskingTuner)
-    tune_grid.run_grid(["0", "1"], "board", tmp_path, lambda *_: None, lambda: False)
+    tune_grid.run_grid(["0", "1"], "board", tmp_path, lambda *_: None, lambda: False, 9)
     assert seen == [{"env_vars": {}}]
 
 
