@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.support.disturbed import PART, SMALLER, SPACE, undisturbed_sweep
-from tests.support.harness import COMMAND, LIMIT, advsweep, ended, executions, rows, same, wait_until
+from tests.support.disturbed import LEAST, SMALLEST, SPACE, undisturbed_sweep
+from tests.support.harness import LIMIT, advsweep, ended, executions, rows, same, spawn, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -27,24 +25,17 @@ HELD = 2.5
 """Seconds for which it is held: the monitor looks ten times a second, and ends a few processes each time."""
 BURSTS = 2
 IMPATIENT = """
-import sys
-from orchestrator.cli.app import run
 from orchestrator.run import worker_starts
 worker_starts.FIRST_WORD, worker_starts.LONGEST_DELAY, worker_starts.MOST_SHORTAGES = 0.1, 0.5, 4
-sys.exit(run(sys.argv[1:]))
 """
 """A launch that waits for seconds where others wait for minutes."""
 
 
-def begin(
-    arguments: list[str | Path], threshold: float, log: Path, command: Sequence[str] = COMMAND
-) -> subprocess.Popen[bytes]:
+def begin(arguments: list[str | Path], threshold: float, log: Path, patch: str = "") -> subprocess.Popen[bytes]:
     """Start a launch whose Ray ends processes from this share of the memory on."""
     monitored = {"RAY_memory_usage_threshold": f"{threshold:.4f}", "RAY_memory_monitor_refresh_ms": "100"}
     with log.open("wb") as output:
-        return subprocess.Popen(
-            [*command, *map(str, arguments)], stdout=output, stderr=subprocess.STDOUT, env=os.environ | monitored
-        )
+        return spawn(arguments, patch, os.environ | monitored, stdout=output, stderr=subprocess.STDOUT)
 
 
 def take_memory(threshold: float) -> None:
@@ -69,9 +60,9 @@ def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path
     memory = psutil.virtual_memory()
     if memory.available < 2 * (MARGIN + BEYOND):
         pytest.skip("too little memory to take some of it")
-    space, reference = undisturbed_sweep("killed", SPACE, PART)
+    space, reference = undisturbed_sweep("killed", SPACE, LEAST)
     storage, log = tmp_path / "storage", tmp_path / "log"
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER]
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLEST]
     threshold = (memory.total - psutil.virtual_memory().available + MARGIN) / memory.total
     driver = begin(command, threshold, log)
     for burst in range(BURSTS):
@@ -96,7 +87,7 @@ def test_a_sweep_whose_ray_has_no_memory_says_so_and_ends(tmp_path: Path) -> Non
     space, log, storage = tmp_path / "killed.yaml", tmp_path / "log", tmp_path / "storage"
     space.write_text(SPACE)
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
-    driver = begin(command, 0.01, log, [sys.executable, "-c", IMPATIENT])
+    driver = begin(command, 0.01, log, IMPATIENT)
     assert driver.wait(timeout=LIMIT) == 1
     shown = log.read_text()
     check_shown(shown)

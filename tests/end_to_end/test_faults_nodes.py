@@ -15,7 +15,6 @@ import pytest
 from tests.support.clusters import alive
 from tests.support.disturbed import undisturbed_sweep
 from tests.support.harness import (
-    COMMAND,
     LIMIT,
     advsweep,
     artifacts,
@@ -24,6 +23,7 @@ from tests.support.harness import (
     kill,
     nothing_ran_after_it_was_finished,
     same,
+    spawn,
     start,
     wait_until,
 )
@@ -68,8 +68,8 @@ def command(space: Path, storage: Path, nodes: Nodes) -> list[str | Path]:
 
 def shown(arguments: Sequence[str | Path]) -> subprocess.Popen[str]:
     """Start a command whose output is kept, with little patience for a lost head."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+    return spawn(
+        arguments,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -20,10 +21,12 @@ from rich.console import Console
 from benchmarks import sleeping
 from benchmarks.sleepers import SECONDS, SleepingWorker
 from orchestrator.cluster import node_watch
+from orchestrator.cluster.connect import connect_cluster
 from orchestrator.cluster.node import WorkerPlace
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import Plan, plan_text
 from orchestrator.plan.prepare import PreparedSweep
+from orchestrator.run import driver
 from orchestrator.run.driver import run_sweep
 from orchestrator.run.worker import StageWorker
 from orchestrator.status.facts import collect_facts
@@ -77,7 +80,7 @@ class FaultyWorker(SleepingWorker):
 
 
 def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str]:
-    """Run a plan on a private Ray; the exit code, and what was shown."""
+    """Run a plan on the Ray that there is; the exit code, and what was shown."""
     storage = open_storage(folder)
     establish_storage(storage)
     store = SweepStore(storage, plan.sweep_id)
@@ -109,8 +112,11 @@ def test_hanging_stages_and_stages_without_memory_fail_alone(tmp_path: Path, mon
     monkeypatch.setattr(node_watch, "count_oom_kills", lambda: int((tmp_path / "faulty" / KILLS).read_text()))
     storage = tmp_path / "faulty"
 
-    assert swept(plan, tmp_path / "undisturbed", FaultyWorker)[0] == 0
-    code, shown = swept(plan, storage, FaultyWorker)
+    with connect_cluster("local", 2) as cluster:
+        parts = iter(replace(cluster, scratch=cluster.scratch / name) for name in ("first", "second"))
+        monkeypatch.setattr(driver, "connect_cluster", lambda *_: contextlib.nullcontext(next(parts)))
+        assert swept(plan, tmp_path / "undisturbed", FaultyWorker)[0] == 0
+        code, shown = swept(plan, storage, FaultyWorker)
 
     assert code == 1
     assert "10 trials, 4 finished, 6 failed" in shown

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.clusters import alive, family
 from tests.support.command_line import list_tree
-from tests.support.harness import COMMAND, LIMIT, wait_until
+from tests.support.harness import LIMIT, spawn, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow]
 
@@ -37,9 +37,7 @@ def test_a_start_that_is_killed_is_one_line(name: str, space_file: Path, tmp_pat
     (storage / ".advsweep").touch()
     before = list_tree(storage)
     command = ["launch", "--space", str(space_file), "--storage", str(storage), "--wandb", "disabled"]
-    driver = subprocess.Popen(
-        [*COMMAND, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    driver = spawn(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     kill_as_it_appears(driver, name)
     started = family(driver.pid)
     shown, error = driver.communicate(timeout=LIMIT)

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import psutil
 import pytest
 
 from orchestrator.tracking.folder import WandbFolder
-from tests.support.harness import LIMIT
+from tests.support.harness import LIMIT, spawn
 from tests.support.wandb_stub import Fault, Stub
 from tests.support.wandb_sweep import GRID, TRIALS, Sweep
 
@@ -22,11 +21,8 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]
 PROCESSES = {"writer": "wandb-core", "sender": "-m wandb sync"}
 """What stands in the command line of each."""
 PATIENT = f"""
-import sys
-from orchestrator.cli.app import run
 from orchestrator.tracking import log, server
 server.PATIENCE = log.SEND_LIMIT = log.CLOSE_LIMIT = {LIMIT}
-sys.exit(run(sys.argv[1:]))
 """
 """A launch that gives W&B all the time of a busy machine."""
 
@@ -54,27 +50,19 @@ def test_what_it_was_killed_in_is_made_up_for(victim: str, sweep: Sweep, stub: S
         shutil.rmtree(WandbFolder(sweep.store).path)
     stub.fault = Fault(delay=0.1)  # slow, so that it is met at work
     overrides = [word for override in GRID for word in ("--set", override)]
-    command: list[str | Path] = [
-        sys.executable,
-        "-c",
-        PATIENT,
-        "launch",
-        "--space",
-        sweep.space,
-        "--storage",
-        sweep.storage,
-        *overrides,
-    ]
+    command: list[str | Path] = ["launch", "--space", sweep.space, "--storage", sweep.storage, *overrides]
     command += ["--wandb", "online", "--project", "robust"]
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    driver = spawn(command, PATIENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     kill_as_it_appears(driver, PROCESSES[victim])
     shown, error = driver.communicate(timeout=LIMIT)
     assert driver.returncode == 0, shown + error
     assert "Traceback" not in shown + error
     assert shown.count("W&B:") >= 1
     stub.fault = None
-    again = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=True)
-    assert "W&B" not in again.stdout
+    again = spawn(command, PATIENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    shown, error = again.communicate(timeout=LIMIT)
+    assert again.returncode == 0, shown + error
+    assert "W&B" not in shown
     assert len(WandbFolder(sweep.store).sent()) == TRIALS + 1
     assert stub.runs.keys() >= sweep.ids()
     assert all(stub.runs[name].complete for name in sweep.ids())

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from tests.support import prepared
+from tests.support.parted_process import PartedProcess
 
 COMMAND = [sys.executable, "-m", "advsweep"]
 ONE = ("--max-concurrent", "1")
@@ -30,7 +31,7 @@ NICENESS = "RAY_worker_niceness"
 def advsweep(*arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; `code` is the exit code that it must have."""
     words = list(map(str, arguments))
-    if prepared.can_run(words[0]):
+    if prepared.can_run(words[0], os.environ):
         ended = prepared.run_prepared(words, LIMIT)
     else:
         ended = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=LIMIT, check=False)
@@ -40,13 +41,23 @@ def advsweep(*arguments: str | Path, code: int | None = 0) -> subprocess.Complet
 
 def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
     """Start a command in a process group of its own."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=os.environ,
-    )
+    return spawn(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def spawn(
+    arguments: Sequence[str | Path], patch: str = "", env: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.Popen[Any]:
+    """Start a command.
+
+    :param patch: Python that is run before it, such as a constant that is set.
+    :param env: null: the variables of now.
+    :param options: of `subprocess.Popen`.
+    """
+    words, variables = list(map(str, arguments)), dict(os.environ if env is None else env)
+    if prepared.can_run(words[0], variables):
+        return PartedProcess(words, patch, env=variables, **options)
+    command = [sys.executable, "-c", f"{patch}\nfrom orchestrator.cli import main\nmain()"] if patch else COMMAND
+    return subprocess.Popen([*command, *words], env=variables, **options)
 
 
 def list_imported_modules(statement: str) -> set[str]:

@@ -10,6 +10,7 @@ import atexit
 import functools
 import gc
 import importlib
+import io
 import json
 import os
 import random
@@ -20,9 +21,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tests.support.checkout import ROOT
 
@@ -35,6 +36,8 @@ IMPORTED = (
 """What a launch imports, at once or on its way: a model without weights imports torch's compiler, Tune imports W&B."""
 READ_BY_IMPORTS = ("RAY_", "PYTHON", "OMP_", "LD_", "COV")
 """How variables begin that are read when something is imported, or when an interpreter starts."""
+READ_LATER = ("PYTHONUNBUFFERED", "RAY_TMPDIR", "RAY_memory_usage_threshold", "RAY_memory_monitor_refresh_ms")
+"""Those of them that a command heeds here too: the first is done by hand, the others are for what Ray starts."""
 
 
 class Prepared(NamedTuple):
@@ -44,14 +47,25 @@ class Prepared(NamedTuple):
     variables: Mapping[str, str]
 
 
-def find_variables() -> dict[str, str]:
-    """What a process that imports now would read."""
-    return {name: value for name, value in os.environ.items() if name.startswith(READ_BY_IMPORTS)}
+def find_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """What a process with these variables would read when it imports."""
+    return {
+        name: value for name, value in variables.items() if name.startswith(READ_BY_IMPORTS) and name not in READ_LATER
+    }
 
 
-@functools.cache
+HELD: list[Prepared] = []
+"""The one that there is, if any: it takes memory."""
+
+
 def start_prepared() -> Prepared:
-    """Start it, once for all tests of this process; it ends with it."""
+    """Start it, once for all tests of this process that have the same variables; it ends with it."""
+    variables = find_variables(os.environ)
+    if HELD and HELD[0].variables == variables:
+        return HELD[0]
+    while HELD:
+        HELD[0].process.kill()
+        HELD.pop().process.wait()
     folder = tempfile.mkdtemp(prefix="prepared-")  # W&B makes one in it when it is imported
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     process = subprocess.Popen(
@@ -59,18 +73,21 @@ def start_prepared() -> Prepared:
         cwd=ROOT, env=os.environ | {"TMPDIR": folder}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     atexit.register(process.kill)
-    return Prepared(process, find_variables())
+    HELD.append(Prepared(process, variables))
+    return HELD[0]
 
 
-def can_run(command: str) -> bool:
+def can_run(command: str, variables: Mapping[str, str]) -> bool:
     """Whether the command would import in vain, and imports would find now what they found then.
 
     What measures the lines that run counts none of a process that has parted from another.
     """
     if any(name.startswith("COV") for name in os.environ):
         return False
-    wanted = command in COMMANDS or start_prepared.cache_info().currsize > 0
-    return wanted and start_prepared().variables == find_variables()
+    wanted = find_variables(variables)
+    if command in COMMANDS and wanted == find_variables(os.environ):
+        start_prepared()
+    return bool(HELD) and HELD[0].variables == wanted
 
 
 def run_prepared(arguments: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
@@ -78,25 +95,34 @@ def run_prepared(arguments: Sequence[str], limit: float) -> subprocess.Completed
 
     :raises subprocess.TimeoutExpired: it has not ended within so many seconds, and was killed.
     """
-    requests, answers = start_prepared().process.stdin, start_prepared().process.stdout
-    assert requests is not None, "it is a pipe"
-    assert answers is not None, "it is a pipe"
     with tempfile.TemporaryDirectory(prefix="prepared-") as folder:
         said = [Path(folder) / name for name in ("stdout", "stderr")]
         for file in said:
             file.touch()
         job = {"arguments": arguments, "variables": dict(os.environ), "folder": str(Path.cwd())}
-        requests.write(json.dumps({**job, "said": list(map(str, said)), "limit": limit}) + "\n")
-        requests.flush()
-        code = json.loads(answers.readline())
+        code = ask({**job, "streams": [os.devnull, *map(str, said)], "limit": limit})
         out, err = (file.read_text() for file in said)
     if code is None:
         raise subprocess.TimeoutExpired(list(arguments), limit, out, err)
     return subprocess.CompletedProcess(list(arguments), code, out, err)
 
 
+def ask(job: Mapping[str, Any]) -> int | None:
+    """Send a request to the prepared process, and wait for its answer."""
+    requests, answers = HELD[0].process.stdin, HELD[0].process.stdout
+    assert requests is not None, "it is a pipe"
+    assert answers is not None, "it is a pipe"
+    requests.write(json.dumps(job) + "\n")
+    requests.flush()
+    answer: int | None = json.loads(answers.readline())
+    return answer
+
+
 def serve(requests: IO[str], answers: IO[str]) -> None:
-    """Answer each request, a command in JSON, by its exit code; null where it had to be killed."""
+    """Answer each request, a command in JSON: by its exit code, or null where it had to be killed.
+
+    One without a limit is answered at once, by the id of a process that has no parent here.
+    """
     for name in IMPORTED:
         importlib.import_module(name)
     gc.collect()
@@ -104,10 +130,17 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
     while line := requests.readline():
         job = json.loads(line)
         limit = job.pop("limit")
-        child = os.fork()
-        if not child:
-            become_command(**job)
-        answers.write(json.dumps(wait_for(child, limit)) + "\n")
+        streams = [open_stream(path, number) for number, path in enumerate(job.pop("streams"))]
+        if limit is None:
+            answer: int | None = leave_alone(functools.partial(become_command, streams, **job))
+        else:
+            child = os.fork()
+            if not child:
+                become_command(streams, **job)
+            answer = wait_for(child, limit)
+        for stream in streams:
+            os.close(stream)
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
@@ -124,17 +157,60 @@ def wait_for(child: int, limit: float) -> int | None:
     return None
 
 
-def become_command(arguments: list[str], variables: dict[str, str], folder: str, said: list[str]) -> None:
-    """Be what `python -m advsweep` is once it has imported, and end as it does."""
+def open_stream(path: str, number: int) -> int:
+    """Open what a command is to read from, 0, or to write to, 1 and 2."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY)
+
+
+def leave_alone(run: Callable[[], None]) -> int:
+    """The id of a process that runs a function, and whose parent has ended."""
+    told, tell = os.pipe()
+    between = os.fork()
+    if not between:
+        child = os.fork()
+        if not child:
+            os.close(tell)
+            os.close(told)
+            run()
+        os.write(tell, str(child).encode())
+        os._exit(0)
+    os.waitpid(between, 0)
+    child = int(os.read(told, 20))
+    os.close(told)
+    os.close(tell)
+    return child
+
+
+def become_command(
+    streams: Sequence[int],
+    arguments: list[str],
+    variables: dict[str, str],
+    folder: str,
+    patch: str = "",
+    alone: bool = False,
+) -> None:
+    """Be what `python -m advsweep` is once it has imported, and end as it does.
+
+    :param patch: Python that is run before the command.
+    :param alone: in a session of its own.
+    """
     try:
-        for number, file in enumerate([os.devnull, *said]):
-            os.dup2(os.open(file, os.O_RDWR | os.O_APPEND), number)
+        if alone:
+            os.setsid()
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        at_once = bool(variables.get("PYTHONUNBUFFERED"))
+        sys.stdin = os.fdopen(0)
+        sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", 0 if at_once else -1), write_through=at_once)
+        sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb"), errors="backslashreplace", line_buffering=True)
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(variables)
         tempfile.tempdir = None
         random.seed()
         sys.path[0], sys.argv[1:] = folder, arguments
+        exec(patch, {})
         importlib.import_module("orchestrator.cli").main()
     except BaseException:
         traceback.print_exc()

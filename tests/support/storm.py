@@ -16,7 +16,7 @@ import psutil
 from orchestrator.cluster.guard import find_marked_processes
 from tasks.temporary import PREFIX
 from tests.support.clusters import alive, family
-from tests.support.harness import COMMAND, kill, wait_until
+from tests.support.harness import kill, spawn, wait_until
 
 KINDS = {
     "gcs_server": "control service",
@@ -52,8 +52,8 @@ class Launch:
     def __init__(self, command: Sequence[str | Path], temporary: Path) -> None:
         """:param temporary: where the processes of the launch keep temporary files, and nobody else does."""
         self._temporary = temporary
-        self.driver = subprocess.Popen(
-            [*COMMAND, *map(str, command)],
+        self.driver = spawn(
+            command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

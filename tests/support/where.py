@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import COMMAND
+from tests.support.harness import spawn
 
 SPACE = """
 description: a few stages, so that what is tested is where they run
@@ -31,10 +31,5 @@ def space(tmp_path: Path) -> Path:
 def begin(*arguments: str | Path, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a command whose output goes to a file."""
     with log.open("wb") as output:
-        return subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**env, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-        )
+        variables = {**env, "PYTHONUNBUFFERED": "1"}
+        return spawn(arguments, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
