@@ -131,7 +131,7 @@ def _answer(model: nn.Module, probe: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _build_fast(model: NormalizedModel, network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    folded = _Folded(model, network, dtype).requires_grad_(False).to(memory_format=torch.channels_last)
+    folded = _Folded(model, network, dtype).eval().requires_grad_(False).to(memory_format=torch.channels_last)
     return make_steady(folded)
 
 

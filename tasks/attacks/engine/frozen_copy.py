@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,11 +18,29 @@ HOW_TO_COPY = (
 )  # fmt: skip
 """By which a class says what a copy of it holds: one that says so is left to `copy.deepcopy`."""
 
+HOW_TO_PUT = (
+    "train", "eval", "requires_grad_", "to", "_apply", "modules", "named_modules", "parameters", "named_parameters",
+    "buffers", "__setattr__",
+)  # fmt: skip
+"""By which a class says what becomes of its parts where a model is put in another state."""
+
 
 def copy_frozen(model: nn.Module) -> nn.Module:
     """A deep copy in evaluation mode, without gradients of its weights, channels last."""
     copied: nn.Module = _copy(model, {})
-    return copied.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    parts = list(copied.modules())
+    if not all(_is_put_as_any(type(part)) for part in parts):  # type: ignore[arg-type]  # classes can be hashed
+        return copied.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    for part in parts:
+        vars(part)["training"] = False
+        for weight in part._parameters.values():
+            if weight is not None:
+                weight.requires_grad_(False)
+                weight.data = _lay_out(weight.data)
+        for name, buffer in part._buffers.items():
+            if buffer is not None:
+                part._buffers[name] = _lay_out(buffer)
+    return copied
 
 
 def copy_unseen(model: nn.Module) -> nn.Module:
@@ -49,7 +68,7 @@ def _copy(part: Any, memo: dict[int, Any]) -> Any:
     if kind in (dict, OrderedDict):
         memo[id(part)] = table = kind()
         if part:
-            table.update({_copy(name, memo): _copy(value, memo) for name, value in part.items()})
+            table.update(_copy_held(part, memo))
         return table
     if kind in (tuple, set) and ATOMS.issuperset(map(type, part)):
         memo[id(part)] = kind(part)
@@ -58,14 +77,32 @@ def _copy(part: Any, memo: dict[int, Any]) -> Any:
         memo[id(part)] = nn.Parameter(part.data.clone(memory_format=torch.preserve_format), part.requires_grad)
     elif kind is Tensor and _holds_values_alone(part):
         memo[id(part)] = part.clone(memory_format=torch.preserve_format)
-    elif isinstance(part, nn.Module) and _is_plain(type(part)):
+    elif isinstance(part, nn.Module) and _is_plain(kind):  # type: ignore[arg-type]
         twin = nn.Module.__new__(kind)
         memo[id(part)] = twin
-        held = vars(part).items()
-        twin.__setstate__({name: value if type(value) in ATOMS else _copy(value, memo) for name, value in held})
+        twin.__setstate__(_copy_held(vars(part), memo))
     else:
         return copy.deepcopy(part, memo)
     return memo[id(part)]
+
+
+def _copy_held(held: dict[Any, Any], memo: dict[int, Any]) -> dict[Any, Any]:
+    """What a module or a table holds: most of it is what nobody can change, or a table of nothing."""
+    copied: dict[Any, Any] = {}
+    for key, value in held.items():
+        kind, name = type(value), key if type(key) is str else _copy(key, memo)
+        if kind in ATOMS:
+            copied[name] = value
+        elif (kind is dict or kind is OrderedDict) and not value and id(value) not in memo:
+            copied[name] = memo[id(value)] = kind()
+        else:
+            copied[name] = _copy(value, memo)
+    return copied
+
+
+def _lay_out(tensor: Tensor) -> Tensor:
+    """As `nn.Module.to` puts tensors in channels-last order: images and filters alone."""
+    return tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 def _holds_values_alone(tensor: Tensor) -> bool:
@@ -73,6 +110,13 @@ def _holds_values_alone(tensor: Tensor) -> bool:
     return tensor.layout is torch.strided and not tensor.requires_grad and not vars(tensor)
 
 
+@lru_cache(maxsize=256)
 def _is_plain(kind: type[nn.Module]) -> bool:
     """Whether modules of this class are copied as any module is."""
     return all(getattr(kind, name, None) is getattr(nn.Module, name, None) for name in HOW_TO_COPY)
+
+
+@lru_cache(maxsize=256)
+def _is_put_as_any(kind: type[nn.Module]) -> bool:
+    """Whether modules of this class are put in evaluation mode, frozen and laid out as any module is."""
+    return all(getattr(kind, name, None) is getattr(nn.Module, name, None) for name in HOW_TO_PUT)

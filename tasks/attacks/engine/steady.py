@@ -10,13 +10,16 @@ from tasks.arithmetic import STEADY_ROWS
 
 
 def make_steady(model: nn.Module) -> nn.Module:
-    """The model itself, its linear layers exchanged, such that no answer depends on the batch."""
+    """The model itself, its linear layers exchanged, such that no answer depends on the batch.
+
+    :param model: in evaluation mode.
+    """
     _exchange_linear(model)
-    return _Steady(model).eval()
+    return _Steady(model)
 
 
 def _exchange_linear(network: nn.Module) -> None:
-    for name, child in network.named_children():
+    for name, child in network.named_children() if network._modules else ():
         if type(child) is nn.Linear and not child._forward_hooks and not child._forward_pre_hooks:
             setattr(network, name, _SteadyLinear(child))
         else:
@@ -31,7 +34,7 @@ class _SteadyLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self.linear = linear
+        self.linear, self.training = linear, False
 
     @property
     def weight(self) -> Tensor:
@@ -57,7 +60,7 @@ class _Steady(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.training = model, False
 
     def forward(self, pixels: Tensor) -> Tensor:
         logits: Tensor = self.model(pixels if len(pixels) > 1 else torch.cat([pixels, pixels]))

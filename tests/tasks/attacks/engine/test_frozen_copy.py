@@ -99,3 +99,25 @@ def test_an_unseen_copy_shares_the_weights_and_no_memory() -> None:
 def test_a_module_that_says_how_it_is_copied_is_copied_so() -> None:
     copied: Any = copy_frozen(nn.Sequential(Particular(), nn.ReLU()))
     assert copied[0].copies == 1
+
+
+class Watchful(nn.Conv2d):
+    """A layer that notes the mode that it is put in."""
+
+    def train(self, mode: bool = True) -> Self:
+        self.told = mode
+        return super().train(mode)
+
+
+def test_a_copy_is_as_torch_would_put_it_where_nobody_or_a_layer_of_its_own_has_a_say() -> None:
+    for layer in (nn.Conv2d(3, 3, 3), Watchful(3, 3, 3)):
+        model = nn.Sequential(layer, nn.BatchNorm2d(3), nn.Flatten())
+        model.register_buffer("filters", torch.rand(2, 3, 4, 4))
+        copied, expected = copy_frozen(model), copy.deepcopy(model)
+        expected.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        assert getattr(copied[0], "told", False) is False  # type: ignore[index]
+        assert [part.training for part in copied.modules()] == [False] * 4
+        for ours, theirs in zip(copied.state_dict().values(), expected.state_dict().values(), strict=True):
+            assert torch.equal(ours, theirs)
+            assert ours.stride() == theirs.stride()
+        assert not any(weight.requires_grad for weight in copied.parameters())
