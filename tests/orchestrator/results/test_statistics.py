@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from orchestrator.results.statistics import (
     McNemar,
@@ -51,6 +50,8 @@ def test_mcnemar_is_a_coin_toss_among_the_images_that_disagree() -> None:
 
 def test_the_interval_of_a_difference_keeps_its_level_where_few_images_disagree() -> None:
     """Its coverage is computed, not drawn: over every outcome of 100 images with its probability."""
+    import scipy.stats
+
     images = 100
     for first, second in ((0.02, 0.005), (0.03, 1e-12), (0.05, 0.05), (0.1, 0.02), (0.5, 0.05)):
         outcomes = [(one, two) for one in range(images + 1) for two in range(images + 1 - one)]
@@ -93,6 +94,8 @@ def test_many_comparisons_are_corrected_and_gaps_do_not_count() -> None:
 
 def test_p_values_are_those_of_scipy() -> None:
     """The formulas that stand here in place of `scipy.stats`, which takes a second to import."""
+    import scipy.stats
+
     draw = np.random.default_rng(1)
     for size in (2, 3, 9):
         sample = draw.normal(0.3, 0.5, size).tolist()

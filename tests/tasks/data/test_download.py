@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from torchvision import datasets
 
 from tasks.data.download import download_dataset
 from tasks.errors import UsageError
@@ -15,7 +16,15 @@ from tests.support.images import settings, silent
 PARTS = ({"split": "train"}, {"split": "test"})
 
 
-def test_each_part_is_downloaded_to_the_folder_and_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def datasets() -> ModuleType:
+    """torchvision's. To import it takes two seconds, which no process that only collects tests should need."""
+    return importlib.import_module("torchvision.datasets")
+
+
+def test_each_part_is_downloaded_to_the_folder_and_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, datasets: ModuleType
+) -> None:
     calls: list[Any] = []
     monkeypatch.setattr(datasets, "SVHN", lambda **arguments: calls.append(arguments))
     download_dataset("SVHN", settings("svhn"), tmp_path, PARTS, "files", lambda *news: calls.append(news))
@@ -31,7 +40,7 @@ def test_each_part_is_downloaded_to_the_folder_and_reported(monkeypatch: pytest.
 
 @pytest.mark.parametrize("error", [OSError("no network"), RuntimeError("File not found or corrupted")])
 def test_what_cannot_be_downloaded_says_what_to_put_where(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, datasets: ModuleType
 ) -> None:
     def fail(**_: Any) -> None:
         raise error
@@ -47,7 +56,7 @@ def test_what_cannot_be_downloaded_says_what_to_put_where(
 
 @pytest.mark.parametrize("there", [False, True])
 def test_a_download_that_brings_nothing_leaves_no_folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool, datasets: ModuleType
 ) -> None:
     folder = tmp_path / "new" / "data"
     if there:
@@ -64,7 +73,7 @@ def test_a_download_that_brings_nothing_leaves_no_folder(
 
 
 def test_a_part_that_was_downloaded_stays_where_the_next_one_fails(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, datasets: ModuleType
 ) -> None:
     def fail(*, root: str, split: str, **_: Any) -> None:
         if split == "test":

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from torchvision import datasets
 
 from tasks.data.prepare import prepare_dataset
 from tasks.errors import UsageError
 from tests.support.images import settings, silent
 from tests.support.small import write_images
+
+
+@pytest.fixture
+def datasets() -> ModuleType:
+    """torchvision's. To import it takes two seconds, which no process that only collects tests should need."""
+    return importlib.import_module("torchvision.datasets")
 
 
 def test_prepare_decodes_with_progress(tmp_path: Path) -> None:
@@ -33,7 +40,7 @@ def test_prepare_decodes_with_progress(tmp_path: Path) -> None:
     ],
 )
 def test_offline_it_says_what_to_put_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str, expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str, expected: str, datasets: ModuleType
 ) -> None:
     def offline(*_: object, **__: object) -> None:
         raise OSError("no network")

@@ -10,7 +10,6 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
-from torchvision.models import _api
 
 from tasks.errors import StageError
 from tasks.models.build import Description, build_model
@@ -96,6 +95,8 @@ def test_a_weights_file_that_changed_after_the_plan_is_refused(tmp_path: Path) -
 
 
 def test_offline_imagenet_weights_say_what_to_put_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.models import _api
+
     def offline(*_: object, **__: object) -> None:
         raise OSError("no network")
 
@@ -138,6 +139,8 @@ def test_a_relative_path_is_found_from_wherever_a_worker_runs(tmp_path: Path, mo
 
 def test_weights_of_densenet_have_the_names_of_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that torchvision offers were written when `norm1` was called `norm.1`."""
+    from torchvision.models import _api
+
     settings = ModelSettings.model_validate({"name": "densenet121", "stem": "imagenet", "weights": "imagenet"})
     network = build_model(Description.of(settings, 3, 1000)).network
     names = {key: re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key) for key in network.state_dict()}

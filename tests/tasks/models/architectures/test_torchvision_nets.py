@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.models.architectures.torchvision_nets import resnet18
-
 
 @pytest.mark.parametrize(
     ("channels", "stem", "kernel", "sides"),
@@ -18,6 +16,8 @@ def test_the_stem_of_small_images_keeps_their_size(
     channels: int, stem: str, kernel: int, sides: tuple[int, int]
 ) -> None:
     """The stem of ImageNet halves an image twice before the first block, by its step and by its pooling."""
+    from tasks.models.architectures.torchvision_nets import resnet18
+
     net: Any = resnet18(channels, 5, stem).eval()
     assert net.conv1.weight.shape == (64, channels, kernel, kernel)
     seen: list[int] = []
