@@ -7,7 +7,7 @@ field is one of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -213,6 +213,8 @@ def parse_number(value: object) -> object:
         pass
     except OverflowError:
         raise PydanticCustomError("number", "is too large for a number") from None
+    if isinstance(value, Mapping):
+        raise PydanticCustomError("number", "is a mapping, not a number; a grid is written {grid_search: [...]}")
     raise PydanticCustomError("number", "is not a number; write one such as 0.03 or a fraction such as 8/255")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from orchestrator.plan.plan import Plan
-from tasks.errors import Problem, ProblemsError
+from tasks.errors import Problem
 from tasks.evaluation.settings import AttackSettings, DefendedAttackSettings
 from tasks.trial.chain import list_own_stages
 
@@ -32,7 +32,7 @@ def check_fits(plan: Plan, done: Collection[str] = ()) -> None:
         problem if stage.key in own else replace(problem, path=f"surrogate {stage.model.name}: {problem.path}")
         for stage, problem in found
     ]
-    raise ProblemsError(plan.space.name, problems + surrogates)
+    raise plan.space.refuse(problems + surrogates)
 
 
 def _find_own_surrogates(plan: Plan) -> Iterator[Problem]:

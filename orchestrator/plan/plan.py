@@ -12,7 +12,7 @@ from orchestrator.space.space import Space
 from orchestrator.text import format_count, render_html_table
 from tasks.data.settings import DatasetSettings
 from tasks.data.source import Inspection, count_training_images, inspect_dataset, make_placeholder
-from tasks.errors import MissingDataError, Problem, ProblemsError
+from tasks.errors import MissingDataError, Problem
 from tasks.keys import format_canonical_json, format_mapping, hash_json
 from tasks.kinds import KINDS, Kind
 from tasks.training.settings import TrainSettings
@@ -134,7 +134,7 @@ def make_plan(space: Space, data_dir: Path | None = None, *, without_data: bool 
     for entry in trials:
         for stage in entry.chain:
             stages.setdefault(stage.key, stage)
-    _check_image_limits(space.source, stages.values(), present)
+    _check_image_limits(space, stages.values(), present)
     return Plan(space, make_sweep_id(space.name, [entry.trial_id for entry in trials]), trials, stages, data, missing)
 
 
@@ -152,10 +152,10 @@ def _check_examples(space: Space, data: Mapping[DatasetSettings, Inspection]) ->
         wanted, there = trial.attack.examples, data[trial.dataset].test_images
         if wanted is not None and wanted > there:
             problem = Problem("attack.examples", wanted, f"the test split of {trial.dataset.name} has {there} images")
-            raise ProblemsError(space.source, [problem])
+            raise space.refuse([problem])
 
 
-def _check_image_limits(source: str, stages: Iterable[Stage], data: Mapping[DatasetSettings, Inspection]) -> None:
+def _check_image_limits(space: Space, stages: Iterable[Stage], data: Mapping[DatasetSettings, Inspection]) -> None:
     """:raises ProblemsError: a stage is to train on more images than there are."""
     for stage in stages:
         if stage.dataset not in data or not isinstance(stage.settings, TrainSettings):
@@ -165,7 +165,7 @@ def _check_image_limits(source: str, stages: Iterable[Stage], data: Mapping[Data
         if wanted is not None and wanted > there:
             problem = f"there are only {there} training images"
             section = "objective." if stage.settings.objective else ""
-            raise ProblemsError(source, [Problem(f"{stage.kind}.{section}fixed_examples", wanted, problem)])
+            raise space.refuse([Problem(f"{stage.kind}.{section}fixed_examples", wanted, problem)])
 
 
 def make_sweep_id(name: str, trial_ids: list[str]) -> str:

@@ -79,6 +79,12 @@ class Space:
     """Points of the grid that are no trials: certificates behind what they are not of."""
     source: str = "space"
     """What messages call the file."""
+    overrides: tuple[str, ...] = ()
+    """What was set beside it, `path.to.setting=value` each."""
+
+    def refuse(self, problems: Sequence[Problem]) -> ProblemsError:
+        """The error of problems that show only beside data or models: named by the file, the overrides, or both."""
+        return ProblemsError(name_source(self.source, problems, self.overrides), problems)
 
     def with_limits(self, timeouts: Sequence[str], cpus: float | None, gpus: float | None) -> Space:
         """The space with limits of the command line; none of them changes what a trial computes.
@@ -137,7 +143,7 @@ def load_content(
     if verify:
         content = with_verification(content)
     try:
-        return build(name, source, content)
+        return replace(build(name, source, content), overrides=tuple(overrides))
     except ProblemsError as error:
         raise ProblemsError(name_source(source, error.problems, overrides), error.problems) from None
 

@@ -81,6 +81,11 @@ def test_whatever_stands_in_a_wrong_place_is_named_in_the_words_of_a_file(cls: t
             "place.eps = null: is not a number; write one such as 0.03 or a fraction such as 8/255",
         ),
         (
+            AttackSettings,
+            {"name": "pgd", "eps": {"grid_serch": [0.1]}},
+            "place.eps = {grid_serch: [0.1]}: is a mapping, not a number; a grid is written {grid_search: [...]}",
+        ),
+        (
             TrainSettings,
             {"epochs": 1, "optimizer": SGD | {"lr": 0.1}, "objective": {"name": "trades"}},
             "place.objective.attack beside name = 'trades': is missing",

@@ -180,10 +180,10 @@ def test_what_a_sketch_cannot_tell_is_left_to_the_stage() -> None:
 
 @pytest.mark.parametrize("command", ["plan", "launch"])
 def test_the_command_ends_with_code_2_and_nothing_is_written(command: str, tmp_path: Path) -> None:
-    overrides = ("--set", "prune={ratio: 0.5, scope: layer9}")
-    ended = run_here(command, "--space", "smoke", *overrides, "--storage", tmp_path / "s")
+    setting = "prune={ratio: 0.5, scope: layer9}"
+    ended = run_here(command, "--space", "smoke", "--set", setting, "--storage", tmp_path / "s")
     assert (ended.code, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("error: smoke: 1 problem\n  prune.scope = 'layer9': ")
+    assert ended.stderr.startswith(f"error: --set {setting}: 1 problem\n  prune.scope = 'layer9': ")
     assert list_tree(tmp_path) == {}
 
 
