@@ -38,6 +38,7 @@ CONFIG = {
 
 LONGEST = (
     "cluster",
+    "faults_heads",
     "faults_nodes",
     "faults",
     "sweep",

@@ -4,77 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.clusters import alive
-from tests.support.disturbed import undisturbed_sweep
-from tests.support.harness import (
-    LIMIT,
-    advsweep,
-    artifacts,
-    ended,
-    executions,
-    kill,
-    nothing_ran_after_it_was_finished,
-    same,
-    spawn,
-    start,
-    wait_until,
-)
+from tests.support.harness import LIMIT, advsweep, executions, start, wait_until
+from tests.support.node_sweep import command, run_undisturbed, whole
 from tests.support.nodes import Nodes, nodes_on_loopback
 from tests.support.where import begin
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
-SPACE = """
-description: enough epochs to lose a node in
-seed: {grid_search: [0, 1]}
-dataset: {name: digits, image_size: 16, train_examples: 400, split: {test: 0.1}}
-model: {name: resnet8}
-train: {epochs: 8, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
-prune: {ratio: {grid_search: [0.2, 0.5]}}
-finetune: {epochs: 12, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
-attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
-"""
 NOTICED = "does not answer"
 """What a driver says of a storage that it has asked several times."""
 
-LINE_OF_RAY = re.compile(r"\[\S+ \S+ E \d+ \d+\] task_manager\.cc:\d+: Failed to push error to driver")
-"""What Ray's own code may write in the moment in which a head is lost, before anybody can know it."""
+
+@pytest.fixture
+def undisturbed() -> tuple[Path, Path]:
+    """The space, and the storage of a sweep that nothing happened to."""
+    return run_undisturbed()
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Nodes]:
     with nodes_on_loopback() as nodes:
         yield nodes
-
-
-@pytest.fixture
-def undisturbed() -> tuple[Path, Path]:
-    """The space, and the storage of a sweep that nothing happened to."""
-    return undisturbed_sweep("nodes", SPACE)
-
-
-def command(space: Path, storage: Path, nodes: Nodes) -> list[str | Path]:
-    where: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--address", nodes.address]
-    return [*where, "--wandb", "disabled"]
-
-
-def shown(arguments: Sequence[str | Path]) -> subprocess.Popen[str]:
-    """Start a command whose output is kept, with little patience for a lost head."""
-    return spawn(
-        arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "ADVSWEEP_HEAD_TIMEOUT": "3"},
-    )
 
 
 def nodes_used(storage: Path, since: float = 0.0) -> set[str]:
@@ -88,15 +45,6 @@ def in_mid_stage(storage: Path, node: str) -> bool:
     running = {entry["key"] for entry in mine if entry["event"] == "start"}
     running -= {entry["key"] for entry in mine if entry["event"] == "end"}
     return any((storage / "checkpoints" / f"{key}.safetensors").exists() for key in running)
-
-
-def whole(storage: Path, reference: Path) -> None:
-    """Everything is there once, and is what an undisturbed sweep finds."""
-    nothing_ran_after_it_was_finished(storage)
-    assert set(ended(storage).values()) == {1}, "every finished stage ran once"
-    same(storage, reference)
-    assert artifacts(storage).keys() == artifacts(reference).keys()
-    assert not list((storage / "checkpoints").iterdir())
 
 
 def status(storage: Path) -> dict[str, int]:
@@ -167,40 +115,3 @@ def test_a_storage_that_is_gone_for_a_while_is_waited_for(undisturbed: tuple[Pat
     whole(storage, reference)
     found = status(storage)
     assert (found["finished"], found["failures"], found["preemptions"]) == (8, 0, 0)
-
-
-def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(
-    undisturbed: tuple[Path, Path], tmp_path: Path
-) -> None:
-    space, reference = undisturbed
-    storage = tmp_path / "storage"
-    with nodes_on_loopback() as nodes:
-        nodes.add()
-        driver = shown(command(space, storage, nodes))
-        assert wait_until(lambda: bool(executions(storage)))
-        kill([driver.pid])
-        _, err = driver.communicate(timeout=LIMIT)
-        assert "nothing finished is lost: the same command continues" in err
-        before = len(executions(storage))
-        driver = shown(command(space, storage, nodes))
-        assert wait_until(lambda: len(executions(storage)) > before)
-        nodes.kill_head()
-        out, err = driver.communicate(timeout=LIMIT)
-    assert driver.returncode == 1, f"it did not wait until Ray gave up, which aborts it: {out}{err}"
-    assert "the head of the cluster" in out
-    assert "nothing finished is lost" in out
-    own = [line for line in err.splitlines() if not LINE_OF_RAY.match(line)]
-    assert not own, "no traceback, no second message"
-    with nodes_on_loopback() as nodes:
-        nodes.add()
-        before = len(executions(storage))
-        driver = shown(command(space, storage, nodes))
-        assert wait_until(lambda: len(executions(storage)) > before)
-        nodes.restart_head()
-        out, err = driver.communicate(timeout=LIMIT)
-    assert driver.returncode != 0, out + err
-    assert "nothing finished is lost" in out + err
-    with nodes_on_loopback() as nodes:
-        nodes.add()
-        advsweep(*command(space, storage, nodes))
-    whole(storage, reference)
