@@ -131,7 +131,7 @@ def test_lines_are_sorted_by_any_column_and_cut() -> None:
     assert [values[0] for values, _ in listing.sort("-16/255").lines] == [0.5, 0.0]
     assert [values[0] for values, _ in listing.sort("Clean").lines] == [0.0, 0.5]
     assert [values[0] for values, _ in listing.sort("robust_accuracy ifgsm linf 8/255").lines] == [0.0, 0.5]
-    assert listing.cut(1).render("table").endswith("\n... and 1 more lines")
+    assert listing.cut(1).render("table").endswith("\n... and 1 more line")
     with pytest.raises(UsageError, match=r"--sort claen: no column of this table; choose from .*did you mean 'clean'"):
         listing.sort("claen")
 
