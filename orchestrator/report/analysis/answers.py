@@ -107,12 +107,13 @@ def describe_doubts(entry: Measured) -> list[str]:
     lines = []
     for kind, words in (
         (SUSPICIOUS, "failed a check of the numbers, so do not rely on its robust accuracy"),
-        (UPPER_BOUND, "state an upper bound of robust accuracy"),
+        (UPPER_BOUND, "gave an upper bound of robust accuracy"),
     ):
         rows = [row for row in entry.rows if row["verdict"] == kind]
         if rows:
             why = find_reason(rows, kind)
-            lines.append(f"{len(rows)} of its {len(entry.rows)} trials {words}{f': {why}' if why else ''}.")
+            count = f"{len(rows)} of its {len(entry.rows)} trials" if len(entry.rows) > 1 else "Its trial"
+            lines.append(f"{count} {words}{f': {why}' if why else ''}.")
     return lines
 
 

@@ -81,6 +81,9 @@ def test_a_suspicious_trial_is_mentioned_with_the_recommendation(tmp_path: Path)
         "1 of its 3 trials failed a check of the numbers, so do not rely on its robust accuracy: noise wins." in lines
     )
     assert lines[-1].startswith("Chosen among 5 by the images that these accuracies are quoted on")
+    (alone,) = group_studies([row for row in rows if row["seed"] == 1])
+    said = answer_questions(alone, lambda _: {}).recommendation
+    assert "Its trial failed a check of the numbers, so do not rely on its robust accuracy: noise wins." in said
 
 
 def close(row: dict[str, Any]) -> tuple[float, float]:
