@@ -20,7 +20,7 @@ from orchestrator.results.eps import measure_eps
 from orchestrator.results.model_axes import describe_model
 from orchestrator.results.tradeoff import format_setting
 from orchestrator.results.worst_case_verdict import judge_worst_case, rank_strength
-from orchestrator.text import format_percent
+from orchestrator.text import format_count, format_percent
 from tasks.keys import format_canonical_json
 from tasks.trial.row import Row, compute_rates
 
@@ -193,8 +193,8 @@ def describe_best(best: Standing) -> str:
     clean, robust = best.mean
     row = best.rows[0]
     eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
-    steps = f"{row['attack_steps']} step{'s' if row['attack_steps'] != 1 else ''}"
-    against = f"{row['attack']}, {steps}" if best.attacks == 1 else f"all {best.attacks} attacks"
+    alone = f"{row['attack']}, {format_count(row['attack_steps'], 'step')}"
+    against = alone if best.attacks == 1 else f"all {best.attacks} attacks"
     told = ", ".join([*best.settings, f"{against} of {best.budget.norm} {eps}", *([best.scope] if best.scope else [])])
     doubt = f" [{best.doubt}]" if best.doubt else ""
     return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({told})"

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from orchestrator.results.bounds import select_attacks, select_certificates
-from orchestrator.results.budgets import ReadRobust, WorstCase, group_budgets, read_nothing
+from orchestrator.results.budgets import Budget, ReadRobust, WorstCase, group_budgets, read_nothing
 from orchestrator.results.checks.adaptive import check_attack_is_adaptive, check_knowing_the_defence_helps
 from orchestrator.results.checks.attack import (
     check_attack_beats_probes,
@@ -157,8 +157,7 @@ def narrow_worst_cases(rows: Sequence[Row], chosen: Sequence[Row], read: ReadRob
     names = {row["trial_id"] for row in chosen}
     anew = {
         row["trial_id"]
-        for group in _group_rows(rows, "only_correct")
-        for budget in group_budgets(group, read)
+        for budget in _list_budgets(rows, read)
         if any(row["trial_id"] not in names for row in budget.rows)
         for row in budget.rows
     }
@@ -170,12 +169,12 @@ def narrow_worst_cases(rows: Sequence[Row], chosen: Sequence[Row], read: ReadRob
 
 
 def _find_worst_cases(rows: Sequence[Row], read: ReadRobust) -> dict[str, WorstCase | None]:
-    return {
-        row["trial_id"]: budget.worst_case
-        for group in _group_rows(rows, "only_correct")
-        for budget in group_budgets(group, read)
-        for row in budget.rows
-    }
+    return {row["trial_id"]: budget.worst_case for budget in _list_budgets(rows, read) for row in budget.rows}
+
+
+def _list_budgets(rows: Sequence[Row], read: ReadRobust) -> list[Budget]:
+    """The budgets of each model, apart where only images that it sees rightly are attacked."""
+    return [budget for group in _group_rows(rows, "only_correct") for budget in group_budgets(group, read)]
 
 
 def _describe_verdicts(found: Sequence[Verdict]) -> Row:

@@ -126,7 +126,9 @@ class _Run:
         job, examples = self._craft_batch(index)
         judge = copy_unseen(self.judge)
         before = predict(judge, job.clean)
-        found = [self._judge_cell(job, before, examples[cell.method.reported_steps], cell) for cell in self.cells]
+        known = self._ask_witness(job.clean)
+        made = [(cell, examples[cell.method.reported_steps]) for cell in self.cells]
+        found = [self._judge_cell(job, before, known, adversarial, cell) for cell, adversarial in made]
         if bool(index[0] == self.shown[0]):  # of the first batch, which is enough to tell
             again = predict(judge, examples[self.cells[0].method.reported_steps]).classes.cpu().numpy()
             remembered = int((again != found[0].table["adversarial_prediction"].to_numpy()).sum())
@@ -151,13 +153,16 @@ class _Run:
         """Pixels per unit of eps."""
         return self.std if cell.eps_space == "normalized" else 1.0
 
-    def _judge_cell(self, job: AttackJob, before: Predictions, adversarial: Tensor, cell: AttackSettings) -> Evaluation:
+    def _judge_cell(
+        self, job: AttackJob, before: Predictions, known: Tensor | None, adversarial: Tensor, cell: AttackSettings
+    ) -> Evaluation:
+        """:param known: what the witness sees in the clean images, int64 [N]; null where there is none."""
         delta, scale = adversarial - job.clean, self._get_scale(cell)
         audit_examples(job.clean, adversarial, cell.method, scale)
         after = predict(copy_unseen(self.judge), adversarial)
         # what is beyond the budget, or does not keep its label, does not count: the model sees the image unperturbed
         void = find_outside_budget(delta, cell.method, scale)
-        known, seen = self._ask_witness(job.clean), self._ask_witness(adversarial)
+        seen = self._ask_witness(adversarial)
         if known is not None and seen is not None:
             void |= known.ne(job.labels) | seen.ne(job.labels)
         # the image as it is lies in every ball: what is seen wrongly without an attack is not robust
