@@ -6,6 +6,8 @@ import gc
 import itertools
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 from orchestrator.space import space as spaces
 from tasks.trial.trial import Trial, simplify_trial
 from tests.support.harness import NICENESS
+from tests.support.made_once import SHARED
 
 os.environ.setdefault(NICENESS, "0")
 
@@ -40,29 +43,34 @@ CONFIG = {
 
 LONGEST = (
     "cluster",
-    "faults_heads",
+    "sweep",
+    "pretended_gpu",
     "faults_nodes",
     "faults",
-    "sweep",
+    "faults_heads",
     "plugins",
-    "pretended_gpu",
-    "faults_memory",
     "faults_kills",
+    "faults_memory",
+    "run",  # of tests/mutation
+    "code",
     "sweep_on_s3",
     "plugins_elsewhere",
-    "run",  # of tests/mutation
+    "resources",
 )
 """Files that take a minute or more, the longest first."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The processes of a whole run share what they compile, though the machine says `PYTHONDONTWRITEBYTECODE`.
+    """The processes of a whole run share a folder, and what they compile, though `PYTHONDONTWRITEBYTECODE` is set.
 
     They start hundreds, and each would compile our sources anew. What runs a changed copy (`tests/mutation`) is one
     process, and writes nothing.
     """
     if config.getoption("numprocesses", None):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED] = folder = tempfile.mkdtemp(prefix="shared-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 LARGEST = (

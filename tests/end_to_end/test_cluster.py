@@ -18,7 +18,7 @@ import pytest
 
 from tests.support import labs
 from tests.support.clusters import Head, alive, head, listening, without_ray
-from tests.support.harness import COMMAND, LIMIT, ONE, ended, executions, rows, wait_until
+from tests.support.harness import COMMAND, LIMIT, ONE, advsweep, ended, executions, rows, wait_until
 from tests.support.hostile import make_hostile_folder
 from tests.support.labs import launch_lab, make_lab
 from tests.support.where import SECRET, begin
@@ -37,13 +37,9 @@ def cluster() -> Iterator[Head]:
         yield started
 
 
-def run(
-    *arguments: str | Path, env: Mapping[str, str], code: int = 0, folder: Path | None = None
-) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, env: Mapping[str, str], code: int = 0) -> subprocess.CompletedProcess[str]:
     """A command with the variables of a cluster."""
-    words = [*COMMAND, *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT, check=False, env=dict(env), cwd=folder)
-    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    done = advsweep(*arguments, env=env, code=code)
     assert "Traceback" not in done.stderr
     return done
 
@@ -162,8 +158,9 @@ def test_own_parts_reach_a_driver_on_the_head_and_its_workers(scheme: str, clust
 def test_a_driver_and_the_nodes_import_nothing_of_the_folder_of_the_launch(cluster: Head, tmp_path: Path) -> None:
     hostile, mark = make_hostile_folder(tmp_path / "hostile", tmp_path / "ran"), tmp_path / "ran"
     (hostile / "runpy.py").unlink()  # Python itself imports it for `-m`, before any module
-    command = ["launch", "--space", "where.yaml", "--storage", "../storage", "--wandb", "disabled", *ONE]
-    shown = run(*command, "--address", cluster.address, env=cluster.environment, folder=hostile)
+    command = [*COMMAND, "launch", "--space", "where.yaml", "--storage", "../storage", "--wandb", "disabled", *ONE]
+    command += ["--address", cluster.address]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=cluster.environment, cwd=hostile)
     assert FINISHED in shown.stdout
     assert not mark.exists(), mark.read_text()
 

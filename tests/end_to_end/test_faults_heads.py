@@ -7,11 +7,12 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.harness import COMMAND, LIMIT, advsweep, executions, kill, wait_until
-from tests.support.node_sweep import command, run_undisturbed, whole
+from tests.support.harness import LIMIT, advsweep, executions, kill, spawn, wait_until
+from tests.support.node_sweep import PART, SMALLER, command, run_undisturbed, whole
 from tests.support.nodes import nodes_on_loopback
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -20,31 +21,26 @@ LINE_OF_RAY = re.compile(r"\[\S+ \S+ E \d+ \d+\] task_manager\.cc:\d+: Failed to
 """What Ray's own code may write in the moment in which a head is lost, before anybody can know it."""
 
 
-def shown(arguments: Sequence[str | Path]) -> subprocess.Popen[str]:
+def shown(arguments: Sequence[str | Path]) -> subprocess.Popen[Any]:
     """Start a command whose output is kept, with little patience for a lost head."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "ADVSWEEP_HEAD_TIMEOUT": "3"},
-    )
+    env = {**os.environ, "ADVSWEEP_HEAD_TIMEOUT": "3"}
+    return spawn(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
 def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(
     tmp_path: Path,
 ) -> None:
-    space, reference = run_undisturbed()
+    space, reference = run_undisturbed(PART)
     storage = tmp_path / "storage"
     with nodes_on_loopback() as nodes:
         nodes.add()
-        driver = shown(command(space, storage, nodes))
+        driver = shown([*command(space, storage, nodes), *SMALLER])
         assert wait_until(lambda: bool(executions(storage)))
         kill([driver.pid])
         _, err = driver.communicate(timeout=LIMIT)
         assert "nothing finished is lost: the same command continues" in err
         before = len(executions(storage))
-        driver = shown(command(space, storage, nodes))
+        driver = shown([*command(space, storage, nodes), *SMALLER])
         assert wait_until(lambda: len(executions(storage)) > before)
         nodes.kill_head()
         out, err = driver.communicate(timeout=LIMIT)
@@ -56,7 +52,7 @@ def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(
     with nodes_on_loopback() as nodes:
         nodes.add()
         before = len(executions(storage))
-        driver = shown(command(space, storage, nodes))
+        driver = shown([*command(space, storage, nodes), *SMALLER])
         assert wait_until(lambda: len(executions(storage)) > before)
         nodes.restart_head()
         out, err = driver.communicate(timeout=LIMIT)
@@ -64,5 +60,5 @@ def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(
     assert "nothing finished is lost" in out + err
     with nodes_on_loopback() as nodes:
         nodes.add()
-        advsweep(*command(space, storage, nodes))
+        advsweep(*command(space, storage, nodes), *SMALLER)
     whole(storage, reference)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import psutil
 
 from tests.support.finished_sweep import finish
 from tests.support.harness import executions
+from tests.support.made_once import make_once
 
 SPACE = """
 description: enough epochs to be killed in
@@ -40,18 +37,18 @@ SMALLEST = [word for override in LEAST for word in ("--set", override)]
 """The same four trials with fewer steps, for what is disturbed once or twice."""
 
 
-@functools.cache
 def undisturbed_sweep(name: str, text: str, overrides: tuple[str, ...] = ()) -> tuple[Path, Path]:
     """A space as a file of this name, and the storage of a sweep that nothing happened to: nobody changes them.
 
-    It is run in this process, without Ray, once, however many tests hold theirs against it.
+    It is run by a process that tests, without Ray, once, however many tests hold theirs against it.
     """
-    folder = Path(tempfile.mkdtemp(prefix="undisturbed-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    space = folder / f"{name}.yaml"
-    space.write_text(text)
-    finish(space, folder / "storage", overrides)
-    return space, folder / "storage"
+
+    def run(folder: Path) -> None:
+        (folder / f"{name}.yaml").write_text(text)
+        finish(folder / f"{name}.yaml", folder / "storage", overrides)
+
+    folder = make_once([name, text, overrides], run)
+    return folder / f"{name}.yaml", folder / "storage"
 
 
 def workers_of(driver: subprocess.Popen[bytes], storage: Path) -> list[int]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import shutil
-import tempfile
 from pathlib import Path
 
 import torch
@@ -23,12 +20,13 @@ from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, open_storage
 from tasks.trial.row import make_finished_row
 from tests.conftest import SMALL_SPACE
+from tests.support.made_once import make_once
 
 
 def finish(space_file: Path, folder: Path, overrides: tuple[str, ...] = ()) -> tuple[Plan, SweepStore]:
     """Run every trial of a space into a storage folder.
 
-    The space that many tests share is run once by a process that tests: the others get a copy.
+    The space that many tests share is run once: the others get a copy.
     """
     if space_file.name != "small.yaml" or space_file.read_text() != SMALL_SPACE or (folder / "stages").exists():
         return _run_space(space_file, folder, overrides)
@@ -37,14 +35,14 @@ def finish(space_file: Path, folder: Path, overrides: tuple[str, ...] = ()) -> t
     return plan, SweepStore(open_storage(folder), plan.sweep_id)
 
 
-@functools.cache
 def _run_small_space(overrides: tuple[str, ...]) -> Path:
-    """A storage in which it has finished, until this process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="finished-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "small.yaml").write_text(SMALL_SPACE)
-    _run_space(folder / "small.yaml", folder / "storage", overrides)
-    return folder / "storage"
+    """A storage in which it has finished."""
+
+    def run(folder: Path) -> None:
+        (folder / "small.yaml").write_text(SMALL_SPACE)
+        _run_space(folder / "small.yaml", folder / "storage", overrides)
+
+    return make_once(["small", SMALL_SPACE, overrides], run) / "storage"
 
 
 def _run_space(space_file: Path, folder: Path, overrides: tuple[str, ...]) -> tuple[Plan, SweepStore]:

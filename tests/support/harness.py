@@ -28,13 +28,20 @@ NICENESS = "RAY_worker_niceness"
 """By how much Ray lowers the priority of its workers. Its own 15 lets whatever computes beside a test starve them."""
 
 
-def advsweep(*arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; `code` is the exit code that it must have."""
-    words = list(map(str, arguments))
-    if prepared.can_run(words[0], os.environ):
-        ended = prepared.run_prepared(words, LIMIT)
+def advsweep(
+    *arguments: str | Path, code: int | None = 0, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end.
+
+    :param code: the exit code that it must have.
+    :param env: null: the variables of now.
+    """
+    words, variables = list(map(str, arguments)), dict(os.environ if env is None else env)
+    if prepared.can_run(words[0], variables):
+        ended = prepared.run_prepared(words, variables, LIMIT)
     else:
-        ended = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=LIMIT, check=False)
+        command = [*COMMAND, *words]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, env=variables)
     assert code is None or ended.returncode == code, f"exit code {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
     return ended
 

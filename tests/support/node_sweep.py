@@ -20,9 +20,14 @@ attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 
 
-def run_undisturbed() -> tuple[Path, Path]:
+PART = ("seed=0", "finetune.epochs=4")
+SMALLER = [word for override in PART for word in ("--set", override)]
+"""A part of the space, for what is disturbed in its first stages: four trials."""
+
+
+def run_undisturbed(overrides: tuple[str, ...] = ()) -> tuple[Path, Path]:
     """The space, and the storage of a sweep that nothing happened to."""
-    return undisturbed_sweep("nodes", SPACE)
+    return undisturbed_sweep("nodes", SPACE, overrides)
 
 
 def command(space: Path, storage: Path, nodes: Nodes) -> list[str | Path]:

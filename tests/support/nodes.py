@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
+from orchestrator.cluster.private_ray import UNNEEDED
 from tests.support.harness import kill
 
 LOOPBACK = "127.0.0.1"
@@ -99,8 +102,11 @@ def nodes_on_loopback() -> Iterator[Nodes]:
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # the switch that keeps Ray on loopback
     nodes = None
     try:
-        nodes = Nodes(folder)
-        yield nodes
+        with pytest.MonkeyPatch.context() as patched:
+            for name in UNNEEDED:
+                patched.setattr(Node, name, lambda self, **options: None)  # noqa: ARG005
+            nodes = Nodes(folder)
+            yield nodes
     finally:
         if nodes:
             nodes.close()

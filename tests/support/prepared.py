@@ -36,8 +36,14 @@ IMPORTED = (
 """What a launch imports, at once or on its way: a model without weights imports torch's compiler, Tune imports W&B."""
 READ_BY_IMPORTS = ("RAY_", "PYTHON", "OMP_", "LD_", "COV")
 """How variables begin that are read when something is imported, or when an interpreter starts."""
-READ_LATER = ("PYTHONUNBUFFERED", "RAY_TMPDIR", "RAY_memory_usage_threshold", "RAY_memory_monitor_refresh_ms")
-"""Those of them that a command heeds here too: the first is done by hand, the others are for what Ray starts."""
+READ_LATER = (
+    "PYTHONUNBUFFERED", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR",
+    "RAY_memory_usage_threshold", "RAY_memory_monitor_refresh_ms",
+)  # fmt: skip
+"""Those of them that a command heeds here too: the first is done by hand, a token is read when it is needed, and the
+others are for what Ray starts."""
+MOST = 2
+"""Prepared processes at the same time: of tests that have a cluster, and of what has none. Each takes memory."""
 
 
 class Prepared(NamedTuple):
@@ -55,26 +61,35 @@ def find_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 HELD: list[Prepared] = []
-"""The one that there is, if any: it takes memory."""
+"""Those that there are, the one that was needed last at the end."""
 
 
-def start_prepared() -> Prepared:
-    """Start it, once for all tests of this process that have the same variables; it ends with it."""
-    variables = find_variables(os.environ)
-    if HELD and HELD[0].variables == variables:
-        return HELD[0]
-    while HELD:
-        HELD[0].process.kill()
-        HELD.pop().process.wait()
+def start_prepared(variables: Mapping[str, str]) -> None:
+    """Start one with these variables, if there is none; it ends with this process."""
+    if find_prepared(variables):
+        return
+    while len(HELD) >= MOST:
+        oldest = HELD.pop(0).process
+        oldest.kill()
+        oldest.wait()
     folder = tempfile.mkdtemp(prefix="prepared-")  # W&B makes one in it when it is imported
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.prepared"],
-        cwd=ROOT, env=os.environ | {"TMPDIR": folder}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, env={**variables, "TMPDIR": folder}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     atexit.register(process.kill)
-    HELD.append(Prepared(process, variables))
-    return HELD[0]
+    HELD.append(Prepared(process, find_variables(variables)))
+
+
+def find_prepared(variables: Mapping[str, str]) -> Prepared | None:
+    """The one with these variables, if there is one."""
+    wanted = find_variables(variables)
+    found = next((held for held in HELD if held.variables == wanted), None)
+    if found:
+        HELD.remove(found)
+        HELD.append(found)
+    return found
 
 
 def can_run(command: str, variables: Mapping[str, str]) -> bool:
@@ -84,14 +99,20 @@ def can_run(command: str, variables: Mapping[str, str]) -> bool:
     """
     if any(name.startswith("COV") for name in os.environ):
         return False
-    wanted = find_variables(variables)
-    if command in COMMANDS and wanted == find_variables(os.environ):
-        start_prepared()
-    return bool(HELD) and HELD[0].variables == wanted
+    if command in COMMANDS and without_rays(variables) == without_rays(os.environ):
+        start_prepared(variables)
+    return find_prepared(variables) is not None
 
 
-def run_prepared(arguments: Sequence[str], limit: float) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, here and with the variables of now.
+def without_rays(variables: Mapping[str, str]) -> dict[str, str]:
+    """What an interpreter and libraries other than Ray would read: a process that is prepared is one of ours."""
+    return {name: value for name, value in find_variables(variables).items() if not name.startswith("RAY_")}
+
+
+def run_prepared(
+    arguments: Sequence[str], variables: Mapping[str, str], limit: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, here.
 
     :raises subprocess.TimeoutExpired: it has not ended within so many seconds, and was killed.
     """
@@ -99,7 +120,7 @@ def run_prepared(arguments: Sequence[str], limit: float) -> subprocess.Completed
         said = [Path(folder) / name for name in ("stdout", "stderr")]
         for file in said:
             file.touch()
-        job = {"arguments": arguments, "variables": dict(os.environ), "folder": str(Path.cwd())}
+        job = {"arguments": arguments, "variables": dict(variables), "folder": str(Path.cwd())}
         code = ask({**job, "streams": [os.devnull, *map(str, said)], "limit": limit})
         out, err = (file.read_text() for file in said)
     if code is None:
@@ -109,7 +130,9 @@ def run_prepared(arguments: Sequence[str], limit: float) -> subprocess.Completed
 
 def ask(job: Mapping[str, Any]) -> int | None:
     """Send a request to the prepared process, and wait for its answer."""
-    requests, answers = HELD[0].process.stdin, HELD[0].process.stdout
+    held = find_prepared(job["variables"])
+    assert held is not None, "`can_run` was asked"
+    requests, answers = held.process.stdin, held.process.stdout
     assert requests is not None, "it is a pipe"
     assert answers is not None, "it is a pipe"
     requests.write(json.dumps(job) + "\n")
