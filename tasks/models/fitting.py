@@ -41,9 +41,10 @@ def check_side(description: Description, side: int) -> None:
 
     :raises MisfitError: it cannot; the message says which it can.
     """
-    if _takes(description, side):
+    model = sketch_model(description)
+    if _takes(model, description, side):
         return
-    if least := _find_least_side(description, side):
+    if least := _find_least_side(model, description, side):
         small = f"images of {side}x{side} pixels are too small for {description.name}: the smallest that it takes"
         raise MisfitError(Problem("dataset.image_size", side, f"{small} have {least}x{least}"))
     with torch.random.fork_rng(devices=[]):
@@ -53,18 +54,18 @@ def check_side(description: Description, side: int) -> None:
             raise MisfitError(Problem("dataset.image_size", side, str(error))) from error
 
 
-def _takes(description: Description, side: int) -> bool:
+def _takes(model: nn.Module, description: Description, side: int) -> bool:
     try:
-        check_answer(sketch_model(description), (description.channels, side, side), description.name)
+        check_answer(model, (description.channels, side, side), description.name)
     except StageError:
         return False
     return True
 
 
-def _find_least_side(description: Description, refused: int) -> int | None:
+def _find_least_side(model: nn.Module, description: Description, refused: int) -> int | None:
     """The smallest side above one that is refused, where any is found."""
-    taken = next((side for side in SIDES if side > refused and _takes(description, side)), None)
+    taken = next((side for side in SIDES if side > refused and _takes(model, description, side)), None)
     while taken is not None and taken - refused > 1:
         middle = (taken + refused) // 2
-        taken, refused = (middle, refused) if _takes(description, middle) else (taken, middle)
+        taken, refused = (middle, refused) if _takes(model, description, middle) else (taken, middle)
     return taken

@@ -18,7 +18,7 @@ from tasks.models.weights import load_initial_weights
 from tests.support.small import context, run, stages_of, trial, weights
 
 
-def saved(folder: Path, suffix: str, name: str = "resnet18", classes: int = 7, wrapped: bool = False) -> Path:
+def saved(folder: Path, suffix: str, name: str = "resnet8", classes: int = 7, wrapped: bool = False) -> Path:
     """A file with the weights of a fresh network."""
     torch.manual_seed(5)
     state = build_model(Description.of(ModelSettings.model_validate({"name": name}), 3, classes)).network.state_dict()
@@ -32,7 +32,7 @@ def saved(folder: Path, suffix: str, name: str = "resnet18", classes: int = 7, w
 
 
 def loaded(file: Path, classes: int = 10, **fields: Any) -> nn.Module:
-    settings = ModelSettings.model_validate({"name": "resnet18", "weights": str(file), **fields})
+    settings = ModelSettings.model_validate({"name": "resnet8", "weights": str(file), **fields})
     torch.manual_seed(9)
     model = build_model(Description.of(settings, 3, classes))
     load_initial_weights(model.network, settings)
@@ -43,10 +43,10 @@ def loaded(file: Path, classes: int = 10, **fields: Any) -> nn.Module:
 def test_weights_of_a_file_and_a_new_last_layer(tmp_path: Path, suffix: str, wrapped: bool) -> None:
     file = saved(tmp_path, suffix, wrapped=wrapped)
     torch.manual_seed(5)
-    original = build_model(Description.of(ModelSettings(name="resnet18"), 3, 7)).network
+    original = build_model(Description.of(ModelSettings(name="resnet8"), 3, 7)).network
     network = loaded(file)
     assert torch.equal(network.get_parameter("conv1.weight"), original.get_parameter("conv1.weight"))
-    assert network.get_parameter("fc.weight").shape == (10, 512)
+    assert network.get_parameter("fc.weight").shape == (10, 32)
     kept = loaded(file, classes=7)
     assert torch.equal(kept.get_parameter("fc.weight"), original.get_parameter("fc.weight"))
 
@@ -54,8 +54,12 @@ def test_weights_of_a_file_and_a_new_last_layer(tmp_path: Path, suffix: str, wra
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
     [
-        ("resnet34", {}, "not in the network, such as layer1.2.conv1.weight"),
-        ("resnet18", {"stem": "imagenet"}, r"conv1\.weight is \[64, 3, 3, 3\] instead of \[64, 3, 7, 7\]"),
+        ("resnet34", {"name": "resnet18"}, "not in the network, such as layer1.2.conv1.weight"),
+        (
+            "resnet18",
+            {"name": "resnet18", "stem": "imagenet"},
+            r"conv1\.weight is \[64, 3, 3, 3\] instead of \[64, 3, 7, 7\]",
+        ),
     ],
 )
 def test_weights_of_another_network_say_what_differs(
@@ -88,7 +92,7 @@ def test_files_that_hold_no_weights_are_refused(tmp_path: Path) -> None:
 
 def test_a_weights_file_that_changed_after_the_plan_is_refused(tmp_path: Path) -> None:
     file = saved(tmp_path, ".safetensors")
-    settings = ModelSettings.model_validate({"name": "resnet18", "weights": str(file)})
+    settings = ModelSettings.model_validate({"name": "resnet8", "weights": str(file)})
     saved(tmp_path, ".safetensors", classes=8)
     with pytest.raises(StageError, match="not the file that the plan was made with"):
         load_initial_weights(build_model(Description.of(settings, 3, 10)).network, settings)
@@ -122,14 +126,14 @@ def test_the_content_of_a_weights_file_is_in_the_key_and_its_path_is_not(tmp_pat
     for folder in (first, second):
         folder.mkdir()
     files = [saved(first, ".safetensors"), saved(second, ".safetensors"), saved(first, ".pth", classes=8)]
-    keys = [stages_of(trial(model={"name": "resnet18", "weights": str(file)}))[0].key for file in files]
+    keys = [stages_of(trial(model={"name": "resnet8", "weights": str(file)}))[0].key for file in files]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_relative_path_is_found_from_wherever_a_worker_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = saved(tmp_path, ".safetensors")
     monkeypatch.chdir(tmp_path)
-    settings = ModelSettings.model_validate({"name": "resnet18", "weights": file.name})
+    settings = ModelSettings.model_validate({"name": "resnet8", "weights": file.name})
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert settings.weights is not None

@@ -100,9 +100,15 @@ LAYOUTS: dict[str, tuple[str, Callable[[], State], Callable[[State, Tensor], Ten
 }
 
 
+SMALL, WRAPS = ("wide", "deepmind"), ("", "module.", "model.", "module.model.", "1.")
+"""Layouts of small networks, and what stands before the names of a file: the others are tried bare and as a sequence."""
+
+
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("wrap", ["", "module.", "model.", "module.model.", "1."])
+@pytest.mark.parametrize(
+    ("layout", "wrap"),
+    [(layout, wrap) for layout in LAYOUTS for wrap in WRAPS if layout in SMALL or wrap in ("", "1.")],
+)
 def test_a_file_of_the_zoo_computes_what_it_did(layout: str, wrap: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
     name, make, run = LAYOUTS[layout]
@@ -118,23 +124,24 @@ def test_a_file_of_the_zoo_computes_what_it_did(layout: str, wrap: str, tmp_path
         torch.testing.assert_close(model(pixels), run(state, pixels), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.usefixtures("small")
 def test_another_normalisation_is_named_with_what_to_write(tmp_path: Path) -> None:
     torch.manual_seed(3)
-    state = make_resnet18(before=False) | {"mu": torch.tensor([0.5, 0.25, 0.125]).view(1, 3, 1, 1)}
+    state = make_wide(DEPTH, WIDTH, sub_block=True) | {"mu": torch.tensor([0.5, 0.25, 0.125]).view(1, 3, 1, 1)}
     with pytest.raises(StageError, match=r"write model\.mean: \[0\.5, 0\.25, 0\.125\]"):
-        load_file(tmp_path, "ResNet-18", state)
-    model = load_file(tmp_path, "ResNet-18", state, mean=[0.5, 0.25, 0.125])
+        load_file(tmp_path, "WideResNet-28-10", state)
+    model = load_file(tmp_path, "WideResNet-28-10", state, mean=[0.5, 0.25, 0.125])
     assert model.mean.flatten().tolist() == [0.5, 0.25, 0.125]
 
 
 def test_counts_of_batches_that_old_files_lack_are_made_up(tmp_path: Path) -> None:
-    state = {name: value for name, value in make_resnet18(before=False).items() if "num_batches" not in name}
+    state = {name: value for name, value in make_resnet_once(before=False).items() if "num_batches" not in name}
     assert load_file(tmp_path, "ResNet-18", state)
 
 
 def test_a_file_of_another_variant_says_what_differs(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"5 not in the network, such as bn\.weight"):
-        load_file(tmp_path, "PreActResNet-18", make_resnet18(before=True, last_norm=True))
+        load_file(tmp_path, "PreActResNet-18", make_resnet_once(before=True, last_norm=True))
 
 
 @pytest.mark.parametrize(("name", "millions"), [("WideResNet-34-10", 46.2), ("WideResNet-70-16", 266.8),
