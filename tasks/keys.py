@@ -7,10 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
 
 def format_canonical_json(content: Any) -> str:
     """JSON with sorted keys and no spaces; floats in their shortest exact form."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+    return _ENCODER.encode(content)
 
 
 def hash_json(content: Any) -> str:

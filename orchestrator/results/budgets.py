@@ -244,7 +244,12 @@ def group_budgets(group: Sequence[Row], read: ReadRobust) -> list[Budget]:
 
 def identify_run(row: Row) -> str | None:
     """Names the trajectory that an attack is read off, if a longer run of it fools whatever a shorter one fools."""
-    return _identify_run(format_canonical_json(json.loads(row["config"])["attack"]))
+    return _identify_run(_format_attack(row["config"]))
+
+
+@functools.lru_cache(maxsize=16384)
+def _format_attack(config: str) -> str:
+    return format_canonical_json(json.loads(config)["attack"])
 
 
 @functools.lru_cache(maxsize=65536)

@@ -5,6 +5,7 @@ Status, results, reports and W&B ask here, so that they never say different thin
 
 from __future__ import annotations
 
+import functools
 import json
 import statistics
 from collections import defaultdict
@@ -130,8 +131,13 @@ def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Stan
 
 
 def _identify_model(row: Row) -> str:
-    config = json.loads(row["config"])
-    return format_canonical_json({name: part for name, part in config.items() if name not in ("seed", "attack")})
+    return _format_model(row["config"])
+
+
+@functools.lru_cache(maxsize=16384)
+def _format_model(config: str) -> str:
+    parts = json.loads(config).items()
+    return format_canonical_json({name: part for name, part in parts if name not in ("seed", "attack")})
 
 
 def choose_budget(rows: Sequence[Row]) -> Budget | None:

@@ -114,9 +114,8 @@ def _list_own_leaves(row: Row) -> dict[str, Any]:
 
 def _leave_out(leaves: Mapping[str, Any], *paths: str) -> dict[str, Any]:
     """:param paths: of settings, or of sections with all that is in them."""
-    return {
-        at: value for at, value in leaves.items() if not any(at == path or at.startswith(f"{path}.") for path in paths)
-    }
+    inside = tuple(f"{path}." for path in paths)
+    return {at: value for at, value in leaves.items() if at not in paths and not at.startswith(inside)}
 
 
 def is_stopping_varied(lines: Iterable[Sequence[Row]], configs: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -140,13 +140,18 @@ def find_distinguishing_paths(labels: Sequence[tuple[Any, ...]], leaves: Sequenc
 
 
 def list_leaf_settings(node: Any, path: str = "") -> dict[str, Any]:
-    if not isinstance(node, dict):
-        return {path: str(node) if isinstance(node, list) else node}
-    return {
-        leaf: value
-        for name, child in node.items()
-        for leaf, value in list_leaf_settings(child, f"{path}.{name}" if path else name).items()
-    }
+    """Path -> value of every setting below a node of a configuration; lists as text."""
+    found: dict[str, Any] = {}
+    _collect_leaves(node, path, found)
+    return found
+
+
+def _collect_leaves(node: Any, path: str, found: dict[str, Any]) -> None:
+    if isinstance(node, dict):
+        for name, child in node.items():
+            _collect_leaves(child, f"{path}.{name}" if path else name, found)
+    else:
+        found[path] = str(node) if isinstance(node, list) else node
 
 
 def render_tradeoff(rows: Sequence[Row], most: int | None = None) -> str:

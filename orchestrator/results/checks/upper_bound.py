@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 
@@ -158,7 +159,13 @@ def _same_curve(row: Row, other: Row) -> bool:
 
 def identify_curve(row: Row) -> str:
     """Names an attack by its settings but for how long it walks."""
-    section = json.loads(row["config"])["attack"]
+    return _identify_curve(row["config"])
+
+
+@functools.lru_cache(maxsize=16384)
+def _identify_curve(config: str) -> str:
+    """Every attack of a budget is held against each other, so that each configuration is read once."""
+    section = json.loads(config)["attack"]
     return format_canonical_json({name: value for name, value in section.items() if name not in LADDER})
 
 

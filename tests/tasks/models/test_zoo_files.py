@@ -101,7 +101,7 @@ LAYOUTS: dict[str, tuple[str, Callable[[], State], Callable[[State, Tensor], Ten
 
 
 SMALL, WRAPS = ("wide", "deepmind"), ("", "module.", "model.", "module.model.", "1.")
-"""Layouts of small networks, and what stands before the names of a file: the others are tried bare and as a sequence."""
+"""Layouts of small networks, and what stands before the names of a file: others are tried bare and as a sequence."""
 
 
 @pytest.mark.usefixtures("small")
