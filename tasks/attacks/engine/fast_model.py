@@ -3,7 +3,8 @@
 Batch norm is folded into the convolutions, parameters are frozen (no weight gradients are computed), memory is
 channels-last, and for bf16 the network's weights are cast once: pixels, normalisation and logits stay in fp32.
 
-Where an attack takes few passes, a plain copy is attacked: making a fast one would cost more than it saves.
+Where an attack takes few passes, a network is folded by what is known of its classes, or a plain copy is attacked:
+reading a graph would cost more than it saves.
 
 Folding reads a network as a graph, which not every network survives: a function with a backward pass of its own loses
 it, and control flow is read for one shape. So the copy is held against the model itself on a few images, and where
@@ -17,12 +18,14 @@ import logging
 import math
 import warnings
 from collections import Counter
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.frozen_copy import copy_frozen
+from tasks.attacks.engine.known_folding import fold_known
 from tasks.attacks.engine.steady import make_steady
 from tasks.models.build import NormalizedModel
 
@@ -54,6 +57,21 @@ class _Folded(nn.Module):
         return logits.float()
 
 
+class _CopiedWhenAsked(nn.Module):
+    """The model itself, of which a copy is made when it is asked for the first time."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.make: Callable[[], nn.Module] = lambda: freeze_copy(model)
+        self.copied: nn.Module | None = None
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        if self.copied is None:
+            self.copied = self.make()
+        logits: Tensor = self.copied(pixels)
+        return logits
+
+
 def freeze_copy(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode, without gradients of its weights, channels last; nothing is folded.
 
@@ -71,11 +89,10 @@ def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32", pass
     :param probe: images on which the copy is held against the model, float [N, C, H, W] in [0, 1]; a few are enough.
     :param precision: `fp32`, or `bf16` for gradients from bf16 weights.
     :param passes: of an image that the attack will take in all, a backward pass counted as two. Where they are few,
-        what is attacked in fp32 is a plain copy, as the judge is.
+        what is attacked in fp32 is a copy that is made without reading a graph, folded or plain.
     """
     if passes < WORTH_FOLDING and precision == "fp32":
-        copied = freeze_copy(model)
-        return AttackedModel(copied, copied, copied)
+        return _prepare_quickly(model)
     probe, itself = probe[:PROBE_IMAGES], copy_frozen(model)
     original, expected = make_steady(copy_frozen(model)), _answer(itself, probe)
     if not _behaves_alike(original, expected, probe):
@@ -93,6 +110,16 @@ def prepare_model(model: nn.Module, probe: Tensor, precision: str = "fp32", pass
             return AttackedModel(gradient, judge, original, is_prepared=True)
     LOG.warning("the network does not do the same with its layers folded: it is attacked as it is, in fp32")
     return plain
+
+
+def _prepare_quickly(model: nn.Module) -> AttackedModel:
+    """What is made without reading a graph: a folded copy of a network that is known, a plain one of any other."""
+    known = fold_known(model)
+    if known is None:
+        copied = freeze_copy(model)
+        return AttackedModel(copied, copied, copied)
+    judge = make_steady(known)
+    return AttackedModel(judge, judge, _CopiedWhenAsked(model), is_prepared=True)
 
 
 def _behaves_alike(copied: nn.Module, expected: tuple[Tensor, Tensor], probe: Tensor) -> bool:

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 ATOMS = frozenset({type(None), bool, int, float, str, torch.dtype, torch.device})
 """What nobody can change, and a copy may share."""
+TABLES = frozenset({dict, OrderedDict, set})
+OWN_TABLES = frozenset(name for name, held in vars(nn.Module()).items() if type(held) in TABLES)
+"""In which every module keeps its parts and what is to be done when it is called; no two modules have one in common."""
 HOW_TO_COPY = (
     "__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs_ex__", "__getnewargs__",
     "__slots__", "__new__",
@@ -25,9 +28,12 @@ HOW_TO_PUT = (
 """By which a class says what becomes of its parts where a model is put in another state."""
 
 
-def copy_frozen(model: nn.Module) -> nn.Module:
-    """A deep copy in evaluation mode, without gradients of its weights, channels last."""
-    copied: nn.Module = _copy(model, {})
+def copy_frozen(model: nn.Module, instead: dict[int, Any] | None = None) -> nn.Module:
+    """A deep copy in evaluation mode, without gradients of its weights, channels last.
+
+    :param instead: id of a part -> what the copy has in its place; gets every part's copy.
+    """
+    copied: nn.Module = _copy(model, {} if instead is None else instead)
     parts = list(copied.modules())
     if not all(_is_put_as_any(type(part)) for part in parts):  # type: ignore[arg-type]  # classes can be hashed
         return copied.eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -80,24 +86,26 @@ def _copy(part: Any, memo: dict[int, Any]) -> Any:
     elif isinstance(part, nn.Module) and _is_plain(kind):  # type: ignore[arg-type]
         twin = nn.Module.__new__(kind)
         memo[id(part)] = twin
-        twin.__setstate__(_copy_held(vars(part), memo))
+        twin.__setstate__(_copy_parts(vars(part), memo))
     else:
         return copy.deepcopy(part, memo)
     return memo[id(part)]
 
 
-def _copy_held(held: dict[Any, Any], memo: dict[int, Any]) -> dict[Any, Any]:
-    """What a module or a table holds: most of it is what nobody can change, or a table of nothing."""
-    copied: dict[Any, Any] = {}
-    for key, value in held.items():
-        kind, name = type(value), key if type(key) is str else _copy(key, memo)
+def _copy_parts(held: dict[str, Any], memo: dict[int, Any]) -> dict[str, Any]:
+    """What a module holds: most of it is what nobody can change, or a table of its own with nothing in it."""
+    copied = held.copy()
+    for name, value in held.items():
+        kind = type(value)
         if kind in ATOMS:
-            copied[name] = value
-        elif (kind is dict or kind is OrderedDict) and not value and id(value) not in memo:
-            copied[name] = memo[id(value)] = kind()
-        else:
-            copied[name] = _copy(value, memo)
+            continue
+        copied[name] = kind() if name in OWN_TABLES and kind in TABLES and not value else _copy(value, memo)
     return copied
+
+
+def _copy_held(held: dict[Any, Any], memo: dict[int, Any]) -> dict[Any, Any]:
+    """What a table holds."""
+    return {key if type(key) is str else _copy(key, memo): _copy(value, memo) for key, value in held.items()}
 
 
 def _lay_out(tensor: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class _SteadyLinear(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         missing = max(0, STEADY_ROWS - len(rows)) if rows.dim() == 2 else 0
         out: Tensor = self.linear(F.pad(rows, (0, 0, 0, missing)) if missing else rows)
-        return out[: len(rows)]
+        return out[: len(rows)] if missing else out
 
 
 class _Steady(nn.Module):
@@ -63,5 +63,6 @@ class _Steady(nn.Module):
         self.model, self.training = model, False
 
     def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.model(pixels if len(pixels) > 1 else torch.cat([pixels, pixels]))
-        return logits[: len(pixels)]
+        alone = len(pixels) == 1
+        logits: Tensor = self.model(torch.cat([pixels, pixels]) if alone else pixels)
+        return logits[:1] if alone else logits

@@ -14,7 +14,7 @@ from tasks.attacks.gradient import craft as gradient_attacks
 from tasks.errors import StageError
 from tasks.evaluation.audit import audit_examples, find_outside_budget
 from tasks.evaluation.evaluate import evaluate
-from tests.support.attack_models import Linear, linear_images, settings
+from tests.support.attack_models import Linear, linear_images, network, network_images, settings
 
 
 def spoiled(change: Callable[[Tensor], Tensor]) -> Callable[[AttackJob, Any], ExamplesBySteps]:
@@ -77,6 +77,33 @@ def test_what_an_attack_does_to_its_images_in_place_is_judged_beside_the_true_on
     table = evaluate(Linear(), images, [settings(name="fgsm", eps=1)], 0, 0.5)[0].table
     assert table["label"].to_pylist() == images.labels.tolist()
     assert max(table["linf"].to_pylist()) > 0.4
+
+
+def empty_the_weights(job: AttackJob, _: Any) -> Tensor:
+    """What ruins every model that it is given, and finds nothing."""
+    for model in (job.model.gradient, job.model.judge, job.model.original):
+        model(job.clean)
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.data.zero_()
+        model.train()
+    return job.clean
+
+
+@pytest.mark.parametrize("batch_size", [8, 64])
+@pytest.mark.parametrize("name", ["fgsm", "ifgsm"])
+def test_what_an_attack_does_to_the_model_no_verdict_knows(
+    name: str, batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("craft_fgsm", "craft_pgd"):
+        monkeypatch.setattr(gradient_attacks, kind, empty_the_weights)
+    model = network()
+    images, cell = network_images(model), settings(name=name, eps=0.1, batch_size=batch_size)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    for _ in range(2):
+        table = evaluate(model, images, [cell], 0, 0.5)[0].table
+        assert table["adversarial_prediction"].to_pylist() == images.labels.tolist()
+        assert all(table["robust"].to_pylist())
+    assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
 
 
 def test_a_budget_in_normalised_units_is_audited_in_pixels() -> None:

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.attacks.engine.fast_model import prepare_model
+from tasks.attacks.engine.attacked_model import AttackedModel
+from tasks.attacks.engine.fast_model import freeze_copy
 from tasks.attacks.engine.job import AttackJob, ExamplesBySteps
 from tasks.data.images import Images, convert_to_float
 from tasks.evaluation import evaluate as evaluator
@@ -220,9 +221,11 @@ def test_a_single_step_finds_the_same_on_a_plain_copy_as_on_a_folded_one() -> No
     model = network()
     images, cell = network_images(model), settings(name="fgsm", eps=0.1)
     pixels = convert_to_float(images.pixels)
-    plain, folded = prepare_attacked(model, images, cell), prepare_model(model, pixels)
-    assert (plain.is_prepared, folded.is_prepared) == (False, True)
-    found = [evaluate(model, images, [cell], 0, 0.5, attacked=attacked)[0].table for attacked in (plain, folded)]
+    plain, folded = freeze_copy(model), prepare_attacked(model, images, cell)
+    assert folded.is_prepared
+    assert not torch.equal(plain(pixels), folded(pixels))
+    ways = (AttackedModel(plain, plain, plain), folded)
+    found = [evaluate(model, images, [cell], 0, 0.5, attacked=attacked)[0].table for attacked in ways]
     for column in ("robust", "adversarial_prediction"):
         assert found[0][column].to_pylist() == found[1][column].to_pylist()
     for column in ("l2", "adversarial_confidence"):

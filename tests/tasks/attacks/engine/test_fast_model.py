@@ -14,7 +14,7 @@ from tasks.attacks.engine.fast_model import WORTH_FOLDING, freeze_copy, prepare_
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.registry import ATTACKS, list_attacks
 from tasks.data.images import convert_to_float
-from tasks.models.build import Description, build_model
+from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.settings import ModelSettings
 from tests.support.attack_models import (
     QUICK_SETTINGS,
@@ -25,6 +25,7 @@ from tests.support.attack_models import (
     network_images,
     settings,
 )
+from tests.support.foreign_models import Plain
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -136,11 +137,25 @@ def test_folding_changes_no_more_than_the_model_is_asked_again_for() -> None:
 @pytest.mark.parametrize(("precision", "passes", "folded"), [
     ("fp32", WORTH_FOLDING - 1, False), ("fp32", WORTH_FOLDING, True), ("bf16", 1, True),
 ])  # fmt: skip
-def test_few_passes_are_taken_by_a_plain_copy(precision: str, passes: float, folded: bool) -> None:
-    model = network()
-    clean = convert_to_float(network_images(model).pixels)
+def test_few_passes_are_taken_by_a_plain_copy_where_a_graph_would_have_to_be_read(
+    precision: str, passes: float, folded: bool
+) -> None:
+    torch.manual_seed(0)
+    model = NormalizedModel(Plain(), 0.5, 0.5).eval()
+    clean = torch.rand(8, 3, 12, 12, generator=torch.Generator().manual_seed(1))
     target, plain = prepare_model(model, clean, precision, passes), freeze_copy(model)
     assert target.is_prepared is folded
     with torch.no_grad():
         assert torch.equal(target.judge(clean), plain(clean)) is not folded
     assert next(model.parameters()).requires_grad
+
+
+@pytest.mark.parametrize("passes", [1, WORTH_FOLDING])
+def test_a_network_of_ours_is_folded_for_any_number_of_passes(passes: float) -> None:
+    model = network()
+    clean = convert_to_float(network_images(model).pixels)
+    target = prepare_model(model, clean, passes=passes)
+    assert target.is_prepared
+    with torch.no_grad():
+        assert torch.equal(target.judge(clean), prepare_model(model, clean).judge(clean))
+        assert torch.equal(target.original(clean), freeze_copy(model)(clean))
