@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 
+from tasks.absent_compiler import replace_compiler
 from tasks.attacks.base import find_budget_problem
 from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
@@ -95,6 +96,7 @@ def _describe_subject(stage: Stage, found: Inspection) -> Subject:
     return Subject(stage.model, channels, len(found.classes) or ASSUMED_CLASSES, side)
 
 
+@replace_compiler()
 def _sketch(subject: Subject) -> tuple[NormalizedModel | None, list[Problem]]:
     """The model without weights, null where there is none to ask, and why it does not fit the images."""
     try:
@@ -159,6 +161,7 @@ def _check_network(
     load_object(check)(settings, copy.deepcopy(model).train(training), torch.zeros(2, *shape, device="meta"))
 
 
+@replace_compiler()
 def _ask(question: Question, subject: Subject, model: NormalizedModel | None) -> list[Problem]:
     if model is None:
         return []

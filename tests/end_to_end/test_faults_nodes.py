@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.clusters import alive
-from tests.support.harness import LIMIT, advsweep, executions, start, wait_until
-from tests.support.node_sweep import command, run_undisturbed, whole
+from tests.support.harness import LIMIT, ONE, advsweep, executions, start, wait_until
+from tests.support.node_sweep import PART, SMALLER, command, run_undisturbed, whole
 from tests.support.nodes import Nodes, nodes_on_loopback
 from tests.support.where import begin
 
@@ -20,12 +20,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.m
 
 NOTICED = "does not answer"
 """What a driver says of a storage that it has asked several times."""
-
-
-@pytest.fixture
-def undisturbed() -> tuple[Path, Path]:
-    """The space, and the storage of a sweep that nothing happened to."""
-    return run_undisturbed()
 
 
 @pytest.fixture(scope="module")
@@ -53,27 +47,23 @@ def status(storage: Path) -> dict[str, int]:
     return {name: facts[name] for name in ("trials", "finished", "failures", "preemptions")}
 
 
-def test_a_node_that_dies_in_mid_epoch_loses_nothing(
-    cluster: Nodes, undisturbed: tuple[Path, Path], tmp_path: Path
-) -> None:
-    space, reference = undisturbed
+def test_a_node_that_dies_in_mid_epoch_loses_nothing(cluster: Nodes, tmp_path: Path) -> None:
+    space, reference = run_undisturbed(PART)
     storage = tmp_path / "storage"
     doomed = cluster.add()
-    driver = start(*command(space, storage, cluster))
+    driver = start(*command(space, storage, cluster), *SMALLER)
     assert wait_until(lambda: in_mid_stage(storage, doomed.node_id))
     cluster.kill(doomed)
     other = cluster.add()
     assert driver.wait(timeout=LIMIT) == 0
     whole(storage, reference)
     assert other.node_id in nodes_used(storage)
-    assert status(storage) == {"trials": 8, "finished": 8, "failures": 0, "preemptions": 1}
+    assert status(storage) == {"trials": 4, "finished": 4, "failures": 0, "preemptions": 1}
     cluster.kill(other)
 
 
-def test_a_new_node_gets_work_and_one_that_is_drained_gets_none(
-    cluster: Nodes, undisturbed: tuple[Path, Path], tmp_path: Path
-) -> None:
-    space, reference = undisturbed
+def test_a_new_node_gets_work_and_one_that_is_drained_gets_none(cluster: Nodes, tmp_path: Path) -> None:
+    space, reference = run_undisturbed()
     storage = tmp_path / "storage"
     first = cluster.add()
     driver = start(*command(space, storage, cluster))
@@ -100,10 +90,10 @@ def test_a_new_node_gets_work_and_one_that_is_drained_gets_none(
     cluster.kill(second)
 
 
-def test_a_storage_that_is_gone_for_a_while_is_waited_for(undisturbed: tuple[Path, Path], tmp_path: Path) -> None:
-    space, reference = undisturbed
+def test_a_storage_that_is_gone_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    space, reference = run_undisturbed(PART)
     storage, away, log = tmp_path / "storage", tmp_path / "away", tmp_path / "log"
-    launch: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
+    launch: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLER, *ONE]
     driver = begin(*launch, env=os.environ, log=log)
     assert wait_until(lambda: bool(list(storage.glob("checkpoints/[!.]*"))))
     storage.rename(away)
@@ -114,4 +104,4 @@ def test_a_storage_that_is_gone_for_a_while_is_waited_for(undisturbed: tuple[Pat
     assert driver.wait(timeout=LIMIT) == 0
     whole(storage, reference)
     found = status(storage)
-    assert (found["finished"], found["failures"], found["preemptions"]) == (8, 0, 0)
+    assert (found["finished"], found["failures"], found["preemptions"]) == (4, 0, 0)

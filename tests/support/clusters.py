@@ -139,7 +139,7 @@ def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterato
         from ray.autoscaler._private.monitor import BASE_READONLY_CONFIG
 
         config.write_text(json.dumps(BASE_READONLY_CONFIG | dict(autoscaling) | {"provider": provider}))
-        words.append(f"--autoscaling-config={config}")
+        words += [f"--autoscaling-config={config}", "--include-dashboard=false"]
         variables |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     log = folder / "log"
     with log.open("wb") as output:

@@ -30,10 +30,10 @@ from tests.support.checkout import ROOT
 COMMANDS = ("launch", "evaluate")
 """Those that start a Ray. The others import little, and would not start this process by themselves."""
 IMPORTED = (
-    "torch", "torch._dynamo", "torch._refs", "torch_pruning", "ray.tune", "wandb",
+    "torch", "torch_pruning", "ray.tune", "wandb",
     "orchestrator.cli.app", "orchestrator.launch", "orchestrator.run.driver",
 )  # fmt: skip
-"""What a launch imports, at once or on its way: a model without weights imports torch's compiler, Tune imports W&B."""
+"""What a launch imports, at once or on its way: Tune imports W&B."""
 READ_BY_IMPORTS = ("RAY_", "PYTHON", "OMP_", "LD_", "COV")
 """How variables begin that are read when something is imported, or when an interpreter starts."""
 READ_LATER = (
