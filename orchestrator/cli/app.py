@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -106,11 +107,17 @@ def fill_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115 (until the process ends)
 
 
+@functools.cache
+def build_command() -> Callable[..., Any]:
+    """What Typer makes of the commands: once in a process, however many of them it runs."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """The exit code of a command line; null: that of this process."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app(args=words, prog_name="advsweep", standalone_mode=False)
+        code = build_command()(args=words, prog_name="advsweep", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except typer.Abort:

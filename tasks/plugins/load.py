@@ -7,6 +7,7 @@ there, and only after everything that is installed, so that nothing else that li
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -99,14 +100,35 @@ def load_plugins(references: Iterable[str] = ()) -> list[str]:
         if _is_path(reference) and not _resolve(reference).exists():
             raise UsageError(f"plugin {reference}: there is no such file")
     variable = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
-    points = importlib.metadata.entry_points(group=GROUP)
-    asked = dict.fromkeys([*references, *variable, *(point.value.split(":")[0] for point in points)])
+    asked = dict.fromkeys([*references, *variable, *_list_installed()])
     for reference in asked:
         PLUGINS.load(reference)
     lines = {name: f"plugin {name}: {PLUGINS.failures[name]}" for name in asked if name in PLUGINS.failures}
     if refused := [lines[name] for name in references if name in lines]:
         raise UsageError("\n".join(dict.fromkeys(refused)))
     return list(lines.values())
+
+
+def _list_installed() -> tuple[str, ...]:
+    """The modules that installed packages bring."""
+    return _read_entry_points(tuple((folder, _read_change_time(folder)) for folder in sys.path))
+
+
+@functools.lru_cache(maxsize=2)
+def _read_entry_points(folders: tuple[tuple[str, int], ...]) -> tuple[str, ...]:  # noqa: ARG001
+    """Every package is looked through once, until one comes or goes.
+
+    :param folders: where packages are installed, and when a name in them has changed last.
+    """
+    return tuple(point.value.split(":")[0] for point in importlib.metadata.entry_points(group=GROUP))
+
+
+def _read_change_time(folder: str) -> int:
+    """Nanoseconds; 0: there is no such folder."""
+    try:
+        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return 0
 
 
 class _Finder:

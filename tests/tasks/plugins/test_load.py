@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,27 @@ def test_two_plugins_cannot_bring_parts_of_one_name(plugin: Path) -> None:
     line, *_ = load(plugin, "mynet.py", "again.py")
     assert "again.py" in line
     assert "there is a model named 'mynet' already" in line
+
+
+def install(folder: Path, name: str) -> None:
+    """As pip does: a module, and beside it what its package brings."""
+    (folder / f"{name}.py").write_text("")
+    package = folder / f"{name}-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[advsweep.plugins]\n{name} = {name}\n")
+    os.utime(folder, (len(list(folder.iterdir())),) * 2)
+
+
+def list_loaded(folder: Path) -> list[list[str]]:
+    sys.path.append(str(folder))
+    found = []
+    for name in ("brought_first", "brought_later"):
+        install(folder, name)
+        assert load_plugins() == []
+        found.append([plugin for plugin in PLUGINS.loaded if plugin.startswith("brought")])
+    return found
+
+
+def test_an_installed_package_brings_its_plugin_from_when_it_is_there(tmp_path: Path) -> None:
+    assert run_in_child(list_loaded, tmp_path) == [["brought_first"], ["brought_first", "brought_later"]]
