@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from importlib.metadata import version
 
@@ -29,8 +30,9 @@ def load_vega() -> str:
     return script
 
 
+@functools.cache
 def bundle_vega() -> str:
-    """Put the script together."""
+    """Put the script together, once in a process."""
     import vl_convert
 
     script: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.report_data import ReportData, load_report_data
 from orchestrator.report.analysis.study import Study
 from orchestrator.report.analysis.tables import StudyTables, build_study_tables
@@ -36,6 +37,12 @@ def made_study(made_data: ReportData) -> Study:
     """Their only study."""
     (study,) = made_data.studies
     return study
+
+
+@pytest.fixture(scope="session")
+def made_images(made_data: ReportData) -> ImageRecords:
+    """What they keep of every image."""
+    return ImageRecords(made_data.store)
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,13 @@ import pytest
 from orchestrator.report.analysis import answers
 from orchestrator.report.analysis.answers import answer_questions, describe_seeds_needed
 from orchestrator.report.analysis.image_results import ImageRecords
-from orchestrator.report.analysis.report_data import ReportData
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from tests.support.report_data import GRID, made_up
 
 
-def test_answers_name_the_best_for_each_minimum(made_study: Study, made_data: ReportData) -> None:
-    found = answer_questions(made_study, ImageRecords(made_data.store).robust)
+def test_answers_name_the_best_for_each_minimum(made_study: Study, made_images: ImageRecords) -> None:
+    found = answer_questions(made_study, made_images.robust)
     assert [answer.choice.least for answer in found.answers] == [0.93], "the unpruned models win at every minimum"
     assert found.answers[0].choice.best.configuration.values["pruning_ratio"] == 0.0
     assert found.answers[0].test is not None

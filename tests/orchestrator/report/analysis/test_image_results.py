@@ -16,7 +16,7 @@ from orchestrator.report.analysis.image_results import (
     list_confusions,
     load_class_names,
 )
-from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.analysis.report_data import load_report_data
 from orchestrator.report.analysis.selected_configurations import choose_entries
 from orchestrator.report.analysis.study import Study
 from tasks.storage.stage_store import StageStore
@@ -66,8 +66,8 @@ def test_mean_confidence_before_and_after(uneven: ImageResults) -> None:
     assert before.low == pytest.approx(0.9 - 2.570582 * np.std(uneven.clean_confidence, ddof=1) / 6**0.5)
 
 
-def test_the_images_of_all_seeds_are_together(made_study: Study, made_data: ReportData) -> None:
-    for result in collect_image_results(choose_entries(made_study), ImageRecords(made_data.store)):
+def test_the_images_of_all_seeds_are_together(made_study: Study, made_images: ImageRecords) -> None:
+    for result in collect_image_results(choose_entries(made_study), made_images):
         entry = made_study.measured[result.configuration.key, made_study.headline.key]
         assert len(result.label) == 3 * 120
         assert (result.clean == result.label).sum() == sum(row["clean_correct"] for row in entry.rows)

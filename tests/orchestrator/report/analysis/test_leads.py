@@ -9,7 +9,6 @@ import pytest
 from orchestrator.report.analysis.answers import answer_questions
 from orchestrator.report.analysis.image_results import ImageRecords
 from orchestrator.report.analysis.leads import compare_images, compare_seeds
-from orchestrator.report.analysis.report_data import ReportData
 from orchestrator.report.analysis.study import Measured, Study
 from orchestrator.results.statistics import Interval, Paired
 
@@ -38,8 +37,8 @@ def test_two_models_are_compared_seed_by_seed(made_study: Study) -> None:
     assert compare_seeds(give(first, 0.5), replace(second, rows=())) is None
 
 
-def test_a_lead_is_one_of_settings_only_over_seeds(made_study: Study, made_data: ReportData) -> None:
-    (answer,) = answer_questions(made_study, ImageRecords(made_data.store).robust).answers
+def test_a_lead_is_one_of_settings_only_over_seeds(made_study: Study, made_images: ImageRecords) -> None:
+    (answer,) = answer_questions(made_study, made_images.robust).answers
     assert answer.over_seeds is not None
     assert answer.over_seeds.interval.count == 3
     assert answer.verdict == "a tie: the lead is noise"

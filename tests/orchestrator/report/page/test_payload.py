@@ -19,8 +19,10 @@ from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 from tests.support.report_page import HOSTILE, decode_table
 
 
-def test_page_and_files_draw_the_same_descriptions_and_the_same_rows(made_data: ReportData) -> None:
-    (found,) = analyse_studies(made_data, ImageRecords(made_data.store), None)
+def test_page_and_files_draw_the_same_descriptions_and_the_same_rows(
+    made_data: ReportData, made_images: ImageRecords
+) -> None:
+    (found,) = analyse_studies(made_data, made_images, None)
     figures = draw_study(found)
     assert [figure.name for figure in figures] == [
         "tradeoff", "axes", "security_curves", "heat_map", "confusion_matrices", "confidence", "images"

@@ -17,14 +17,14 @@ from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import HALF, Linear, job_of, linear_images, network, network_images, settings
 from tests.support.reference_attacks import iterate_gradient_steps
 
-COUNT, STEPS = 12, (1, 4, 9)
+COUNT, STEPS = 6, (1, 4, 9)
 
 
-def attack(*, stop: bool = True, **raw: Any) -> tuple[AttackJob, dict[int, Tensor]]:
+def attack(*, stop: bool = True, count: int = COUNT, **raw: Any) -> tuple[AttackJob, dict[int, Tensor]]:
     """The images after each number of steps, on images about half of which survive."""
     model = network()
     method = settings(**raw).method
-    job = job_of(model, network_images(model, COUNT), STEPS, stop=stop)
+    job = job_of(model, network_images(model, count), STEPS, stop=stop)
     return job, load_attack(method)(job, method)
 
 
@@ -97,10 +97,11 @@ def test_fgsm_is_one_step_of_the_size_of_the_budget(norm: str) -> None:
 
 
 def test_a_restart_keeps_the_first_success_of_each_step_count() -> None:
-    job, once = attack(name="pgd", eps=HALF["linf"])
-    _, often = attack(name="pgd", eps=HALF["linf"], restarts=3)
+    count = 2 * COUNT
+    job, once = attack(name="pgd", eps=HALF["linf"], count=count)
+    _, often = attack(name="pgd", eps=HALF["linf"], count=count, restarts=3)
     done = {steps: job.is_adversarial(once[steps]) for steps in STEPS}
-    assert 0 < int(done[4].sum()) < int(done[9].sum()) < COUNT, "some are left to restarts at each step count"
+    assert 0 < int(done[4].sum()) < int(done[9].sum()) < count, "some are left to restarts at each step count"
     for steps in STEPS:
         assert torch.equal(often[steps][done[steps]], once[steps][done[steps]])
         assert often[steps][~done[steps]].ne(once[steps][~done[steps]]).flatten(1).any(1).all()
