@@ -6,6 +6,7 @@ What the tests import from libraries is imported once, before the processes part
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -32,8 +33,11 @@ def main() -> None:
     """Answer each line of standard input, a job in JSON, by one line of standard output."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    gc.disable()  # nothing of what is imported is garbage
     for name in LIBRARIES:
         importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
     for name in [name for name in sys.modules if name.split(".")[0] in OWN]:
         del sys.modules[name]
     for number, line in enumerate(sys.stdin):

@@ -146,10 +146,11 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
 
     One without a limit is answered at once, by the id of a process that has no parent here.
     """
+    gc.disable()  # nothing of what is imported is garbage
     for name in IMPORTED:
         importlib.import_module(name)
-    gc.collect()
     gc.freeze()
+    gc.enable()
     while line := requests.readline():
         job = json.loads(line)
         limit = job.pop("limit")

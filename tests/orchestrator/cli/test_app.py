@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import io
 import os
 import subprocess
@@ -16,6 +18,7 @@ from orchestrator.cli import app as app_module
 from orchestrator.cli.app import app, main
 from tasks import __version__
 from tasks.errors import StorageGoneError, UsageError
+from tests.support.children import run_in_child
 from tests.support.command_line import run_here
 from tests.support.harness import COMMAND, LIMIT, list_imported_modules
 from tests.support.report_data import WITHOUT_TUNING, made_up
@@ -93,6 +96,18 @@ def test_how_a_command_ends(error: BaseException, code: int, message: str, monke
     assert ended.code == code
     assert message in ended.stderr
     assert ("Traceback" in ended.stderr) == (code == 1)
+
+
+def see_how_often_garbage_is_looked_for() -> bool:
+    with pytest.MonkeyPatch.context() as patched, contextlib.suppress(ZeroDivisionError):
+        patched.setattr(app_module, "run", lambda: 1 / 0)
+        gc.set_threshold(700, 10, 10)
+        main()
+    return gc.isenabled() and gc.get_threshold()[0] > 10_000
+
+
+def test_a_command_looks_for_garbage_seldom_while_it_imports() -> None:
+    assert run_in_child(see_how_often_garbage_is_looked_for)
 
 
 def complete(line: str) -> list[str]:
