@@ -64,6 +64,7 @@ def environment(token: Path) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the switch that keeps Ray on loopback
         "RAY_USAGE_STATS_ENABLED": "0",
+        "PATH": os.pathsep.join((str(Path(RAY).parent), os.environ["PATH"])),  # whose `python` a job is run by
         GPU_DEVICE: "cpu",  # the GPUs of these nodes are only pretended
     }
 
