@@ -196,6 +196,17 @@ def _read_worst_cases(counted: Sequence[Row]) -> list[WorstCase]:
     return [] if stored and is_of_one_attack(counted) else stored
 
 
+def is_of_all_attacks(rows: Sequence[Row]) -> bool:
+    """Whether `find_worst_case` tells what all counted attacks leave together: they were compared, there is one, or the
+    longest of one trajectory fools whatever the others do. Before that it is what the strongest leaves.
+
+    :param rows: of one model and budget.
+    """
+    counted = select_counted(rows)
+    runs = {identify_run(row) or row["trial_id"] for row in counted}
+    return len(runs) == 1 or bool(_read_worst_cases(counted))
+
+
 def is_of_one_attack(rows: Sequence[Row]) -> bool:
     """Whether the worst case is what the strongest of several attacks leaves by itself, as the model answers at random.
 
@@ -227,6 +238,17 @@ def _describe_images(rows: Sequence[Row]) -> str:
 
 def _note_choice(row: Row, counted: Sequence[Row]) -> str:
     return " that are seen rightly" if row["only_correct"] and not counted[0]["only_correct"] else ""
+
+
+def is_lowered(kept: Budget, budget: Budget) -> bool | None:
+    """Whether attacks that are left out fool an image which all that are kept leave; null where the images of one are
+    not known, and of a model that answers at random.
+
+    :param kept: some of the attacks of the budget.
+    """
+    if is_of_one_attack(budget.rows) or kept.survivors is None or budget.survivors is None:
+        return None
+    return any(kept.survivors.get(place, False) and not left for place, left in budget.survivors.items())
 
 
 def _line_up(robust: Robust, places: Sequence[int]) -> NDArray[np.bool_]:

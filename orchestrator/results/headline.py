@@ -15,7 +15,13 @@ from typing import NamedTuple
 
 from orchestrator.results import verdicts
 from orchestrator.results.bounds import select_attacks
-from orchestrator.results.budgets import describe_scope, find_worst_case, select_counted
+from orchestrator.results.budgets import (
+    describe_scope,
+    find_worst_case,
+    is_of_all_attacks,
+    is_of_one_attack,
+    select_counted,
+)
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
 from orchestrator.results.eps import measure_eps
 from orchestrator.results.model_axes import describe_model
@@ -48,6 +54,8 @@ class Standing:
     """Of each seed the attack that leaves least, with what the checks say of all attacks together."""
     attacks: int
     """How many attacks of this budget it met."""
+    together: bool
+    """Whether what all of them leave is known; else it is what the strongest leaves, as before images are compared."""
     scope: str
     """What the worst case is of, where that is not all of these attacks on the same images; else empty."""
     clean: tuple[float, ...]
@@ -124,6 +132,7 @@ def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Stan
         budget,
         worst,
         max(len(select_counted(rows)) for rows in by_seed.values()),
+        all(is_of_all_attacks(rows) or is_of_one_attack(rows) for rows in by_seed.values()),
         next(filter(None, map(describe_scope, by_seed.values())), ""),
         tuple(row["clean_accuracy"] for row in worst),
         tuple(row["robust_accuracy"] for row in worst),
@@ -200,7 +209,8 @@ def describe_best(best: Standing) -> str:
     row = best.rows[0]
     eps = "no bound" if best.budget.eps is None else f"eps {format_setting('attack_eps', best.budget.eps)}"
     alone = f"{row['attack']}, {format_count(row['attack_steps'], 'step')}"
-    against = alone if best.attacks == 1 else f"all {best.attacks} attacks"
+    several = f"{'all' if best.together else 'the strongest of'} {best.attacks} attacks"
+    against = alone if best.attacks == 1 else several
     told = ", ".join([*best.settings, f"{against} of {best.budget.norm} {eps}", *([best.scope] if best.scope else [])])
     doubt = f" [{best.doubt}]" if best.doubt else ""
     return f"clean {format_percent(clean)}, robust {format_percent(robust)}{doubt} ({told})"

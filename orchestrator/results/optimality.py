@@ -182,12 +182,14 @@ def _take_smallest(found: Iterable[Sizes]) -> Sizes:
 def compute_optimality(sizes: Sizes, best: Sizes) -> float | None:
     """1 where an attack found the best of every image, 0 where it found none; over the images that it attacked.
 
+    What another look at the clean image was wrong about needs no perturbation, of a model that answers at random too.
+
     Where the best needs the same size for every image that can be fooled, the share of them that the attack fooled
     with it: the limit of the areas. Null where nothing can be said: every image is misclassified, or no attack found
     anything.
     """
-    found: NDArray[np.float64] = np.array(list(sizes.values()))
     smallest: NDArray[np.float64] = np.array([best[index] for index in sizes])
+    found: NDArray[np.float64] = np.where(smallest > 0, np.array(list(sizes.values())), 0.0)
     reached = np.isfinite(smallest)
     if not smallest[reached].any():
         return None

@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from orchestrator.results.bounds import select_attacks, select_certificates
-from orchestrator.results.budgets import Budget, ReadRobust, WorstCase, group_budgets, read_nothing
+from orchestrator.results.budgets import Budget, ReadRobust, WorstCase, group_budgets, is_lowered, read_nothing
 from orchestrator.results.checks.adaptive import check_attack_is_adaptive, check_knowing_the_defence_helps
 from orchestrator.results.checks.attack import (
+    check_any_size_fools_all,
     check_attack_beats_probes,
     check_attack_lowers_accuracy,
     check_budget_is_reached,
@@ -55,7 +56,7 @@ from orchestrator.results.checks.strength import (
     check_noise_is_not_stronger,
     check_transfer_is_not_stronger,
 )
-from orchestrator.results.checks.upper_bound import check_upper_bounds
+from orchestrator.results.checks.upper_bound import LOWEST, check_upper_bounds
 from orchestrator.results.checks.verdict import GRADES, Check, Verdict, rank_severity
 from tasks.trial.row import Row, identify_model
 
@@ -72,6 +73,7 @@ CHECKS: tuple[Check, ...] = (
     check_erased_images_are_not_recognised,
     check_attack_lowers_accuracy,
     check_images_are_moved,
+    check_any_size_fools_all,
     check_attack_beats_probes,
     check_loss_rises,
     check_another_loss_finds_no_more,
@@ -92,6 +94,8 @@ CHECKS: tuple[Check, ...] = (
     check_budget_is_reached,
 )
 
+LEFT_OUT = "lowest with those left out"
+"""What *lowest of its budget* says of a worst case over some of the attacks of a budget."""
 COUNTED = GRADES[1:] + GRADES[:1]
 COLUMNS = ("check", "verdict", *COUNTED, "reason", "paper")
 """Of a line of `summarize_verdicts`."""
@@ -149,23 +153,31 @@ def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[
 
 def narrow_worst_cases(rows: Sequence[Row], chosen: Sequence[Row], read: ReadRobust = read_nothing) -> list[Row]:
     """Some of the rows, with `worst_case_correct` and `worst_case_examples` over the attacks that are chosen, where
-    others of their budget are not: what all of them leave is no number of a few.
+    others of their budget are not: what all of them leave is no number of a few, and is below it where these find more.
 
     :param rows: all of a sweep.
     :param read: as for `check_rows`; without it, such worst cases are null.
     """
     names = {row["trial_id"] for row in chosen}
-    anew = {
-        row["trial_id"]
-        for budget in _list_budgets(rows, read)
-        if any(row["trial_id"] not in names for row in budget.rows)
-        for row in budget.rows
-    }
+    anew: dict[str, bool] = {}
+    for budget in _list_budgets(rows, read):
+        kept = Budget([row for row in budget.rows if row["trial_id"] in names], read)
+        if kept.rows and len(kept.rows) < len(budget.rows):
+            lowered = is_lowered(kept, budget)
+            anew |= dict.fromkeys((row["trial_id"] for row in kept.rows), lowered is not False)
     found = _find_worst_cases([row for row in chosen if row["trial_id"] in anew], read)
     return [
-        {**row, **_describe_worst_case(found.get(row["trial_id"]))} if row["trial_id"] in anew else row
+        {**row, **_describe_worst_case(found.get(row["trial_id"])), **_keep_doubt(row, anew[row["trial_id"]])}
+        if row["trial_id"] in anew
+        else row
         for row in chosen
     ]
+
+
+def _keep_doubt(row: Row, lowered: bool) -> Row:
+    """That others leave less speaks against a number of some attacks, where those that are left out are among them."""
+    said = json.loads(row["verdicts"] or "{}")
+    return {"verdicts": json.dumps({**said, LEFT_OUT: said[LOWEST]})} if lowered and LOWEST in said else {}
 
 
 def _find_worst_cases(rows: Sequence[Row], read: ReadRobust) -> dict[str, WorstCase | None]:

@@ -103,6 +103,7 @@ MASKED: Sequence[Remedy] = (do_without_gradients, take_another_loss, transfer)
 REMEDIES: Mapping[str, Sequence[Remedy]] = {
     "end of its curve": LONGER_WALK,
     "attack has converged": LONGER_WALK,
+    "any size fools all": LONGER_WALK,
     "another loss finds no more": (take_another_loss, take_more_steps),
     "budget reached": LONGER_WALK,
     "restarts": (restart, take_another_loss),

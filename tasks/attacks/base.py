@@ -194,6 +194,11 @@ class MinimalSettings(MethodSettings):
     eps: Number | None = keyed(None, ge=0)
     """The budget of the verdict; null: a perturbation of any size counts."""
 
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether nothing limits a perturbation, so that an attack which works fools every image."""
+        return self.eps is None
+
 
 class TargetedMinimalSettings(MinimalSettings, TargetedSettings):
     """Both."""

@@ -19,14 +19,18 @@ from orchestrator.results.checks.verdict import (
     report_not_tested,
 )
 from orchestrator.results.eps import NORMALIZED
+from orchestrator.results.randomness import answers_at_random
 from orchestrator.results.statistics import compute_sign_test
 from orchestrator.text import format_eps
+from tasks.attacks.base import ConstantSettings, MinimalSettings
 from tasks.attacks.registry import find_attack
 from tasks.kinds import MODEL_KINDS
 from tasks.trial.row import Row
 
 UNMOVED_SHARE = 0.1
 """Share of the robust images left as they are that is taken as an attack which does nothing."""
+SEARCH_LEFT_SHARE = 0.01
+"""Share of the images seen rightly that a search without any limit may leave."""
 LEAST = 0.99
 """Share of the budget that the largest perturbation should have; below a half of it, an attack does not attack."""
 LEAKING = "trained on examples of another model, it may read the label from the perturbation (label leaking)"
@@ -71,6 +75,25 @@ def check_images_are_moved(group: Group) -> Iterator[Verdict]:
         figures = f"{unmoved} of {robust} robust images have a perturbation of size 0"
         cause = "the attack leaves images as they are, so nothing was tried on them" if still else ""
         yield Verdict(check, SUSPICIOUS if still else OK, figures, CARLINI, list_ids(row), cause)
+
+
+def check_any_size_fools_all(group: Group) -> Iterator[Verdict]:
+    """A search that nothing limits fools every image, or it is the search that failed; nothing is said of images that
+    are to become one class, nor of a model that answers at random, which the judge asks anew."""
+    for row in group:
+        method = read_method(json.loads(row["config"])["attack"])
+        if not isinstance(method, MinimalSettings) or not method.takes_any_size:
+            continue
+        if row["attack_targeted"] or row["attack_surrogate"] or answers_at_random(row):
+            continue
+        left, right = row["robust_correct"], row["clean_correct"]
+        figures = f"of {right} images seen rightly {left} are left, though a perturbation of any size counts"
+        verdict, cause = OK, ""
+        if left > 1 and left > SEARCH_LEFT_SHARE * right:
+            verdict = SUSPICIOUS if 2 * left > right else UPPER_BOUND
+            start = " or a larger initial_const" if isinstance(method, ConstantSettings) else ""
+            cause = f"the search found nothing where there is something to find: more steps{start}"
+        yield Verdict("any size fools all", verdict, figures, ATHALYE, list_ids(row), cause)
 
 
 def check_attack_beats_probes(group: Group) -> Iterator[Verdict]:

@@ -48,6 +48,10 @@ class JsmaSettings(TargetedMinimalSettings):
         return found.model_copy(update={name: type(self).model_fields[name].default for name in found._idle})
 
     @property
+    def takes_any_size(self) -> bool:
+        return super().takes_any_size and self.gamma == 1
+
+    @property
     def _idle(self) -> tuple[str, ...]:
         """Settings that only the other form knows."""
         return ("values_per_step",) if self.targeted else ("theta",)

@@ -71,7 +71,7 @@ def test_equal_budgets_in_pixels_are_one_budget_whatever_they_were_written_in() 
 def test_every_view_says_a_budget_in_pixels_and_as_it_was_written() -> None:
     best = find_best([STRONG, WEAK])
     assert best is not None
-    assert describe_best(best).endswith("all 2 attacks of linf eps 8/255)")
+    assert describe_best(best).endswith("the strongest of 2 attacks of linf eps 8/255)")
     text = render_rows([STRONG, WEAK, ALIKE], [STRONG, WEAK, ALIKE], "table", Selection())
     heading = text.splitlines()[2]
     for label in ("fgsm 8/255", "ifgsm 8/255 (normalized 32/255)", "mifgsm 2/255 (normalized 8/255)"):

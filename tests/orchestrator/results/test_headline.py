@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.report.analysis.studies import group_studies
+from orchestrator.results.checks.verdict import UPPER_BOUND
 from orchestrator.results.headline import (
     choose_budget,
     describe_best,
@@ -16,9 +17,9 @@ from orchestrator.results.headline import (
     find_reason,
     state_best,
 )
-from orchestrator.results.verdicts import annotate_rows
+from orchestrator.results.verdicts import annotate_rows, narrow_worst_cases
 from orchestrator.results.worst_case import list_worst_cases
-from tests.support.mixed_images import ROWS, WORDS, A, C, read_images
+from tests.support.mixed_images import ROWS, WORDS, A, B, C, read_images
 from tests.support.rows import ifgsm, row
 
 
@@ -114,6 +115,22 @@ def test_the_images_of_a_worst_case_are_named_where_its_attacks_saw_others() -> 
     alike = find_best(annotate_rows([A, C], read_images))
     assert alike is not None
     assert describe_best(alike).endswith("all 2 attacks of linf eps 8/255)")
+
+
+def test_attacks_that_are_left_out_speak_against_what_the_others_leave() -> None:
+    """The strongest of one name is no worst case where another attack leaves less, and is one where it leaves more."""
+    rows = annotate_rows([A, B, C], read_images)
+    found = {len(some): find_best(narrow_worst_cases(rows, some, read_images)) for some in (rows[:1], rows[1:], rows)}
+    assert {count: best.doubt for count, best in found.items() if best} == {1: UPPER_BOUND, 2: None, 3: None}
+
+
+def test_before_images_are_compared_it_is_the_strongest_that_speaks() -> None:
+    running = find_best([A, C])
+    done = find_best(annotate_rows([A, C], read_images))
+    assert running is not None
+    assert done is not None
+    assert describe_best(running).endswith("the strongest of 2 attacks of linf eps 8/255)")
+    assert describe_best(done).endswith("all 2 attacks of linf eps 8/255)")
 
 
 @pytest.mark.parametrize("how", ["two passes differ", "a transformation draws"])

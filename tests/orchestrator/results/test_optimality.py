@@ -52,6 +52,13 @@ def test_one_size_for_all_leaves_the_share_that_was_fooled_with_it() -> None:
     assert compute_optimality({4: 0.0}, best) is None, "nothing was right before"
 
 
+def test_what_another_look_was_wrong_about_needs_no_perturbation() -> None:
+    """A model that answers at random is right about an image in one stage and wrong in another."""
+    best = {0: 0.0, 1: 0.0, 2: 1.0, 3: 2.0}
+    assert compute_optimality({0: math.inf, 1: math.inf, 2: math.inf, 3: math.inf}, best) == 0
+    assert compute_optimality({0: math.inf, 1: 0.0, 2: 1.0, 3: 2.0}, best) == 1
+
+
 def test_sizes_that_rounding_tells_apart_are_one_size() -> None:
     """Two images at 24/255 as fp32 has them: whoever fools more is nearer to the best, whose size is the smaller."""
     low, high = 0.0941176564, 0.0941176713

@@ -41,6 +41,31 @@ def test_examples_of_another_model_that_help_may_leak_their_label() -> None:
     assert ["label leaking" in reason for reason in reasons] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("attack", "left", "other", "verdict"),
+    [
+        ({"name": "ead"}, 700, {}, SUSPICIOUS),
+        ({"name": "ead"}, 475, {}, UPPER_BOUND),  # a half of those that are seen rightly
+        ({"name": "ddn"}, 10, {}, UPPER_BOUND),
+        ({"name": "ddn"}, 9, {}, OK),
+        ({"name": "ddn"}, 0, {}, OK),
+        ({"name": "ddn", "eps": 1.0}, 700, {}, None),  # a budget limits it
+        ({"name": "jsma"}, 700, {}, None),  # and so does the share of values that may be changed
+        ({"name": "jsma", "gamma": 1}, 700, {}, SUSPICIOUS),
+        ({"name": "ddn", "targeted": True}, 700, {}, None),
+        ({"name": "ddn"}, 700, {"deterministic": False}, None),
+        ({"name": "pgd", "eps": "8/255"}, 700, {}, None),
+    ],
+)
+def test_a_search_that_nothing_limits_fools_every_image(
+    attack: dict[str, Any], left: int, other: dict[str, Any], verdict: str | None
+) -> None:
+    found = [each for each in check_rows([row(attack, left) | other]) if each.check == "any size fools all"]
+    assert [each.verdict for each in found] == ([verdict] if verdict else [])
+    assert all("larger initial_const" in each.reason for each in found if attack["name"] == "ead")
+    assert all("initial_const" not in each.reason for each in found if attack["name"] != "ead")
+
+
 @pytest.mark.parametrize(("unmoved", "verdict"), [(60, SUSPICIOUS), (20, OK), (0, OK)])
 def test_robust_images_that_were_left_as_they_are_were_not_attacked(unmoved: int, verdict: str) -> None:
     rows = [ifgsm("8/255", 10, 200, health={"unmoved": unmoved})]
