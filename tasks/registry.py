@@ -15,6 +15,11 @@ from typing import Any, Generic, TypeVar
 from tasks.errors import UsageError, list_choices
 
 Part = TypeVar("Part")
+PLUGIN_KINDS = frozenset(
+    {"model", "data set", "attack", "certificate", "attack or certificate", "objective", "transformation", "generator",
+     "importance"}
+)  # fmt: skip
+"""Kinds of which a plugin can bring some."""
 
 
 def load_object(reference: Any) -> Any:
@@ -60,7 +65,8 @@ class Registry(Generic[Part]):
 
     def describe_unknown(self, name: object) -> str:
         """What a message says about a name that is not here: the known ones, and the nearest."""
-        return f"unknown {self.kind}; {list_choices(list(self), name)}"
+        own = " (one of your own needs --plugin)" if self.kind in PLUGIN_KINDS else ""
+        return f"unknown {self.kind}{own}; {list_choices(list(self), name)}"
 
     def load(self, name: str) -> Part:
         """The part of that name; its module is imported now.

@@ -226,7 +226,12 @@ SMALLEST_COUNT, LARGEST_COUNT = -(2**63), 2**63 - 1
 
 def parse_count(value: object) -> object:
     """Read a whole number of 64 bits: `1e3` is one, `True` and `2.5` are not."""
-    number = parse_number(value)
+    try:
+        number = parse_number(value)
+    except PydanticCustomError:
+        if not isinstance(value, str):
+            raise
+        raise PydanticCustomError("count", "is not a whole number; write one such as 10") from None
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if not isinstance(number, int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ from orchestrator.options import (
 
 if TYPE_CHECKING:
     from orchestrator.space.space import Space
+    from tasks.errors import Problem
     from tasks.trial.row import Row
 
 SPACE = "evaluate"
@@ -24,6 +26,14 @@ SHOWN = ("dataset", "model", "attack", "attack_norm", "attack_eps", "attack_step
          "robust_correct", "clean_accuracy", "clean_accuracy_low", "clean_accuracy_high", "robust_accuracy",
          "robust_accuracy_low", "robust_accuracy_high", "bound", "trial_id", "sweep_id")  # fmt: skip
 """Columns of the answer, as the table of trials has them."""
+OPTIONS = {
+    "model.weights": "--weights",
+    "model.name": "--model",
+    "dataset.name": "--dataset",
+    "attack.name": "--attack",
+    "attack.eps": "--eps",
+}
+"""Path of a setting -> the option that gives it."""
 
 
 def evaluate(
@@ -55,16 +65,25 @@ def evaluate(
     from orchestrator.options import LaunchOptions
     from orchestrator.space.given import copy_plain
     from orchestrator.space.space import load_content
+    from tasks.errors import ProblemsError
 
     method = {"name": attack} | ({} if eps is None else {"eps": eps})
     content = {"dataset": {"name": dataset}, "model": {"name": model, "weights": weights}, "attack": method}
-    space = load_content(SPACE, SPACE, copy_plain(content), overrides)
+    try:
+        space = load_content(SPACE, SPACE, copy_plain(content), overrides)
+    except ProblemsError as error:
+        raise ProblemsError(error.source, map(_name_option, error.problems)) from None
     options = LaunchOptions(SPACE, (), storage, data_dir, device=device, wandb="disabled")
     code = launch_space(space, options, Console(stderr=True))
     rows = _read_rows(space, storage)
     if code == 0:
         printing.show(rows, lambda: "\n".join(map(_describe, rows)))
     raise typer.Exit(code)
+
+
+def _name_option(problem: Problem) -> Problem:
+    """With the option that gives a setting in the place of its path."""
+    return replace(problem, path=OPTIONS.get(problem.path, problem.path))
 
 
 def _read_rows(space: Space, storage: str) -> list[Row]:

@@ -58,6 +58,8 @@ def _read_weights(value: object) -> object:
     except (OSError, UsageError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         text = f"is neither `imagenet` nor a file that can be read: {reason}"
+        if "#sha256=" in str(value) or "://" in str(value):
+            text = "is no address: write it as https://HOST/FILE#sha256=DIGEST (64 hex digits), or hf://..."
         raise PydanticCustomError("weights", "{text}", {"text": text}) from error
 
 

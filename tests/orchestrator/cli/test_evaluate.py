@@ -54,10 +54,11 @@ def test_a_file_of_weights_and_an_attack_give_one_number(tmp_path: Path) -> None
     ("options", "message"),
     [
         (["--model", "resnet9"], "did you mean 'resnet8'"),
-        (["--weights", "none.pt"], "neither `imagenet` nor a file"),
+        (["--weights", "none.pt"], "--weights = 'none.pt': is neither `imagenet` nor a file"),
+        (["--eps", "8"], "--eps = 8.0: no image of [0, 1] needs a budget above 1 in linf; did you mean 8/255?"),
         (
             ["--attack", "fgms"],
-            "evaluate with --set model.stem=imagenet: 1 problem\n  attack.name = 'fgms': unknown attack",
+            "evaluate with --set model.stem=imagenet: 1 problem\n  --attack = 'fgms': unknown attack",
         ),
     ],
 )

@@ -65,11 +65,11 @@ def test_all_mistakes_are_reported_at_once_with_path_value_and_choices() -> None
     text = str(caught.value)
     for expected in (
         "8 problems",
-        "model.name = 'resnet9': unknown model; choose from",
+        "model.name = 'resnet9': unknown model (one of your own needs --plugin); choose from",
         "did you mean 'resnet8'?",
         "prune.ratio = 1.5: should be less than 1",
         "prune.scop = 'all': unknown setting; choose from importance, mode, objective, pressure, ramp, ratio,",
-        "attack.name = 'igfsm': unknown attack or certificate;",
+        "attack.name = 'igfsm': unknown attack or certificate (one of your own needs --plugin);",
         "did you mean 'ifgsm'?",
         "train.epochs = 2.5: is not a whole number",
         "train.optimizer.lr = -1: should be greater than 0",

@@ -18,6 +18,12 @@ def test_a_missing_weights_file_is_a_mistake_in_the_settings(tmp_path: Path) -> 
         ModelSettings.model_validate({"name": "resnet18", "weights": str(tmp_path / "none.pth")})
 
 
+@pytest.mark.parametrize("address", ["https://example.org/net.pt#sha256=12", "ftp://example.org/net.pt"])
+def test_an_address_that_is_none_is_told_how_one_is_written(address: str) -> None:
+    with pytest.raises(ValidationError, match="is no address: write it as https://HOST/FILE#sha256=DIGEST"):
+        ModelSettings.model_validate({"name": "resnet18", "weights": address})
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -111,7 +111,7 @@ def test_what_was_written_before_objectives_had_names_has_no_trace_of_them_in_it
         (
             TrainSettings,
             {"objective": {"name": "standrad"}},
-            "train.objective.name: unknown objective; choose from adv",
+            "train.objective.name: unknown objective (one of your own needs --plugin); choose from adv",
         ),
         (TrainSettings, {"objective": {"name": "standard", "lamda": 1}}, "train.objective.lamda: unknown setting"),
         (
