@@ -17,7 +17,7 @@ from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import HALF, Linear, job_of, linear_images, network, network_images, settings
 from tests.support.reference_attacks import iterate_gradient_steps
 
-COUNT, STEPS = 6, (1, 4, 9)
+COUNT, STEPS = 8, (1, 4, 9)
 
 
 def attack(*, stop: bool = True, count: int = COUNT, **raw: Any) -> tuple[AttackJob, dict[int, Tensor]]:
