@@ -11,6 +11,7 @@ from orchestrator.cluster.address import LOCAL, parse_address
 from orchestrator.launch import launch_space
 from orchestrator.options import FINISHED, DeviceChoice, LaunchOptions
 from orchestrator.plan.plan import make_plan
+from orchestrator.space.space import Space
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify.questions import Question, list_questions, make_space, settle
 from tasks.trial.row import Row
@@ -25,6 +26,8 @@ class Settled:
     lines: list[Row]
     """One for each number that a check spoke against: what stood, what each cell leaves (null: not run), and the images
     that withstand all of them."""
+    space: Space | None = None
+    """Of a dry run, what would be launched; null where nothing would."""
 
 
 def settle_sweep(
@@ -47,8 +50,8 @@ def settle_sweep(
     questions = list_questions(sweep)
     rows: list[Row] = []
     code = FINISHED
-    if not dry_run and any(question.cells for question in questions):
-        space = make_space(sweep, questions)
+    space = make_space(sweep, questions) if any(question.cells for question in questions) else None
+    if not dry_run and space is not None:
         options = LaunchOptions(space.name, (), storage, data_dir, address, device=device, wandb="disabled")
         there = parse_address(address)
         if there.remote:
@@ -59,7 +62,8 @@ def settle_sweep(
         else:
             code = launch_space(space, options, console)
         rows = SweepStore(sweep.storage, make_plan(space, data_dir).sweep_id).rows()
-    return Settled(code, [_list_cells(question, settle(question, rows, sweep)) for question in questions])
+    lines = [_list_cells(question, settle(question, rows, sweep)) for question in questions]
+    return Settled(code, lines, space if dry_run else None)
 
 
 def _format_options(storage: str, data_dir: Path | None, device: DeviceChoice) -> tuple[str, ...]:

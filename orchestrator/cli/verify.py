@@ -45,10 +45,11 @@ def verify(
     from tasks.storage.storage import open_storage
 
     found = find_sweep(open_storage(storage), sweep)
+    console = Console(stderr=True)
     settled = settle_sweep(
         found,
         storage,
-        Console(stderr=True),
+        console,
         data_dir=data_dir,
         device=device,
         address=address,
@@ -59,6 +60,12 @@ def verify(
         text = f"{found.sweep_id}: no check speaks against a worst case, or nothing was tested"
         counted = [{**row, "tried": len(row["tried"])} for row in lines]
         printing.show(lines, lambda: "\n".join(map(_describe, lines)) or text, counted)
+    if answer and settled.space is not None:
+        from orchestrator.plan.plan import make_plan
+        from orchestrator.plan.summary import collect_plan_facts, format_plan
+
+        facts = collect_plan_facts(make_plan(settled.space, data_dir, without_data=True), found.storage)
+        console.print("\n".join(format_plan(facts)), markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(settled.code)
 
 

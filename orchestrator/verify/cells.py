@@ -106,6 +106,7 @@ REMEDIES: Mapping[str, Sequence[Remedy]] = {
     "any size fools all": LONGER_WALK,
     "another loss finds no more": (take_another_loss, take_more_steps),
     "budget reached": LONGER_WALK,
+    "fewer images agree": (),
     "restarts": (restart, take_another_loss),
     "no silent success": (keep_the_best,),
     "adaptive attack": (see_the_defence,),

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
 from orchestrator.results.budgets import Budget, find_worst_case, is_of_one_attack, make_reader
-from orchestrator.results.checks.upper_bound import LOWEST
+from orchestrator.results.checks.upper_bound import FEWER, LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
 from orchestrator.results.headline import get_budget
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.results.worst_case_verdict import judge_alone, list_decisive_attacks
 from orchestrator.space.space import Space, load_content
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.verify.cells import list_remedies
+from orchestrator.verify.cells import Section, list_remedies
 from tasks.errors import UsageError
 from tasks.evaluation.settings import AttackSettings
 from tasks.storage.stage_store import StageStore
@@ -72,7 +72,8 @@ def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
     checks = tuple(check for check, verdict in said.items() if verdict in (UPPER_BOUND, SUSPICIOUS))
     trial = read_row(row)
     cells: dict[str, Trial] = {}
-    for words, section in list_remedies(checks, trial).items():
+    wider = list_wider_attacks(row, group) if FEWER in checks else {}
+    for words, section in {**wider, **list_remedies(checks, trial)}.items():
         try:
             attack = AttackSettings.model_validate(section).simplify()
         except ValidationError:  # no budget where one is needed: the attack that is questioned looks for the smallest
@@ -81,6 +82,17 @@ def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
         if made.trial_id not in known and made.trial_id not in {cell.trial_id for cell in cells.values()}:
             cells[words] = made
     return Question((row, *(other for other in group if other is not row)), checks, cells)
+
+
+def list_wider_attacks(row: Row, group: Sequence[Row]) -> dict[str, Section]:
+    """Words -> attacks of the budget on fewer images than a worst case is over, on as many as the number that is
+    questioned is of."""
+    wanted = read_row(row).attack.document()["examples"]
+    fewer = [other for other in group if 2 * other["examples"] < row["examples"]]
+    return {
+        f"attack as many images: {other['attack']}": {**read_row(other).attack.document(), "examples": wanted}
+        for other in fewer
+    }
 
 
 def make_space(sweep: SweepStore, questions: Sequence[Question]) -> Space:

@@ -80,6 +80,8 @@ def test_on_another_machine_the_same_command_runs(
 def test_nothing_runs_where_nothing_is_asked_or_only_looked_at(verification: Verification) -> None:
     dry = verification.settle(dry_run=True)
     assert (dry.code, dry.lines[0]["tried"]) == (0, {"longer": None, "restart": None})
+    assert dry.space is verification.space
     verification.questions[0].cells = {}
     assert verification.settle().code == 0
+    assert verification.settle(dry_run=True).space is None
     assert verification.launched == []

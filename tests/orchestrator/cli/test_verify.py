@@ -59,6 +59,9 @@ def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     trained = set(StageStore(sweep.storage).list_keys())
     dry = run_here("verify", "small", "--storage", tmp_path / "s", "--dry-run", "--json")
     (asked,) = json.loads(dry.stdout)
+    assert "verify_small-" in dry.stderr
+    assert f"{len(asked['tried'])} trials" in dry.stderr
+    assert "jobs to do" in dry.stderr, "what it costs stands beside, where a plan of a launch has it"
     assert "budget reached" in asked["checks"].split(", ")
     assert list(asked["tried"])[:2] == ["take more steps: ifgsm", "take another loss: apgd_t"]
     assert set(asked["tried"].values()) == {None}

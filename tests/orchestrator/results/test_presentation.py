@@ -65,7 +65,9 @@ def test_images_are_named_where_attacks_of_one_budget_saw_others() -> None:
     chosen = render_rows(
         judged, [each for each in judged if each["attack"] == "fgsm"], "table", Selection(), read_images
     )
-    assert "\nbest: clean 87.50 %, robust 87.50 % (pruned 0.5, fgsm, 1 step of linf eps 8/255)\n" in chosen
+    assert (
+        "\nbest: clean 87.50 %, robust 87.50 % [upper bound] (pruned 0.5, fgsm, 1 step of linf eps 8/255)\n" in chosen
+    )
 
 
 def test_a_column_of_images_that_are_seen_rightly_says_so_beside_one_of_all() -> None:

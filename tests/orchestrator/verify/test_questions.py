@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.verify.questions import Question, list_questions, make_space, settle
+from orchestrator.verify.questions import Question, list_questions, list_wider_attacks, make_space, settle
 from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
 from tests.support.ample_sweep import list_known_ids
@@ -84,3 +84,13 @@ def test_of_nothing_finished_nothing_is_asked_and_of_nothing_asked_nothing_is_ma
         list_questions(sweep)
     with pytest.raises(UsageError, match=rf"^{ample.sweep_id}: no attack would settle what the verdicts say$"):
         make_space(ample, [])
+
+
+def test_an_attack_on_few_images_is_run_on_as_many_as_the_others() -> None:
+    rows = [
+        make_row({"name": "pgd", "eps": "8/255", "examples": seen}, 0, examples=seen, clean_correct=seen)
+        for seen in (40, 20, 19)
+    ]
+    (found,) = list_wider_attacks(rows[0], rows).items()
+    assert found[0] == "attack as many images: pgd"
+    assert (found[1]["name"], found[1]["examples"]) == ("pgd", 40)
