@@ -158,8 +158,9 @@ class Sweep:
     ) -> Any:
         """Run the cheapest attacks that would settle each verdict which is not ok; a row per number that moves.
 
-        `robust_before` is what stood, `robust_after` what withstands all that was tried (null: nothing was), `tried`
-        how many attacks. They are trials of a sweep `verify_NAME` in the same storage.
+        `robust_before` is the worst case that stood, `robust_after` what withstands all that was tried too (null:
+        nothing was), both of the same `examples` images; `tried` is how many attacks. They are trials of a sweep
+        `verify_NAME` in the same storage.
 
         :param dry_run: say what would be run, start nothing.
         :param data_dir: root of the data sets that live on disk.

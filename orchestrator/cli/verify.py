@@ -74,7 +74,7 @@ def _describe(row: Row) -> str:
 
     unit = "" if row["eps_space"] == "pixel" else f" {row['eps_space']}"
     eps = f"eps {format_eps(row['eps'])}{unit}"
-    head = f"{row['trial_id'][:7]}  {row['attack']} {eps}: {format_percent(row['robust_before'])}"
+    head = f"{row['trial_id'][:7]}  {row['attack']} {eps}: worst case {format_percent(row['robust_before'])}"
     if row["robust_after"] is not None:
         head += f" -> {format_percent(row['robust_after'])} of {row['examples']} images"
     lines = [f"{head}  ({row['verdict']}: {row['checks']})"]

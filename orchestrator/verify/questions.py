@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
-from orchestrator.results.budgets import Budget, find_worst_case, is_of_one_attack, make_reader
+from orchestrator.results.budgets import (
+    Budget,
+    ReadRobust,
+    WorstCase,
+    find_worst_case,
+    is_of_one_attack,
+    make_reader,
+)
 from orchestrator.results.checks.upper_bound import FEWER, LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
 from orchestrator.results.headline import get_budget
@@ -120,9 +127,7 @@ def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
     wanted = {cell.trial_id: words for words, cell in question.cells.items()}
     new = [row for row in found if row["trial_id"] in wanted and row["status"] == "finished"]
     row = question.row
-    both = [*question.rows, *new]
-    together = find_worst_case(both) if is_of_one_attack(both) else Budget(both, read).worst_case
-    after = together if new else None
+    before, after = _compare(question.rows, new, read)
     return {
         "trial_id": row["trial_id"],
         "attack": f"{row['attack']} {row['attack_norm']}",
@@ -131,7 +136,22 @@ def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
         "verdict": row["verdict"],
         "checks": ", ".join(question.checks),
         "tried": {wanted[each["trial_id"]]: each["robust_accuracy"] for each in new},
-        "examples": row["examples"] if after is None else after.examples,
-        "robust_before": min(each["robust_accuracy"] for each in question.rows),
+        "examples": before.examples if after is None else after.examples,
+        "robust_before": before.rate,
         "robust_after": None if after is None else after.rate,
     }
+
+
+def _compare(old: Sequence[Row], new: Sequence[Row], read: ReadRobust) -> tuple[WorstCase, WorstCase | None]:
+    """The worst case over what stood and over all that is there now: where attacks saw different images, both are of
+    those that all of them saw. The second is null where nothing was tried, or images are not known."""
+    both = [*old, *new]
+    if is_of_one_attack(both):
+        return find_worst_case(old), find_worst_case(both) if new else None
+    now = Budget(both, read)
+    stood = Budget([row for row in now.counted if any(row is each for each in old)], read)
+    after = now.worst_case if new else None
+    if after is None or not stood.survivors or not now.survivors:
+        return find_worst_case(old), after
+    kept = [stood.survivors[place] for place in now.survivors if place in stood.survivors]
+    return WorstCase(sum(kept), len(kept)), after

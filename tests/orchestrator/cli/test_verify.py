@@ -138,10 +138,10 @@ def test_how_each_number_moves_is_said_line_by_line(tmp_path: Path, monkeypatch:
     words = ("verify", "made-1", "--storage", str(tmp_path))
     ended = run_here(*words, "--data-dir", "/data", "--device", "cpu", "--address", "head:1", "--dry-run")
     assert (ended.code, ended.stdout.splitlines()) == (1, [
-        "0123456  ifgsm linf eps 8/255: 50.00 % -> 25.00 % of 40 images  (upper bound: a, b)",
+        "0123456  ifgsm linf eps 8/255: worst case 50.00 % -> 25.00 % of 40 images  (upper bound: a, b)",
         "    take more steps: ifgsm: 25.00 %",
         "    restart: pgd",
-        "abcdefg  pgd l2 eps 0.5 normalized: 12.50 %  (suspicious: c)",
+        "abcdefg  pgd l2 eps 0.5 normalized: worst case 12.50 %  (suspicious: c)",
         "    no attack would settle it, or all that would were run",
     ])  # fmt: skip
     read = list(csv.DictReader(io.StringIO(run_here(*words, "--format", "csv").stdout)))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from orchestrator.store.sweep_store import SweepStore
+from orchestrator.verify import questions as asked_of
 from orchestrator.verify.questions import Question, list_questions, list_wider_attacks, make_space, settle
 from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
@@ -74,6 +77,27 @@ def test_what_was_tried_moves_the_number(questions: list[Question], ample: Sweep
     assert found["robust_after"] is not None
     assert found["checks"] == ", ".join(question.checks)
     assert (found["verdict"], found["eps"]) == (question.row["verdict"], question.row["attack_eps"])
+
+
+@pytest.mark.parametrize("seen_by_new", [6, 3])
+def test_before_and_after_are_of_the_same_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen_by_new: int
+) -> None:
+    """The long walk leaves two of its eight images, and both are among the first six, which the other saw too."""
+    withstood = {"long": [0, 0, 0, 0, 1, 1, 0, 0], "short": [0, 1, 0, 0, 1, 1], "new": [0, 0, 0, 0, 0, 1][:seen_by_new]}
+    rows = {
+        name: make_row({"name": attack, "eps": "8/255"}, sum(left))
+        | {"trial_id": name, "attack_key": name, "examples": len(left), "robust_accuracy": sum(left) / len(left)}
+        for (name, left), attack in zip(withstood.items(), ["square", "pgd", "apgd_t"], strict=True)
+    }
+    monkeypatch.setattr(
+        asked_of, "make_reader", lambda _: lambda row: dict(enumerate(map(bool, withstood[row["trial_id"]])))
+    )
+    cells: Any = {"another loss": SimpleNamespace(trial_id="new")}
+    question = Question((rows["long"], rows["short"]), ("c",), cells)
+    moved = settle(question, [rows["new"]], SweepStore(open_storage(tmp_path), "s"))
+    stood = {6: (2 / 6, 1 / 6, 6), 3: (2 / 6, 2 / 6, 6)}[seen_by_new]
+    assert (moved["robust_before"], moved["robust_after"], moved["examples"]) == stood
 
 
 def test_of_nothing_finished_nothing_is_asked_and_of_nothing_asked_nothing_is_made(
