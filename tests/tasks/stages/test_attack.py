@@ -31,7 +31,7 @@ def test_the_largest_perturbation_is_in_the_unit_of_the_budget(tmp_path: Path) -
     assert (found["examples"], found["clean_correct"]) == (30, sum(right))
     assert found["robust_correct"] == sum(table["robust"].to_pylist()) < found["clean_correct"]
     assert set(table["stage_key"].to_pylist()) == {record["key"]}
-    assert (found["classes"], found["prepared"]) == (10, False), "30 images take too few passes for a folded copy"
+    assert (found["classes"], found["prepared"]) == (10, True), "a resnet8 is folded for few passes too"
     assert (found["parameters"], found["macs"] > 0) == (found["nonzero_parameters"], True)
 
 
