@@ -157,11 +157,25 @@ def _take_step(state: _State, norm: Norm, eps: float, share: float) -> None:
     state.previous, state.pixels = state.pixels, project(mixed)
 
 
+def has_stalled(
+    increases: Tensor, interval: int, was_halved: Tensor, best_loss_at_check: Tensor, best_loss: Tensor
+) -> Tensor:
+    """Where the step is to be halved: too few steps raised the loss (condition 1 of the paper), or neither the step
+    size nor the best loss has changed since the last check (condition 2); bool [N].
+
+    :param increases: float [N]: how many of the last `interval` steps raised the loss.
+    :param was_halved: bool [N]: whether the last check halved the step size.
+    :param best_loss_at_check: float [N]: what the best loss was then.
+    :param best_loss: float [N].
+    """
+    return (increases <= PROGRESS * interval) | (~was_halved & (best_loss_at_check >= best_loss))
+
+
 def _check_progress(state: _State, interval: int) -> None:
-    """Halve the step and go back to the best where too few steps raised the loss (condition 1 of the paper), or where
-    neither the step size nor the best loss has changed since the last check (condition 2)."""
-    stalled = ~state.was_halved & (state.best_loss_at_check >= state.best_loss)
-    state.was_halved = (state.increases <= PROGRESS * interval) | stalled
+    """Halve the step and go back to the best where the ascent has stalled."""
+    state.was_halved = has_stalled(
+        state.increases, interval, state.was_halved, state.best_loss_at_check, state.best_loss
+    )
     state.best_loss_at_check = state.best_loss
     state.increases = torch.zeros_like(state.increases)
     state.step_size = torch.where(state.was_halved, state.step_size / 2, state.step_size)

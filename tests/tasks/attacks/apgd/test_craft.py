@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.attacks.apgd.craft import has_stalled
 from tasks.attacks.engine.job import draw_random_starts
 from tasks.attacks.engine.losses import rank_likeliest_others
 from tasks.attacks.engine.norms import NORMS
@@ -27,7 +28,6 @@ def attacked(**raw: Any) -> tuple[Any, Tensor]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("norm", "eps"), [("linf", HALF["linf"]), ("l2", HALF["l2"]), ("l2", HALF["l2"] / 2)])
 def test_cross_entropy_is_raised_step_by_step_as_in_the_paper(norm: str, eps: float) -> None:
-    """At the smallest budget one image meets the second condition alone: nothing gained since the last check."""
     job, found = attacked(name="apgd_ce", norm=norm, eps=eps, steps=STEPS)
     starts = draw_random_starts(job, NORMS[norm], eps, ("ce", 0))
     for place, label in enumerate(job.labels.tolist()):
@@ -62,6 +62,23 @@ def test_each_target_is_tried_on_the_survivors_of_those_before() -> None:
                 break
         torch.testing.assert_close(found[one], expected, rtol=0, atol=1e-5)
     assert 0 < int(job.is_adversarial(found).sum()) < COUNT
+
+
+@pytest.mark.parametrize(
+    ("increases", "was_halved", "at_check", "best", "stalled"),
+    [
+        (7, False, 1.0, 2.0, False),
+        (6, False, 1.0, 2.0, True),  # three quarters of eight steps: too few
+        (7, False, 2.0, 2.0, True),  # seven steps rose after a fall that they did not make up for
+        (7, True, 2.0, 2.0, False),  # the smaller step gets its chance
+    ],
+)
+def test_the_step_is_halved_by_either_condition_of_the_paper(
+    increases: int, was_halved: bool, at_check: float, best: float, stalled: bool
+) -> None:
+    one = torch.ones(1)
+    found = has_stalled(increases * one, 8, torch.tensor([was_halved]), at_check * one, best * one)
+    assert found.tolist() == [stalled]
 
 
 def test_a_restart_leaves_successes_as_they_are_and_starts_anew_for_the_others() -> None:
