@@ -15,11 +15,6 @@ from typing import Any, Generic, TypeVar
 from tasks.errors import UsageError, list_choices
 
 Part = TypeVar("Part")
-PLUGIN_KINDS = frozenset(
-    {"model", "data set", "attack", "certificate", "attack or certificate", "objective", "transformation", "generator",
-     "importance"}
-)  # fmt: skip
-"""Kinds of which a plugin can bring some."""
 
 
 def load_object(reference: Any) -> Any:
@@ -36,11 +31,13 @@ class Registry(Generic[Part]):
     pattern: str | None = None
     """Regular expression of names that it may know beside those that it lists; null: there are none."""
 
-    def __init__(self, kind: str, parts: Mapping[str, Part | str]) -> None:
+    def __init__(self, kind: str, parts: Mapping[str, Part | str], extensible: bool = True) -> None:
         """:param kind: the word for one of them in messages, such as `attack`.
         :param parts: name -> the part, or `module:name` of it.
+        :param extensible: whether a plugin can bring one.
         """
         self.kind = kind
+        self.extensible = extensible
         self._revision = 0
         self._parts = dict(parts)
         self._origins: dict[str, str] = {}
@@ -65,7 +62,7 @@ class Registry(Generic[Part]):
 
     def describe_unknown(self, name: object) -> str:
         """What a message says about a name that is not here: the known ones, and the nearest."""
-        own = " (one of your own needs --plugin)" if self.kind in PLUGIN_KINDS else ""
+        own = " (one of your own needs --plugin)" if self.extensible else ""
         return f"unknown {self.kind}{own}; {list_choices(list(self), name)}"
 
     def load(self, name: str) -> Part:
@@ -118,7 +115,7 @@ class JoinedRegistry(Registry[Part]):
 
     def __init__(self, kind: str, *registries: Registry[Part]) -> None:
         """:param kind: the word for one of the parts in messages."""
-        super().__init__(kind, {})
+        super().__init__(kind, {}, any(registry.extensible for registry in registries))
         self._registries = registries
 
     def __iter__(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ from tests.support.imports import find_circles, read_imports, read_named_modules
 LAYERS = """
 tasks orchestrator search_spaces
 errors kinds environment devices arithmetic transfer registry part_names settings settings_problems settings_rules
-settings_words keys seeds paths eager_optimizers absent_compiler
+settings_words keys seeds paths without_compiler
 local_paths printable schema metrics file_digests fingerprints parquet_pages yaml_events yaml_files plugins temporary
 < storage < data < models < generators < pruning attacks transformations
 < certificates < training < evaluation < trial < stages contracts < tasks.__main__

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
+from orchestrator.results.config_part import format_part
 from orchestrator.results.eps import measure_eps
 from orchestrator.results.randomness import answers_at_random
 from orchestrator.results.stage_tables import load_stage_table
 from tasks import paths
 from tasks.attacks.registry import find_attack
 from tasks.evaluation.settings import AttackSettings
-from tasks.keys import format_canonical_json
 from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
@@ -266,12 +266,11 @@ def group_budgets(group: Sequence[Row], read: ReadRobust) -> list[Budget]:
 
 def identify_run(row: Row) -> str | None:
     """Names the trajectory that an attack is read off, if a longer run of it fools whatever a shorter one fools."""
-    return _identify_run(_format_attack(row["config"]))
+    return _identify_run(format_part(row, _choose_attack))
 
 
-@functools.lru_cache(maxsize=16384)
-def _format_attack(config: str) -> str:
-    return format_canonical_json(json.loads(config)["attack"])
+def _choose_attack(config: dict[str, Any]) -> Any:
+    return config["attack"]
 
 
 @functools.lru_cache(maxsize=65536)

@@ -5,13 +5,11 @@ Status, results, reports and W&B ask here, so that they never say different thin
 
 from __future__ import annotations
 
-import functools
-import json
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.results import verdicts
 from orchestrator.results.bounds import select_attacks
@@ -23,12 +21,12 @@ from orchestrator.results.budgets import (
     select_counted,
 )
 from orchestrator.results.checks.verdict import SUSPICIOUS, UPPER_BOUND, find_worst
+from orchestrator.results.config_part import format_part
 from orchestrator.results.eps import measure_eps
 from orchestrator.results.model_axes import describe_model
 from orchestrator.results.tradeoff import format_setting
 from orchestrator.results.worst_case_verdict import judge_worst_case, rank_strength
 from orchestrator.text import format_count, format_percent
-from tasks.keys import format_canonical_json
 from tasks.trial.row import Row, compute_rates
 
 RULE = (
@@ -140,13 +138,11 @@ def _make_standing(budget: Budget, by_seed: Mapping[int, Sequence[Row]]) -> Stan
 
 
 def _identify_model(row: Row) -> str:
-    return _format_model(row["config"])
+    return format_part(row, _choose_model)
 
 
-@functools.lru_cache(maxsize=16384)
-def _format_model(config: str) -> str:
-    parts = json.loads(config).items()
-    return format_canonical_json({name: part for name, part in parts if name not in ("seed", "attack")})
+def _choose_model(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in config.items() if name not in ("seed", "attack")}
 
 
 def choose_budget(rows: Sequence[Row]) -> Budget | None:

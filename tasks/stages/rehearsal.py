@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import torch
 
-from tasks.absent_compiler import replace_compiler
 from tasks.attacks.base import find_budget_problem
 from tasks.certificates.registry import is_certificate
 from tasks.data.settings import DatasetSettings
@@ -33,6 +32,7 @@ from tasks.training.settings import TrainSettings
 from tasks.training.sparsity.settings import TrainedPruneSettings
 from tasks.trial.chain import Stage
 from tasks.trial.trial import list_budgets
+from tasks.without_compiler import replace_compiler
 
 ASSUMED_CLASSES, ASSUMED_SIDE = 10, 224
 """Of a data set that is not here, or of which that is known once its images are read."""

@@ -33,5 +33,7 @@ class SwaSettings(Settings):
     """Share of the epochs after which averaging starts."""
 
 
-AVERAGES: Registry[type[Settings]] = Registry("weight average", {"ema": EmaSettings, "swa": SwaSettings})
+AVERAGES: Registry[type[Settings]] = Registry(
+    "weight average", {"ema": EmaSettings, "swa": SwaSettings}, extensible=False
+)
 Averaging = Annotated[EmaSettings | SwaSettings, ByName(AVERAGES)]

@@ -49,7 +49,7 @@ class AdamWSettings(AdamSettings):
 
 
 OPTIMIZERS: Registry[type[Settings]] = Registry(
-    "optimizer", {"sgd": SgdSettings, "adam": AdamSettings, "adamw": AdamWSettings}
+    "optimizer", {"sgd": SgdSettings, "adam": AdamSettings, "adamw": AdamWSettings}, extensible=False
 )
 Optimizer = Annotated[SgdSettings | AdamSettings | AdamWSettings, ByName(OPTIMIZERS)]
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from tasks.eager_optimizers import leave_out_compiler
 from tasks.training.basic import AdamSettings, AdamWSettings, Optimizer, SgdSettings
+from tasks.without_compiler import leave_out_compiler
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:

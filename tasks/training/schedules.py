@@ -122,5 +122,6 @@ SCHEDULES: Registry[type[Settings]] = Registry(
         "one_cycle": OneCycleSettings,
         "slow_start_fast_decay": SlowStartFastDecaySettings,
     },
+    extensible=False,
 )
 Schedule = Annotated[ScheduleSettings, ByName(SCHEDULES)]

@@ -15,10 +15,10 @@ from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings
-from tasks.eager_optimizers import leave_out_compiler
 from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import Description, build_model
 from tasks.models.settings import ModelSettings
+from tasks.without_compiler import leave_out_compiler
 
 torch.set_num_threads(1)  # more are slower for models of this size
 

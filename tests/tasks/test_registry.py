@@ -28,7 +28,7 @@ class Box(Settings):
     width: Number = keyed(gt=0)
 
 
-SHAPES: Registry[type[Settings]] = Registry("shape", {"sphere": Sphere})
+SHAPES: Registry[type[Settings]] = Registry("shape", {"sphere": Sphere}, extensible=False)
 
 
 class Drawing(Settings):
@@ -59,7 +59,7 @@ def test_an_object_stands_for_itself() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones_and_the_nearest() -> None:
-    registry = Registry("shape", {"sphere": 1, "box": 2})
+    registry = Registry("shape", {"sphere": 1, "box": 2}, extensible=False)
     with pytest.raises(UsageError, match=r"'spere': unknown shape; choose from box, sphere; did you mean 'sphere'\?"):
         registry.load("spere")
     with pytest.raises(UsageError, match="unknown shape"):
@@ -105,9 +105,11 @@ def test_a_part_with_settings_is_a_mapping(value: Any) -> None:
 
 
 def test_joined_registries_are_one_where_parts_are_named_and_two_where_they_enter() -> None:
-    fruits, nuts = Registry[int]("fruit", {"apple": 1}), Registry[int]("nut", {"almond": 2})
+    fruits, nuts = (
+        Registry[int](kind, {name: 1}, extensible=False) for kind, name in (("fruit", "apple"), ("nut", "almond"))
+    )
     both = JoinedRegistry("fruit or nut", fruits, nuts)
-    assert ([*both], len(both), both.load("almond"), "walnut" in both) == (["apple", "almond"], 2, 2, False)
+    assert ([*both], len(both), both.load("almond"), "walnut" in both) == (["apple", "almond"], 2, 1, False)
     before = both.revision
     nuts.add("walnut", 3, origin="garden")
     assert both.revision > before
@@ -116,6 +118,15 @@ def test_joined_registries_are_one_where_parts_are_named_and_two_where_they_ente
     assert [each.kind for each in both.list_registries()] == ["fruit", "nut"]
     with pytest.raises(UsageError, match="unknown fruit or nut; choose from almond, apple, walnut"):
         both.load("stone")
+
+
+def test_where_plugins_can_bring_one_an_unknown_name_says_how() -> None:
+    closed, extensible = Registry("shape", {"box": 1}, extensible=False), Registry("fruit", {"apple": 1})
+    hint = "(one of your own needs --plugin)"
+    assert hint not in closed.describe_unknown("stone")
+    assert f"unknown fruit {hint}; choose from apple" in extensible.describe_unknown("stone")
+    assert hint in JoinedRegistry("shape or fruit", closed, extensible).describe_unknown("stone")
+    assert hint not in JoinedRegistry("shape or shape", closed, closed).describe_unknown("stone")
 
 
 def test_additions_are_told_while_somebody_watches() -> None:

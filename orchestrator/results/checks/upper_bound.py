@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from orchestrator.results.budgets import Budget, ReadRobust, group_budgets
 from orchestrator.results.checks.verdict import (
@@ -16,11 +16,11 @@ from orchestrator.results.checks.verdict import (
     Verdict,
     list_ids,
 )
+from orchestrator.results.config_part import format_part
 from orchestrator.results.eps import format_row_eps
 from orchestrator.results.randomness import answers_at_random
 from orchestrator.results.statistics import compute_sign_test
 from tasks.attacks.registry import find_attack, list_attacks
-from tasks.keys import format_canonical_json
 from tasks.metrics import compute_difference_interval
 from tasks.trial.row import Row
 
@@ -159,14 +159,11 @@ def _same_curve(row: Row, other: Row) -> bool:
 
 def identify_curve(row: Row) -> str:
     """Names an attack by its settings but for how long it walks."""
-    return _identify_curve(row["config"])
+    return format_part(row, _choose_curve)
 
 
-@functools.lru_cache(maxsize=16384)
-def _identify_curve(config: str) -> str:
-    """Every attack of a budget is held against each other, so that each configuration is read once."""
-    section = json.loads(config)["attack"]
-    return format_canonical_json({name: value for name, value in section.items() if name not in LADDER})
+def _choose_curve(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config["attack"].items() if name not in LADDER}
 
 
 def _steps(row: Row) -> int:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tasks.eager_optimizers import leave_out_compiler
 from tasks.generators.advgan.settings import AdvGanGeneratorSettings
 from tasks.generators.job import EpochSums, Generator, GeneratorJob
 from tasks.seeds import derive_seed
+from tasks.without_compiler import leave_out_compiler
 
 GROUPS = 4
 """Of the channels that are normalised together, at most."""

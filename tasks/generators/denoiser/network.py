@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from tasks.eager_optimizers import leave_out_compiler
 from tasks.generators.denoiser.settings import DenoiserSettings
 from tasks.generators.job import EpochSums, Generator, GeneratorJob
 from tasks.transfer import send
+from tasks.without_compiler import leave_out_compiler
 
 GROUPS = 4
 """Of the channels that are normalised together, at most."""

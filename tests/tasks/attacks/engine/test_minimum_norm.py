@@ -20,7 +20,7 @@ from tasks.attacks.engine.minimum_norm import (
     scale_per_image,
     walk_to_smallest,
 )
-from tasks.eager_optimizers import leave_out_compiler
+from tasks.without_compiler import leave_out_compiler
 from tests.support.attack_models import Linear, job_of, linear_images
 
 

@@ -1,4 +1,4 @@
-"""Optimizers that leave out torch's compiler take the steps of torch's own, to the bit."""
+"""Without the compiler of torch optimizers take the same steps; it is there for whoever asks for it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,34 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.eager_optimizers import leave_out_compiler
+from tasks.without_compiler import COMPILER, leave_out_compiler
 from tests.support.harness import list_imported_modules
 
+SPACE = {
+    "dataset": {"name": "digits"},
+    "model": {"name": "resnet8"},
+    "train": {"epochs": 1, "optimizer": {"name": "sgd", "lr": 0.1}},
+    "prune": {"ratio": 0.5, "mode": "remove"},
+    "attack": {"grid_search": [{"name": "fgsm", "eps": 0.1}, {"name": "interval_bounds", "eps": 0.1}]},
+}
+ASKED = f"""
+import advsweep, torch
+from tasks import without_compiler
+assert len(advsweep.plan({SPACE}).trials) == 2
+with without_compiler.replace_compiler():
+    assert (torch.zeros(3, device="meta") - torch.zeros(1, device="meta")).shape == (3,)
+    functions = list(sys.modules[without_compiler.COMPILER].left_alone)
+    assert functions and all(without_compiler.KEPT in vars(function) for function in functions)
+assert not any(without_compiler.KEPT in vars(function) for function in functions), "torch is as it was"
+"""
+COMPILED = """
+import torch
+from tasks.without_compiler import replace_compiler
+with replace_compiler():
+    torch.zeros(3, device="meta") - torch.zeros(1, device="meta")
+    doubled = torch.compile(lambda images: 2 * images, backend="eager")
+    assert doubled(torch.ones(2)).tolist() == [2.0, 2.0]
+"""
 OPTIONS: list[tuple[type[torch.optim.Optimizer], dict[str, Any]]] = [
     (torch.optim.SGD, {"lr": 0.3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     (torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "weight_decay": 0.01}),
@@ -65,4 +90,14 @@ def test_a_training_does_not_import_the_compiler() -> None:
     )
     modules = list_imported_modules(statement)
     assert "torch.optim" in modules
-    assert "torch._dynamo" not in modules
+    assert COMPILER not in modules
+
+
+@pytest.mark.slow
+def test_a_plan_asks_models_and_imports_no_compiler() -> None:
+    assert COMPILER not in list_imported_modules(ASKED)
+
+
+@pytest.mark.slow
+def test_a_network_that_compiles_itself_finds_the_compiler() -> None:
+    assert {COMPILER, f"{COMPILER}.convert_frame"} <= list_imported_modules(COMPILED)

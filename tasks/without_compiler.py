@@ -1,4 +1,4 @@
-"""Shapes are computed without torch's compiler, which torch imports only to have it leave its functions alone.
+"""torch without its compiler, which torch imports in places only to have it leave its functions alone.
 
 To import it takes a process two seconds of CPU time, and nothing here uses it.
 """
@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
+
+import torch
 
 COMPILER = "torch._dynamo"
 KEPT = "__dynamo_disable"
 """Where torch keeps, on a function, what its compiler has made of it."""
+TOLD_TO_COMPILER = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+"""Methods of an optimizer that torch has its compiler leave alone."""
 
 
 class _StandIn(types.ModuleType):
@@ -44,7 +49,7 @@ class _StandIn(types.ModuleType):
 
 @contextlib.contextmanager
 def replace_compiler() -> Iterator[None]:
-    """Leave torch's compiler out inside, unless it is there already; a network of a plugin that uses it gets it."""
+    """Compute shapes without it inside, unless it is there already; a network of a plugin that uses it gets it."""
     if COMPILER in sys.modules:
         yield
         return
@@ -53,3 +58,14 @@ def replace_compiler() -> Iterator[None]:
         yield
     finally:
         stand_in.leave()
+
+
+def leave_out_compiler(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    """The same optimizer, with the same steps, which does not tell the compiler of them.
+
+    :returns: a subclass of it.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in TOLD_TO_COMPILER}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    made = type(kind.__name__, (kind,), {**methods, "step": step, "__doc__": kind.__doc__})
+    return cast("Callable[..., torch.optim.Optimizer]", made)
