@@ -1,9 +1,10 @@
-"""Fill the columns of optimality and seconds in the table of docs/attacks.md from what was measured.
+"""Fill the tables of docs/attacks.md that smallest perturbations stand in from what was measured.
 
-    python -m benchmarks columns --found results/smallest.jsonl --page docs/attacks.md
+    python -m benchmarks columns --found benchmarks/recorded/smallest.jsonl --page docs/attacks.md
 
-Optimality comes from what `python -m benchmarks smallest --keep` wrote; seconds come from there and from the table of
-`python -m benchmarks attack` that stands on the page itself.
+The tables of attacks beside their peers and of the best of each side, and in the table of all attacks the columns of
+optimality and seconds. What is found comes from what `python -m benchmarks smallest --keep` wrote; seconds come from
+there and from the table of `python -m benchmarks attack` that stands on the page itself.
 """
 
 from __future__ import annotations
@@ -16,11 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.smallest_outcomes import Outcome, read_outcomes, score_sizes
+from benchmarks.smallest_outcomes import (
+    NORMS,
+    OURS,
+    Outcome,
+    find_best,
+    group_outcomes,
+    read_outcomes,
+    score_sizes,
+)
+from benchmarks.smallest_tables import format_table, tabulate
 
-OURS = "ours"
-NORMS = ("linf", "l2", "l1", "l0")
-"""In this order."""
 HEADER = "| `name` |"
 COLUMNS = ("optimality, in brackets that of the best peer", "times as long as ours the fastest peer takes")
 CASES = {
@@ -44,8 +51,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--page", type=Path, default=Path("docs/attacks.md"))
     asked = parser.parse_args(arguments)
     page = asked.page.read_text("utf-8")
-    asked.page.write_text(fill_columns(page, list(read_outcomes(asked.found).values())), "utf-8")
+    asked.page.write_text(fill_page(page, list(read_outcomes(asked.found).values())), "utf-8")
     return 0
+
+
+def fill_page(page: str, outcomes: list[Outcome]) -> str:
+    """The page with all of these tables written anew.
+
+    :param page: Markdown; a table that it lacks is left out.
+    """
+    for header, rows in tabulate(outcomes).items():
+        table = format_table(header, rows)
+        lines = page.splitlines()
+        if table[0] in lines:
+            begin = lines.index(table[0])
+            end = next((n for n in range(begin, len(lines)) if not lines[n].startswith("|")), len(lines))
+            page = "\n".join([*lines[:begin], *table, *lines[end:]]) + "\n"
+    return fill_columns(page, outcomes)
 
 
 def fill_columns(page: str, outcomes: list[Outcome]) -> str:
@@ -79,8 +101,8 @@ def describe_optimality(outcomes: list[Outcome]) -> dict[str, str]:
     """Name of an attack -> for each norm its optimality in the mean, and the best that a peer's has, over the subjects
     on which all of its peers ran that ran beside ours at all."""
     scores: dict[tuple[str, str], dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
-    for group in _group(outcomes):
-        best = np.stack([outcome.sizes for outcome in group]).min(axis=0)
+    for group in group_outcomes(outcomes):
+        best = find_best(group)
         for outcome in group:
             asked = outcome.asked
             scores[asked.attack, asked.norm][asked.by][asked.subject] = score_sizes(outcome.sizes, best)
@@ -112,7 +134,7 @@ def _compare_means(ours: Mapping[str, float], peers: list[dict[str, float]]) -> 
 def compare_seconds(outcomes: list[Outcome]) -> dict[str, list[float]]:
     """Name of an attack -> seconds of the fastest peer over ours, for each subject and norm that has a peer."""
     ratios: dict[str, list[float]] = defaultdict(list)
-    for group in _group(outcomes):
+    for group in group_outcomes(outcomes):
         for ours in group:
             theirs = [
                 outcome.seconds for outcome in group
@@ -162,12 +184,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _group(outcomes: list[Outcome]) -> Iterable[list[Outcome]]:
-    """Those on one subject in one norm, at one number of passes and images."""
-    groups: Mapping[tuple[object, ...], list[Outcome]] = defaultdict(list)
-    for outcome in outcomes:
-        asked = outcome.asked
-        groups[asked.subject, asked.norm, asked.passes, asked.images, asked.first].append(outcome)
-    return groups.values()

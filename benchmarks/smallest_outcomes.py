@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,11 @@ from numpy.typing import NDArray
 
 from orchestrator.results.optimality import compute_optimality
 
+OURS = "ours"
+NORMS = ("linf", "l2", "l1", "l0")
+"""In this order."""
+DIGITS = 7
+"""Of a size that are kept: as many as it has in single precision."""
 Sizes = NDArray[np.float64]
 """Size of the smallest perturbation of each image: 0 where it is misclassified, infinite where none was found."""
 
@@ -22,7 +29,7 @@ class Asked(NamedTuple):
     norm: str
     attack: str
     by: str
-    """`ours`, or the library."""
+    """`OURS`, or the library."""
     passes: int
     """Forward and backward passes of an image that it may take."""
     images: int
@@ -62,11 +69,26 @@ def append_outcome(file: Path | None, outcome: Outcome) -> None:
     """Add a line to the file, if there is one to be kept."""
     if file is None:
         return
-    sizes = [float(size) if np.isfinite(size) else None for size in outcome.sizes]
+    sizes = [float(f"{size:.{DIGITS}g}") if np.isfinite(size) else None for size in outcome.sizes]
     line = {"asked": outcome.asked._asdict(), "sizes": sizes, "passes": outcome.passes, "seconds": outcome.seconds}
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as lines:
         lines.write(json.dumps(line) + "\n")
+
+
+def group_outcomes(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+    """Those on the same images of one subject, in one norm and at one number of passes, in the order of the first."""
+    groups: dict[tuple[object, ...], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        asked = outcome.asked
+        groups[asked.subject, asked.norm, asked.passes, asked.images, asked.first].append(outcome)
+    return list(groups.values())
+
+
+def find_best(group: Iterable[Outcome]) -> Sizes:
+    """The smallest size of each image that any of these attacks found."""
+    best: Sizes = np.stack([outcome.sizes for outcome in group]).min(axis=0)
+    return best
 
 
 def score_sizes(sizes: Sizes, best: Sizes) -> float:

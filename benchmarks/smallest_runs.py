@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.passes import count_passes
+from benchmarks.smallest_outcomes import OURS
 from benchmarks.smallest_peers import CONSTANTS, FIRST_CONSTANT, Attack, list_peers
 from tasks.attacks.engine.fast_model import prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.evaluation.settings import AttackSettings
 from tasks.models.build import NormalizedModel
-
-OURS = "ours"
 
 
 class Subject(NamedTuple):

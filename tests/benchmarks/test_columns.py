@@ -13,9 +13,11 @@ from benchmarks.columns import (
     describe_optimality,
     describe_ratios,
     fill_columns,
+    fill_page,
     read_ratios,
 )
 from benchmarks.smallest_outcomes import Asked, Outcome
+from benchmarks.smallest_tables import BESTS, format_table, tabulate
 
 PAGE = """# Attacks
 
@@ -97,3 +99,11 @@ def test_the_table_of_attacks_gets_its_columns_and_all_else_stays() -> None:
     ]
     assert lines[6:] == PAGE.splitlines()[6:]
     assert fill_columns(filled, OUTCOMES) == filled
+
+
+def test_a_page_gets_every_table_that_it_has() -> None:
+    old = format_table(BESTS, [["old"] * len(BESTS)] * 3)
+    page = "\n".join([PAGE, *old, "", "after"]) + "\n"
+    bests = format_table(BESTS, tabulate(OUTCOMES)[BESTS])
+    assert fill_page(page, OUTCOMES) == "\n".join([fill_columns(PAGE, OUTCOMES), *bests, "", "after"]) + "\n"
+    assert fill_page(PAGE, OUTCOMES) == fill_columns(PAGE, OUTCOMES)
