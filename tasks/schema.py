@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -180,14 +181,17 @@ def check_table(content: bytes, schema: pa.Schema) -> pq.ParquetFile:
     return file
 
 
-def read_table(content: bytes, schema: pa.Schema) -> pa.Table:
+def read_table(content: bytes, schema: pa.Schema, only: Sequence[str] | None = None) -> pa.Table:
     """The Parquet file as a table of this schema, also where another version wrote it.
 
     Columns that the file lacks are null, and those that the schema lacks are left out.
 
+    :param only: columns to read; null: all of the schema.
     :raises pa.ArrowException: it cannot be read, or not as this table; `check_table` says more.
     """
     file = check_table(content, schema)
+    if only is not None:
+        schema = pa.schema([schema.field(name) for name in only])
     try:
         stored = file.read(columns=[name for name in file.schema_arrow.names if name in schema.names])
     except (OSError, UnicodeError, OverflowError) as error:

@@ -1,4 +1,7 @@
-"""Fixtures that several tests share."""
+"""Fixtures that several tests share.
+
+What takes long to import is imported where it is used: the process that hands out tests to others needs none of it.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 from xdist.scheduler import LoadScopeScheduling
 
-from orchestrator.space import space as spaces
-from tasks.trial.trial import Trial, simplify_trial
 from tests.support.harness import NICENESS
 from tests.support.made_once import SHARED
+
+if TYPE_CHECKING:
+    from tasks.trial.trial import Trial
 
 os.environ.setdefault(NICENESS, "0")
 
@@ -155,6 +158,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Results are compared bit for bit, which holds for one thread count."""
+    import torch
+
     torch.set_num_threads(1)
 
 
@@ -178,15 +183,19 @@ def private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
 @pytest.fixture
 def trial() -> Trial:
     """The trial of CONFIG in canonical form."""
+    from tasks.trial.trial import Trial, simplify_trial
+
     return simplify_trial(Trial.model_validate(CONFIG))
 
 
 @pytest.fixture
 def space_file(tmp_path: Path) -> Path:
     """A small space of eight trials: two pruning ratios, two lambdas, two step counts."""
+    from orchestrator.space.space import load
+
     path = tmp_path / "small.yaml"
     path.write_text(SMALL_SPACE)
-    assert len(spaces.load(str(path)).trials) == 8
+    assert len(load(str(path)).trials) == 8
     return path
 
 

@@ -52,7 +52,7 @@ class ImageReader:
         return load_stage_table(self._store, row["attack_key"], paths.EXAMPLES, EXAMPLES)
 
     def _load_robust(self, key: str) -> Robust | None:
-        table = load_stage_table(self._store, key, paths.EXAMPLES, EXAMPLES)
+        table = load_stage_table(self._store, key, paths.EXAMPLES, EXAMPLES, only=("index", "robust"))
         if table is None:
             return None
         return dict(zip(table["index"].to_pylist(), table["robust"].to_pylist(), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 
-def load_stage_table(store: StageStore, key: str, name: str, schema: pa.Schema) -> pa.Table | None:
+def load_stage_table(
+    store: StageStore, key: str, name: str, schema: pa.Schema, only: Sequence[str] | None = None
+) -> pa.Table | None:
     """A table of one stage; null where it is missing, and where it cannot be read, which is said.
 
     :param name: of the file, such as `paths.HISTORY`.
+    :param only: columns to read; null: all of the schema.
     """
     content = store.read_if_whole(key, name)
     if content is None:
         return None
     try:
-        return read_table(content, schema)
+        return read_table(content, schema, only)
     except pa.ArrowException as error:
         note_passed_over(MisplacedError(f"stage {key[:12]}: {name}: {error}"))
         return None

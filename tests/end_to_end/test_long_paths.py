@@ -11,6 +11,8 @@ import pytest
 from tests.support.command_line import run_here
 from tests.support.harness import COMMAND, LIMIT, ONE, rows
 
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
 SPACE = """
 dataset: {name: digits, image_size: 16, train_examples: 100, split: {test: 0.1}}
 model: {name: resnet8}
@@ -27,8 +29,6 @@ def lengthen(folder: Path) -> Path:
     return folder / ("y" * (LONG - len(str(folder)) - 1))
 
 
-@pytest.mark.slow
-@pytest.mark.cluster
 def test_a_sweep_in_a_storage_with_a_long_path(tmp_path: Path) -> None:
     storage, temporary = lengthen(tmp_path / "storage"), lengthen(tmp_path / "temporary")
     assert len(str(storage)) == len(str(temporary)) == LONG

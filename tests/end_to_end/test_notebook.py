@@ -10,11 +10,11 @@ from tests.support.checkout import ROOT
 from tests.support.harness import LIMIT
 
 nbclient = pytest.importorskip("nbclient", reason="pip install -e '.[dev]'")
+
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[dev]'")
 
 
-@pytest.mark.slow
-@pytest.mark.cluster
 def test_the_notebook_runs_and_shows_what_it_promises(tmp_path: Path) -> None:
     notebook = nbformat.read(ROOT / "examples" / "first_sweep.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "it is kept without outputs"

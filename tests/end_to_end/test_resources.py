@@ -15,17 +15,15 @@ from tasks.trial.chain import Stage
 from tests.conftest import SMALL_SPACE
 from tests.support.harness import advsweep, ended, executions, wait_until
 
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
-@pytest.mark.cluster
-@pytest.mark.slow
+
 def test_what_no_machine_here_can_give_is_refused(tmp_path: Path) -> None:
     refused = advsweep("launch", "--space", "smoke", "--storage", tmp_path, "--cpus-per-trial", "4096", code=2)
     assert "train asks for 4096 CPUs and 0 GPUs; no node has that. There is: 1 x this machine of" in refused.stderr
     assert not executions(tmp_path)
 
 
-@pytest.mark.cluster
-@pytest.mark.slow
 def test_a_sweep_whose_kinds_differ_uses_a_worker_class_each(tmp_path: Path) -> None:
     space = tmp_path / "classes.yaml"
     space.write_text(SMALL_SPACE + "resources: {train: {cpus: 2}, attack: {cpus: 0.5}}\n")
@@ -58,8 +56,6 @@ class PackedWorker(SleepingWorker):
         return super()._publish(stage)
 
 
-@pytest.mark.cluster
-@pytest.mark.slow
 def test_four_attacks_share_what_training_has_alone(tmp_path: Path) -> None:
     plan = sleeping.grid(2, 1, 1, TOGETHER)
     table, _ = ResourceTable.parse({"train": {"cpus": 4}, "attack": {"cpus": 1}, "prune": {"cpus": 2}})

@@ -20,12 +20,12 @@ from tasks.storage.storage import open_storage
 from tests.support.harness import advsweep, rows
 from tests.support.wandb_stub import Stub
 
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
 FEW = ("adversarial_finetune=null", "prune=null")
 """Two trials that share a model."""
 
 
-@pytest.mark.cluster
-@pytest.mark.slow
 def test_a_real_sweep_is_seen_while_its_wandb_server_dies(
     space_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,8 +18,9 @@ from tasks.trial.chain import build_chain
 from tasks.trial.row import make_finished_row
 from tests.support.small import context, write_images
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("mode", ["mask", "remove"])
 def test_pruning_grid_on_a_tiny_animals10(tmp_path: Path, mode: str) -> None:
     write_images(tmp_path / "data" / "raw-img", tuple(ENGLISH), 4, ".jpeg")

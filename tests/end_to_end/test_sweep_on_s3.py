@@ -23,6 +23,8 @@ from tests.support.disturbed import cluster_of
 from tests.support.harness import LIMIT, ONE, advsweep, kill, start, wait_until
 from tests.support.object_servers import SECRET, WANDB_KEY, Faulty, s3_of_a_user
 
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
 SPACE = """
 description: a chain that is long enough to be killed in
 dataset: {name: digits, image_size: 16, train_examples: 300, split: {test: 0.1}}
@@ -94,8 +96,6 @@ def swept(server: Faulty) -> Swept:
     return Swept(server, open_storage(URI), space, folder, before, shown)
 
 
-@pytest.mark.cluster
-@pytest.mark.slow
 class TestSweep:
     def test_it_finished_although_the_service_failed(self, swept: Swept) -> None:
         assert "4 trials, 4 finished, 0 failed" in swept.shown

@@ -11,12 +11,18 @@ import time
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from tasks.storage import documents
 from tests.support.command_line import Ended, list_tree, run_here
 from tests.support.harness import LIMIT
 
 MORE = int(os.environ.get("ADVSWEEP_FUZZ", "1"))
+
+if MORE == 1:
+    # Else hypothesis reads every module of ours for constants to draw, which takes each process a second, several where
+    # none has done so before, and draws other cases after a change anywhere.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 def drawn(count: int) -> settings:

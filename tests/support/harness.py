@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from tests.support import prepared
 from tests.support.parted_process import PartedProcess
 
@@ -106,6 +104,8 @@ def ended(storage: Path) -> Counter[str]:
 
 def rows(storage: Path) -> list[dict[str, Any]]:
     """The rows of all sweeps of a storage, by trial id."""
+    import pyarrow.parquet as pq  # here, for the process that hands out tests
+
     parts = sorted(storage.glob("sweeps/*/trials/*.parquet"))
     found = [row for part in parts for row in pq.read_table(part).to_pylist()]
     return sorted(found, key=lambda row: str(row["trial_id"]))
@@ -129,6 +129,8 @@ def artifacts(storage: Path) -> dict[str, bytes]:
 
 def histories(storage: Path) -> dict[str, list[dict[str, Any]]]:
     """The epochs of every stage without their times."""
+    import pyarrow.parquet as pq
+
     found = {}
     for file in sorted(storage.glob("stages/*/history.parquet")):
         entries = pq.read_table(file).drop_columns(["seconds"]).to_pylist()

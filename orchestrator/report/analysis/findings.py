@@ -21,7 +21,6 @@ from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows, StudyTables, build_study_tables
 from orchestrator.report.analysis.training_curves import list_training_curves
-from orchestrator.results.budgets import make_reader
 from orchestrator.results.verdicts import narrow_worst_cases
 from orchestrator.results.where import select_rows
 from orchestrator.space.figures import FigureRequest
@@ -100,7 +99,7 @@ def analyse_selection(
     :raises UsageError: no finished trial is selected.
     """
     selected = select_rows(rows, request.where, option)
-    studies = group_studies(narrow_worst_cases(rows, selected, make_reader(records.store)))
+    studies = group_studies(narrow_worst_cases(rows, selected, records.read))
     if not studies:
         raise UsageError("there is no finished trial to draw yet")
     return [StudyFindings(study, list_entries(study), data, records, data_dir) for study in studies]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.report.analysis.worst_case_threat import WORST_OF
+from orchestrator.results.budgets import make_reader
 from orchestrator.results.compare_trials import split_of
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.results.statistics import Interval, estimate_mean
@@ -84,6 +85,8 @@ class ImageRecords:
         self.unread: set[str] = set()
         """Keys of attack stages whose images cannot be read."""
         self.columns = functools.lru_cache(maxsize=256)(self._columns)
+        self.read = make_reader(store)
+        """Which images withstand a trial: what one figure has read serves the next."""
 
     def _columns(self, key: str) -> Columns:
         """`schema.EXAMPLES` of one attack stage, sorted by image; empty where it cannot be read."""

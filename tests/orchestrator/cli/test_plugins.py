@@ -10,8 +10,9 @@ import pytest
 from tests.support.harness import advsweep
 from tests.support.plugin_texts import write_parts
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_own_parts_stand_beside_ours_with_their_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [word for file in write_parts(tmp_path) for word in ("--plugin", str(file))]
     (tmp_path / "broken.py").write_text("1 / 0")
@@ -27,7 +28,6 @@ def test_own_parts_stand_beside_ours_with_their_source(tmp_path: Path, monkeypat
     assert "broken.py: ZeroDivisionError: division by zero" in ended.stderr
 
 
-@pytest.mark.slow
 def test_what_a_plugin_prints_is_no_part_of_the_answer(tmp_path: Path) -> None:
     """While it is imported, and while its parts are asked in this process."""
     (tmp_path / "loud.py").write_text(

@@ -13,6 +13,8 @@ import pytest
 from tests.support import gpu_cases
 from tests.support.checkout import ROOT
 
+pytestmark = pytest.mark.slow
+
 RESUMED = [name for name, _, _ in gpu_cases.list_resumed()]
 CASES = [*(name for name, _ in gpu_cases.list_cases()), *RESUMED]
 BF16 = {"training in bf16"}
@@ -52,7 +54,6 @@ def measured() -> dict[str, dict[str, Any]]:
     return {found["case"]: found for found in map(json.loads, ended.stdout.splitlines())}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_no_case_mixes_devices_or_finds_something_else(case: str, measured: dict[str, dict[str, Any]]) -> None:
     found = measured[case]
@@ -65,7 +66,6 @@ def test_no_case_mixes_devices_or_finds_something_else(case: str, measured: dict
         assert found["different"] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_the_host_waits_once_an_epoch_and_once_a_step(case: str, measured: dict[str, dict[str, Any]]) -> None:
     found = measured[case]
@@ -79,7 +79,6 @@ def test_the_host_waits_once_an_epoch_and_once_a_step(case: str, measured: dict[
     assert steps <= gpu_cases.STEPS * MOST_WAITS.get(case, 1) + UNDECIDED, found["steps"]
 
 
-@pytest.mark.slow
 def test_the_benchmark_of_gpus_runs_to_its_end() -> None:
     command = [
         sys.executable,

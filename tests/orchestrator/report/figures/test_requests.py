@@ -13,9 +13,10 @@ from orchestrator.report.analysis.report_data import ReportData, load_report_dat
 from orchestrator.report.figures.requests import Requested, ask_for_figure, draw_asked, draw_named
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
+from tasks.storage.stage_store import StageStore
 from tests.support.drawn_marks import read_marks, read_numbers
 from tests.support.harness import advsweep
-from tests.support.report_data import WITHOUT_TUNING, made_up
+from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 
 FIGURES: dict[str, Any] = {
     "pruned": {"kind": "confusion_matrices", "title": "Figure 7", "where": {"pruning_ratio": 0.4, "attack_steps": 10}},
@@ -24,13 +25,13 @@ FIGURES: dict[str, Any] = {
 }
 
 
-def draw(data: ReportData, wanted: str, where: dict[str, Any]) -> Requested:
+def draw(data: ReportData, wanted: str, where: dict[str, Any], records: ImageRecords | None = None) -> Requested:
     name, request = ask_for_figure(data, wanted, where)
-    return draw_asked(name, request, data, ImageRecords(data.store), None)
+    return draw_asked(name, request, data, records or ImageRecords(data.store), None)
 
 
-def test_a_figure_draws_what_it_selects_and_nothing_else(made_data: ReportData) -> None:
-    drawn = draw(made_data, "heat", {"pruning_ratio": 0.4, "lambda": None, "seed": [0, 1]})
+def test_a_figure_draws_what_it_selects_and_nothing_else(made_data: ReportData, made_images: ImageRecords) -> None:
+    drawn = draw(made_data, "heat", {"pruning_ratio": 0.4, "lambda": None, "seed": [0, 1]}, made_images)
     (figure,) = drawn.figures
     assert figure.name == "heat_map-pruning_ratio-0.4-lambda-null-seed-0-1"
     assert len(figure.panels) == 1
@@ -42,9 +43,11 @@ def test_a_figure_draws_what_it_selects_and_nothing_else(made_data: ReportData) 
         assert mark.says["robust accuracy"].startswith(f"{50 * sum(at):.2f}")
 
 
-def test_every_attack_that_is_selected_stands_beside_the_clean_images(made_data: ReportData) -> None:
+def test_every_attack_that_is_selected_stands_beside_the_clean_images(
+    made_data: ReportData, made_images: ImageRecords
+) -> None:
     where = {"pruning_ratio": 0.4, "lambda": 0.9, "eps_train": "8/255", "attack_eps": "32/255", "seed": 0}
-    (figure,) = draw(made_data, "confusion", where).figures
+    (figure,) = draw(made_data, "confusion", where, made_images).figures
     assert [panel.title.split(":")[0] for panel in figure.panels] == [
         "clean images", "ifgsm, eps 32/255, 1 step", "ifgsm, eps 32/255, 10 steps"
     ]  # fmt: skip
@@ -62,29 +65,54 @@ def read_diagonal(figure: Any, panel: int) -> list[str]:
     return [says["images"] for says in marks if says["true class"] == says["predicted class"]]
 
 
-def test_what_speaks_against_the_numbers_of_a_figure_is_said(made_data: ReportData) -> None:
+def test_what_speaks_against_the_numbers_of_a_figure_is_said(made_data: ReportData, made_images: ImageRecords) -> None:
     where = {"lambda": None}
     calm, doubted = (
         replace(made_data, rows=tuple({**row, "verdict": verdict, "verdict_reason": None} for row in made_data.rows))
         for verdict in ("ok", "upper bound")
     )
     for kind in ("tradeoff", "axes", "security_curves", "budget_bars", "heat_map", "confidence"):
-        assert " upper bound" in draw(doubted, kind, where).doubts, kind
-        assert draw(calm, kind, where).doubts == "", kind
-    assert draw(doubted, "heat_map", where).doubts.startswith("12 of the 12 robust accuracies are upper bounds; ")
+        assert " upper bound" in draw(doubted, kind, where, made_images).doubts, kind
+        assert draw(calm, kind, where, made_images).doubts == "", kind
+    assert draw(doubted, "heat_map", where, made_images).doubts.startswith(
+        "12 of the 12 robust accuracies are upper bounds; "
+    )
 
 
-def test_what_is_left_out_is_said(made_data: ReportData) -> None:
-    drawn = draw(made_data, "confidence", {"attack_steps": 10})
+def test_what_is_left_out_is_said(made_data: ReportData, made_images: ImageRecords) -> None:
+    drawn = draw(made_data, "confidence", {"attack_steps": 10}, made_images)
     assert len(drawn.figures[0].panels) == 10, "every model under the headline attack"
     assert drawn.notes == ("Shows 10 of the 30 models under attack that are selected.",)
-    assert draw(made_data, "confidence", {"attack_steps": 10, "attack_eps": "8/255"}).notes == ()
-    assert draw(made_data, "heat_map", {}).notes == draw(made_data, "tradeoff", {}).notes == ()
+    assert draw(made_data, "confidence", {"attack_steps": 10, "attack_eps": "8/255"}, made_images).notes == ()
+    assert (
+        draw(made_data, "heat_map", {}, made_images).notes == draw(made_data, "tradeoff", {}, made_images).notes == ()
+    )
+
+
+def test_what_a_figure_has_read_of_images_serves_the_next(
+    made_data: ReportData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A selection reads the images again for its worst cases, which each of several figures would do."""
+    records, read = ImageRecords(made_data.store), list[str]()
+    real = StageStore.read_if_whole
+
+    def note(store: StageStore, key: str, name: str) -> bytes | None:
+        read.append(key)
+        return real(store, key, name)
+
+    monkeypatch.setattr(StageStore, "read_if_whole", note)
+    where = {"pruning_ratio": 0.4, "lambda": None, "seed": 0, "attack_steps": 10}
+    draw(made_data, "tradeoff", where, records)
+    assert len(set(read)) == len(read) > 0
+    draw(made_data, "budget_bars", where, records)
+    assert len(set(read)) == len(read)
 
 
 def test_of_more_models_than_twelve_a_heat_map_shows_a_few(tmp_path: Path) -> None:
     for count in (12, 13):
-        content = {**WITHOUT_TUNING, "seed": 0, "prune": {"ratio": {"grid_search": [n / 20 for n in range(count)]}}}
+        attack = {**GRID["attack"], "eps": {"grid_search": ["8/255", "32/255"]}}
+        ratios = {"grid_search": [n / 20 for n in range(count)]}
+        content = {**WITHOUT_TUNING, "seed": 0, "prune": {"ratio": ratios}, "attack": attack}
         drawn = draw(load_report_data([made_up(tmp_path / str(count), content, images=False)]), "heat_map", {})
         shown = len(drawn.figures[0].panels)
         assert (shown == 12) if count == 12 else (1 <= shown <= 4)
@@ -111,10 +139,10 @@ def test_a_file_is_named_by_what_is_selected_up_to_some_length(made_data: Report
     ],
 )
 def test_a_figure_that_cannot_be_drawn_says_why(
-    made_data: ReportData, wanted: str, where: dict[str, Any], message: str
+    made_data: ReportData, made_images: ImageRecords, wanted: str, where: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        draw(made_data, wanted, where)
+        draw(made_data, wanted, where, made_images)
 
 
 def test_of_a_sweep_without_a_finished_trial_that_is_said(tmp_path: Path) -> None:

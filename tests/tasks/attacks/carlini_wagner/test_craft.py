@@ -9,15 +9,15 @@ from tasks.attacks.engine.norms import measure_sizes
 from tests.support.attack_models import count_passes, craft, job_of, network, network_images, settings
 from tests.support.foolbox_peers import SEARCH, check_same_sizes
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_the_same_settings_find_what_foolbox_finds() -> None:
     check_same_sizes(
         foolbox.attacks.L2CarliniWagnerAttack(abort_early=False, **SEARCH), name="carlini_wagner", **SEARCH
     )
 
 
-@pytest.mark.slow
 def test_an_early_end_costs_little_and_asks_less() -> None:
     model, images = network(), network_images(network())
     found = {}

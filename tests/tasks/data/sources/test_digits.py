@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.datasets import load_digits
 
 from tasks.data.loading import load_splits
 from tasks.data.source import inspect_dataset
@@ -35,6 +34,8 @@ def test_so_many_digits_are_of_each_class_and_then_divided() -> None:
 
 
 def test_they_are_those_that_scikit_learn_loads() -> None:
+    from sklearn.datasets import load_digits  # here: a process that only collects this test needs no two seconds for it
+
     digits = load_digits()
     found = load_splits(settings("digits"), None)
     taken = torch.cat([found.train.pixels, found.test.pixels]).flatten(1).tolist()
