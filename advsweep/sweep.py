@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 MEASURED = ("seeds", "examples", "clean_accuracy", "robust_accuracy", "clean_accuracy_std", "robust_accuracy_std")
 SETTLED = (
-    "trial_id", "attack", "eps", "eps_space", "verdict", "checks", "tried", "examples", "robust_before", "robust_after",
+    "trial_id", "model", "attack", "eps", "eps_space", "verdict", "checks", "tried", "examples", "robust_before",
+    "robust_after", "verdict_after",
 )  # fmt: skip
 """Columns of `Sweep.verify`."""
 MOST_LINES = 50
@@ -159,8 +160,8 @@ class Sweep:
         """Run the cheapest attacks that would settle each verdict which is not ok; a row per number that moves.
 
         `robust_before` is the worst case that stood, `robust_after` what withstands all that was tried too (null:
-        nothing was), both of the same `examples` images; `tried` is how many attacks. They are trials of a sweep
-        `verify_NAME` in the same storage.
+        nothing was), both of the same `examples` images, and `verdict_after` what the checks say of that; `tried` is
+        how many attacks. They are trials of a sweep `verify_NAME` in the same storage.
 
         :param dry_run: say what would be run, start nothing.
         :param data_dir: root of the data sets that live on disk.

@@ -13,7 +13,7 @@ from orchestrator.options import FINISHED, DeviceChoice, LaunchOptions
 from orchestrator.plan.plan import make_plan
 from orchestrator.space.space import Space
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.verify.questions import Question, list_questions, make_space, settle
+from orchestrator.verify.questions import Question, judge_again, list_questions, make_space, settle
 from tasks.trial.row import Row
 
 
@@ -62,6 +62,7 @@ def settle_sweep(
         else:
             code = launch_space(space, options, console)
         rows = SweepStore(sweep.storage, make_plan(space, data_dir).sweep_id).rows()
+    rows = judge_again(sweep, rows) if rows else []
     lines = [_list_cells(question, settle(question, rows, sweep)) for question in questions]
     return Settled(code, lines, space if dry_run else None)
 

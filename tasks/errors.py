@@ -136,7 +136,7 @@ class ProblemsError(UsageError):
 def list_choices(known: Iterable[str], name: object) -> str:
     """`choose from a, b, c; did you mean b?`: the tail of every message about an unknown name."""
     names = sorted(set(known))
-    nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     return f"choose from {', '.join(names)}{hint}"
 

@@ -39,6 +39,8 @@ def status(
     from tasks.storage.storage import open_storage
 
     opened = open_storage(storage)
+    if opened.local is not None and not opened.exists(""):
+        raise UsageError(f"--storage {storage}: there is no such folder; `advsweep launch` makes one")
     if watch:
         from rich.console import Console
 

@@ -59,7 +59,7 @@ def verify(
     if answer:
         text = f"{found.sweep_id}: no check speaks against a worst case, or nothing was tested"
         counted = [{**row, "tried": len(row["tried"])} for row in lines]
-        printing.show(lines, lambda: "\n".join(map(_describe, lines)) or text, counted)
+        printing.show(lines, lambda: "\n".join(_describe(row, dry_run=dry_run) for row in lines) or text, counted)
     if answer and settled.space is not None:
         from orchestrator.plan.plan import make_plan
         from orchestrator.plan.summary import collect_plan_facts, format_plan
@@ -69,17 +69,20 @@ def verify(
     raise typer.Exit(settled.code)
 
 
-def _describe(row: Row) -> str:
+def _describe(row: Row, *, dry_run: bool) -> str:
     from orchestrator.text import format_eps, format_percent
 
     unit = "" if row["eps_space"] == "pixel" else f" {row['eps_space']}"
     eps = f"eps {format_eps(row['eps'])}{unit}"
-    head = f"{row['trial_id'][:7]}  {row['attack']} {eps}: worst case {format_percent(row['robust_before'])}"
+    head = f"{row['model']}, {row['attack']} {eps}: worst case {format_percent(row['robust_before'])}"
+    said = f"{row['verdict']}: {row['checks']}"
     if row["robust_after"] is not None:
         head += f" -> {format_percent(row['robust_after'])} of {row['examples']} images"
-    lines = [f"{head}  ({row['verdict']}: {row['checks']})"]
+        said += f"; now {row['verdict_after']}"
+    lines = [f"{head}  ({said}; trial {row['trial_id'][:7]})"]
     for words, robust in row["tried"].items():
-        lines.append(f"    {words}" + ("" if robust is None else f": {format_percent(robust)}"))
+        left = "" if dry_run else ": not run yet"
+        lines.append(f"    {words}" + (left if robust is None else f": {format_percent(robust)}"))
     if not row["tried"]:
         lines.append("    no attack would settle it, or all that would were run")
     return "\n".join(lines)

@@ -36,7 +36,7 @@ def describe_settings(stages: Sequence[Stage]) -> str:
     budgets = _join(format_setting("attack_eps", cell.method.eps) for cell in cells if cell.method.eps is not None)
     budgets += f" {cells[0].eps_space}" if budgets and cells[0].eps_space != "pixel" else ""
     steps = _join(str(cell.method.reported_steps) for cell in cells)
-    return f"{cells[0].method.name}{f' {budgets}' if budgets else ''}, {steps} steps"
+    return f"{cells[0].method.name}{f' {budgets}' if budgets else ''}, {steps} step{'' if steps == '1' else 's'}"
 
 
 def _describe_objective(settings: TrainSettings) -> list[str]:

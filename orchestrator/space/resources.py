@@ -72,7 +72,8 @@ class ResourceTable:
                 cpus=self.default.cpus if cpus is None else cpus, gpus=self.default.gpus if gpus is None else gpus
             )
         except ValidationError as error:
-            raise UsageError(str(describe_problems(error, Resources, "resources")[0])) from error
+            problem = describe_problems(error, Resources, "")[0]
+            raise UsageError(f"--{problem.path}-per-trial {problem.value:g}: {problem.message}") from error
         changed = replace(self, default=default)
         return changed if gpus is None else changed.with_gpus(dict.fromkeys(self.automatic, gpus))
 

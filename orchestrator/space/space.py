@@ -115,7 +115,8 @@ def find(name: str) -> Path:
     path = parse_local_path(name, "--space")
     if path.suffix in (".yaml", ".yml") or path.exists():
         if not path.is_file():
-            raise UsageError(f"--space {name}: there is no such file")
+            problem = "is a folder: name a YAML file" if path.is_dir() else "there is no such file"
+            raise UsageError(f"--space {name}: {problem}")
         return path
     raise UsageError(f"--space {name}: no such file, and no space of that name; {list_choices(known, name)}")
 

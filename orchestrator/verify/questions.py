@@ -21,10 +21,12 @@ from orchestrator.results.budgets import (
 from orchestrator.results.checks.upper_bound import FEWER, LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
 from orchestrator.results.headline import get_budget
+from orchestrator.results.model_axes import describe_model
 from orchestrator.results.verdicts import annotate_rows
-from orchestrator.results.worst_case_verdict import judge_alone, list_decisive_attacks
+from orchestrator.results.worst_case_verdict import judge_alone, judge_worst_case, list_decisive_attacks
 from orchestrator.space.space import Space, load_content
 from orchestrator.store.sweep_store import SweepStore
+from orchestrator.text import format_count
 from orchestrator.verify.cells import Section, list_remedies
 from tasks.errors import UsageError
 from tasks.evaluation.settings import AttackSettings
@@ -43,7 +45,9 @@ class Question:
     """Of this budget, that which is questioned first, then the lowest."""
     checks: tuple[str, ...]
     cells: dict[str, Trial]
-    """Words for what is tried -> the trial."""
+    """Words for what is tried, with its steps where it has any -> the trial."""
+    model: str = ""
+    """The model in words, with its seed: `resnet8 seed 1, pruned 0.4`."""
 
     @property
     def row(self) -> Row:
@@ -67,8 +71,15 @@ def list_questions(sweep: SweepStore) -> list[Question]:
             groups[identify_model(row), get_budget(row), row["only_correct"]].append(row)
     known = {row["trial_id"] for row in rows}
     ordered = (sorted(group, key=lambda row: (row["robust_accuracy"], row["trial_id"])) for group in groups.values())
-    found = (_ask(group, known) for group in ordered)
-    return [question for question in found if question is not None]
+    found = [question for group in ordered if (question := _ask(group, known)) is not None]
+    models = list({identify_model(row): row for row in rows}.values())
+    return [replace(question, model=_name_model(question.row, models)) for question in found]
+
+
+def _name_model(row: Row, models: Sequence[Row]) -> str:
+    """`resnet8 seed 1, pruned 0.4`: what tells the model from the others of the sweep."""
+    told = [part for part in describe_model(row, models) if part != f"model {row['model']}"]
+    return ", ".join([f"{row['model']} seed {row['seed']}", *told])
 
 
 def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
@@ -87,8 +98,13 @@ def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
             continue
         made = simplify_trial(trial.model_copy(update={"attack": attack}))
         if made.trial_id not in known and made.trial_id not in {cell.trial_id for cell in cells.values()}:
-            cells[words] = made
+            cells[words + _say_steps(made.attack)] = made
     return Question((row, *(other for other in group if other is not row)), checks, cells)
+
+
+def _say_steps(attack: AttackSettings) -> str:
+    steps = attack.method.reported_steps
+    return f", {format_count(steps, 'step')}" if attack.method.iterative and steps else ""
 
 
 def list_wider_attacks(row: Row, group: Sequence[Row]) -> dict[str, Section]:
@@ -118,18 +134,33 @@ def make_space(sweep: SweepStore, questions: Sequence[Question]) -> Space:
     return replace(first, content=content, trials=tuple(dict.fromkeys(trials)))
 
 
-def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
-    """How a number moved: what stood, what each cell leaves, and the images that withstand all of them.
+def judge_again(sweep: SweepStore, found: Sequence[Row]) -> list[Row]:
+    """What is finished of the sweep and of its verification, with what the checks say of all of it together.
 
     :param found: rows of the verification.
+    """
+    own = [row for row in sweep.rows() if row["status"] == "finished"]
+    known = {row["trial_id"] for row in own}
+    new = [row for row in found if row["status"] == "finished" and row["trial_id"] not in known]
+    return annotate_rows([*own, *new], make_reader(StageStore(sweep.storage)))
+
+
+def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
+    """How a number moved: what stood, what each cell leaves, the images that withstand all of them, and what the checks
+    say of that.
+
+    :param found: rows as the checks see them now (`judge_again`), those of the verification among them.
     """
     read = make_reader(StageStore(sweep.storage))
     wanted = {cell.trial_id: words for words, cell in question.cells.items()}
     new = [row for row in found if row["trial_id"] in wanted and row["status"] == "finished"]
     row = question.row
     before, after = _compare(question.rows, new, read)
+    asked = {each["trial_id"] for each in question.rows}
+    now = judge_worst_case([*(each for each in found if each["trial_id"] in asked), *new])[0] if new else None
     return {
         "trial_id": row["trial_id"],
+        "model": question.model,
         "attack": f"{row['attack']} {row['attack_norm']}",
         "eps": row["attack_eps"],
         "eps_space": row["attack_eps_space"],
@@ -139,6 +170,7 @@ def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
         "examples": before.examples if after is None else after.examples,
         "robust_before": before.rate,
         "robust_after": None if after is None else after.rate,
+        "verdict_after": now,
     }
 
 

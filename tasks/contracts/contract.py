@@ -43,9 +43,13 @@ def expect(kept: bool, problem: str) -> None:
 
 
 def try_promises(
-    kind: str, name: str, prepare: Callable[[], Subject], checks: Sequence[Callable[[Subject], None]]
+    kind: str,
+    name: str,
+    prepare: Callable[[], Subject],
+    checks: Sequence[Callable[[Subject], None]],
+    vital: Sequence[Callable[[Subject], None]] = (),
 ) -> list[Finding]:
-    """Try each check on what is prepared; where that fails, nothing else can be tried.
+    """Try each check on what is prepared; where that fails, or a vital check, nothing else can be tried.
 
     A check raises `BrokenPromiseError`; any other error of it is the part's too.
     """
@@ -54,6 +58,8 @@ def try_promises(
     for check in checks if subjects else ():
         title = check.__name__.removeprefix("check_").replace("_", " ")
         found.append(Finding(kind, name, title, _try_one(lambda check=check: check(subjects[0]))))  # type: ignore[misc]
+        if check in vital and found[-1].problem:
+            break
     return found
 
 

@@ -35,7 +35,7 @@ class ModelSubject:
 
 def check_model(name: str) -> list[Finding]:
     """Try an architecture on four images of 32x32 pixels in colour."""
-    return try_promises("model", name, lambda: build_subject(name), CHECKS)
+    return try_promises("model", name, lambda: build_subject(name), CHECKS, [check_returns_logits])
 
 
 def build_subject(name: str, channels: int = CHANNELS, classes: int = CLASSES) -> ModelSubject:

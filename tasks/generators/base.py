@@ -5,12 +5,13 @@ This module imports nothing heavy, so that a plan can be made without torch.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from tasks.models.settings import Weights
+from tasks.models.settings import WeightsSettings, read_weights_file
 from tasks.plugins.source import hash_code
 from tasks.settings import CODE, Count, Number, Settings, added, keyed, unkeyed
 from tasks.settings_rules import refuse
@@ -19,6 +20,15 @@ Output = Literal["perturbations", "noise"]
 """What a generator answers. perturbations: images float [N, C, H, W] of [0, 1] -> how to move them, in units of the
 budget, of [-1, 1]. noise: noisy images float [N, C, H, W], and the share of their variance that is signal -> the
 standard normal noise in them."""
+
+
+NO_IMAGENET = "there are no ImageNet weights of a generator: name a file"
+
+
+def _read_file(value: object) -> object:
+    if value == "imagenet":
+        raise PydanticCustomError("weights", "{text}", {"text": NO_IMAGENET})
+    return read_weights_file(value)
 
 
 class GeneratorSettings(Settings):
@@ -53,7 +63,7 @@ class GeneratorSettings(Settings):
     """Seconds after which a checkpoint is written in the middle of an epoch; there is one after every epoch too. A
     generator that is broken off goes on from the last one."""
 
-    weights: Weights = added(None)
+    weights: Annotated[WeightsSettings | None, BeforeValidator(_read_file)] = added(None)
     """A trained generator, which is taken as it is, so that nothing is trained and no model is needed: a safetensors
     file, as `model.safetensors` of a stage in a storage, or one that torch.save wrote, by its path or by an address
     with the sha256 of its content. null: it is trained."""
@@ -63,7 +73,7 @@ class GeneratorSettings(Settings):
         if self.weights is None:
             return self
         if self.weights.source != "file":
-            refuse("there are no ImageNet weights of a generator: name a file", "weights")
+            refuse(NO_IMAGENET, "weights")
         free = {"name", "weights", "checkpoint_every", *self.architecture}
         fields = {name: field for name, field in type(self).model_fields.items() if name not in free}
         idle = [

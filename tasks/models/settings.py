@@ -41,9 +41,15 @@ class WeightsSettings(Settings):
 
 
 def _read_weights(value: object) -> object:
-    """`imagenet`, the address of a file with its sha256, or the path of one, whose content is hashed now."""
-    if value == "imagenet":
-        return {"source": "imagenet"}
+    """`imagenet`, or what `read_weights_file` takes."""
+    return {"source": "imagenet"} if value == "imagenet" else read_weights_file(value, "neither `imagenet` nor a file")
+
+
+def read_weights_file(value: object, otherwise: str = "no file") -> object:
+    """The address of a file with its sha256, or the path of one, whose content is hashed now.
+
+    :param otherwise: what a text is that names neither.
+    """
     if not isinstance(value, (str, Path)):
         return value
     address = ADDRESS.fullmatch(str(value))
@@ -57,7 +63,7 @@ def _read_weights(value: object) -> object:
         return {"source": "file", "file": file, "sha256": hash_file(file)}
     except (OSError, UsageError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        text = f"is neither `imagenet` nor a file that can be read: {reason}"
+        text = f"is {otherwise} that can be read: {reason}"
         if "#sha256=" in str(value) or "://" in str(value):
             text = "is no address: write it as https://HOST/FILE#sha256=DIGEST (64 hex digits), or hf://..."
         raise PydanticCustomError("weights", "{text}", {"text": text}) from error

@@ -41,7 +41,7 @@ def redact_uri(text: str) -> str:
         parts = urlsplit(text)
     except ValueError:
         return f"{text.partition('://')[0]}://..."
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def open_uri(text: str) -> tuple[fs.FileSystem, str]:

@@ -183,7 +183,8 @@ def test_verdicts_are_settled_as_it_is_asked(
 ) -> None:
     row = {"trial_id": "a", "attack": "pgd", "eps": 0.1, "eps_space": "pixel", "verdict": "suspicious",
            "checks": "x", "tried": ["a", "b"],
-           "examples": 9, "robust_before": 5, "robust_after": 3, "more": 1}  # fmt: skip
+           "examples": 9, "robust_before": 5, "robust_after": 3, "model": "m",
+           "verdict_after": "ok", "more": 1}  # fmt: skip
     calls: list[Any] = []
 
     def run(store: SweepStore, uri: str, console: Any, **options: Any) -> Any:

@@ -106,7 +106,7 @@ OPTIONS = {
     "superscript place": (["--set", "attack.²=1"], "write it as path.to.setting=value"),
     "place without end": (["--set", f"attack.{'9' * 5000}=1"], "write it as path.to.setting=value"),
     "space without end": (["--space", "a" * 300], "--space"),
-    "space of a folder": (["--space", "."], "there is no such file"),
+    "space of a folder": (["--space", "."], "--space .: is a folder: name a YAML file"),
     "space with a zero byte": (["--space", "a\0b"], "holds a zero byte"),
     "space of nobody": (["--space", "~nouser/x.yaml"], "there is no home folder of that user"),
     "data of nobody": (["--data-dir", "~nouser/x", "--set", "dataset={name: mnist}"], "no home folder of that user"),

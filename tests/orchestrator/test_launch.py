@@ -128,7 +128,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
         ({"overrides": ["prune.ratio=2"]}, "prune.ratio"),
         ({"timeouts": ["train"]}, "KIND=SECONDS"),
         ({"timeouts": ["trian=3"]}, "did you mean 'train'"),
-        ({"cpus_per_trial": -1.0}, "cpus = -1.0"),
+        ({"cpus_per_trial": -1.0}, "--cpus-per-trial -1: should be"),
         ({"address": "nowhere"}, "--address nowhere"),
         ({"overrides": ["resources={train: {cpus: 5000}}"]}, "train asks for 5000 CPUs"),
         ({"storage": "/proc/absent/storage"}, "--storage /proc/absent/storage: cannot be written"),

@@ -16,6 +16,8 @@ from tests.support.command_line import run_here
     [
         (["--space", "digist"], "did you mean 'digits'?"),
         (["--space", "nothing.yaml"], "there is no such file"),
+        (["--space", "/"], "--space /: is a folder: name a YAML file"),
+        (["--space", "smoke", "--set", "model.name=quant"], "wide_resnet50_2\n"),
         (["--space", "smoke", "--set", "prune.ratio=1.5"], "prune.ratio = 1.5: should be less than 1"),
         (["--space", "smoke", "--set", "attack.eps=much"], "attack.eps = 'much': is not a number"),
         (["--space", "smoke", "--set", "attack.eps=-1/255"], "attack.eps"),
@@ -26,7 +28,11 @@ from tests.support.command_line import run_here
         (["--space", "smoke", "--set", "prune.ratio"], "path.to.setting=value"),
         (["--space", "smoke", "--set", "dataset={name: mnist}"], "needs a folder: give --data-dir"),
         (["--space", "smoke", "--set", "dataset={name: mnist}", "--data-dir", "absent"], "does not exist"),
-        (["--space", "smoke", "--cpus-per-trial", "-1"], "cpus = -1.0: should be greater than or equal to 0.01"),
+        (
+            ["--space", "smoke", "--cpus-per-trial", "-1"],
+            "--cpus-per-trial -1: should be greater than or equal to 0.01",
+        ),
+        (["--space", "smoke", "--gpus-per-trial", "2.5"], "--gpus-per-trial 2.5: "),
         (["--space", "smoke", "--address", "local", "--wandb", "sometimes"], "sometimes"),
     ],
 )

@@ -24,6 +24,14 @@ def test_an_empty_storage_has_no_sweeps(tmp_path: Path) -> None:
     assert json.loads(run_here("status", "--storage", tmp_path, "--json").stdout) == []
 
 
+@pytest.mark.parametrize("more", [[], ["--watch"], ["--json"]])
+def test_a_storage_that_is_not_there_is_named_and_not_made(tmp_path: Path, more: list[str]) -> None:
+    ended = run_here("status", "--storage", tmp_path / "absent", *more)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert f"--storage {tmp_path / 'absent'}: there is no such folder" in ended.stderr
+    assert not (tmp_path / "absent").exists()
+
+
 def test_a_finished_sweep_in_all_forms(finished: Finished) -> None:
     (fact,) = json.loads(finished.ask("status", "four", "--json").stdout)
     assert fact["sweep_id"] == finished.sweep.sweep_id

@@ -63,7 +63,9 @@ def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     assert f"{len(asked['tried'])} trials" in dry.stderr
     assert "jobs to do" in dry.stderr, "what it costs stands beside, where a plan of a launch has it"
     assert "budget reached" in asked["checks"].split(", ")
-    assert list(asked["tried"])[:2] == ["take more steps: ifgsm", "take another loss: apgd_t"]
+    assert list(asked["tried"])[:2] == ["take more steps: ifgsm, 4 steps", "take another loss: apgd_t, 100 steps"]
+    assert asked["model"] == "resnet8 seed 0"
+    assert asked["verdict_after"] is None
     assert set(asked["tried"].values()) == {None}
     assert asked["robust_after"] is None
     assert list_sweeps(sweep.storage) == [plan.sweep_id], "a dry run starts nothing"
@@ -77,6 +79,7 @@ def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     assert ended.code == 0, ended.stderr
     assert found["tried"].keys() == asked["tried"].keys()
     assert found["robust_after"] <= min(found["tried"].values()) < found["robust_before"]
+    assert found["verdict_after"] == "ok", "what the checks say of the sweep and of what was tried, together"
     store = StageStore(sweep.storage)
     new = [store.read_record(key)["kind"] for key in store.list_keys() if key not in trained]
     assert new == ["attack"] * len(found["tried"]), "the model is the sweep's own: attacks alone were run"
@@ -115,13 +118,14 @@ def test_on_a_cluster_the_head_verifies(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 LINES: list[dict[str, Any]] = [
-    {"trial_id": "0123456789", "attack": "ifgsm linf", "eps": 8 / 255, "eps_space": "pixel",
+    {"trial_id": "0123456789", "model": "resnet8 seed 1", "attack": "ifgsm linf", "eps": 8 / 255, "eps_space": "pixel",
      "verdict": "upper bound", "checks": "a, b",
      "tried": {"take more steps: ifgsm": 0.25, "restart: pgd": None}, "examples": 40, "robust_before": 0.5,
-     "robust_after": 0.25},
-    {"trial_id": "abcdefghij", "attack": "pgd l2", "eps": 0.5, "eps_space": "normalized",
-     "verdict": "suspicious", "checks": "c", "tried": {},
-     "examples": 20, "robust_before": 0.125, "robust_after": None},
+     "robust_after": 0.25, "verdict_after": "ok"},
+    {"trial_id": "abcdefghij", "model": "vgg16 seed 0, pruned 0.4", "attack": "pgd l2", "eps": 0.5,
+     "eps_space": "normalized", "verdict": "suspicious", "checks": "c", "tried": {},
+     "examples": 20, "robust_before": 0.125, "robust_after": None,
+     "verdict_after": None},
 ]  # fmt: skip
 
 
@@ -130,7 +134,7 @@ def test_how_each_number_moves_is_said_line_by_line(tmp_path: Path, monkeypatch:
 
     def play(sweep: SweepStore, storage: str, console: Console, **more: Any) -> settle.Settled:
         asked.append((sweep.sweep_id, storage, console.stderr, more))
-        return settle.Settled(1 if len(asked) == 1 else 0, LINES if len(asked) < 3 else [])
+        return settle.Settled(1 if len(asked) == 1 else 0, LINES if len(asked) < 4 else [])
 
     storage = open_storage(tmp_path)
     storage.write("sweeps/made-1/plan.json", b"{}")
@@ -138,15 +142,17 @@ def test_how_each_number_moves_is_said_line_by_line(tmp_path: Path, monkeypatch:
     words = ("verify", "made-1", "--storage", str(tmp_path))
     ended = run_here(*words, "--data-dir", "/data", "--device", "cpu", "--address", "head:1", "--dry-run")
     assert (ended.code, ended.stdout.splitlines()) == (1, [
-        "0123456  ifgsm linf eps 8/255: worst case 50.00 % -> 25.00 % of 40 images  (upper bound: a, b)",
+        "resnet8 seed 1, ifgsm linf eps 8/255: worst case 50.00 % -> 25.00 % of 40 images  "
+        "(upper bound: a, b; now ok; trial 0123456)",
         "    take more steps: ifgsm: 25.00 %",
         "    restart: pgd",
-        "abcdefg  pgd l2 eps 0.5 normalized: worst case 12.50 %  (suspicious: c)",
+        "vgg16 seed 0, pruned 0.4, pgd l2 eps 0.5 normalized: worst case 12.50 %  (suspicious: c; trial abcdefg)",
         "    no attack would settle it, or all that would were run",
     ])  # fmt: skip
     read = list(csv.DictReader(io.StringIO(run_here(*words, "--format", "csv").stdout)))
+    assert "    restart: pgd: not run yet\n" in run_here(*words).stdout, "where it was no dry run"
     assert [(line["tried"], line["robust_after"]) for line in read] == [("2", "0.25"), ("0", "")]
     assert run_here(*words).stdout == "made-1: no check speaks against a worst case, or nothing was tested\n"
     given = {"data_dir": Path("/data"), "device": "cpu", "address": "head:1", "dry_run": True}
     usual = {"data_dir": None, "device": "auto", "address": "local", "dry_run": False}
-    assert asked == [("made-1", str(tmp_path), True, options) for options in (given, usual, usual)]
+    assert asked == [("made-1", str(tmp_path), True, options) for options in (given, usual, usual, usual)]

@@ -57,7 +57,7 @@ def find_stages(kind: str, **sections: Any) -> list[Stage]:
         ("prune", {"prune": {"ratio": 0.3}}, "ratio 0.3"),
         ("adversarial_finetune", {"adversarial_finetune": TUNED}, "lambda 0.7, pgd 4/255"),
         ("attack", {"attack": {"name": "ifgsm", "eps": "16/255", "steps": 5}}, "ifgsm 16/255, 5 steps"),
-        ("attack", {"attack": {"name": "jsma"}}, "jsma, 1 steps"),
+        ("attack", {"attack": {"name": "jsma"}}, "jsma, 1 step"),
     ],
 )
 def test_the_settings_that_people_vary_are_named(kind: str, sections: dict[str, Any], words: str) -> None:

@@ -182,7 +182,7 @@ def test_a_trained_generator_is_taken_from_a_file(tmp_path: Path) -> None:
         ("mine", {"epochs": 3}, "nothing is trained: leave out epochs"),
         ("mine", {"seed": 0, "lr": 0.1}, "leave out seed, lr"),
         ("imagenet", {}, "no ImageNet weights of a generator"),
-        ("absent", {}, "neither `imagenet` nor a file that can be read"),
+        ("absent", {}, "is no file that can be read"),
     ],
 )
 def test_weights_of_a_generator_that_cannot_be_are_refused(
