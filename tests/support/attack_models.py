@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks.attacks.engine.attacked_model import AttackedModel
-from tasks.attacks.engine.fast_model import prepare_model
+from tasks.attacks.engine.fast_model import PROBE_IMAGES, prepare_model
 from tasks.attacks.engine.job import AttackJob, load_attack
 from tasks.data.images import Images, Splits, convert_to_float
 from tasks.data.loading import load_splits
 from tasks.data.settings import DatasetSettings
 from tasks.evaluation.settings import AttackSettings
-from tasks.models.build import Description, build_model
+from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.settings import ModelSettings
 from tasks.without_compiler import leave_out_compiler
+from tests.support.made_once import SHARED, make_once
 
 torch.set_num_threads(1)  # more are slower for models of this size
 
@@ -74,8 +78,22 @@ def digits() -> Splits:
 
 @lru_cache
 def network(seed: int = 0) -> nn.Module:
-    """A small residual network, trained on digits for a second or two."""
-    return train_quickly(digits().train, seed)
+    """A small residual network, trained on digits for a second or two: once in a run of the tests."""
+    if SHARED not in os.environ:
+        return train_quickly(digits().train, seed)
+
+    def train(folder: Path) -> None:
+        trained = train_quickly(digits().train, seed).state_dict()
+        safetensors.torch.save_file({name: weight.contiguous() for name, weight in trained.items()}, folder / WEIGHTS)
+
+    weights = safetensors.torch.load_file(make_once(["network of attacks", seed], train) / WEIGHTS)
+    model = build_model(RESNET8)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+RESNET8 = Description.of(ModelSettings(name="resnet8"), 1, 10)
+WEIGHTS = "weights.safetensors"
 
 
 def train_quickly(images: Images, seed: int = 0) -> nn.Module:
@@ -85,7 +103,7 @@ def train_quickly(images: Images, seed: int = 0) -> nn.Module:
     hold on some of them alone.
     """
     torch.manual_seed(seed)
-    model = build_model(Description.of(ModelSettings(name="resnet8"), 1, 10)).double()
+    model = build_model(RESNET8).double()
     optimizer = leave_out_compiler(torch.optim.Adam)(model.parameters(), 0.01)
     for _ in range(5):
         for index in torch.randperm(len(images)).split(64):
@@ -109,19 +127,20 @@ def settings(**raw: object) -> AttackSettings:
     return AttackSettings.model_validate(raw).simplify()
 
 
+@lru_cache(maxsize=4)
+def prepare_once(model: nn.Module, precision: str) -> AttackedModel:
+    """A network of digits as attacks are given it: neither they nor the tests change its weights."""
+    return prepare_model(model, convert_to_float(digits().test.pixels[:PROBE_IMAGES]), precision)
+
+
 def job_of(
     model: nn.Module, images: Images, counts: tuple[int, ...], *, stop: bool = True, precision: str = "fp32"
 ) -> AttackJob:
     """All images as one batch."""
-    index = torch.arange(len(images))
-    return AttackJob(
-        prepare_model(model, convert_to_float(images.pixels), precision),
-        convert_to_float(images.pixels),
-        images.labels,
-        counts,
-        index,
-        stop_when_fooled=stop,
-    )
+    clean = convert_to_float(images.pixels)
+    is_of_digits = isinstance(model, NormalizedModel) and clean.shape[1:] == (1, 8, 8)
+    target = prepare_once(model, precision) if is_of_digits else prepare_model(model, clean, precision)
+    return AttackJob(target, clean, images.labels, counts, torch.arange(len(images)), stop_when_fooled=stop)
 
 
 QUICK_SETTINGS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,5 @@
-"""Attacks as their papers write them, for one image at a time: slow, and in other words than the source's."""
+"""Attacks as their papers write them, in other words than the source's: steps of gradients for images that know nothing
+of each other, all others for one image at a time, which is slow."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 Loss = Callable[[Tensor], Tensor]
-"""(logits [1, classes]) -> what is raised, a number."""
+"""(logits [N, classes]) -> what is raised, a number."""
 
 
 def sign_or_unit(gradient: Tensor, norm: str) -> Tensor:
-    return gradient.sign() if norm == "linf" else gradient / gradient.pow(2).sum().sqrt()
+    return gradient.sign() if norm == "linf" else gradient / gradient.pow(2).sum((1, 2, 3), keepdim=True).sqrt()
 
 
 def into_ball(clean: Tensor, pixels: Tensor, eps: float, norm: str) -> Tensor:
@@ -23,12 +24,13 @@ def into_ball(clean: Tensor, pixels: Tensor, eps: float, norm: str) -> Tensor:
     if norm == "linf":
         delta = delta.minimum(torch.full_like(delta, eps)).maximum(torch.full_like(delta, -eps))
     else:
-        delta = delta * min(1.0, eps / max(float(delta.pow(2).sum().sqrt()), 1e-12))
+        size = delta.pow(2).sum((1, 2, 3), keepdim=True).sqrt()
+        delta = delta * (eps / size.clamp_min(1e-12)).clamp_max(1.0)
     return (clean + delta).clamp(0, 1)
 
 
 def look(model: nn.Module, pixels: Tensor, loss: Loss) -> tuple[Tensor, float, Tensor]:
-    """Logits, loss and gradient at one image [1, C, H, W]."""
+    """Logits, loss and gradient at images [N, C, H, W]."""
     pixels = pixels.detach().requires_grad_(True)
     logits = model(pixels)
     value = loss(logits)
@@ -39,14 +41,17 @@ def look(model: nn.Module, pixels: Tensor, loss: Loss) -> tuple[Tensor, float, T
 def iterate_gradient_steps(
     model: nn.Module, clean: Tensor, loss: Loss, *, norm: str, eps: float, step_size: float, decay: float = 0.0,
     start: Tensor | None = None,
-) -> Iterator[tuple[Tensor, int]]:  # fmt: skip
-    """MI-FGSM (Dong et al. 2018, algorithm 1); without a decay I-FGSM and PGD. Each iterate, and what is predicted."""
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
+    """MI-FGSM (Dong et al. 2018, algorithm 1); without a decay I-FGSM and PGD. Each iterate, and what is predicted.
+
+    :param clean: float [N, C, H, W], each image by itself: of `loss` the sum over the images is raised.
+    """
     pixels = clean if start is None else into_ball(clean, clean + start, eps, norm)
     accumulated = torch.zeros_like(clean)
     while True:
         logits, _, gradient = look(model, pixels, loss)
-        yield pixels, int(logits.argmax())
-        accumulated = decay * accumulated + gradient / gradient.abs().sum()
+        yield pixels, logits.argmax(1)
+        accumulated = decay * accumulated + gradient / gradient.abs().sum((1, 2, 3), keepdim=True)
         pixels = into_ball(clean, pixels + step_size * sign_or_unit(accumulated, norm), eps, norm)
 
 

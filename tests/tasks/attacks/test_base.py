@@ -41,8 +41,12 @@ BOUNDED = [
     for norm in attack.norms()
     for stop in ([True, False] if attack.in_gradient_loop else [True])
 ]
-FINER: dict[str, dict[str, Any]] = {"pgd": {"steps": 40, "restarts": 2}}
-"""Settings with which an attack comes close enough to the boundary of a linear model."""
+ENOUGH: dict[str, dict[str, Any]] = {
+    "pgd": {"steps": 40, "restarts": 2},
+    "apgd_ce": {"steps": 25},
+    "apgd_t": {"steps": 25},
+}
+"""Settings with which an attack comes close enough to the boundary of a linear model, and takes no more steps."""
 
 
 def middle_budget(norm: str) -> tuple[float, int]:
@@ -57,7 +61,7 @@ def middle_budget(norm: str) -> tuple[float, int]:
 @pytest.mark.parametrize(("name", "norm", "stop"), BOUNDED)
 def test_success_within_a_budget_is_exact(name: str, norm: str, stop: bool) -> None:
     eps, robust = middle_budget(norm)
-    cell = settings(name=name, norm=norm, eps=eps, stop_when_fooled=stop, **FINER.get(name, {}))
+    cell = settings(name=name, norm=norm, eps=eps, stop_when_fooled=stop, **ENOUGH.get(name, {}))
     (found,) = evaluate(Linear(), linear_images(), [cell], 0, 0.5)
     assert found.count_correct() == {"examples": 12, "clean_correct": 12, "robust_correct": robust}
 

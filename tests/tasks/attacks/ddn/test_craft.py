@@ -31,7 +31,7 @@ class Certain(nn.Module):
 def test_a_gradient_of_zero_does_not_end_the_walk() -> None:
     model = Certain(network())
     job = job_of(model, network_images(network(), 8), (1,))
-    found = craft(job, settings(name="ddn", norm="l2", steps=100))
+    found = craft(job, settings(name="ddn", norm="l2", steps=50))
     assert job.is_adversarial(found).all()
     assert (measure_sizes(found - job.clean)["l2"] > 0).all()
 

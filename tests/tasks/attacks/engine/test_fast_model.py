@@ -32,7 +32,7 @@ from tests.support.foreign_models import Plain
 @pytest.mark.parametrize(
     ("name", "stem", "size"),
     [
-        ("resnet8", "cifar", 64),
+        ("resnet8", "cifar", 32),
         pytest.param("alexnet", "imagenet", 64, marks=pytest.mark.slow),
         pytest.param("vgg16", "imagenet", 32, marks=pytest.mark.slow),
     ],
@@ -94,8 +94,8 @@ class Shifted(nn.Module):
 
 
 THOROUGH: dict[str, dict[str, Any]] = {
-    "carlini_wagner": {"steps": 60, "binary_search_steps": 6},
-    "ead": {"steps": 60, "binary_search_steps": 6},
+    "carlini_wagner": {"steps": 30, "binary_search_steps": 6},
+    "ead": {"steps": 30, "binary_search_steps": 6},
     "deepfool": {"overshoot": 0},
     "fab": {"steps": 20},
     "fab_t": {"steps": 20},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -15,7 +14,7 @@ from tasks.attacks.engine.job import AttackJob, draw_random_starts, load_attack
 from tasks.attacks.engine.norms import NORMS
 from tasks.evaluation.evaluate import evaluate
 from tests.support.attack_models import HALF, Linear, job_of, linear_images, network, network_images, settings
-from tests.support.reference_attacks import iterate_gradient_steps
+from tests.support.reference_attacks import Loss, iterate_gradient_steps
 
 COUNT, STEPS = 8, (1, 4, 9)
 
@@ -36,23 +35,9 @@ WALKS: list[tuple[str, dict[str, Any], float]] = [
 ]
 
 
-@lru_cache
-def make_plain_job() -> AttackJob:
-    model = network()
-    return job_of(model, network_images(model, COUNT), STEPS)
-
-
-@lru_cache
-def walk_by_the_paper(place: int, start: bytes, decay: float, norm: str) -> list[tuple[Tensor, int]]:
-    """Iterates from one image and what the network predicts of them: the same whether the attack stops or goes on."""
-    job = make_plain_job()
-    clean, label = job.clean[place : place + 1], job.labels[place : place + 1]
-    begin = torch.frombuffer(bytearray(start), dtype=clean.dtype).view_as(clean)
-    walk = iterate_gradient_steps(
-        job.model.judge, clean, lambda logits: F.cross_entropy(logits, label),
-        norm=norm, eps=HALF[norm], step_size=HALF[norm] / 4, decay=decay, start=begin,
-    )  # fmt: skip
-    return list(islice(walk, max(STEPS) + 1))
+def walk_by_the_paper(job: AttackJob, loss: Loss, steps: int, **fields: Any) -> list[tuple[Tensor, Tensor]]:
+    """Iterates from all images, each by itself, and what the network predicts of them."""
+    return list(islice(iterate_gradient_steps(job.model.judge, job.clean, loss, **fields), steps + 1))
 
 
 @pytest.mark.parametrize("stop", [True, False])
@@ -62,38 +47,40 @@ def test_every_step_is_that_of_the_paper(name: str, extra: dict[str, Any], decay
     eps = HALF[norm]
     job, found = attack(stop=stop, name=name, norm=norm, eps=eps, **extra)
     starts = draw_random_starts(job, NORMS[norm], eps, 0) if name == "pgd" else torch.zeros_like(job.clean)
+    iterates = walk_by_the_paper(
+        job, lambda logits: F.cross_entropy(logits, job.labels, reduction="sum"), max(STEPS),
+        norm=norm, eps=eps, step_size=eps / 4, decay=decay, start=starts,
+    )  # fmt: skip
     for place, label in enumerate(job.labels.tolist()):
-        one = slice(place, place + 1)
-        iterates = walk_by_the_paper(place, starts[place].numpy().tobytes(), decay, norm)
         for steps in STEPS:
-            fooled = [image for image, prediction in iterates[:steps] if prediction != label]
-            expected = fooled[0] if fooled and stop else iterates[steps][0]
-            torch.testing.assert_close(found[steps][one], expected, rtol=0, atol=1e-5)
+            fooled = [pixels[place] for pixels, predicted in iterates[:steps] if predicted[place] != label]
+            expected = fooled[0] if fooled and stop else iterates[steps][0][place]
+            torch.testing.assert_close(found[steps][place], expected, rtol=0, atol=1e-5)
     assert 0 < int(job.is_adversarial(found[max(STEPS)]).sum()) < COUNT
 
 
 def test_a_targeted_step_lowers_the_loss_of_the_target() -> None:
     job, found = attack(stop=False, name="ifgsm", eps=0.06, targeted=True)
-    for place, label in enumerate(job.labels.tolist()):
-        one, target = slice(place, place + 1), torch.tensor([(label + 1) % 10])
-        walk = iterate_gradient_steps(
-            job.model.judge, job.clean[one], lambda logits, target=target: -F.cross_entropy(logits, target),  # type: ignore[misc]
-            norm="linf", eps=0.06, step_size=0.015,
-        )  # fmt: skip
-        torch.testing.assert_close(found[9][one], next(islice(walk, 9, None))[0], rtol=0, atol=1e-5)
+    targets = (job.labels + 1) % 10
+    *_, (expected, _) = walk_by_the_paper(
+        job,
+        lambda logits: -F.cross_entropy(logits, targets, reduction="sum"),
+        9,
+        norm="linf",
+        eps=0.06,
+        step_size=0.015,
+    )
+    torch.testing.assert_close(found[9], expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_fgsm_is_one_step_of_the_size_of_the_budget(norm: str) -> None:
     eps = HALF[norm]
     job, found = attack(name="fgsm", norm=norm, eps=eps)
-    for place in range(COUNT):
-        one = slice(place, place + 1)
-        walk = iterate_gradient_steps(
-            job.model.judge, job.clean[one], lambda logits, one=one: F.cross_entropy(logits, job.labels[one]),  # type: ignore[misc]
-            norm=norm, eps=eps, step_size=eps,
-        )  # fmt: skip
-        torch.testing.assert_close(found[1][one], next(islice(walk, 1, None))[0], rtol=0, atol=1e-5)
+    *_, (expected, _) = walk_by_the_paper(
+        job, lambda logits: F.cross_entropy(logits, job.labels, reduction="sum"), 1, norm=norm, eps=eps, step_size=eps
+    )
+    torch.testing.assert_close(found[1], expected, rtol=0, atol=1e-5)
 
 
 def test_a_restart_keeps_the_first_success_of_each_step_count() -> None:
