@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 
 COMPILER = "torch._dynamo"
+UTILITIES = f"{COMPILER}.utils"
 KEPT = "__dynamo_disable"
 """Where torch keeps, on a function, what its compiler has made of it."""
 TOLD_TO_COMPILER = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
@@ -23,41 +24,57 @@ TOLD_TO_COMPILER = ("add_param_group", "load_state_dict", "state_dict", "zero_gr
 
 
 class _StandIn(types.ModuleType):
-    """In the place of the compiler, until it is asked for anything else."""
+    """In the place of a module of the compiler, until it is asked for anything else than what it offers."""
 
-    def __init__(self) -> None:
-        super().__init__(COMPILER)
-        self.left_alone: list[Callable[..., Any]] = []
-
-    def disable(self, function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
-        self.left_alone.append(function)
-        return function
+    def __init__(self, name: str, leave: Callable[[], None], **offered: Any) -> None:
+        super().__init__(name)
+        self.leave = leave
+        vars(self).update(offered)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__path__":
+        if name.startswith("__") and (self.__name__, name) != (COMPILER, "__path__"):
             raise AttributeError(name)
         self.leave()
-        return getattr(importlib.import_module(COMPILER), name)
-
-    def leave(self) -> None:
-        """Make place for the compiler, which then finds torch's functions as they were."""
-        if sys.modules.get(COMPILER) is self:
-            del sys.modules[COMPILER]
-        while self.left_alone:
-            vars(self.left_alone.pop()).pop(KEPT, None)
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 @contextlib.contextmanager
 def replace_compiler() -> Iterator[None]:
-    """Compute shapes without it inside, unless it is there already; a network of a plugin that uses it gets it."""
+    """Compute shapes without it inside, and import torchvision, unless it is there already.
+
+    A network of a plugin that uses it gets it.
+    """
     if COMPILER in sys.modules:
         yield
         return
-    stand_in = sys.modules[COMPILER] = _StandIn()
+    left_alone: list[Callable[..., Any]] = []
+
+    def disable(function: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
+        left_alone.append(function)
+        return function
+
+    def leave() -> None:
+        """Make place for the compiler, which then finds torch's functions as they were."""
+        for stand_in in stand_ins:
+            if sys.modules.get(stand_in.__name__) is stand_in:
+                del sys.modules[stand_in.__name__]
+        while left_alone:
+            vars(left_alone.pop()).pop(KEPT, None)
+
+    stand_ins = (
+        _StandIn(COMPILER, leave, disable=disable, left_alone=left_alone),
+        _StandIn(UTILITIES, leave, is_compile_supported=is_compile_supported),
+    )
+    sys.modules.update({stand_in.__name__: stand_in for stand_in in stand_ins})
     try:
         yield
     finally:
-        stand_in.leave()
+        leave()
+
+
+def is_compile_supported(device: Any) -> Any:
+    """What torchvision takes from the compiler for the layers of detection, which ask when they compute."""
+    return importlib.import_module(UTILITIES).is_compile_supported(device)
 
 
 def leave_out_compiler(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:

@@ -155,6 +155,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks) + (item.path not in slow)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_compiler() -> Iterator[None]:
+    """torch imports its compiler, two seconds of CPU time, and what compares the tensors of several processes, another
+    second, where a test asks for them alone."""
+    from torch.testing import _comparison
+
+    from tasks.without_compiler import replace_compiler
+
+    _comparison._HAS_DTENSOR = False
+    with replace_compiler():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Results are compared bit for bit, which holds for one thread count."""

@@ -34,8 +34,10 @@ def describe_library_problem(library: str, name: str) -> str | None:
 
 
 def _list_names(library: str) -> list[str]:
-    found = importlib.import_module(library)
     if library == "timm":
-        return list(found.list_models())
-    models = importlib.import_module("torchvision.models")
+        return list(importlib.import_module(library).list_models())
+    from tasks.without_compiler import replace_compiler
+
+    with replace_compiler():
+        models = importlib.import_module("torchvision.models")
     return list(models.list_models(module=models))

@@ -99,5 +99,28 @@ def test_a_plan_asks_models_and_imports_no_compiler() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet18", "torchvision:squeezenet1_1"])
+def test_a_network_of_torchvision_imports_no_compiler(name: str) -> None:
+    modules = list_imported_modules(
+        "from tasks.models.build import Description, build_model; from tasks.models.settings import ModelSettings\n"
+        f"import torch; model = build_model(Description.of(ModelSettings(name={name!r}), 3, 10)).eval()\n"
+        "assert model(torch.rand(1, 3, 64, 64)).shape == (1, 10)"
+    )
+    assert "torchvision.ops.roi_align" in modules
+    assert COMPILER not in modules
+
+
+@pytest.mark.slow
+def test_a_layer_of_detection_asks_the_compiler_when_it_computes() -> None:
+    asked = "torchvision.ops.roi_align(torch.rand(1, 1, 8, 8), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])], 2)"
+    statement = (
+        "import tasks.models.architectures.torchvision_nets, sys, torch, torchvision\n"
+        f"assert {COMPILER!r} not in sys.modules; assert {asked}.shape == (1, 1, 2, 2)\n"
+        f"assert torchvision.ops.roi_align.__globals__['is_compile_supported']('cpu') is True"
+    )
+    assert COMPILER in list_imported_modules(statement)
+
+
+@pytest.mark.slow
 def test_a_network_that_compiles_itself_finds_the_compiler() -> None:
     assert {COMPILER, f"{COMPILER}.convert_frame"} <= list_imported_modules(COMPILED)

@@ -6,9 +6,12 @@ import importlib
 from typing import Any
 
 from torch import nn
-from torchvision import models
 
 from tasks.errors import StageError
+from tasks.without_compiler import replace_compiler
+
+with replace_compiler():
+    from torchvision import models
 
 NO_AUXILIARY: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": True},
