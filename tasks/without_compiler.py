@@ -40,7 +40,7 @@ class _StandIn(types.ModuleType):
 
 @contextlib.contextmanager
 def replace_compiler() -> Iterator[None]:
-    """Compute shapes without it inside, and import torchvision, unless it is there already.
+    """Compute shapes, import torchvision and take steps of an optimizer without it inside, unless it is there already.
 
     A network of a plugin that uses it gets it.
     """
@@ -62,7 +62,7 @@ def replace_compiler() -> Iterator[None]:
             vars(left_alone.pop()).pop(KEPT, None)
 
     stand_ins = (
-        _StandIn(COMPILER, leave, disable=disable, left_alone=left_alone),
+        _StandIn(COMPILER, leave, disable=disable, left_alone=left_alone, graph_break=lambda: None),
         _StandIn(UTILITIES, leave, is_compile_supported=is_compile_supported),
     )
     sys.modules.update({stand_in.__name__: stand_in for stand_in in stand_ins})

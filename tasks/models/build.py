@@ -12,6 +12,7 @@ from tasks.errors import MisfitError, Problem
 from tasks.models.conditional import make_conditional
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
+from tasks.without_compiler import replace_compiler
 
 
 class NormalizedModel(nn.Module):
@@ -125,7 +126,7 @@ def build_model(description: Description) -> NormalizedModel:
 
 def sketch_model(description: Description) -> NormalizedModel:
     """The model on torch's meta device: layers and shapes without a weight, made in no time whatever its size."""
-    with torch.device("meta"):
+    with replace_compiler(), torch.device("meta"):
         return _assemble(description)
 
 

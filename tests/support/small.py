@@ -25,6 +25,8 @@ from tasks.trial.trial import Trial, simplify_trial
 from tests.support.checkout import ROOT
 
 SGD = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-3}
+FEW = {"name": "digits", "train_examples": 100}
+"""Half as many images as `trial` takes where none are named."""
 NO_ATTACK = {"name": "fgsm", "eps": 0.0, "examples": 50}
 
 

@@ -15,7 +15,7 @@ from tasks.trial.chain import Stage
 from tests.support.small import SGD, context, run, trial, weights
 
 FGSM = {"name": "fgsm", "eps": 0.1}
-HELD_OUT = {"name": "digits", "train_examples": 200, "split": {"validation": 0.25}}
+HELD_OUT = {"name": "digits", "train_examples": 120, "split": {"validation": 0.25}}
 TRAIN = {"epochs": 1, "batch_size": 50, "optimizer": SGD}
 ADAM = {"name": "adam", "lr": 0.01, "weight_decay": 1e-3}
 

@@ -80,7 +80,7 @@ def comparable(value: Any) -> Any:
     return "NaN" if isinstance(value, float) and math.isnan(value) else value
 
 
-@drawn(60)
+@drawn(25)
 @given(table=tables())
 def test_what_is_written_is_read_as_it_was(table: pa.Table) -> None:
     schema = next(schema for schema in (TRIALS, HISTORY, EXAMPLES) if set(table.schema.names) <= set(schema.names))

@@ -25,6 +25,10 @@ from tasks import without_compiler
 assert len(advsweep.plan({SPACE}).trials) == 2
 with without_compiler.replace_compiler():
     assert (torch.zeros(3, device="meta") - torch.zeros(1, device="meta")).shape == (3,)
+    weight = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], 0.1)
+    weight.sum().backward(); optimizer.step()
+    assert (weight != 1).all()
     functions = list(sys.modules[without_compiler.COMPILER].left_alone)
     assert functions and all(without_compiler.KEPT in vars(function) for function in functions)
 assert not any(without_compiler.KEPT in vars(function) for function in functions), "torch is as it was"
@@ -102,9 +106,10 @@ def test_a_plan_asks_models_and_imports_no_compiler() -> None:
 @pytest.mark.parametrize("name", ["resnet18", "torchvision:squeezenet1_1"])
 def test_a_network_of_torchvision_imports_no_compiler(name: str) -> None:
     modules = list_imported_modules(
-        "from tasks.models.build import Description, build_model; from tasks.models.settings import ModelSettings\n"
-        f"import torch; model = build_model(Description.of(ModelSettings(name={name!r}), 3, 10)).eval()\n"
-        "assert model(torch.rand(1, 3, 64, 64)).shape == (1, 10)"
+        "from tasks.models import build; from tasks.models.settings import ModelSettings; import torch\n"
+        f"described = build.Description.of(ModelSettings(name={name!r}), 3, 10)\n"
+        "again = build.build_with_weights(described, build.build_model(described).state_dict()).eval()\n"
+        "assert again(torch.rand(1, 3, 64, 64)).shape == (1, 10)"
     )
     assert "torchvision.ops.roi_align" in modules
     assert COMPILER not in modules

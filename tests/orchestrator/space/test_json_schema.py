@@ -41,7 +41,13 @@ def test_shipped_spaces_fit_and_name_it(name: str, validator: Draft202012Validat
 
 
 @pytest.mark.parametrize(
-    "content", [FITS, yaml.safe_load(TEMPLATE), {**FITS, "attack": {"grid_search": [FITS["attack"]]}}]
+    "content",
+    [
+        FITS,
+        yaml.safe_load(TEMPLATE),
+        {**FITS, "attack": {"grid_search": [FITS["attack"]]}},
+        {**FITS, "model": {"name": "torchvision:resnet18"}},
+    ],
 )
 def test_what_is_right_fits(content: dict[str, Any], validator: Draft202012Validator) -> None:
     assert [error.message for error in validator.iter_errors(content)] == []

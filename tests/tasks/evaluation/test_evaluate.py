@@ -44,7 +44,7 @@ def test_one_run_of_a_minimal_attack_serves_every_budget() -> None:
     model, images = Linear(), linear_images()
     exact = model.distances(convert_to_float(images.pixels), "l2")
     budgets = [0.01, 0.05, 0.1, 0.2]
-    cells = [settings(name="fab_t", norm="l2", eps=eps) for eps in [*budgets, None]]
+    cells = [settings(name="fab_t", norm="l2", eps=eps, steps=20) for eps in [*budgets, None]]
     assert len({str(cell.shared()) for cell in cells}) == 1
     found = [result.count_correct()["robust_correct"] for result in evaluate(model, images, cells, 0, 0.5)]
     assert found == [*(int((exact > eps * 1.001).sum()) for eps in budgets), 0]
@@ -70,7 +70,9 @@ def test_a_transfer_attack_is_made_to_the_end(name: str) -> None:
     for weight in other.parameters():  # another one that sees much as it does
         weight.data += 0.3 * weight.std(correction=0).detach() * torch.randn(weight.shape, generator=drawn)
     images = network_images(model)
-    stopping, to_the_end = (settings(name=name, eps=HALF["linf"], stop_when_fooled=stop) for stop in (True, False))
+    stopping, to_the_end = (
+        settings(name=name, eps=HALF["linf"], steps=10, stop_when_fooled=stop) for stop in (True, False)
+    )
     found, expected = (evaluate(model, images, [cell], 0, 0.5, surrogate=other)[0] for cell in (stopping, to_the_end))
     assert found.table.equals(expected.table)
     assert not evaluate(other, images, [stopping], 0, 0.5)[0].table["linf"].equals(expected.table["linf"])
@@ -149,7 +151,7 @@ def test_a_perturbation_beyond_the_budget_does_not_count() -> None:
     model, images = Linear(), linear_images()
     exact = model.distances(convert_to_float(images.pixels), "linf").sort().values
     eps = float(exact[4:6].mean())
-    table = evaluate(model, images, [settings(name="fab_t", norm="linf", eps=eps)], 0, 0.5)[0].table
+    table = evaluate(model, images, [settings(name="fab_t", norm="linf", eps=eps, steps=20)], 0, 0.5)[0].table
     beyond = [size > eps for size in table["linf"].to_pylist()]
     assert table["robust"].to_pylist() == beyond
     assert sum(beyond) == 7

@@ -17,7 +17,7 @@ def describe(name: str) -> Description:
     return Description.of(ModelSettings(name=name), 1, 10)
 
 
-@pytest.mark.parametrize(("name", "least"), [("vgg16", 32), ("convnext_tiny", 16)])
+@pytest.mark.parametrize(("name", "least"), [("vgg16", 32), pytest.param("convnext_tiny", 16, marks=pytest.mark.slow)])
 def test_images_that_are_too_small_are_refused_with_the_smallest_that_are_taken(name: str, least: int) -> None:
     with pytest.raises(MisfitError, match=rf"^dataset.image_size = 8: .* too small for {name}: .* {least}x{least}$"):
         check_side(describe(name), 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,10 +134,11 @@ def test_a_generator_sees_training_images_alone(
         splits = load(context, stage, *parts)
         return replace(splits, test=darken(splits.test), validation=darken(splits.validation))
 
+    for each in before:
+        run_stages([each], small.context(tmp_path / "as they are"))
+    shutil.copytree(tmp_path / "as they are", tmp_path / "others")
     for folder in ("as they are", "others"):
         at = small.context(tmp_path / folder)
-        for each in before:
-            run_stages([each], at)
         with monkeypatch.context() as patch:
             if folder == "others":
                 patch.setattr(Context, "load_data", load_other)
@@ -152,28 +154,31 @@ def darken(images: Images) -> Images:
 def test_a_trained_generator_is_taken_from_a_file(tmp_path: Path) -> None:
     """It needs neither model nor training, whoever asks, and attacks as it did where it was trained."""
     at = small.context(tmp_path)
-    trained, attack = small.run(small.trial(attack=ADVGAN), at)[-2:]
+    trained, attack = small.run(small.trial(dataset=small.FEW, attack=ADVGAN), at)[-2:]
     file = tmp_path / "mine.safetensors"
     file.write_bytes(at.store.read_model(trained["key"])[1])
     asked = ADVGAN | {"generator": {"name": "advgan", "width": 4, "weights": str(file)}}
-    stage = find_generator(asked)
+    stage = find_generator(asked, dataset=small.FEW)
     assert stage.upstream == {}
-    assert find_generator(asked, seed=1).key == find_generator(asked | {"eps": 0.1}).key == stage.key
-    taken, again = small.run(small.trial(attack=asked), at)[-2:]
+    for others in ({"attack": asked, "seed": 1}, {"attack": asked | {"eps": 0.1}}):
+        assert find_generator(**others, dataset=small.FEW).key == stage.key
+    taken, again = small.run(small.trial(dataset=small.FEW, attack=asked), at)[-2:]
     assert taken["key"] == stage.key != trained["key"]
     assert all(value.equal(small.weights(trained, at)[name]) for name, value in small.weights(taken, at).items())
     assert again["metrics"]["robust_correct"] == attack["metrics"]["robust_correct"]
     moved = file.rename(tmp_path / "moved.safetensors")
     asked["generator"] |= {"weights": str(moved)}  # type: ignore[operator]
-    assert find_generator(asked).key == stage.key
-    wider = small.trial(attack=asked | {"generator": {"name": "advgan", "width": 8, "weights": str(moved)}})
+    assert find_generator(asked, dataset=small.FEW).key == stage.key
+    wider = small.trial(
+        dataset=small.FEW, attack=asked | {"generator": {"name": "advgan", "width": 8, "weights": str(moved)}}
+    )
     with pytest.raises(StageError, match=r"generator.weights: .*moved.* does not fit .* advgan: .* of another shape"):
         small.run(wider, at)
-    unchanged = find_generator(asked).settings
+    unchanged = find_generator(asked, dataset=small.FEW).settings
     safetensors.torch.save_file({"other": torch.zeros(1)}, moved)
     with pytest.raises(StageError, match="is not the file that the plan was made with"):
         run_stages([replace(stage, key="0" * 64, settings=unchanged)], at)
-    assert find_generator(asked).key != stage.key
+    assert find_generator(asked, dataset=small.FEW).key != stage.key
 
 
 @pytest.mark.parametrize(

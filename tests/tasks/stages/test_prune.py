@@ -19,7 +19,7 @@ from tasks.stages.run import run_chain
 from tasks.trial.chain import Stage
 from tasks.trial.row import make_finished_row
 from tests.support.pruning import HARDENING, IMPORTANCE_CASES, PRUNING_CASES
-from tests.support.small import SGD, context, model_of, run, stages_of, trial, weights
+from tests.support.small import FEW, SGD, context, model_of, run, stages_of, trial, weights
 
 
 def filters(network: nn.Module, convolution: str) -> nn.Parameter:
@@ -48,8 +48,8 @@ def test_pruned_filters_stay_zero_through_every_later_stage(tmp_path: Path, opti
 def test_filters_that_are_cleared_once_are_those_of_torch_and_grow_again(tmp_path: Path) -> None:
     """The same filters as with a mask, by weight alone as `prune.ln_structured` and `prune.remove`, and not held."""
     at, finetune = context(tmp_path), {"epochs": 1, "batch_size": 50, "optimizer": SGD}
-    masked = run(trial(prune={"ratio": 0.25}), at)
-    trained, once, tuned, _ = run(trial(prune={"ratio": 0.25, "mode": "once"}, finetune=finetune), at)
+    masked = run(trial(dataset=FEW, prune={"ratio": 0.25}), at)
+    trained, once, tuned, _ = run(trial(dataset=FEW, prune={"ratio": 0.25, "mode": "once"}, finetune=finetune), at)
     assert once["key"] != masked[1]["key"]
     assert (trained["key"], once["metrics"]["pruned_filters"]) == (
         masked[0]["key"],
@@ -136,14 +136,14 @@ def test_pruning_takes_the_exact_share_goes_on_to_the_bit_and_is_held(name: str,
 
 def test_weights_that_are_cleared_once_grow_again(tmp_path: Path) -> None:
     at, finetune = context(tmp_path), {"epochs": 1, "batch_size": 50, "optimizer": SGD}
-    records = run(trial(prune={"ratio": 0.5, "unit": "weights", "mode": "once"}, finetune=finetune), at)
+    records = run(trial(dataset=FEW, prune={"ratio": 0.5, "unit": "weights", "mode": "once"}, finetune=finetune), at)
     nonzero = [record["metrics"]["nonzero_parameters"] for record in records if "macs" in record["metrics"]]
     assert nonzero[0] == records[1]["metrics"]["parameters"] - records[1]["metrics"]["pruned_weights"]
     assert nonzero[-1] > nonzero[0]
 
 
 def test_the_row_says_what_pruning_has_trained_with(tmp_path: Path) -> None:
-    asked = trial(train=None, prune={"ratio": 0.5, "schedule": "cubic", "training": HARDENING})
+    asked = trial(dataset=FEW, train=None, prune={"ratio": 0.5, "schedule": "cubic", "training": HARDENING})
     at = context(tmp_path)
     chain = stages_of(asked)
     assert [stage.kind for stage in chain] == ["prune", "attack"], "from the first step on"

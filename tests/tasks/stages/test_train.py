@@ -13,9 +13,16 @@ from tests.support.damage import KINDS, WEIGHTS, replace_file
 from tests.support.small import SGD, context, run, stages_of, trial
 from tests.support.training import interrupted
 
-SECTIONS = {"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
+SECTIONS = {
+    "dataset": {"name": "digits", "train_examples": 40},
+    "train": {"epochs": 2, "batch_size": 20, "optimizer": SGD},
+}
 OTHERS = ["a pipe", "a socket", "a folder", "a dangling link", "a link to itself", "a link out", "a link to zeros"]
-DAMAGES = [*OTHERS, "empty", "8 GB of holes", "flipped at 0.01", "document b'null'", *WEIGHTS]
+LARGE = "a header of 100 MB"
+DAMAGES = [
+    *OTHERS, "empty", "8 GB of holes", "flipped at 0.01", "document b'null'",
+    *(name for name in WEIGHTS if name != LARGE), pytest.param(LARGE, marks=pytest.mark.slow),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tasks.training.averages import EmaSettings
 from tasks.training.averaging import WeightAverage
 from tasks.training.checkpoint import TrainingProgress
 from tests.support.children import run_in_child
-from tests.support.small import SGD, context, run, trial
+from tests.support.small import FEW, SGD, context, run, trial
 from tests.support.training import (
     ADAM,
     final_weights,
@@ -112,7 +112,7 @@ def test_a_stage_goes_on_in_the_middle_of_an_epoch_bit_for_bit(
 
 
 def test_a_checkpoint_that_is_cut_short_starts_the_stage_anew(tmp_path: Path) -> None:
-    sections = {"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
+    sections = {"dataset": FEW, "train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
     interrupted(sections, tmp_path, "train", 1)
     (checkpoint,) = (tmp_path / "checkpoints").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
@@ -221,8 +221,9 @@ def test_nothing_is_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     for name in ("dump", "dumps", "load", "loads", "Pickler", "Unpickler"):
         monkeypatch.setattr(f"pickle.{name}", refuse)
-    interrupted({"train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}, tmp_path, "train", 1)
-    run(trial(train={"epochs": 2, "batch_size": 50, "optimizer": SGD}), context(tmp_path))
+    sections = {"dataset": FEW, "train": {"epochs": 2, "batch_size": 50, "optimizer": SGD}}
+    interrupted(sections, tmp_path, "train", 1)
+    run(trial(**sections), context(tmp_path))
 
 
 def test_an_objective_that_remembers_steps_is_saved_between_epochs_alone(
@@ -238,5 +239,5 @@ def test_an_objective_that_remembers_steps_is_saved_between_epochs_alone(
     monkeypatch.setattr(TrainingProgress, "save", note)
     training = {"epochs": 1, "batch_size": 50, "optimizer": SGD, "checkpoint_every": 1e-9}
     for objective in ({"name": "free", "eps": 0.05, "replays": 2}, {"name": "standard"}):
-        run(trial(train={**training, "objective": objective}), context(tmp_path))
-    assert saved == [True] + [False] * 4 + [True]
+        run(trial(dataset=FEW, train={**training, "objective": objective}), context(tmp_path))
+    assert saved == [True] + [False] * 2 + [True]

@@ -12,7 +12,7 @@ import torch
 from tasks.training.guards import choose_probe, find_best_epoch, find_collapsed_epoch, summarize_training
 from tasks.training.settings import TrainSettings
 from tasks.trial.row import make_finished_row
-from tests.support.small import context, run, stages_of, trial, weights
+from tests.support.small import FEW, context, run, stages_of, trial, weights
 from tests.support.training import (
     HELD_OUT,
     TRAIN,
@@ -88,7 +88,7 @@ def test_training_on_a_single_step_is_probed_by_many(objective: dict[str, Any], 
 
 
 def test_the_probe_stands_in_the_history_and_in_the_row(tmp_path: Path) -> None:
-    asked = trial(train={**TRAIN, "epochs": 2, "objective": {"name": "fgsm_rs", "eps": "8/255"}})
+    asked = trial(dataset=FEW, train={**TRAIN, "epochs": 2, "objective": {"name": "fgsm_rs", "eps": "8/255"}})
     (record, _) = run(asked, context(tmp_path))
     rows = pq.read_table(tmp_path / "stages" / record["key"] / "history.parquet").to_pylist()
     assert all(0 <= row["robust_train_accuracy"] <= 1 for row in rows)
@@ -131,8 +131,7 @@ def test_the_weights_of_the_best_epoch_are_published(tmp_path: Path) -> None:
 def test_the_best_epoch_survives_an_interruption(tmp_path: Path) -> None:
     spoilt = {"name": "multistep", "milestones": [1], "gamma": 1000.0}
     training = {"epochs": 3, "batch_size": 50, "optimizer": {"name": "sgd", "lr": 0.05}, "schedule": spoilt}
-    held_out = {"name": "digits", "train_examples": 200, "split": {"validation": 0.25}}
-    sections: dict[str, Any] = {"dataset": held_out, "train": {**training, "keep": "best_loss"}}
+    sections: dict[str, Any] = {"dataset": HELD_OUT, "train": {**training, "keep": "best_loss"}}
     interrupted(sections, tmp_path / "killed", "train", 2)
     expected, found = (final_weights(sections, tmp_path / at) for at in ("whole", "killed"))
     assert all(torch.equal(found[name], value) for name, value in expected.items())

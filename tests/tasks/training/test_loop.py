@@ -31,7 +31,7 @@ def test_a_loss_that_is_not_finite_fails_the_stage(tmp_path: Path) -> None:
 
 def test_training_learns_and_its_history_says_how(tmp_path: Path) -> None:
     sections = {
-        "dataset": {"name": "digits", "split": {"validation": 0.2}},
+        "dataset": {"name": "digits", "train_examples": 700, "split": {"validation": 0.2}},
         "train": {"epochs": 3, "batch_size": 50, "optimizer": ADAM},
     }
     at = context(tmp_path)

@@ -13,7 +13,7 @@ from tasks.trial.chain import build_chain, list_own_stages
 from tasks.trial.row import make_finished_row
 from tasks.trial.trial import Trial, simplify_trial
 from tests.conftest import CONFIG
-from tests.support.small import context, stages_of, trial
+from tests.support.small import FEW, context, stages_of, trial
 from tests.support.training import (
     FGSM,
     TRAIN,
@@ -26,12 +26,12 @@ def ensemble(**fields: Any) -> dict[str, Any]:
 
 
 def test_surrogates_are_stages_that_trials_share(tmp_path: Path) -> None:
-    asked = trial(train=ensemble())
+    asked = trial(dataset=FEW, train=ensemble())
     stages = stages_of(asked)
     assert [stage.kind for stage in stages] == ["train", "train", "attack"]
     assert stages[1].upstream == {"surrogate_0": stages[0].key}
-    assert stages[0].key == stages_of(trial(train={**TRAIN, "epochs": 2}))[0].key
-    assert stages[1].key != stages_of(trial())[0].key
+    assert stages[0].key == stages_of(trial(dataset=FEW, train={**TRAIN, "epochs": 2}))[0].key
+    assert stages[1].key != stages_of(trial(dataset=FEW))[0].key
     assert list_own_stages(stages) == list(stages[1:])
     at = context(tmp_path)
     row = make_finished_row(asked, stages, run_chain(stages, at))
@@ -56,14 +56,14 @@ def test_stages_of_a_surrogate_that_would_do_nothing_are_left_out() -> None:
 
 def test_a_transfer_attack_builds_on_its_surrogate(tmp_path: Path) -> None:
     surrogate = {"model": {"name": "resnet8"}, "train": {**TRAIN, "epochs": 2}}
-    asked = trial(attack={"name": "fgsm", "eps": 0.1, "examples": 50, "surrogate": surrogate})
+    asked = trial(dataset=FEW, attack={"name": "fgsm", "eps": 0.1, "examples": 50, "surrogate": surrogate})
     stages = stages_of(asked)
     assert [stage.kind for stage in stages] == ["train", "train", "attack"]
     assert stages[2].upstream == {"model": stages[1].key, "surrogate_0": stages[0].key}
     row = make_finished_row(asked, stages, run_chain(stages, context(tmp_path)))
     assert row["attack_surrogate"] == "resnet8"
     assert row["train_key"] == stages[1].key
-    own = trial(attack={"name": "fgsm", "eps": 0, "examples": 50, "surrogate": surrogate})
+    own = trial(dataset=FEW, attack={"name": "fgsm", "eps": 0, "examples": 50, "surrogate": surrogate})
     assert len(stages_of(own)) == 2, "without a budget nothing is made against anything"
 
 

@@ -11,7 +11,7 @@ import pytest
 from tasks.metrics import compute_wilson
 from tasks.schema import TRIALS
 from tasks.trial.row import complete_row, identify_model, make_failed_row, make_finished_row
-from tests.support.small import context, run, stages_of, trial
+from tests.support.small import FEW, context, run, stages_of, trial
 from tests.support.training import FGSM, TRAIN
 
 ENSEMBLE = {"share": 0.3, "attack": FGSM, "surrogates": [{"model": {"name": "resnet8"}}]}
@@ -132,6 +132,7 @@ def test_a_row_says_how_far_examples_went_in_training_and_in_evaluation(tmp_path
     """A budget of 0.2 in two steps of 0.03 is never reached; FGSM reaches its own, in its own unit."""
     short = {"name": "ifgsm", "eps": 0.2, "steps": 2, "step_size": 0.03}
     asked = trial(
+        dataset=FEW,
         adversarial_finetune={**TRAIN, "lambda": 0.5, "attack": short},
         attack={"name": "fgsm", "eps": 0.5, "eps_space": "normalized", "examples": 50},
     )

@@ -80,6 +80,7 @@ def test_fashion_mnist_is_read_from_its_own_folder(tmp_path: Path) -> None:
         inspect_dataset(settings("mnist"), tmp_path)
 
 
+@pytest.mark.slow
 def test_real_mnist() -> None:
     root = real_data("mnist")
     asked = settings("mnist", root=root, image_size=32)

@@ -16,7 +16,7 @@ from tasks.training.objectives.distillation.settings import DistillationSettings
 from tasks.training.objectives.step import ExampleObjective, Objective, ObjectiveContext, build_objective
 from tasks.training.settings import TrainSettings
 from tests.support.formulas import Array, Softmax, flatten, make_images, make_softmax
-from tests.support.small import context, run, stages_of, trial
+from tests.support.small import FEW, context, run, stages_of, trial
 from tests.support.training import TRAIN, make_draw
 
 TEACHER = {"model": {"name": "resnet8"}, "train": TRAIN}
@@ -106,12 +106,12 @@ def test_a_teacher_is_any_chain_with_teachers_of_its_own_and_is_shared(tmp_path:
     hot = {"name": "distillation", "temperature": 2}
     first = {"model": {"name": "resnet8"}, "train": {**TRAIN, "objective": hot}}
     second = {"model": {"name": "resnet8"}, "train": {**TRAIN, "objective": {**hot, "teacher": first}}}
-    third = trial(train={**TRAIN, "objective": {**hot, "teacher": second}})
+    third = trial(dataset=FEW, train={**TRAIN, "objective": {**hot, "teacher": second}})
     stages = stages_of(third)
     assert [stage.kind for stage in stages] == ["train"] * 3 + ["attack"]
     assert stages[2].upstream == {"surrogate_0": stages[1].key}
     assert stages[1].upstream == {"surrogate_0": stages[0].key}
-    assert stages[0].key == stages_of(trial(train={**TRAIN, "objective": hot}))[0].key
+    assert stages[0].key == stages_of(trial(dataset=FEW, train={**TRAIN, "objective": hot}))[0].key
     records = run(third, context(tmp_path))
     assert len({record["metrics"]["train_loss"] for record in records[:3]}) == 3
 
