@@ -18,6 +18,7 @@ from orchestrator.results.tradeoff import (
     list_leaf_settings,
 )
 from orchestrator.text import make_sort_key
+from tasks.attacks.registry import find_attack
 from tasks.certificates.base import CertificateSettings
 from tasks.certificates.registry import find_method
 from tasks.evaluation.settings import OF_ATTACKS_ALONE
@@ -163,7 +164,7 @@ def _name_threats(
     more = find_distinguishing_paths(labels, [leaves[key] for key in keys])
     return {
         key: Threat(
-            _mark_bound(firsts[key], _join_label(firsts[key], shown, leaves[key], more) or str(firsts[key]["attack"])),
+            _mark_bound(firsts[key], _join_label(firsts[key], shown, leaves[key], more) or name_attack(firsts[key])),
             _mark_bound(firsts[key], _join_values(firsts[key], THREAT_AXES, leaves[key], more)),
         )
         for key in keys
@@ -175,9 +176,24 @@ def _mark_bound(row: Row, name: str) -> str:
     return f"certified {name}" if is_lower_bound(row) else name
 
 
+def name_attack(row: Row) -> str:
+    """`pgd`; of one that has a form of its own for models that answer at random, and runs in it, `autoattack rand`."""
+    form = _get_random_form(row)
+    if not form or not form.items() <= json.loads(row["config"])["attack"].items():
+        return str(row["attack"])
+    return " ".join([row["attack"], *map(str, form.values())])
+
+
+def _get_random_form(row: Row) -> Mapping[str, Any]:
+    attack = find_attack(row["attack"])
+    return (attack.random_form if attack else None) or {}
+
+
 def _join_label(row: Row, axes: Sequence[str], leaves: Mapping[str, Any], more: Sequence[str]) -> str:
     """For people: the budget in pixels, with its own unit where that is another."""
-    known = [format_column(axis, row) for axis in axes if row[axis] is not None and axis != "attack_eps_space"]
+    shown = [axis for axis in axes if row[axis] is not None and axis != "attack_eps_space"]
+    more = [path for path in more if path.removeprefix("attack.") not in _get_random_form(row)]
+    known = [name_attack(row) if axis == "attack" else format_column(axis, row) for axis in shown]
     return " ".join([*known, *_list_more(leaves, more)])
 
 

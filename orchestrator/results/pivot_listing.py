@@ -11,7 +11,7 @@ from orchestrator.results.bounds import select_attacks, select_certificates
 from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.model_axes import TRAINING_AXES
-from orchestrator.results.pivot import Pivot, PivotLine, Settings
+from orchestrator.results.pivot import Pivot, PivotLine, Settings, name_attack
 from orchestrator.results.tradeoff import HEADINGS, format_setting
 from orchestrator.results.verdict_notes import VerdictNotes
 from tasks.trial.row import Row
@@ -89,7 +89,7 @@ def describe_pivot(pivot: Pivot) -> Iterator[str]:
     steps: dict[str, set[int]] = defaultdict(set)
     for line in pivot.lines:
         for row in select_attacks([row for group in line.cells.values() for row in group]):
-            steps[" ".join(filter(None, [row["attack"], row["attack_norm"]]))].add(row["attack_steps"] or 0)
+            steps[" ".join(filter(None, [name_attack(row), row["attack_norm"]]))].add(row["attack_steps"] or 0)
     attacks = [f"{name} ({_format_steps(found)})" if any(found) else name for name, found in sorted(steps.items())]
     certificates = sorted({str(row["attack"]) for row in select_certificates(pivot.rows)})
     bounds = ["an upper bound", "a lower bound"] if attacks and certificates else ["", ""]

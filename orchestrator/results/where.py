@@ -75,9 +75,11 @@ def select_rows(rows: Sequence[Row], where: Mapping[str, Any], option: str = "--
     """The finished rows that have every value; a list stands for any of its values.
 
     :param option: what the message begins with.
-    :raises UsageError: there are finished rows, and none is left; the message names what the columns hold.
+    :raises UsageError: there are finished rows, and none is left; the message names what the columns hold. Or budgets
+        of several norms would be held against one limit.
     """
     matcher = Matcher(rows)
+    _refuse_several_units(matcher, where, option)
     found, known = matcher.matching(where), matcher.matching({})
     if found or not known:
         return found
@@ -89,6 +91,15 @@ def select_rows(rows: Sequence[Row], where: Mapping[str, Any], option: str = "--
             raise UsageError(f"{option} {name}{_format_wanted(wanted)}: no trial has it; there are {shown}{more}")
     together = " ".join(f"{name}{_format_wanted(wanted)}" for name, wanted in where.items())
     raise UsageError(f"{option} {together}: no trial has all of this together")
+
+
+def _refuse_several_units(matcher: Matcher, where: Mapping[str, Any], option: str) -> None:
+    limit = where.get("attack_eps")
+    others = {name: wanted for name, wanted in where.items() if name != "attack_eps"}
+    norms = {row["attack_norm"] for row in matcher.matching(others) if row["attack_eps"] is not None}
+    if isinstance(limit, Bounds) and len(norms) > 1:
+        hint = f"budgets of {', '.join(sorted(norms))} are in units of their own; add {option} attack_norm=NORM"
+        raise UsageError(f"{option} attack_eps {limit}: {hint}")
 
 
 def _format_wanted(wanted: Any) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -20,6 +22,13 @@ LINE_EVERY = 5.0
 """Seconds between plain lines, at least."""
 QUIET = 15.0
 """Seconds after which there is a line even if nothing has changed."""
+SLOW = 60.0
+"""Seconds after which a first epoch that has not ended is slow where other work keeps the CPUs busy."""
+NICENESS = "RAY_worker_niceness"
+STARVED = (
+    "  a first epoch takes long: other work keeps the CPUs of this machine busy, and Ray's workers get what it leaves; "
+    f"{NICENESS}=0 before the launch has them share alike"
+)
 
 
 @contextlib.contextmanager
@@ -75,6 +84,7 @@ class PlainLines:
         self._state, self._console = state, console
         self._last, self._best = "", None
         self._shown_at: float | None = None
+        self._warned = NICENESS in os.environ
 
     def look(self, now: float) -> None:
         """Print a line, if it is time for one.
@@ -91,6 +101,15 @@ class PlainLines:
         runs = f"; {format_running(facts)}" if counts == self._last or self._shown_at is None else ""
         say(self._console, f"[{format_duration(self._state.elapsed)}] {counts}, {eta}{runs}")
         self._last, self._shown_at = counts, now
+        if not self._warned and _is_starved(facts):
+            say(self._console, STARVED)
+            self._warned = True
         if facts["best"] != self._best:
             say(self._console, f"  {format_best(facts)}")
             self._best = facts["best"]
+
+
+def _is_starved(facts: Mapping[str, Any]) -> bool:
+    """Whether a first epoch goes on and on, and twice as many processes want to compute as there are CPUs."""
+    slow = any(entry.get("epochs") and not entry.get("epoch") and entry["seconds"] > SLOW for entry in facts["running"])
+    return slow and os.getloadavg()[0] > 2 * (os.cpu_count() or 1)

@@ -107,6 +107,19 @@ def test_columns_of_several_attacks_are_named_by_what_tells_them_apart() -> None
     assert sorted(labels[1:]) == ["ifgsm 8/255", "ifgsm 8/255 targeted"]
 
 
+def test_the_form_of_an_attack_for_models_that_answer_at_random_is_named_also_where_it_stands_alone() -> None:
+    averaged = {"name": "autoattack", "eps": "8/255", "version": "rand"}
+    once, several = (
+        build_pivot(rows_of({**SPACE, "attack": {"grid_search": attacks}}))
+        for attacks in ([averaged], [averaged, averaged | {"version": "standard"}, {"name": "fgsm", "eps": "8/255"}])
+    )
+    assert " robust under autoattack rand linf (" in list(describe_pivot(once))[-1]
+    assert [threat.label for threat in once.threats.values()] == ["8/255"]
+    assert sorted(threat.label for threat in several.threats.values()) == [
+        "autoattack 8/255", "autoattack rand 8/255", "fgsm 8/255"
+    ]  # fmt: skip
+
+
 def test_what_a_check_says_stands_beside_the_number_and_below_the_table() -> None:
     rows = rows_of(SPACE)
     marked = [

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.results.where import parse_where, select_rows
 from orchestrator.space.matching import Bounds
 from tasks.errors import UsageError
-from tests.support.rows import ifgsm
+from tests.support.rows import ifgsm, row
 
 ROWS = [ifgsm("8/255", 10, 200), ifgsm("4/255", 5, 300), ifgsm("8/255", 5, 250) | {"status": "failed"}]
 
@@ -57,6 +57,18 @@ def test_a_column_has_values_or_limits() -> None:
         parse_where(["attack_steps>2", "attack_steps=5"])
     with pytest.raises(UsageError, match=r"^--where attack_steps > 5 and < 7: no trial has it; there are 5, 10$"):
         select_rows(ROWS, parse_where(["attack_steps>5", "attack_steps<7"]))
+
+
+def test_budgets_of_several_norms_have_no_common_limit() -> None:
+    rows = [*ROWS, row({"name": "pgd", "norm": "l2", "eps": 0.5}, 100), row({"name": "ddn"}, 0)]
+    with pytest.raises(UsageError) as raised:
+        select_rows(rows, parse_where(["attack_eps>6/255"]))
+    assert str(raised.value) == (
+        "--where attack_eps > 0.0235294: budgets of l2, linf are in units of their own; add --where attack_norm=NORM"
+    )
+    assert select_rows(rows, parse_where(["attack_eps>6/255", "attack_norm=linf"])) == [ROWS[0]]
+    assert select_rows(rows, parse_where(["attack_eps>0.3", "attack=[pgd, ddn]"])) == [rows[3]]
+    assert select_rows(rows, parse_where(["attack_eps=8/255"])) == [ROWS[0]], "a value is one of its own unit"
 
 
 def test_a_selection_of_nothing_says_what_there_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import Any
 
 import pytest
@@ -60,6 +61,27 @@ def test_a_line_follows_what_has_ended_and_after_a_while_what_runs() -> None:
     state.finish_job([chain[0]])
     assert look(100.0 + 2 * QUIET + LINE_EVERY - 1) == [], "not so soon"
     assert look(100.0 + 2 * QUIET + LINE_EVERY) == [counts.format(1)]
+
+
+@pytest.mark.parametrize(("load", "niceness", "said"), [(9.0, None, 1), (3.0, None, 0), (9.0, "0", 0)])
+def test_of_a_first_epoch_that_does_not_end_on_a_busy_machine_it_is_said_once_what_helps(
+    monkeypatch: pytest.MonkeyPatch, load: float, niceness: str | None, said: int
+) -> None:
+    monkeypatch.delenv("RAY_worker_niceness", raising=False)
+    if niceness is not None:
+        monkeypatch.setenv("RAY_worker_niceness", niceness)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    chain = make_plan(spaces.build("test", "test", dict(CONFIG)), None).trials[0].chain
+    state, (console, sink) = SweepState(trials=1, jobs=len(chain), reused=0), open_console()
+    state.start_run([chain[0]], "here")
+    lines = PlainLines(state, console)
+    lines.look(0.0)
+    assert "RAY_worker_niceness=0" not in sink.getvalue(), "a minute is not over"
+    monkeypatch.setattr(progress, "SLOW", -1.0)
+    for look in range(1, 4):
+        lines.look(look * QUIET)
+    assert sink.getvalue().count("RAY_worker_niceness=0 before the launch") == said
 
 
 def test_what_goes_on_before_the_first_line_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:

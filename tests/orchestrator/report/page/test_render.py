@@ -64,7 +64,7 @@ def test_a_suspicious_number_says_so_wherever_it_stands(tmp_path: Path) -> None:
     assert "(mean of 3 seeds, standard deviation 0.0 points and 0.0 points). suspicious" in page.text, "in the answer"
     assert "robust accuracies are suspicious; such as" in page.text, "in the captions of figures"
     assert any(page.payload["studies"][0]["tables"]["trials"]["reason"]["levels"]), "with a reason in the tooltips"
-    assert "robust suspicious" in page.text, "in the list of minima"
+    assert "robust. suspicious" in page.text, "in the list of minima, behind the sentence"
     assert "suspicious" in page.payload["studies"][0]["tables"]["cells"]["verdict"]["levels"], "in the table"
 
 
