@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from tests.support.checkout import ROOT
+from tests.support.parted_workers import serve_workers, start_workers_by_stub
 
 COMMANDS = ("launch", "evaluate")
 """Those that start a Ray. The others import little, and would not start this process by themselves."""
 IMPORTED = (
-    "torch", "torch_pruning", "ray.tune", "wandb",
-    "orchestrator.cli.app", "orchestrator.launch", "orchestrator.run.driver",
+    "ray.tune", "wandb", "orchestrator.cli.app", "orchestrator.launch", "orchestrator.run.driver",
 )  # fmt: skip
-"""What a launch imports, at once or on its way: Tune imports W&B."""
+"""What a launch imports beside what its workers do, at once or on its way: Tune imports W&B."""
 READ_BY_IMPORTS = ("RAY_", "PYTHON", "OMP_", "LD_", "COV")
 """How variables begin that are read when something is imported, or when an interpreter starts."""
 READ_LATER = (
@@ -47,10 +47,11 @@ MOST = 2
 
 
 class Prepared(NamedTuple):
-    """The process, and the variables that it was started with."""
+    """The process, the variables that it was started with, and where it is asked for workers of Ray."""
 
     process: subprocess.Popen[str]
     variables: Mapping[str, str]
+    workers: str
 
 
 def find_variables(variables: Mapping[str, str]) -> dict[str, str]:
@@ -74,12 +75,13 @@ def start_prepared(variables: Mapping[str, str]) -> None:
         oldest.wait()
     folder = tempfile.mkdtemp(prefix="prepared-")  # W&B makes one in it when it is imported
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    workers = str(Path(folder) / "workers")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.prepared"],
+        [sys.executable, "-m", "tests.support.prepared", workers],
         cwd=ROOT, env={**variables, "TMPDIR": folder}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     atexit.register(process.kill)
-    HELD.append(Prepared(process, find_variables(variables)))
+    HELD.append(Prepared(process, find_variables(variables), workers))
 
 
 def find_prepared(variables: Mapping[str, str]) -> Prepared | None:
@@ -116,12 +118,14 @@ def run_prepared(
 
     :raises subprocess.TimeoutExpired: it has not ended within so many seconds, and was killed.
     """
+    held = find_prepared(variables)
+    workers = held.workers if held else ""
     with tempfile.TemporaryDirectory(prefix="prepared-") as folder:
         said = [Path(folder) / name for name in ("stdout", "stderr")]
         for file in said:
             file.touch()
         job = {"arguments": arguments, "variables": dict(variables), "folder": str(Path.cwd())}
-        code = ask({**job, "streams": [os.devnull, *map(str, said)], "limit": limit})
+        code = ask({**job, "streams": [os.devnull, *map(str, said)], "limit": limit, "workers": workers})
         out, err = (file.read_text() for file in said)
     if code is None:
         raise subprocess.TimeoutExpired(list(arguments), limit, out, err)
@@ -212,11 +216,13 @@ def become_command(
     folder: str,
     patch: str = "",
     alone: bool = False,
+    workers: str = "",
 ) -> None:
     """Be what `python -m advsweep` is once it has imported, and end as it does.
 
     :param patch: Python that is run before the command.
     :param alone: in a session of its own.
+    :param workers: where the Ray that it starts asks for workers; by itself it starts interpreters.
     """
     try:
         if alone:
@@ -234,6 +240,8 @@ def become_command(
         tempfile.tempdir = None
         random.seed()
         sys.path[0], sys.argv[1:] = folder, arguments
+        if workers:
+            start_workers_by_stub(workers)
         exec(patch, {})
         importlib.import_module("orchestrator.cli").main()
     except BaseException:
@@ -243,6 +251,7 @@ def become_command(
 
 
 if __name__ == "__main__":
+    serve_workers(sys.argv[1])
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     serve(sys.stdin, output)
