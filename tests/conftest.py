@@ -82,10 +82,13 @@ LARGEST = (
     "orchestrator/cli",
     "tasks/models",
     "orchestrator/tracking",
-    "tasks/evaluation",
     "orchestrator/results",
-    "tasks/training",
+    "orchestrator/plan",
     "tasks/stages",
+    "tasks/training",
+    "orchestrator/store",
+    "tasks/evaluation",
+    "orchestrator/space",
     "advsweep/test_sweep.py",
 )
 """Rooms whose quick tests take longest, the longest first."""

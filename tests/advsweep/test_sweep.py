@@ -28,7 +28,7 @@ from tests.support.report_data import WITHOUT_TUNING, made_up
 TABLES = ("trials", "history", "examples", "tradeoff", "verdicts", "worst_case", "optimality")
 
 
-SHORT = ("dataset.image_size=8", "train.epochs=1", "adversarial_finetune.epochs=1")
+SHORT = ("dataset.image_size=8", "dataset.split.test=0.03", "train.epochs=1", "adversarial_finetune.epochs=1")
 """What the tables say matters here, not what the models have learned."""
 
 

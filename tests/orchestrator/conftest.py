@@ -10,8 +10,10 @@ from orchestrator.plan.plan import make_plan, plan_text
 from orchestrator.space.space import load
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
-from tests.support.ample_sweep import make_ample_sweep
+from tasks.storage.storage import open_storage
+from tests.support.ample_sweep import CONTENT, make_ample_sweep
 from tests.support.finished_sweep import remote_storage
+from tests.support.made_once import make_once
 
 
 @pytest.fixture
@@ -29,6 +31,7 @@ def sweep(space_file: Path, tmp_path: Path) -> SweepStore:
 
 
 @pytest.fixture(scope="session")
-def ample(tmp_path_factory: pytest.TempPathFactory) -> SweepStore:
+def ample() -> SweepStore:
     """A finished sweep in which no two numbers are alike; nobody changes it."""
-    return make_ample_sweep(tmp_path_factory.mktemp("ample"))
+    folder = make_once(["ample", CONTENT], lambda folder: make_ample_sweep(folder / "storage")) / "storage"
+    return SweepStore(open_storage(folder), next(folder.glob("sweeps/*")).name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
@@ -21,7 +22,13 @@ def read_imports(sources: Mapping[str, str]) -> dict[str, set[str]]:
     """The modules of `sources` that each module imports, anywhere in its file.
 
     Raises ValueError for a relative import, which this code does not use and which would go uncounted."""
-    return {module: set(_resolve(ast.walk(ast.parse(text)), module, sources)) for module, text in sources.items()}
+    return {module: set(_resolve(_list_nodes(text), module, sources)) for module, text in sources.items()}
+
+
+@functools.cache
+def _list_nodes(text: str) -> list[ast.Import | ast.ImportFrom | ast.Constant]:
+    """The imports and the constants of a source, which several tests ask for: a walk takes 2 s for all of ours."""
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom, ast.Constant))]
 
 
 def _resolve(nodes: Iterable[ast.AST], module: str, known: Mapping[str, str]) -> Iterable[str]:
@@ -41,7 +48,7 @@ def read_named_modules(sources: Mapping[str, str]) -> dict[str, set[str]]:
     return {
         module: {
             node.value.partition(":")[0]
-            for node in ast.walk(ast.parse(text))
+            for node in _list_nodes(text)
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value
         }
         & (sources.keys() - {module})
