@@ -145,7 +145,8 @@ def _judge_group(
     first = worker.ask(None, group[0].tests) if baseline else {"code": PASSED, "in_time": True}
     for mutation in group:
         if not first["in_time"] or first["code"] != PASSED:
-            found.put(Outcome(mutation, ERROR, 0.0, f"its tests fail without it: {first['tail']}"))
+            what = "fail" if first["in_time"] else f"take more than {LIMIT:g} s"
+            found.put(Outcome(mutation, ERROR, 0.0, f"its tests {what} without it: {first['tail']}"))
         else:
             found.put(judge(mutation, worker.ask(mutation, mutation.tests)))
 
