@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import parquet_pages
-from tasks.parquet_pages import MOST_BYTES, MOST_VALUES, check_size, read_page_headers
+from tasks import parquet_pages, schema
+from tasks.parquet_pages import MOST_BYTES, MOST_ROW_GROUPS, MOST_VALUES, check_size, read_page_headers
 from tasks.schema import HISTORY, TRIALS, read_table
 
 
@@ -28,50 +28,60 @@ def encode(*tables: pa.Table, **options: Any) -> bytes:
 
 
 def many_rows() -> bytes:
-    table = pa.table({"epoch": pa.nulls(10_000_000, pa.int64())})
+    table = pa.table({"epoch": pa.nulls(1_000_000, pa.int64())})
     return encode(*[table] * 4)
 
 
 def many_zeros() -> bytes:
-    table = pa.table({"train_loss": np.zeros(2_000_000), "seconds": np.zeros(2_000_000)})
+    table = pa.table({"train_loss": np.zeros(200_000), "seconds": np.zeros(200_000)})
     return encode(*[table] * 4, use_dictionary=False)
 
 
 def one_long_text_often() -> bytes:
-    keys = pa.array(["x" * 1_000_000, "y"], pa.string())
+    keys = pa.array(["x" * 100_000, "y"], pa.string())
     column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100_000, np.int32)), keys)
     return encode(pa.table({"stage": column}))
 
 
 def long_texts_by_their_differences() -> bytes:
-    text = pa.array(["x" * 1_000_000] * 200, pa.string())
+    text = pa.array(["x" * 100_000] * 200, pa.string())
     return encode(pa.table({"stage": text}), use_dictionary=False, column_encoding={"stage": "DELTA_BYTE_ARRAY"})
 
 
 def long_text() -> bytes:
-    text = pa.array(["x" * 100_000_000], pa.string())
+    text = pa.array(["x" * 10_000_000], pa.string())
     return encode(*[pa.table({"stage": text})] * 11, use_dictionary=False, write_statistics=False)
 
 
 def many_row_groups() -> bytes:
-    return encode(*[pa.table({"epoch": [1]})] * 10_001)
+    return encode(*[pa.table({"epoch": [1]})] * 1_001)
 
 
 def many_columns() -> bytes:
-    columns = {f"c{n}": pa.nulls(3000, pa.int64()) for n in range(9000)}
+    columns = {f"c{n}": pa.nulls(3000, pa.int64()) for n in range(900)}
     return encode(pa.table({"epoch": pa.nulls(3000, pa.int64()), **columns}))
 
 
 BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "many rows": (many_rows, "values or more, the most that is read is 24,000,000"),
-    "one long text, often": (one_long_text_often, "its texts are longer than 1,000,000,000 bytes"),
+    "many rows": (many_rows, "values or more, the most that is read is 2,400,000"),
+    "one long text, often": (one_long_text_often, "its texts are longer than 100,000,000 bytes"),
     "texts by their differences": (long_texts_by_their_differences, "it is not written as result tables are"),
-    "long texts": (long_text, "bytes or more, the most that is read is 1,000,000,000"),
-    "many row groups": (many_row_groups, "it has 10,001 row groups, the most is 10,000"),
+    "long texts": (long_text, "bytes or more, the most that is read is 100,000,000"),
+    "many row groups": (many_row_groups, "it has 1,001 row groups, the most is 1,000"),
     "many columns": (many_columns, "values or more"),
 }
 
 
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of what is read elsewhere, and of what it takes to make."""
+    for module in (parquet_pages, schema):
+        monkeypatch.setattr(module, "MOST_BYTES", MOST_BYTES // 10)
+    monkeypatch.setattr(parquet_pages, "MOST_VALUES", MOST_VALUES // 10)
+    monkeypatch.setattr(parquet_pages, "MOST_ROW_GROUPS", MOST_ROW_GROUPS // 10)
+
+
+@pytest.mark.usefixtures("small_limits")
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_before_it_is_read(name: str) -> None:
     make, message = BOMBS[name]
@@ -79,14 +89,15 @@ def test_a_bomb_is_refused_before_it_is_read(name: str) -> None:
     before, began = pa.total_allocated_bytes(), time.process_time()
     with pytest.raises(pa.ArrowInvalid, match=message):
         read_table(content, HISTORY)
-    assert pa.total_allocated_bytes() - before < 50_000_000
+    assert pa.total_allocated_bytes() - before < 5_000_000
     assert time.process_time() - began < 10
 
 
+@pytest.mark.usefixtures("small_limits")
 def test_what_is_within_the_limits_is_read() -> None:
     content = many_zeros()
-    assert len(content) < 100_000
-    assert len(read_table(content, HISTORY)) == 8_000_000
+    assert len(content) < 20_000
+    assert len(read_table(content, HISTORY)) == 800_000
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -142,3 +153,4 @@ def test_a_damaged_page_header_ends_in_an_error_of_arrow_or_in_none(place: int) 
 def test_a_trial_row_of_a_large_sweep_is_far_below_the_limits() -> None:
     assert 300_000 * len(TRIALS.names) < MOST_VALUES
     assert MOST_BYTES > 200_000 * 3_000
+    assert (MOST_BYTES, MOST_VALUES, MOST_ROW_GROUPS) == (1_000_000_000, 24_000_000, 10_000)

@@ -31,7 +31,7 @@ WALKS = [
 @pytest.mark.parametrize(("name", "norm", "extra"), WALKS)
 def test_one_trajectory_is_every_separate_run(name: str, norm: str, extra: dict[str, Any], stop: bool) -> None:
     model = network()
-    images = network_images(model)
+    images = network_images(model, 12)
     method = settings(name=name, norm=norm, eps=EPS[norm], **extra).method
     together = load_attack(method)(job_of(model, images, COUNTS, stop=stop), method)
     for count in COUNTS:
