@@ -111,7 +111,7 @@ def s3() -> Iterator[tuple[Faulty, str]]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = Faulty(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         endpoint = f"127.0.0.1:{server.server_port}"

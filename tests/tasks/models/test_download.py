@@ -48,7 +48,7 @@ def server() -> Iterator[Server]:
     found = Server(("127.0.0.1", 0), Handler)
     found.content = safetensors.torch.save({name: value.contiguous() for name, value in network.state_dict().items()})
     found.asked = []
-    thread = threading.Thread(target=found.serve_forever, daemon=True)
+    thread = threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield found
     found.shutdown()

@@ -18,6 +18,12 @@ from tasks.storage.storage import Storage, check_writable, establish_storage, op
 from tests.support.storages import publish
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is away here is back at once."""
+    monkeypatch.setattr(retrying, "LONGEST_PAUSE", 0.01)
+
+
 class Reaction(logging.Handler):
     """Does something as soon as it is said that a storage does not answer."""
 
