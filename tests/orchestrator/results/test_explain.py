@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,20 @@ def planned(storage: Storage, **changes: Any) -> str:
     return plan.trials[0].trial_id
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """A storage in which the training stage of CONFIG is finished."""
-    opened = open_storage(tmp_path / "storage")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage in which the training stage of CONFIG is finished; nobody changes it."""
+    folder = tmp_path_factory.mktemp("trained") / "storage"
     plan = make_plan(spaces.build("test", "test", CONFIG), None)
-    run_stages([plan.trials[0].chain[0]], Context(StageStore(opened), sweep_id="earlier"))
-    return opened
+    run_stages([plan.trials[0].chain[0]], Context(StageStore(open_storage(folder)), sweep_id="earlier"))
+    return folder
+
+
+@pytest.fixture
+def storage(trained: Path, tmp_path: Path) -> Storage:
+    """A copy of it."""
+    shutil.copytree(trained, tmp_path / "storage")
+    return open_storage(tmp_path / "storage")
 
 
 def reasons(storage: Storage, **changes: Any) -> dict[str, str]:
