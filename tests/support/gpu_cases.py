@@ -28,6 +28,8 @@ ALIKE = ("free+ema", "jacobian+awp", "adversarial+awp")
 TRAINED = {**EPOCH, "epochs": 6}
 """Of the model that is attacked: one that is right about most images, or there would be nothing to do."""
 STEPS = 6
+TARGETS = 3
+"""Of attacks that walk towards one class after another; two thirds of the walks of one of them are given up."""
 LARGE = {"linf": "16/255", "l2": 1.0, "l1": 5.0, "l0": 10}
 """Budgets at which such a model is fooled in part."""
 IMAGES = 12
@@ -138,6 +140,8 @@ def make_cheap(name: str) -> dict[str, Any]:
         section["generator"] = {"name": fields["generator"].default.name, "epochs": 2, "width": 8}
     if "steps" in fields:
         section["steps"] = STEPS
+    if "targets" in fields:
+        section["targets"] = TARGETS
     if "targeted" in fields:
         section["targeted"] = True
     return section

@@ -124,8 +124,15 @@ def _stop_after_one(stage: Any, entry: dict[str, Any]) -> None:  # noqa: ARG001
 def main(names: Sequence[str]) -> None:
     """Measure every case, or those whose names are given."""
     torch.set_num_threads(1)
-    for part in ("ApgdCeSettings", "ApgdTSettings", "FabTSettings", "SquareSettings"):
-        setattr(autoattack, part, partial(getattr(autoattack, part), steps=gpu_cases.STEPS))  # of the paper: 100, 5000
+    few, towards = {"steps": gpu_cases.STEPS}, {"targets": gpu_cases.TARGETS}  # of the paper: 100 or 5000, and 9
+    parts = {
+        "ApgdCeSettings": few,
+        "ApgdTSettings": few | towards,
+        "FabTSettings": few | towards,
+        "SquareSettings": few,
+    }
+    for part, fewer in parts.items():
+        setattr(autoattack, part, partial(getattr(autoattack, part), **fewer))
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, trial) in enumerate(gpu_cases.list_cases()):
             if names and name not in names:

@@ -44,23 +44,30 @@ def advsweep(
     return ended
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+def start(*arguments: str | Path, spared: bool = False) -> subprocess.Popen[bytes]:
     """Start a command in a process group of its own."""
-    return spawn(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    nowhere = subprocess.DEVNULL
+    return spawn(arguments, spared=spared, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
 
 def spawn(
-    arguments: Sequence[str | Path], patch: str = "", env: Mapping[str, str] | None = None, **options: Any
+    arguments: Sequence[str | Path],
+    patch: str = "",
+    env: Mapping[str, str] | None = None,
+    spared: bool = False,
+    **options: Any,
 ) -> subprocess.Popen[Any]:
     """Start a command.
 
     :param patch: Python that is run before it, such as a constant that is set.
     :param env: null: the variables of now.
+    :param spared: its workers are not killed nor looked for, so that they need not be descendants of their raylet.
     :param options: of `subprocess.Popen`.
     """
     words, variables = list(map(str, arguments)), dict(os.environ if env is None else env)
     if prepared.can_run(words[0], variables):
-        return PartedProcess(words, patch, env=variables, **options)
+        workers = prepared.find_worker_source(variables) if spared else ""
+        return PartedProcess(words, patch, workers, env=variables, **options)
     command = [sys.executable, "-c", f"{patch}\nfrom orchestrator.cli import main\nmain()"] if patch else COMMAND
     return subprocess.Popen([*command, *words], env=variables, **options)
 

@@ -19,11 +19,12 @@ PR_SET_CHILD_SUBREAPER = 36
 class PartedProcess(subprocess.Popen[Any]):
     """A command that has parted from the prepared process; else a child of this process as any other is."""
 
-    def __init__(self, arguments: Sequence[str], patch: str, **options: Any) -> None:
+    def __init__(self, arguments: Sequence[str], patch: str, workers: str = "", **options: Any) -> None:
         """:param patch: Python that is run before the command.
+        :param workers: where the Ray that it starts asks for workers; by itself it starts interpreters.
         :param options: of `subprocess.Popen`.
         """
-        self._job = {"arguments": list(arguments), "patch": patch, "limit": None}
+        self._job = {"arguments": list(arguments), "patch": patch, "limit": None, "workers": workers}
         super().__init__(list(arguments), **options)
 
     def _execute_child(self, *words: Any, **named: Any) -> None:

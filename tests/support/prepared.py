@@ -94,6 +94,13 @@ def find_prepared(variables: Mapping[str, str]) -> Prepared | None:
     return found
 
 
+def find_worker_source(variables: Mapping[str, str]) -> str:
+    """Where Ray asks for workers that part from the prepared process."""
+    held = find_prepared(variables)
+    assert held is not None, "`can_run` was asked"
+    return held.workers
+
+
 def can_run(command: str, variables: Mapping[str, str]) -> bool:
     """Whether the command would import in vain, and imports would find now what they found then.
 
@@ -118,8 +125,7 @@ def run_prepared(
 
     :raises subprocess.TimeoutExpired: it has not ended within so many seconds, and was killed.
     """
-    held = find_prepared(variables)
-    workers = held.workers if held else ""
+    workers = find_worker_source(variables)
     with tempfile.TemporaryDirectory(prefix="prepared-") as folder:
         said = [Path(folder) / name for name in ("stdout", "stderr")]
         for file in said:

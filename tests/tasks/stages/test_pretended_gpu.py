@@ -35,10 +35,11 @@ UNDECIDED = 4
 MOST_WAITS = {
     "attack in bf16": 2,  # the judge is asked about images that are nearly fooled
     "attack carlini_wagner": 9,  # one for each constant
-    "attack apgd_t": 9,  # one for each target
+    "attack apgd_t": gpu_cases.TARGETS,  # one for each
     "attack fab": 2,  # as fab_t
     "attack fab in l1": 2,
-    "attack fab_t": 17,  # two for each target at most: along the boundary, where images are close to undecided
+    "attack fab_t": 2
+    * gpu_cases.TARGETS,  # two for each target at most: along the boundary, where images are close to undecided
     "attack ead": 9,  # as Carlini-Wagner
     "attack rays": 4,  # whether a direction fools the model, how close along it, and what was undecided there
 }
