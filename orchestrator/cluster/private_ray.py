@@ -52,7 +52,7 @@ def start_private_ray(scratch: Path, cpus: int, gpus: int) -> Iterator[None]:
     with guard(scratch), set_variables(own), _isolate_ray(scratch):
         _read_variables()
         try:
-            with watch_start():
+            with watch_start(scratch / "ray"):
                 start_ray(
                     address=LOCAL,
                     num_cpus=cpus,

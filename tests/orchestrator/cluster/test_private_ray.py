@@ -76,7 +76,7 @@ class Start:
         self.variables: dict[str, str] = {}
         self.constants: list[Any] = []
         monkeypatch.setattr(private_ray, "guard", lambda folder: self.surround(f"guard of {folder.name}"))
-        monkeypatch.setattr(private_ray, "watch_start", lambda: self.surround("watch"))
+        monkeypatch.setattr(private_ray, "watch_start", lambda folder: self.surround(f"watch of {folder.name}"))
         monkeypatch.setattr(private_ray, "start_ray", self.start)
         monkeypatch.setattr(private_ray, "shut_down_ray", lambda: self.events.append("shut down"))
         loader = SimpleNamespace(reset_cache=self.read)
@@ -124,8 +124,8 @@ def test_a_private_ray_is_started_on_loopback_with_a_token_of_its_own(
         assert stat.S_IMODE(token.stat().st_mode) == 0o600
         assert len(bytes.fromhex(token.read_text())) == 32
     assert start.events == [
-        "guard of ray", "config ", "read by token", "watch", "start", "end of watch", "inside", "shut down",
-        "end of guard of ray", "config ", "read",
+        "guard of ray", "config ", "read by token", "watch of ray", "start", "end of watch of ray", "inside",
+        "shut down", "end of guard of ray", "config ", "read",
     ]  # fmt: skip
     assert start.options == {
         "address": "local", "num_cpus": 3, "num_gpus": 2, "include_dashboard": False, "_node_ip_address": "127.0.0.1",
