@@ -26,7 +26,7 @@ def check_refused(code: int, stdout: str, stderr: str, message: str, storage: Pa
     ("options", "variables", "message"),
     [
         (["--cpus-per-trial", "4097"], {}, "train asks for 4097 CPUs and 0 GPUs; no node has that"),
-        (["--gpus-per-trial", "65"], {}, "resources.gpus = 65.0: should be at most 1: a stage computes on one GPU"),
+        (["--gpus-per-trial", "65"], {}, "--gpus-per-trial 65: should be at most 1: a stage computes on one GPU"),
         (["--gpus-per-trial", "1.5"], {}, "should be at most 1: a stage computes on one GPU"),
         (["--gpus-per-trial", "0.5", "--device", "cpu"], {}, "--device cpu and --gpus-per-trial 0.5: choose one"),
         (["--device", "cuda"], {"CUDA_VISIBLE_DEVICES": ""}, "--device cuda: there is no GPU here"),

@@ -144,9 +144,7 @@ def test_choices_are_listed_where_they_are_few_and_in_their_order() -> None:
         resolve_id("a", alike, "trial", "in s")
     with pytest.raises(UsageError, match=r"5 trials in s begin with 'a': a1, a2, a3, a4, a5$"):
         resolve_id("a", alike[1:], "trial", "in s")
-    with pytest.raises(
-        UsageError, match=r"no sweep 'b' in s; a whole id is wanted here; choose from a-1, b-1; did you mean 'b-1'"
-    ):
+    with pytest.raises(UsageError, match=r"no sweep 'b' in s; a whole id is wanted here; choose from a-1, b-1$"):
         resolve_id("b", ["b-1", "a-1"], "sweep", "in s", whole=True)
     with pytest.raises(UsageError, match=r"there is no sweep 'b' in s: launch one$"):
         resolve_id("b", [], "sweep", "in s", none=": launch one")
