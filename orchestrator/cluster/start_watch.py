@@ -17,7 +17,7 @@ from tasks.printable import make_printable
 
 CONTROL = ("gcs_server", "raylet")
 """Without these there is no Ray."""
-ERROR = re.compile(r"^\[[^]]* ([CEF]) \d+ \d+\] \([a-z_]+\) \S+:\d+:\s*(?![@\s]|PC:)(.*\S)")
+ERROR = re.compile(r"^\[[^]]* ([CEF]) \d+ \d+\] (?:\([a-z_]+\) )?[^\s:]+:\d+:\s*(?![@\s]|PC:)(.*\S)")
 """A line of Ray's logs that tells of an error: `[2026-01-31 12:00:00,000 C 17 17] (raylet) main.cc:9: no room`."""
 MOST_CHARACTERS = 300
 INTERVAL = 0.2

@@ -104,9 +104,9 @@ LOGS = {
     "[2026-11-27 17:30:05,412 E 24718 24718] (raylet) logging.cc:477: *** SIGABRT ***\n"
     "[2026-11-27 17:30:06,412 W 24718 24718] (raylet) main.cc:283: a warning\n",
     "gcs_server.out": "[2026-11-27 17:30:03,178 I 24680 24680] (gcs_server) main.cc:98: nothing of errors\n",
-    "gcs_server.err": "[2026-11-27 17:30:05,412 E 24718 24718] (gcs_server) logging.cc:477: *** SIGABRT ***\n"
-    "[2026-11-27 17:30:05,412 E 24718 24718] (gcs_server) logging.cc:477: PC: @ 0x7f  (unknown)\n"
-    "[2026-11-27 17:30:05,412 E 24718 24718] (gcs_server) logging.cc:477:     @ 0x7f  (unknown)\n",
+    "gcs_server.err": "[2026-11-27 17:30:05,412 E 24718 24718] logging.cc:477: *** SIGABRT ***\n"
+    "[2026-11-27 17:30:05,412 E 24718 24718] logging.cc:477: PC: @ 0x7f  (unknown)\n"
+    "[2026-11-27 17:30:05,412 E 24718 24718] logging.cc:477:     @ 0x7f  (unknown)\n",
 }
 
 
