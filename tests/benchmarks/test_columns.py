@@ -16,8 +16,9 @@ from benchmarks.columns import (
     fill_page,
     read_ratios,
 )
-from benchmarks.smallest_outcomes import Asked, Outcome
+from benchmarks.smallest_outcomes import Asked, Outcome, read_outcomes
 from benchmarks.smallest_tables import BESTS, format_table, tabulate
+from tests.support.checkout import ROOT
 
 PAGE = """# Attacks
 
@@ -107,3 +108,11 @@ def test_a_page_gets_every_table_that_it_has() -> None:
     bests = format_table(BESTS, tabulate(OUTCOMES)[BESTS])
     assert fill_page(page, OUTCOMES) == "\n".join([fill_columns(PAGE, OUTCOMES), *bests, "", "after"]) + "\n"
     assert fill_page(PAGE, OUTCOMES) == fill_columns(PAGE, OUTCOMES)
+
+
+@pytest.mark.slow
+def test_the_page_says_what_was_recorded() -> None:
+    recorded = read_outcomes(ROOT / "benchmarks" / "recorded" / "smallest.jsonl")
+    page = (ROOT / "docs" / "attacks.md").read_text("utf-8")
+    assert len(recorded) > 100
+    assert fill_page(page, list(recorded.values())) == page

@@ -73,6 +73,7 @@ def test_verify_adds_the_attack_as_it_asks_for(toy_space: Path) -> None:
     assert (added.eps, added.share) == (16 / 255, 0.5)
 
 
+@pytest.mark.slow
 def test_the_attack_runs_and_its_numbers_are_checked(finished: tuple[Plan, SweepStore]) -> None:
     plan, sweep = finished
     rows = {row["attack"]: row for row in sweep.rows()}
@@ -85,6 +86,7 @@ def test_the_attack_runs_and_its_numbers_are_checked(finished: tuple[Plan, Sweep
     assert json.loads(rows["brighten"]["verdicts"])["gradient >= gradient-free"] == "ok"
 
 
+@pytest.mark.slow
 def test_results_and_reports_show_the_attack(finished: tuple[Plan, SweepStore]) -> None:
     _, sweep = finished
     table = render_results(sweep, "table", selection=Selection(long=True))

@@ -94,12 +94,14 @@ def test_the_objective_is_what_training_minimises(sweep: SweepStore) -> None:
     assert light > 0.19, "the entropy of labels (0.95, 0.05)"
 
 
+@pytest.mark.slow
 def test_the_importance_says_which_filters_go(sweep: SweepStore) -> None:
     store = StageStore(sweep.storage)
     for row in sweep.rows():
         assert store.read_record(row["prune_key"])["model"]["pruned"] == {"0": [7, 8, 9]}
 
 
+@pytest.mark.slow
 def test_rows_results_and_reports_tell_the_objectives_apart(sweep: SweepStore) -> None:
     rows = sweep.rows()
     assert {row["status"] for row in rows} == {"finished"}

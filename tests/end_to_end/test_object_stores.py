@@ -105,6 +105,7 @@ def test_the_cache_is_bounded_and_trusts_no_file(tmp_path: Path) -> None:
     assert unusable.fetch(sums[0], lambda: contents[0]) == contents[0]
 
 
+@pytest.mark.slow
 def test_a_model_that_changed_is_set_aside(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_store, "SETTLE", 0.0)
     store = finished_stage(storage, KEY)

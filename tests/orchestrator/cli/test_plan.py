@@ -59,6 +59,7 @@ def test_a_setting_is_overridden(finished: Finished) -> None:
     assert json.loads(finished.ask(*asked).stdout)["trials"] == 1
 
 
+@pytest.mark.slow
 def test_a_space_whose_data_are_not_here_is_planned_and_not_launched(tmp_path: Path) -> None:
     """24 trials of 8,000 photographs, a fifth of them for tests."""
     fewer = [word for part in ("seed=0", "prune.ratio=0.2", "attack.eps=8/255", "attack.steps=10")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.orchestrator.cli.conftest import Finished
 
 
+@pytest.mark.slow
 def test_a_page_and_the_figures_that_were_asked_for(finished: Finished, tmp_path: Path) -> None:
     out = tmp_path / "page"
     told = json.loads(finished.ask("report", "four", "--out", out, "--formats", "svg", "--json").stdout)

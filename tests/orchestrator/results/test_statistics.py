@@ -48,6 +48,7 @@ def test_mcnemar_is_a_coin_toss_among_the_images_that_disagree() -> None:
     assert compute_mcnemar(first, first).p == 1.0
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_difference_keeps_its_level_where_few_images_disagree() -> None:
     """Its coverage is computed, not drawn: over every outcome of 100 images with its probability."""
     import scipy.stats

@@ -105,6 +105,7 @@ def test_a_removal_waits_no_longer_than_its_patience(storage: Storage, monkeypat
     assert said == ["waiting for a launch that begins in this storage", "removed"]
 
 
+@pytest.mark.slow
 def test_signs_of_the_dead_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "ALIVE_WITHIN", 0.2)
     storage = bucket(tmp_path)

@@ -94,6 +94,7 @@ def test_what_cannot_be_is_refused(sections: dict[str, Any], said: str) -> None:
         small.trial(**sections)
 
 
+@pytest.mark.slow
 def test_a_generator_is_published_and_its_attack_names_it(tmp_path: Path) -> None:
     at, asked = small.context(tmp_path), small.trial(attack=ADVGAN)
     train, generator, attack = small.run(asked, at)
@@ -151,6 +152,7 @@ def darken(images: Images) -> Images:
     return replace(images, stored=torch.zeros_like(images.pixels))
 
 
+@pytest.mark.slow
 def test_a_trained_generator_is_taken_from_a_file(tmp_path: Path) -> None:
     """It needs neither model nor training, whoever asks, and attacks as it did where it was trained."""
     at = small.context(tmp_path)

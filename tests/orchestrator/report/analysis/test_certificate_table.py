@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from orchestrator.report.analysis.certificate_table import build_certificate_tables
 from orchestrator.report.analysis.report_data import load_report_data
 from orchestrator.report.write import write_report
@@ -57,6 +59,7 @@ def test_tables_stand_by_the_names_of_their_data_sets_whatever_the_order_of_the_
     assert build_certificate_tables([row | {"status": "failed"} for row in rows]) == []
 
 
+@pytest.mark.slow
 def test_the_page_says_what_is_certified_and_not_that_nothing_is_finished(tmp_path: Path) -> None:
     sweep = make_certified(tmp_path)
     assert load_report_data([sweep]).studies == ()

@@ -47,7 +47,7 @@ def test_the_models_are_those_of_the_entries_each_once(found: StudyFindings) -> 
 
 
 def test_a_report_shows_a_choice_and_a_figure_all_that_it_selects(made_data: ReportData) -> None:
-    records: Any = SimpleNamespace(store=None)
+    records: Any = SimpleNamespace(read=read_images)
     (one,) = analyse_studies(made_data, records, Path("/data"))
     assert list(one.entries) == list(choose_entries(one.study))
     assert (one.study, one.records, one.data_dir) == (made_data.studies[0], records, Path("/data"))
@@ -63,11 +63,8 @@ def test_a_report_shows_a_choice_and_a_figure_all_that_it_selects(made_data: Rep
         analyse_selection(FigureRequest(kind="heat_map"), "", [], made_data, records, None)
 
 
-def test_a_figure_of_some_attacks_shows_what_these_leave(
-    made_data: ReportData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(findings, "make_reader", lambda store: read_images)  # noqa: ARG005
-    records: Any = SimpleNamespace(store=None)
+def test_a_figure_of_some_attacks_shows_what_these_leave(made_data: ReportData) -> None:
+    records: Any = SimpleNamespace(read=read_images)
     request = FigureRequest(kind="tradeoff", where={"attack": "fgsm"})
     (found,) = analyse_selection(request, "--where", annotate_rows(ROWS, read_images), made_data, records, None)
     (entry,) = found.study.under(found.study.headline)

@@ -81,6 +81,7 @@ def test_the_step_is_halved_by_either_condition_of_the_paper(
     assert found.tolist() == [stalled]
 
 
+@pytest.mark.slow
 def test_a_restart_leaves_successes_as_they_are_and_starts_anew_for_the_others() -> None:
     job, once = attacked(name="apgd_ce", eps=HALF["linf"], steps=10)
     _, twice = attacked(name="apgd_ce", eps=HALF["linf"], steps=10, restarts=2)

@@ -33,6 +33,7 @@ def test_so_many_digits_are_of_each_class_and_then_divided() -> None:
     assert int(whole.train.pixels.max()) == 255, "sixteen shades are spread over all"
 
 
+@pytest.mark.slow
 def test_they_are_those_that_scikit_learn_loads() -> None:
     from sklearn.datasets import load_digits  # here: a process that only collects this test needs no two seconds for it
 
