@@ -137,6 +137,7 @@ def test_a_transfer_is_from_another_model_in_some_trial() -> None:
     check_fits(plan(attack={**IFGSM, "surrogate": own}, inference={"transformations": [{"name": "bit_depth"}]}))
 
 
+@pytest.mark.slow
 def test_what_is_stored_is_not_asked_again_and_each_model_once() -> None:
     models = ["convnext_tiny", "alexnet", "resnet8"]
     grid = plan(model={"name": {"grid_search": models}}, seed={"grid_search": [0, 1]})

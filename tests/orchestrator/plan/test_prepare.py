@@ -32,6 +32,7 @@ def prepared(plan: Plan, sweep: SweepStore, *, fresh: bool = False) -> tuple[Pre
     return prepare_sweep(plan, sweep.storage, Console(file=said, width=300), fresh=fresh), said.getvalue()
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_has_nothing_to_do_unless_it_is_to_be_fresh(finished: tuple[Plan, SweepStore]) -> None:
     found, said = prepared(*finished)
     assert (found.complete, list(found.jobs), said) == (True, [], "")

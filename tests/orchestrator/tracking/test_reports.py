@@ -25,6 +25,7 @@ from tests.support.wandb_stub import Fault, Stub
 from tests.support.wandb_sweep import Sweep
 
 
+@pytest.mark.slow
 def test_a_report_is_made_once_and_brought_up_to_date(
     sweep: Sweep, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def test_a_loss_that_is_not_finite_fails_the_stage(tmp_path: Path) -> None:
         run(trial(train=wild), context(tmp_path))
 
 
+@pytest.mark.slow
 def test_training_learns_and_its_history_says_how(tmp_path: Path) -> None:
     sections = {
         "dataset": {"name": "digits", "train_examples": 700, "split": {"validation": 0.2}},

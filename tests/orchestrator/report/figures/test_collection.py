@@ -13,6 +13,7 @@ from tests.support.report_data import WITHOUT_TUNING, made_up
 NAMES = ("tradeoff", "axes", "security_curves", "heat_map")
 
 
+@pytest.mark.slow
 def test_rows_alone_permit_four_figures(made_sweep: SweepStore, tmp_path: Path) -> None:
     found = write_row_figures(made_sweep.rows(), tmp_path / "new")
     assert [path.name for path in found] == [f"{name}.png" for name in NAMES]

@@ -79,6 +79,7 @@ def test_what_speaks_against_the_numbers_of_a_figure_is_said(made_data: ReportDa
     )
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_said(made_data: ReportData, made_images: ImageRecords) -> None:
     drawn = draw(made_data, "confidence", {"attack_steps": 10}, made_images)
     assert len(drawn.figures[0].panels) == 10, "every model under the headline attack"
@@ -153,6 +154,7 @@ def test_of_a_sweep_without_a_finished_trial_that_is_said(tmp_path: Path) -> Non
     assert {drawn.notes for drawn in named} == {("Not drawn: there is no finished trial to draw yet.",)}
 
 
+@pytest.mark.slow
 def test_figures_of_a_space_are_drawn_or_say_why_not(tmp_path: Path) -> None:
     sweep = made_up(tmp_path, {**WITHOUT_TUNING, "figures": FIGURES}, finished=lambda place: place < 30)
     data = load_report_data([sweep])
