@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,14 @@ import pytest
 
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify import questions as asked_of
-from orchestrator.verify.questions import Question, list_questions, list_wider_attacks, make_space, settle
+from orchestrator.verify.questions import (
+    Question,
+    judge_again,
+    list_questions,
+    list_wider_attacks,
+    make_space,
+    settle,
+)
 from tasks.errors import UsageError
 from tasks.storage.storage import open_storage
 from tests.support.ample_sweep import list_known_ids
@@ -118,3 +126,13 @@ def test_an_attack_on_few_images_is_run_on_as_many_as_the_others() -> None:
     (found,) = list_wider_attacks(rows[0], rows).items()
     assert found[0] == "attack as many images: pgd"
     assert (found[1]["name"], found[1]["examples"]) == ("pgd", 40)
+
+
+def test_the_checks_speak_again_of_all_that_is_finished_and_of_each_trial_once(tmp_path: Path) -> None:
+    sweep = SweepStore(open_storage(tmp_path), "s")
+    short, long, failed = (ifgsm("8/255", steps, 300) for steps in (10, 20, 40))
+    sweep.write_rows([short])
+    judged = judge_again(sweep, [short, long, failed | {"status": "failed"}])
+    assert [row["trial_id"] for row in judged] == [short["trial_id"], long["trial_id"]]
+    before, after = (json.loads(rows[0]["verdicts"])["end of its curve"] for rows in (judge_again(sweep, []), judged))
+    assert (before, after) == ("not tested", "ok"), "twice the steps left the same"
