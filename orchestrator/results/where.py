@@ -95,9 +95,11 @@ def select_rows(rows: Sequence[Row], where: Mapping[str, Any], option: str = "--
 
 def _refuse_several_units(matcher: Matcher, where: Mapping[str, Any], option: str) -> None:
     limit = where.get("attack_eps")
+    if not isinstance(limit, Bounds):
+        return
     others = {name: wanted for name, wanted in where.items() if name != "attack_eps"}
     norms = {row["attack_norm"] for row in matcher.matching(others) if row["attack_eps"] is not None}
-    if isinstance(limit, Bounds) and len(norms) > 1:
+    if len(norms) > 1:
         hint = f"budgets of {', '.join(sorted(norms))} are in units of their own; add {option} attack_norm=NORM"
         raise UsageError(f"{option} attack_eps {limit}: {hint}")
 

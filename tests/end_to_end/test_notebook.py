@@ -10,9 +10,9 @@ from tests.support.checkout import ROOT
 from tests.support.harness import LIMIT
 
 nbclient = pytest.importorskip("nbclient", reason="pip install -e '.[dev]'")
+nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[dev]'")
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
-nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[dev]'")
 
 
 def test_the_notebook_runs_and_shows_what_it_promises(tmp_path: Path) -> None:
