@@ -11,9 +11,11 @@ from orchestrator.cluster.address import LOCAL, parse_address
 from orchestrator.launch import launch_space
 from orchestrator.options import FINISHED, DeviceChoice, LaunchOptions
 from orchestrator.plan.plan import make_plan
+from orchestrator.results.budgets import make_reader
 from orchestrator.space.space import Space
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify.questions import Question, judge_again, list_questions, make_space, settle
+from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
 
 
@@ -62,8 +64,9 @@ def settle_sweep(
         else:
             code = launch_space(space, options, console)
         rows = SweepStore(sweep.storage, make_plan(space, data_dir).sweep_id).rows()
-    rows = judge_again(sweep, rows) if rows else []
-    lines = [_list_cells(question, settle(question, rows, sweep)) for question in questions]
+    read = make_reader(StageStore(sweep.storage))
+    rows = judge_again(sweep, rows, read) if rows else []
+    lines = [_list_cells(question, settle(question, rows, read)) for question in questions]
     return Settled(code, lines, space if dry_run else None)
 
 

@@ -134,24 +134,25 @@ def make_space(sweep: SweepStore, questions: Sequence[Question]) -> Space:
     return replace(first, content=content, trials=tuple(dict.fromkeys(trials)))
 
 
-def judge_again(sweep: SweepStore, found: Sequence[Row]) -> list[Row]:
+def judge_again(sweep: SweepStore, found: Sequence[Row], read: ReadRobust) -> list[Row]:
     """What is finished of the sweep and of its verification, with what the checks say of all of it together.
 
     :param found: rows of the verification.
+    :param read: of the images of trials.
     """
     own = [row for row in sweep.rows() if row["status"] == "finished"]
     known = {row["trial_id"] for row in own}
     new = [row for row in found if row["status"] == "finished" and row["trial_id"] not in known]
-    return annotate_rows([*own, *new], make_reader(StageStore(sweep.storage)))
+    return annotate_rows([*own, *new], read)
 
 
-def settle(question: Question, found: Sequence[Row], sweep: SweepStore) -> Row:
+def settle(question: Question, found: Sequence[Row], read: ReadRobust) -> Row:
     """How a number moved: what stood, what each cell leaves, the images that withstand all of them, and what the checks
     say of that.
 
     :param found: rows as the checks see them now (`judge_again`), those of the verification among them.
+    :param read: of the images of trials.
     """
-    read = make_reader(StageStore(sweep.storage))
     wanted = {cell.trial_id: words for words, cell in question.cells.items()}
     new = [row for row in found if row["trial_id"] in wanted and row["status"] == "finished"]
     row = question.row

@@ -32,7 +32,7 @@ class Verification:
         )
         monkeypatch.setattr(module, "make_plan", lambda space, _: SimpleNamespace(sweep_id=f"{space.name}-9"))
         monkeypatch.setattr(module, "settle", lambda question, rows, _: {"name": question.name, "tried": dict(rows)})
-        monkeypatch.setattr(module, "judge_again", lambda _, rows: rows)
+        monkeypatch.setattr(module, "judge_again", lambda _, rows, __: rows)
         monkeypatch.setattr(module, "launch_space", lambda *words: self.note(7, words))
         monkeypatch.setattr(remote, "run_there", lambda *words: self.note(8, words))
         monkeypatch.setattr(SweepStore, "rows", lambda store: [("restart", store.sweep_id)])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.results.budgets import make_reader, read_nothing
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.verify import questions as asked_of
 from orchestrator.verify.questions import (
     Question,
     judge_again,
@@ -20,6 +20,7 @@ from orchestrator.verify.questions import (
     settle,
 )
 from tasks.errors import UsageError
+from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tests.support.ample_sweep import list_known_ids
 from tests.support.kept import expect_kept
@@ -60,7 +61,7 @@ def test_a_number_is_asked_about_though_another_attack_that_is_fine_ties_with_it
     (question,) = list_questions(sweep)
     assert (question.row["attack"], question.row["attack_steps"]) == ("ifgsm", 20)
     assert question.checks == ("end of its curve",), "that of ten steps is settled by that of twenty"
-    assert settle(question, [], sweep)["robust_before"] == 0.3
+    assert settle(question, [], read_nothing)["robust_before"] == 0.3
 
 
 def test_the_space_holds_each_cell_once_under_a_name_of_its_own(questions: list[Question], ample: SweepStore) -> None:
@@ -76,10 +77,12 @@ def test_the_space_holds_each_cell_once_under_a_name_of_its_own(questions: list[
 def test_what_was_tried_moves_the_number(questions: list[Question], ample: SweepStore) -> None:
     question = next(one for one in questions if len(one.cells) > 1)
     words, cell = list(question.cells.items())[-1]
-    assert settle(question, [], ample)["robust_after"] is None
+    assert settle(question, [], make_reader(StageStore(ample.storage)))["robust_after"] is None
     lower = {**question.row, "trial_id": cell.trial_id, "robust_correct": 1, "robust_accuracy": 0.025}
     failed = {**lower, "trial_id": next(iter(question.cells.values())).trial_id, "status": "failed"}
-    found = settle(question, [failed, lower, {**lower, "trial_id": "of another sweep"}], ample)
+    found = settle(
+        question, [failed, lower, {**lower, "trial_id": "of another sweep"}], make_reader(StageStore(ample.storage))
+    )
     assert found["tried"] == {words: 0.025}
     assert found["robust_before"] == question.row["robust_accuracy"]
     assert found["robust_after"] is not None
@@ -88,9 +91,7 @@ def test_what_was_tried_moves_the_number(questions: list[Question], ample: Sweep
 
 
 @pytest.mark.parametrize("seen_by_new", [6, 3])
-def test_before_and_after_are_of_the_same_images(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen_by_new: int
-) -> None:
+def test_before_and_after_are_of_the_same_images(seen_by_new: int) -> None:
     """The long walk leaves two of its eight images, and both are among the first six, which the other saw too."""
     withstood = {"long": [0, 0, 0, 0, 1, 1, 0, 0], "short": [0, 1, 0, 0, 1, 1], "new": [0, 0, 0, 0, 0, 1][:seen_by_new]}
     rows = {
@@ -98,12 +99,9 @@ def test_before_and_after_are_of_the_same_images(
         | {"trial_id": name, "attack_key": name, "examples": len(left), "robust_accuracy": sum(left) / len(left)}
         for (name, left), attack in zip(withstood.items(), ["square", "pgd", "apgd_t"], strict=True)
     }
-    monkeypatch.setattr(
-        asked_of, "make_reader", lambda _: lambda row: dict(enumerate(map(bool, withstood[row["trial_id"]])))
-    )
     cells: Any = {"another loss": SimpleNamespace(trial_id="new")}
     question = Question((rows["long"], rows["short"]), ("c",), cells)
-    moved = settle(question, [rows["new"]], SweepStore(open_storage(tmp_path), "s"))
+    moved = settle(question, [rows["new"]], lambda row: dict(enumerate(map(bool, withstood[row["trial_id"]]))))
     stood = {6: (2 / 6, 1 / 6, 6), 3: (2 / 6, 2 / 6, 6)}[seen_by_new]
     assert (moved["robust_before"], moved["robust_after"], moved["examples"]) == stood
 
@@ -132,7 +130,9 @@ def test_the_checks_speak_again_of_all_that_is_finished_and_of_each_trial_once(t
     sweep = SweepStore(open_storage(tmp_path), "s")
     short, long, failed = (ifgsm("8/255", steps, 300) for steps in (10, 20, 40))
     sweep.write_rows([short])
-    judged = judge_again(sweep, [short, long, failed | {"status": "failed"}])
+    judged = judge_again(sweep, [short, long, failed | {"status": "failed"}], read_nothing)
     assert [row["trial_id"] for row in judged] == [short["trial_id"], long["trial_id"]]
-    before, after = (json.loads(rows[0]["verdicts"])["end of its curve"] for rows in (judge_again(sweep, []), judged))
+    before, after = (
+        json.loads(rows[0]["verdicts"])["end of its curve"] for rows in (judge_again(sweep, [], read_nothing), judged)
+    )
     assert (before, after) == ("not tested", "ok"), "twice the steps left the same"
