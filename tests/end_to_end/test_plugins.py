@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
 import json
 import random
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from orchestrator.plan.plan import make_plan
+from orchestrator.plan.plan import make_plan, plan_text
 from orchestrator.space.space import load
+from orchestrator.store.sweep_store import SweepStore
+from tasks import paths
 from tasks.plugins.load import PLUGINS
+from tasks.storage.storage import open_storage
 from tests.support.children import run_in_child
+from tests.support.command_line import run_here
+from tests.support.finished_sweep import finish
 from tests.support.harness import ONE, advsweep, ended, rows
 from tests.support.plugin_texts import PARTS, SPACE, write_parts
 
@@ -66,24 +74,34 @@ def test_a_sweep_of_nothing_but_own_parts_runs_and_other_code_runs_again(lab: li
     assert "unknown model" in failed
 
 
+def plan_one_trial(folder: Path, *, runs: bool) -> str:
+    """Load the model, and plan or finish the trial of `one.yaml`; its id."""
+    PLUGINS.load(str(folder / "lab_model.py"))
+    if runs:
+        plan, _ = finish(folder / "one.yaml", folder / "results")
+    else:
+        plan = make_plan(load(str(folder / "one.yaml")), None)
+        sweep = SweepStore(open_storage(folder / "results"), plan.sweep_id)
+        sweep.storage.write(sweep.path(paths.PLAN), plan_text(plan))
+    return plan.trials[0].trial_id
+
+
 @pytest.mark.slow
-@pytest.mark.cluster
-def test_explain_names_the_file_that_has_changed(lab: list[str], tmp_path: Path) -> None:
+def test_explain_names_the_files_that_have_changed(tmp_path: Path) -> None:
     trial = {
         "dataset": {"name": "digits", "image_size": 8, "train_examples": 40},
         "model": {"name": "tiny_cnn"},
         "train": {"epochs": 1, "optimizer": {"name": "sgd", "lr": 0.1}},
         "attack": {"name": "fgsm", "eps": 0.1, "examples": 10},
     }
-    space = tmp_path / "one.yaml"
-    space.write_text(json.dumps(trial))
-    words = ["--space", str(space), "--storage", str(tmp_path / "results"), *lab[:2], "--wandb", "disabled", *ONE]
-    advsweep("launch", *words)
+    (tmp_path / "one.yaml").write_text(json.dumps(trial))
+    write_parts(tmp_path)
+    finished = run_in_child(functools.partial(plan_one_trial, runs=True), tmp_path)
     (tmp_path / "lab_layers.py").write_text("WIDTH = 4\n")
     (tmp_path / "lab_model.py").write_text(PARTS["model"].replace("nn.ReLU()", "nn.Blow()"))
-    advsweep("launch", *words, code=1)
-    failed = next(row for row in rows(tmp_path / "results") if row["status"] == "failed")
-    said = advsweep("explain", failed["trial_id"], "--storage", tmp_path / "results").stdout
+    changed = run_in_child(functools.partial(plan_one_trial, runs=False), tmp_path)
+    assert "other content" not in run_here("explain", finished, "--storage", tmp_path / "results").stdout
+    said = run_here("explain", changed, "--storage", tmp_path / "results").stdout
     assert "lab_model.py has other content" in said
     assert "lab_layers.py has other content" in said
 
@@ -127,6 +145,12 @@ def plan_keys(folder: Path) -> dict[str, str] | None:
     return found | {"darken": stages[0][-1].key, "attack": stages[1][-1].key, "advgan": stages[2][-1].key}
 
 
+def list_imported(folder: Path) -> list[str]:
+    """What is imported once they are planned, but for the plugins themselves."""
+    plan_keys(folder)
+    return [name for name in sys.modules if not name.startswith("lab_")]
+
+
 def plan_in_child(folder: Path) -> dict[str, str] | None:
     """The keys in a process that has imported none of the files before."""
     with contextlib.suppress(EOFError):
@@ -138,11 +162,13 @@ def plan_in_child(folder: Path) -> dict[str, str] | None:
 def test_no_edit_of_a_plugin_leaves_the_key_of_a_stage_that_uses_it(tmp_path: Path) -> None:
     write_parts(tmp_path)
     (tmp_path / "space.yaml").write_text(SPACE.replace("name: stripes, image_size: 16", "name: digits, image_size: 16"))
+    for name in run_in_child(list_imported, tmp_path):
+        importlib.import_module(name)  # once for all children
     before = plan_in_child(tmp_path)
     assert before is not None
     assert plan_in_child(tmp_path) == before
     draw, judged = random.Random(0), 0
-    for number in range(100):
+    for number in range(60):
         file = tmp_path / sorted(USES)[number % len(USES)]
         text = file.read_text()
         file.write_text(make_edit(text, draw))
@@ -153,4 +179,4 @@ def test_no_edit_of_a_plugin_leaves_the_key_of_a_stage_that_uses_it(tmp_path: Pa
         judged += 1
         uses = USES[file.name] | ({"darken", "advgan"} if "attack" in USES[file.name] else set())
         assert {name for name in before if after[name] != before[name]} == uses, file.name
-    assert judged >= 80
+    assert judged >= 48
