@@ -39,13 +39,13 @@ class VerdictNotes:
         return f"{ALARM if doubted else ''}{letters}"
 
     def explain(self) -> Iterator[str]:
-        """A line for each mark that was made: what it says, of how many numbers, and the figures of one of them."""
+        """A line for each mark that was made: what it says, of how many numbers, and the figures of the first."""
         for kind, letter in self._letters.items():
             verdict, example = kind[0], self._examples[kind]
             mark = f"{ALARM}{letter}" if verdict == SUSPICIOUS else letter
             count = self._marked[kind]
-            numbers = f"{count} number{'s' if count > 1 else ''}"
-            yield f"{mark}  {verdict}: {example.check}, {numbers}; {example.reason} ({example.paper})"
+            numbers = f"{count} numbers, the first:" if count > 1 else "1 number:"
+            yield f"{mark}  {verdict}: {example.check}, {numbers} {example.reason} ({example.paper})"
 
 
 def _make_letter(number: int) -> str:

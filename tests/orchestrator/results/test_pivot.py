@@ -135,7 +135,7 @@ def test_what_a_check_says_stands_beside_the_number_and_below_the_table() -> Non
     lines = list_pivot(build_pivot(rows), notes).render("table").splitlines()
     assert lines[2].endswith("53.80 ± 0.71  38.10 ± 0.71 !a")
     assert lines[3].endswith("43.80 ± 0.71     28.10 ± 0.71")
-    assert list(notes.explain()) == ["!a  suspicious: noise, 1 number; 0.5 and 0.7 (Carlini)"]
+    assert list(notes.explain()) == ["!a  suspicious: noise, 1 number: 0.5 and 0.7 (Carlini)"]
 
 
 def test_lines_are_sorted_by_any_column_and_cut() -> None:

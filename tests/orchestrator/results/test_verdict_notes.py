@@ -28,8 +28,8 @@ def test_letters_come_in_the_order_in_which_they_are_needed() -> None:
     assert notes.mark(make_rows("y")) == "!a,b"
     assert notes.mark(make_rows("x")) == "!b"
     assert list(notes.explain()) == [
-        "a  upper bound: steps, 2 numbers; 4 (a paper)",
-        "!b  suspicious: noise, 2 numbers; a cause (1 and 2) (a paper)",
+        "a  upper bound: steps, 2 numbers, the first: 4 (a paper)",
+        "!b  suspicious: noise, 2 numbers, the first: a cause (1 and 2) (a paper)",
     ]
 
 
@@ -38,7 +38,7 @@ def test_what_a_number_cannot_be_read_without_is_shown_where_it_holds_too() -> N
     open_ = replace(make_verdict("kept", NOT_TESTED, "y"), always_shown=True)
     notes = VerdictNotes([told, open_, make_verdict("fine", OK, "x")])
     assert (notes.mark(make_rows("x")), notes.mark(make_rows("y"))) == ("a", "")
-    assert list(notes.explain()) == ["a  ok: kept, 1 number; 3 of 4 (a paper)"]
+    assert list(notes.explain()) == ["a  ok: kept, 1 number: 3 of 4 (a paper)"]
 
 
 def test_after_z_comes_aa() -> None:
