@@ -6,12 +6,12 @@ import ast
 import inspect
 import itertools
 import json
-import textwrap
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import UnionType
+from types import ModuleType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
@@ -151,14 +151,35 @@ def read_docstrings(cls: type[Settings]) -> dict[str, str]:
         if not issubclass(owner, Settings) or owner is Settings:
             continue
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
-        except (OSError, TypeError, SyntaxError):
+            written = _find_classes(sys.modules[owner.__module__]).get(owner.__qualname__)
+        except (KeyError, OSError, TypeError, SyntaxError):
             continue  # a class without a file, such as one that a decorator has completed
-        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for field, text in itertools.pairwise(body):
+        for field, text in itertools.pairwise(written.body if written else []):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
                 value = text.value.value if isinstance(text.value, ast.Constant) else None
                 found[field.target.id] = " ".join(str(value).split()) if value is not None else ""
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _find_classes(module: ModuleType) -> dict[str, ast.ClassDef]:
+    """Qualified name -> class, as a module's file has them.
+
+    :raises OSError, TypeError, SyntaxError: it has no file, or none of Python.
+    """
+    found: dict[str, ast.ClassDef] = {}
+    waiting: list[tuple[str, ast.AST]] = [("", ast.parse(inspect.getsource(module)))]
+    while waiting:
+        prefix, node = waiting.pop(0)
+        for child in ast.iter_child_nodes(node):
+            inner = prefix
+            if isinstance(child, ast.ClassDef):
+                found.setdefault(prefix + child.name, child)
+                inner = f"{prefix}{child.name}."
+            elif isinstance(child, ast.FunctionDef):
+                inner = f"{prefix}{child.name}.<locals>."
+            if isinstance(child, ast.stmt):
+                waiting.append((inner, child))
     return found
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.conftest import SMALL_SPACE
-from tests.support.fuzzing import drawn, ends_well
+from tests.support.fuzzing import CHARACTERS, drawn, ends_well
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,13 @@ KEYS = st.sampled_from([
     "higher", "lower", "says", "method", "objective", "targeted", "grid_search", "cpus", "gpus", "0", "1", "<<", "x",
 ])  # fmt: skip
 SCALARS = (
-    st.none() | st.booleans() | st.integers(-3, 20) | st.integers() | st.floats() | st.text(max_size=8) | ODD_TEXTS
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 20)
+    | st.integers()
+    | st.floats()
+    | st.text(CHARACTERS, max_size=8)
+    | ODD_TEXTS
 )
 NODES = st.recursive(
     SCALARS,
@@ -93,8 +99,10 @@ def check_space(folder: Path, content: bytes) -> None:
 
 @drawn(60)
 @given(
-    path=st.lists(KEYS, min_size=1, max_size=4).map(".".join) | st.text(max_size=10),
-    value=ODD_TEXTS | NODES.map(lambda node: yaml.safe_dump(node, default_flow_style=True)) | st.text(max_size=20),
+    path=st.lists(KEYS, min_size=1, max_size=4).map(".".join) | st.text(CHARACTERS, max_size=10),
+    value=ODD_TEXTS
+    | NODES.map(lambda node: yaml.safe_dump(node, default_flow_style=True))
+    | st.text(CHARACTERS, max_size=20),
 )
 @example(path="attack.²", value="1")
 @example(path="seed", value="9" * 5000)
@@ -102,7 +110,7 @@ def test_an_override(folder: Path, path: str, value: str) -> None:
     ends_well(folder, "launch", "--dry-run", "--space", "smoke", "--set", f"{path}={value}", "--storage", "absent")
 
 
-VALUES = ODD_TEXTS | st.text(max_size=12) | st.sampled_from([
+VALUES = ODD_TEXTS | st.text(CHARACTERS, max_size=12) | st.sampled_from([
     "s3://", "gs://", "file:///x/%00", "file://", "http://[::1", "ray://", "http://h:99999", "a:b", "local", "auto ",
     "absent", ".", "..", "/dev/null", "/proc/self/mem", "-", "--", "-1", "1e-9", "1e999", "train=1", "train=", "=1",
     "x=1", "select 1", ";", "svg", "svg,,png", "../../etc/passwd", "\udcff", "smoke", "digits", "a/" * 3000,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.schema import EXAMPLES, HISTORY, TRIALS, read_table
-from tests.support.fuzzing import drawn
+from tests.support.fuzzing import CHARACTERS, drawn
 
 
 def encode(table: pa.Table) -> bytes:
@@ -62,7 +62,7 @@ def values_of(kind: pa.DataType) -> st.SearchStrategy[Any]:
     elif pa.types.is_timestamp(kind):
         found = st.integers(0, 4 * 10**15)
     else:
-        found = st.text(max_size=8)
+        found = st.text(CHARACTERS, max_size=8)
     return st.none() | found
 
 

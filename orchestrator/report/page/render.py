@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.analysis.answers import describe_seeds_needed
 from orchestrator.report.analysis.certificate_table import build_certificate_tables
@@ -26,6 +27,9 @@ from orchestrator.space.figures import FigureKind
 from orchestrator.text import format_duration
 from tasks import __version__
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 Drawn = Sequence[tuple[StudyFindings, Sequence[Figure]]]
 """The studies of a report with their figures."""
 
@@ -40,13 +44,8 @@ def render_page(data: ReportData, drawn: Drawn, named: Named, formats: Sequence[
     :param formats: of the files that lie beside the page.
     :param notes: what a reader should know of what is missing.
     """
-    from jinja2 import Environment, PackageLoader
-
-    environment = Environment(
-        loader=PackageLoader("orchestrator.report", "assets"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
     labels = " and ".join(facts.label for facts in data.sweeps)
-    text: str = environment.get_template("report.html.jinja").render(
+    text: str = _load_template().render(
         title=f"What robustness costs: {labels}",
         sweeps=data.sweeps,
         certified=build_certificate_tables(data.rows),
@@ -78,6 +77,17 @@ def render_page(data: ReportData, drawn: Drawn, named: Named, formats: Sequence[
         reason=find_worst_reason,
     )
     return text
+
+
+@cache
+def _load_template() -> Template:
+    """Compiled once: that takes as long as half of a page."""
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("orchestrator.report", "assets"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html.jinja")
 
 
 def _list_figures(named: Named) -> list[Figure]:

@@ -17,7 +17,7 @@ from orchestrator.space import space as spaces
 from orchestrator.space.overrides import apply_override
 from tasks.errors import ProblemsError, UsageError
 from tests.conftest import CONFIG
-from tests.support.fuzzing import drawn
+from tests.support.fuzzing import CHARACTERS, drawn
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_number_chooses_a_value_of_a_grid() -> None:
 
 
 WORDS = st.sampled_from(["a", "b", "c", "0", "1"])
-VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3)
+VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.text(CHARACTERS, max_size=3)
 NODES = st.recursive(
     VALUES,
     lambda inner: (

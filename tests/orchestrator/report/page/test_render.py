@@ -13,6 +13,8 @@ from tests.support.report_page import HOSTILE, Page, page_of
 
 ONE_SEED = {**GRID, "seed": 0}
 """60 trials of ten configurations."""
+TWELVE = {**WITHOUT_TUNING, "seed": 0}
+"""Of two."""
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +73,10 @@ def test_a_suspicious_number_says_so_wherever_it_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "options", "says"),
     [
-        (ONE_SEED, {"finished": lambda _: False, "failed": lambda _: True}, "60 trials failed"),
-        (ONE_SEED, {"finished": lambda _: False}, "No finished trials"),
+        (TWELVE, {"finished": lambda _: False, "failed": lambda _: True}, "12 trials failed"),
+        (TWELVE, {"finished": lambda _: False}, "No finished trials"),
         (ONE_SEED, {"finished": lambda place: place % 3 == 0, "failed": lambda place: place % 7 == 1}, "not run yet"),
-        (ONE_SEED, {"finished": lambda place: place == 0}, "1 of 60 trials finished"),
+        (TWELVE, {"finished": lambda place: place == 0}, "1 of 12 trials finished"),
         (WITHOUT_TUNING, {}, "pruning ratio 0 → 0.4"),
         ({**WITHOUT_TUNING, "attack": {"name": "jsma", "examples": 50}}, {}, "no bound"),
     ],
@@ -90,7 +92,8 @@ def test_reports_of_all_kinds_of_sweeps(
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     reference = [{"match": {"lambda": 0.5}, "robust_accuracy": 0.5, "source": HOSTILE}]
-    content = {**ONE_SEED, "description": HOSTILE, "reference": reference}
+    attack = {**GRID["attack"], "eps": "16/255"}
+    content = {**ONE_SEED, "attack": attack, "description": HOSTILE, "reference": reference}
     sweep = made_up(tmp_path / "s", content, HOSTILE, images=False, failed=lambda place: place == 7)
     page = page_of([sweep], tmp_path / "out", ("svg",))
     assert [tag for tag, attributes in page.tags if tag == "img" or "onerror" in attributes] == []
