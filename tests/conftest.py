@@ -6,9 +6,7 @@ What takes long to import is imported where it is used: the process that hands o
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
-import importlib
 import itertools
 import os
 import re
@@ -111,13 +109,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection(session: pytest.Session) -> Iterator[None]:
+def pytest_collection() -> Iterator[None]:
     """What was imported and collected stays, so that nobody looks at its half a million objects for garbage.
 
     That took a seventh of the time in which tests are collected, and a part of that of every test.
     """
     gc.disable()
-    import_backwards(session.config)
     found = yield
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
@@ -146,20 +143,6 @@ class ByRoom(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 
     def _split_scope(self, nodeid: str) -> str:
         return name_room(nodeid)
-
-
-def import_backwards(config: pytest.Config) -> None:
-    """The second process imports the tests from the last on, while the first collects them from the first on.
-
-    Without byte code they would compile the same in step, which takes each five seconds; so they meet in the middle.
-    """
-    second = getattr(config, "workerinput", {}).get("workerid") == "gw1"
-    if not second or not leaves_out_slow_tests(config) or config.args != config.getini("testpaths"):
-        return
-    for path in sorted(Path(__file__).parent.rglob("test_*.py"), reverse=True):
-        if not pytest_ignore_collect(path, config):
-            with contextlib.suppress(Exception, pytest.skip.Exception):  # the collection says what is wrong with it
-                importlib.import_module(".".join(path.relative_to(config.rootpath).with_suffix("").parts))
 
 
 def leaves_out_slow_tests(config: pytest.Config) -> bool:
