@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tasks.stages.context import Context
 from tasks.stages.run import run_chain, run_stages
 from tasks.trial.trial import Trial, simplify_trial
 from tests.support import gpu_cases, pretended_gpu, small
+from tests.support.short_autoattack import list_shorter_settings
 
 JUDGED = ("chain", "attack", "certificate")
 """How the names of cases begin whose model is attacked; the others end with the model, which is compared itself."""
@@ -33,7 +33,7 @@ JUDGED = ("chain", "attack", "certificate")
 
 def measure(name: str, trial: Trial, folder: Path) -> dict[str, Any]:
     """Run a trial on both devices; what differs, and where the host waited for the device."""
-    started = time.perf_counter()
+    started = time.process_time()
     stages = small.stages_of(trial)
     stages = stages if name.startswith(JUDGED) else stages[:-1]
     for device in ("cpu", "gpu"):
@@ -58,7 +58,7 @@ def measure(name: str, trial: Trial, folder: Path) -> dict[str, Any]:
         if round_metrics(record) != round_metrics(other) or not alike(weights(record, host), weights(other, at))
     ]
     last = epochs[-1] - epochs[-2] if len(epochs) > 1 else Counter()
-    found = {"case": name, "error": None, "different": different, "seconds": time.perf_counter() - started}
+    found = {"case": name, "error": None, "different": different, "seconds": time.process_time() - started}
     return found | {"epoch": list_waits(last), "steps": list_waits(more)}
 
 
@@ -124,15 +124,8 @@ def _stop_after_one(stage: Any, entry: dict[str, Any]) -> None:  # noqa: ARG001
 def main(names: Sequence[str]) -> None:
     """Measure every case, or those whose names are given."""
     torch.set_num_threads(1)
-    few, towards = {"steps": gpu_cases.STEPS}, {"targets": gpu_cases.TARGETS}  # of the paper: 100 or 5000, and 9
-    parts = {
-        "ApgdCeSettings": few,
-        "ApgdTSettings": few | towards,
-        "FabTSettings": few | towards,
-        "SquareSettings": few,
-    }
-    for part, fewer in parts.items():
-        setattr(autoattack, part, partial(getattr(autoattack, part), **fewer))
+    for part, shorter in list_shorter_settings(gpu_cases.STEPS, gpu_cases.TARGETS).items():
+        setattr(autoattack, part, shorter)
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, trial) in enumerate(gpu_cases.list_cases()):
             if names and name not in names:

@@ -26,6 +26,7 @@ def test_the_standard_attacks_in_their_order(norm: Literal["l2", "l1"], monkeypa
     other = network_images(model, 40)
     foreign = job_of(model, other, (1,))
     asked: list[tuple[str, int, dict[str, Any]]] = []
+    passes: list[float] = []
 
     def fool_first(attacked: AttackJob) -> Tensor:
         images = attacked.clean.clone()
@@ -35,19 +36,23 @@ def test_the_standard_attacks_in_their_order(norm: Literal["l2", "l1"], monkeypa
     def replaced(name: str) -> Callable[..., dict[int, Tensor]]:
         def craft(attacked: AttackJob, settings: Any) -> dict[int, Tensor]:
             asked.append((name, len(attacked.labels), settings.document()))
+            passes.append(settings.expected_passes)
             return {attacked.step_counts[0]: fool_first(attacked)}
 
         return craft
 
     def toward(attacked: AttackJob, settings: Any, eps: float, rank: int) -> Tensor:
         asked.append((f"fab_t {rank} {eps:.3g}", len(attacked.labels), settings.document()))
+        passes.append(settings.expected_passes / settings.targets)
         return fool_first(attacked)
 
     monkeypatch.setattr(apgd, "craft_apgd_ce", replaced("apgd_ce"))
     monkeypatch.setattr(apgd, "craft_apgd_t", replaced("apgd_t"))
     monkeypatch.setattr(fab, "run_toward_target", toward)
     monkeypatch.setattr(square, "craft_square", replaced("square"))
-    found = craft_autoattack(job, AutoAttackSettings(name="autoattack", norm=norm, eps=0.25))[7]
+    whole = AutoAttackSettings(name="autoattack", norm=norm, eps=0.25)
+    found = craft_autoattack(job, whole)[7]
+    assert whole.expected_passes == sum(passes)
     names = ["apgd_ce", "apgd_t", *(f"fab_t {rank} 0.25" for rank in range(9)), "square"]
     assert [(name, count) for name, count, _ in asked] == list(zip(names, range(14, 2, -1), strict=True))
     assert all((document["norm"], document["eps"]) == (norm, 0.25) for _, _, document in asked)
