@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from tasks.attacks.autoattack import craft as autoattack
+from tasks.contracts import model, toy
 from tasks.contracts.check_part import CONTRACTS, check_part
 from tasks.data.registry import SOURCES
-from tests.support.networks import LIKE_ANOTHER
+from tests.support.networks import LIKE_ANOTHER, make_networks_narrow
 from tests.support.objectives import OBJECTIVE_CASES
 from tests.support.registries import REGISTRIES
+from tests.support.short_autoattack import list_shorter_settings
 from tests.support.small import write_images, write_mnist
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -25,8 +28,10 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "randomized_smoothing": {"sigma": 0.25, "samples": 200},
 }
 """Settings that a part needs, or with which it is quick."""
-LARGE = {"vgg16_bn", "wide_resnet28_10", "alexnet", "resnet50", "autoattack"}
-
+FEW_STEPS = 8
+"""Of attacks, each of which is tried many times."""
+SMALL = 16
+"""Pixels of a side that are enough for every network but VGG, which halves them five times."""
 
 PUBLISHED = {"animals10", "cifar10", "cifar100", "svhn"}
 """Data sets whose counts are those of the published files, which are too large to be made here."""
@@ -49,12 +54,26 @@ def list_parts() -> Iterator[Any]:
         for name in SOURCES_HERE if registry is SOURCES else registry:
             if name.endswith(LIKE_ANOTHER):
                 continue
-            yield pytest.param(kind, name, id=name, marks=[pytest.mark.slow] if name in LARGE else [])
+            yield pytest.param(kind, name, id=name)
+
+
+@pytest.fixture
+def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer steps, channels and pixels, of which no promise speaks."""
+    make_networks_narrow(monkeypatch)
+    monkeypatch.setattr(toy, "MOST_STEPS", FEW_STEPS)
+    for part, shorter in list_shorter_settings(FEW_STEPS, targets=3).items():
+        monkeypatch.setattr(autoattack, part, shorter)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_smaller")
 @pytest.mark.parametrize(("kind", "name"), list_parts())
-def test_our_own_parts_keep_their_promises(kind: str, name: str, tmp_path: Path) -> None:
+def test_our_own_parts_keep_their_promises(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not name.startswith("vgg"):
+        monkeypatch.setattr(model, "SIZE", SMALL)
     write_files(tmp_path, name)
     given = (OBJECTIVE_CASES if kind == "objective" else SETTINGS).get(name, {})
     found = check_part(kind, name, given, tmp_path)

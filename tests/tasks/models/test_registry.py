@@ -9,6 +9,7 @@ from tasks.models.build import Description, build_model, sketch_model
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 from tasks.models.size import measure_model
+from tasks.without_compiler import replace_compiler
 
 
 def described(name: str, **fields: object) -> Description:
@@ -35,11 +36,11 @@ def test_parameters_are_those_of_the_papers(name: str, millions: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(name for name in ARCHITECTURES if not name.endswith(("34-10", "70-16"))))
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_every_architecture_takes_small_colour_images(name: str) -> None:
-    model = build_model(described(name)).eval()
-    with torch.no_grad():
-        assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    model = sketch_model(described(name)).eval()
+    with replace_compiler(), torch.no_grad():
+        assert model(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 10)
 
 
 @pytest.mark.parametrize(
