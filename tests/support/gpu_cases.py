@@ -14,7 +14,7 @@ from tests.support import small
 from tests.support.objectives import NAMED_OBJECTIVES
 from tests.support.pruning import PRUNING_CASES
 
-IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 4}
+IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 2}
 FGSM = {"name": "fgsm", "eps": "16/255"}
 EPOCH = {"epochs": 2, "batch_size": 50, "optimizer": small.SGD}
 FEW = {"name": "digits", "train_examples": 100}
@@ -25,9 +25,13 @@ PRUNED = (
 """Cases of pruning of which none takes the way of another: what moves between devices, and when."""
 ALIKE = ("free+ema", "jacobian+awp", "adversarial+awp")
 """Objectives whose parts are all among those of the others."""
+EPOCH_OF_GENERATOR = {"epochs": 2, "batch_size": 100}
 TRAINED = {**EPOCH, "epochs": 6}
 """Of the model that is attacked: one that is right about most images, or there would be nothing to do."""
-STEPS = 6
+STEPS = 5
+"""Of an attack: more than the waits that a test allows beside one a step."""
+CONSTANTS = 3
+"""Of attacks that search for the weight of success."""
 TARGETS = 3
 """Of attacks that walk towards one class after another; two thirds of the walks of one of them are given up."""
 LARGE = {"linf": "16/255", "l2": 1.0, "l1": 5.0, "l0": 10}
@@ -35,6 +39,11 @@ LARGE = {"linf": "16/255", "l2": 1.0, "l1": 5.0, "l0": 10}
 IMAGES = 12
 OTHER_NORMS = (("apgd_ce", "l1"), ("square", "l2"), ("fab", "l1"))
 """Attacks that walk otherwise in another norm than in their first."""
+PROBED = (
+    "attack behind transformations", "attack by transfer", "attack in bf16", "attack fgsm", "attack square in l2",
+    "attack apgd_ce in l1",
+)  # fmt: skip
+"""Whose model is looked at as well: what stands around an attack, and each norm."""
 
 
 def list_cases() -> Iterator[tuple[str, Trial]]:
@@ -137,9 +146,11 @@ def make_cheap(name: str) -> dict[str, Any]:
     if "generator" in fields:
         # wide enough for two channels in a group that is normalised: a bias that a normalisation takes away has a
         # gradient of rounding alone, of which Adam makes whole steps
-        section["generator"] = {"name": fields["generator"].default.name, "epochs": 2, "width": 8}
+        section["generator"] = {"name": fields["generator"].default.name, **EPOCH_OF_GENERATOR, "width": 8}
     if "steps" in fields:
         section["steps"] = STEPS
+    if "binary_search_steps" in fields:
+        section["binary_search_steps"] = CONSTANTS
     if "targets" in fields:
         section["targets"] = TARGETS
     if "targeted" in fields:

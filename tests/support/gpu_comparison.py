@@ -7,26 +7,33 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import json
+import math
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
+from benchmarks import gpu
 from tasks.attacks.autoattack import craft as autoattack
-from tasks.stages.attack import run_attack
+from tasks.attacks.engine import fast_model
+from tasks.stages import attack
 from tasks.stages.context import Context
 from tasks.stages.run import run_chain, run_stages
 from tasks.trial.trial import Trial, simplify_trial
 from tests.support import gpu_cases, pretended_gpu, small
 from tests.support.short_autoattack import list_shorter_settings
 
+BENCHMARK = "benchmark"
 JUDGED = ("chain", "attack", "certificate")
 """How the names of cases begin whose model is attacked; the others end with the model, which is compared itself."""
 
@@ -62,6 +69,17 @@ def measure(name: str, trial: Trial, folder: Path) -> dict[str, Any]:
     return found | {"epoch": list_waits(last), "steps": list_waits(more)}
 
 
+@contextlib.contextmanager
+def probe_less(name: str) -> Iterator[None]:
+    """A model whose health was looked at in other cases is only attacked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attack, "measure_inference", partial(attack.measure_inference, repeats=1))
+        patch.setattr(fast_model, "WORTH_FOLDING", math.inf)  # of both numbers of steps, or of none
+        if name not in gpu_cases.PROBED:
+            patch.setattr(attack, "check_health", lambda model, looked_at, images, found, *rest: [{} for _ in found])  # noqa: ARG005
+        yield
+
+
 def weights(record: dict[str, Any], at: Context) -> dict[str, torch.Tensor]:
     """The tensors that a stage published, if it makes a model."""
     return small.weights(record, at) if "model.safetensors" in record["files"] else {}
@@ -80,9 +98,9 @@ def count_more_steps(trial: Trial, at: Context) -> Counter[tuple[str, str]]:
         return Counter()
     before = pretended_gpu.WAITS.copy()
     method = trial.attack.method.model_copy(update={"steps": 2 * gpu_cases.STEPS})
-    attack = trial.attack.model_copy(update={"method": method})
+    longer = trial.attack.model_copy(update={"method": method})
     pretended_gpu.WAITS.clear()
-    run_attack(small.stages_of(simplify_trial(trial.model_copy(update={"attack": attack})))[-1:], at)
+    attack.run_attack(small.stages_of(simplify_trial(trial.model_copy(update={"attack": longer})))[-1:], at)
     more = pretended_gpu.WAITS - before
     return Counter({(what, where): count for (what, where), count in more.items() if where.startswith("attacks/")})
 
@@ -127,16 +145,26 @@ def main(names: Sequence[str]) -> None:
     for part, shorter in list_shorter_settings(gpu_cases.STEPS, gpu_cases.TARGETS).items():
         setattr(autoattack, part, shorter)
     with tempfile.TemporaryDirectory() as folder:
-        for number, (name, trial) in enumerate(gpu_cases.list_cases()):
+        for name, trial in gpu_cases.list_cases():
             if names and name not in names:
                 continue
             gc.freeze()  # a stage that leaves a GPU collects what is left over: not what was imported, again and again
-            shared = "judged" if name.startswith(JUDGED[1:]) else str(number)  # whose model is trained once
-            print(json.dumps(measure(name, trial, Path(folder) / shared)), flush=True)  # noqa: T201
+            with probe_less(name):
+                found = measure(name, trial, Path(folder) / "shared")  # whose stages are computed once
+            print(json.dumps(found), flush=True)  # noqa: T201
         if not names or set(names) & {name for name, _, _ in gpu_cases.list_resumed()}:
             for name, trial, place in gpu_cases.list_resumed():
                 print(json.dumps(resume_elsewhere(name, trial, place, Path(folder))), flush=True)  # noqa: T201
+    if not names or BENCHMARK in names:
+        print(json.dumps({"case": BENCHMARK, "said": run_benchmark()}), flush=True)  # noqa: T201
     gc.unfreeze()
+
+
+def run_benchmark() -> str:
+    """What the benchmark of GPUs says, of the parts that no case is like."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert gpu.main(["--toy", "--pretended", "--only", "training", "steps", "recipes"]) == 0
+    return said.getvalue()
 
 
 if __name__ == "__main__":

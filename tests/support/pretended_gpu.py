@@ -31,6 +31,8 @@ READS_ON_HOST = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal"}
 """Operations whose outcome the host must know before it goes on."""
 MAY_MIX = {"index", "index_put", "index_put_", "_index_put_impl_", "_to_copy", "copy_", "_local_scalar_dense"}
 """Operations that take tensors of both devices on CUDA too."""
+MAY_WAIT = {*READS_ON_HOST, "index", "_to_copy"}
+HOST = torch.device("cpu")
 
 
 class GpuTensor(torch.Tensor):
@@ -81,44 +83,59 @@ def _find_line() -> str:
     return "elsewhere"
 
 
-def _change_tensors(found: Any, change: Callable[[torch.Tensor], Any]) -> Any:
-    """What an operation takes or gives, with its tensors changed: torch's own trees take ten times as long."""
+@functools.cache
+def _describe(func: Any) -> tuple[str, bool]:
+    """The name of an operation without its overload, and whether it changes what it is given."""
+    return func.overloadpacket.__name__, func._schema.is_mutable
+
+
+def _take_raw(found: Any, on_device: list[GpuTensor], on_host: list[torch.Tensor]) -> Any:
+    """What an operation takes, with the values of tensors; torch's own trees take ten times as long.
+
+    :param on_device: the tensors on the device are added to it; those on the host to the other.
+    """
+    kind = type(found)
+    if kind is GpuTensor:
+        on_device.append(found)
+        return found.raw
+    if kind is list or kind is tuple:
+        return kind([_take_raw(part, on_device, on_host) for part in found])
     if isinstance(found, torch.Tensor):
-        return change(found)
-    if isinstance(found, (list, tuple)):
-        return type(found)([_change_tensors(part, change) for part in found])
-    return {name: _change_tensors(part, change) for name, part in found.items()} if isinstance(found, dict) else found
-
-
-def _take_raw(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.raw if isinstance(tensor, GpuTensor) else tensor
+        on_host.append(found)
+    return found
 
 
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    name, asked = func.overloadpacket.__name__, kwargs.get("device")
+    name, changes = _describe(func)
+    asked = kwargs.get("device") if kwargs else None
     wanted = None if asked is None else torch.device(asked).type == NAME
-    tensors = list[torch.Tensor]()
-    _change_tensors([*args, *kwargs.values()], tensors.append)
-    on_device = [leaf for leaf in tensors if isinstance(leaf, GpuTensor)]
-    on_host = [leaf for leaf in tensors if not isinstance(leaf, GpuTensor)]
-    if on_device and name not in MAY_MIX and (mixed := [tuple(leaf.shape) for leaf in on_host if leaf.dim()]):
-        raise RuntimeError(f"Expected all tensors to be on the same device: {func} mixes {DEVICE} and cpu {mixed}")
-    _count_waits(name, args, on_device, wanted)
-    changed = kwargs if asked is None else {**kwargs, "device": torch.device("cpu")}
-    out = func(*_change_tensors(args, _take_raw), **_change_tensors(changed, _take_raw))
-    if resized := [tuple(leaf.raw.shape) for leaf in on_device if leaf.raw.shape != leaf.shape]:
+    on_device, on_host = list[GpuTensor](), list[torch.Tensor]()
+    raw = [_take_raw(each, on_device, on_host) for each in args]
+    named = {key: _take_raw(each, on_device, on_host) for key, each in kwargs.items()}
+    if on_host and on_device and name not in MAY_MIX:
+        mixed = [tuple(leaf.shape) for leaf in on_host if leaf.dim()]
+        if mixed:
+            raise RuntimeError(f"Expected all tensors to be on the same device: {func} mixes {DEVICE} and cpu {mixed}")
+    if name in MAY_WAIT:
+        _count_waits(name, args, on_device, wanted)
+    if asked is not None:
+        named["device"] = HOST
+    out = func(*raw, **named)
+    if changes and (resized := [tuple(leaf.raw.shape) for leaf in on_device if leaf.raw.shape != leaf.shape]):
         raise NotImplementedError(f"{func} has resized a tensor of the pretended GPU to {resized}")
     if name in ("_local_scalar_dense", "is_nonzero"):
         return out
-    if func._schema.is_mutable and name.endswith("_") and args and isinstance(args[0], torch.Tensor):
+    if changes and name.endswith("_") and args and isinstance(args[0], torch.Tensor):
         return args[0]
-    if not (wanted if wanted is not None else on_device):
-        return out
-    return _change_tensors(out, _put_on_device)
+    return _put_on_device(out) if (on_device if wanted is None else wanted) else out
 
 
-def _put_on_device(made: torch.Tensor) -> GpuTensor:
-    return made if isinstance(made, GpuTensor) else GpuTensor(made)
+def _put_on_device(made: Any) -> Any:
+    if isinstance(made, GpuTensor):
+        return made
+    if isinstance(made, torch.Tensor):
+        return GpuTensor(made)
+    return type(made)(map(_put_on_device, made)) if isinstance(made, (list, tuple)) else made
 
 
 def _count_waits(name: str, args: Any, on_device: list[GpuTensor], wanted: bool | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from torch import nn
 
 from tasks.without_compiler import COMPILER, leave_out_compiler
-from tests.support.harness import list_imported_modules
+from tests.support.harness import LIMIT
 
 SPACE = {
     "dataset": {"name": "digits"},
@@ -41,6 +43,60 @@ with replace_compiler():
     doubled = torch.compile(lambda images: 2 * images, backend="eager")
     assert doubled(torch.ones(2)).tolist() == [2.0, 2.0]
 """
+TRAINED = """
+import torch; from tests.support import small; from tasks.training.basic import SgdSettings, AdamSettings
+from tasks.training.optimizers import build_optimizer
+for settings in (SgdSettings(), AdamSettings()):
+    weights = torch.nn.Parameter(torch.ones(3)); optimizer = build_optimizer([weights], settings)
+    optimizer.zero_grad(); weights.sum().backward(); optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert (weights != 1).all()
+"""
+COUNTED = """
+from torch import nn; from tasks.models.build import NormalizedModel
+from tasks.models.size import measure_model
+layers = [nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 5), nn.Softmax(1)]
+assert measure_model(NormalizedModel(nn.Sequential(*layers), 0.5, 0.25), (3, 4, 4))['macs'] == 54 * 4 + 40
+"""
+BUILT = """
+from tasks.models import build; from tasks.models.settings import ModelSettings; import torch
+described = build.Description.of(ModelSettings(name={name!r}), 3, 10)
+again = build.build_with_weights(described, build.build_model(described).state_dict()).eval()
+assert again(torch.rand(1, 3, 64, 64)).shape == (1, 10)
+assert "torchvision.ops.roi_align" in sys.modules
+"""
+DETECTED = f"""
+import tasks.models.architectures.torchvision_nets, torch, torchvision
+assert {COMPILER!r} not in sys.modules
+boxes = [torch.tensor([[0.0, 0.0, 4.0, 4.0]])]
+assert torchvision.ops.roi_align(torch.rand(1, 1, 8, 8), boxes, 2).shape == (1, 1, 2, 2)
+assert torchvision.ops.roi_align.__globals__['is_compile_supported']('cpu') is True
+"""
+WITHOUT = {
+    "a training": TRAINED,
+    "a plan that asks models": ASKED,
+    "a count of products": COUNTED,
+    "a network of torchvision": BUILT.format(name="resnet18"),
+    "a network that only torchvision knows": BUILT.format(name="torchvision:squeezenet1_1"),
+}
+"""What imports no compiler."""
+WITH = {"a layer of detection that computes": DETECTED, "a network that compiles itself": COMPILED}
+PARTING = """
+import json, os, sys, traceback
+import torch, advsweep, tasks.models.architectures.torchvision_nets, tests.support.small
+for statement in json.load(sys.stdin):
+    child = os.fork()
+    if not child:
+        try:
+            exec(statement, {"sys": sys})
+            print(json.dumps(sorted(sys.modules)), flush=True)
+        except BaseException:
+            print(json.dumps(traceback.format_exc()), flush=True)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+"""
+"""Each statement in a child of a process that has imported what all of them would."""
 OPTIONS: list[tuple[type[torch.optim.Optimizer], dict[str, Any]]] = [
     (torch.optim.SGD, {"lr": 0.3, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     (torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.9), "weight_decay": 0.01}),
@@ -81,51 +137,25 @@ def test_steps_are_those_of_torch(kind: type[torch.optim.Optimizer], options: di
     assert isinstance(ours, kind)
 
 
+@pytest.fixture(scope="module")
+def imported() -> dict[str, Any]:
+    """The modules that a process holds after each statement, by its name; or what it raised."""
+    asked = {**WITHOUT, **WITH}
+    command, given = [sys.executable, "-c", PARTING], json.dumps([*asked.values()])
+    ended = subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=LIMIT)
+    return dict(zip(asked, map(json.loads, ended.stdout.splitlines()), strict=True))
+
+
 @pytest.mark.slow
-def test_a_training_does_not_import_the_compiler() -> None:
-    statement = (
-        "import torch; from tests.support import small; from tasks.training.basic import SgdSettings, AdamSettings\n"
-        "from tasks.training.optimizers import build_optimizer\n"
-        "for settings in (SgdSettings(), AdamSettings()):\n"
-        "    weights = torch.nn.Parameter(torch.ones(3)); optimizer = build_optimizer([weights], settings)\n"
-        "    optimizer.zero_grad(); weights.sum().backward(); optimizer.step()\n"
-        "    optimizer.load_state_dict(optimizer.state_dict())\n"
-        "    assert (weights != 1).all()"
-    )
-    modules = list_imported_modules(statement)
+@pytest.mark.parametrize("what", WITHOUT)
+def test_most_work_does_not_import_the_compiler(what: str, imported: dict[str, Any]) -> None:
+    modules = imported[what]
+    assert isinstance(modules, list), modules
     assert "torch.optim" in modules
     assert COMPILER not in modules
 
 
 @pytest.mark.slow
-def test_a_plan_asks_models_and_imports_no_compiler() -> None:
-    assert COMPILER not in list_imported_modules(ASKED)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet18", "torchvision:squeezenet1_1"])
-def test_a_network_of_torchvision_imports_no_compiler(name: str) -> None:
-    modules = list_imported_modules(
-        "from tasks.models import build; from tasks.models.settings import ModelSettings; import torch\n"
-        f"described = build.Description.of(ModelSettings(name={name!r}), 3, 10)\n"
-        "again = build.build_with_weights(described, build.build_model(described).state_dict()).eval()\n"
-        "assert again(torch.rand(1, 3, 64, 64)).shape == (1, 10)"
-    )
-    assert "torchvision.ops.roi_align" in modules
-    assert COMPILER not in modules
-
-
-@pytest.mark.slow
-def test_a_layer_of_detection_asks_the_compiler_when_it_computes() -> None:
-    asked = "torchvision.ops.roi_align(torch.rand(1, 1, 8, 8), [torch.tensor([[0.0, 0.0, 4.0, 4.0]])], 2)"
-    statement = (
-        "import tasks.models.architectures.torchvision_nets, sys, torch, torchvision\n"
-        f"assert {COMPILER!r} not in sys.modules; assert {asked}.shape == (1, 1, 2, 2)\n"
-        f"assert torchvision.ops.roi_align.__globals__['is_compile_supported']('cpu') is True"
-    )
-    assert COMPILER in list_imported_modules(statement)
-
-
-@pytest.mark.slow
-def test_a_network_that_compiles_itself_finds_the_compiler() -> None:
-    assert {COMPILER, f"{COMPILER}.convert_frame"} <= list_imported_modules(COMPILED)
+@pytest.mark.parametrize("what", WITH)
+def test_who_asks_for_the_compiler_finds_it(what: str, imported: dict[str, Any]) -> None:
+    assert {COMPILER, f"{COMPILER}.convert_frame"} <= {*imported[what]}, imported[what]

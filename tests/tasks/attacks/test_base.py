@@ -63,9 +63,7 @@ def middle_budget(norm: str) -> tuple[float, int]:
 
 
 @pytest.mark.parametrize(("name", "norm", "stop"), BOUNDED)
-def test_success_within_a_budget_is_exact(
-    name: str, norm: str, stop: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_success_within_a_budget_is_exact(name: str, norm: str, stop: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for part, shorter in list_shorter_settings(ENOUGH_STEPS, targets=3).items():
         monkeypatch.setattr(autoattack, part, shorter)
     eps, robust = middle_budget(norm)

@@ -34,13 +34,13 @@ UNDECIDED = 4
 """Waits of a step in which images are close to undecided, so that the model itself is asked."""
 MOST_WAITS = {
     "attack in bf16": 2,  # the judge is asked about images that are nearly fooled
-    "attack carlini_wagner": 9,  # one for each constant
+    "attack carlini_wagner": gpu_cases.CONSTANTS,  # one for each
     "attack apgd_t": gpu_cases.TARGETS,  # one for each
     "attack fab": 2,  # as fab_t
     "attack fab in l1": 2,
     "attack fab_t": 2
     * gpu_cases.TARGETS,  # two for each target at most: along the boundary, where images are close to undecided
-    "attack ead": 9,  # as Carlini-Wagner
+    "attack ead": gpu_cases.CONSTANTS,  # as Carlini-Wagner
     "attack rays": 4,  # whether a direction fools the model, how close along it, and what was undecided there
 }
 """Waits in a step of an attack, where more than one is taken."""
@@ -80,23 +80,15 @@ def test_the_host_waits_once_an_epoch_and_once_a_step(case: str, measured: dict[
     assert steps <= gpu_cases.STEPS * MOST_WAITS.get(case, 1) + UNDECIDED, found["steps"]
 
 
-def test_the_benchmark_of_gpus_runs_to_its_end() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks",
-        "gpu",
-        "--toy",
-        "--pretended",
-        "--only",
-        "training",
-        "steps",
-        "recipes",
-    ]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("N-FGSM") == 2, "of the steps and of the recipes"
+def test_the_benchmark_of_gpus_runs_to_its_end(measured: dict[str, dict[str, Any]]) -> None:
+    said = measured["benchmark"]["said"]
+    assert [line for line in said.splitlines() if line.startswith("## ")] == ["## training", "## steps", "## recipes"]
+    assert said.count("N-FGSM") == 2, "of the steps and of the recipes"
+
+
+def test_without_a_gpu_the_benchmark_says_so() -> None:
     env = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    refused = subprocess.run([*command[:4], "--toy"], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks", "gpu", "--toy"]
+    refused = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode != 0
     assert "finds no CUDA device" in refused.stderr
