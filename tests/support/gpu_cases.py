@@ -28,15 +28,16 @@ ALIKE = ("free+ema", "jacobian+awp", "adversarial+awp")
 EPOCH_OF_GENERATOR = {"epochs": 2, "batch_size": 100}
 TRAINED = {**EPOCH, "epochs": 6}
 """Of the model that is attacked: one that is right about most images, or there would be nothing to do."""
+IMAGES = 12
 STEPS = 5
 """Of an attack: more than the waits that a test allows beside one a step."""
+LONGER = {**IFGSM, "steps": STEPS, "examples": IMAGES}
 CONSTANTS = 3
 """Of attacks that search for the weight of success."""
 TARGETS = 3
 """Of attacks that walk towards one class after another; two thirds of the walks of one of them are given up."""
 LARGE = {"linf": "16/255", "l2": 1.0, "l1": 5.0, "l0": 10}
 """Budgets at which such a model is fooled in part."""
-IMAGES = 12
 OTHER_NORMS = (("apgd_ce", "l1"), ("square", "l2"), ("fab", "l1"))
 """Attacks that walk otherwise in another norm than in their first."""
 PROBED = (
@@ -86,8 +87,8 @@ def list_cases() -> Iterator[tuple[str, Trial]]:
         "attack behind transformations",
         small.trial(train=TRAINED, inference=make_inference(), attack={**FGSM, "examples": IMAGES}),
     )
-    yield "attack by transfer", small.trial(train=TRAINED, attack={**IFGSM, "examples": IMAGES, "surrogate": surrogate})
-    yield "attack in bf16", small.trial(train=TRAINED, attack={**IFGSM, "examples": IMAGES, "precision": "bf16"})
+    yield "attack by transfer", small.trial(train=TRAINED, attack={**LONGER, "surrogate": surrogate})
+    yield "attack in bf16", small.trial(train=TRAINED, attack={**LONGER, "precision": "bf16"})
     yield from list_certificates()
     for name in ATTACKS:
         yield f"attack {name}", small.trial(train=TRAINED, attack=make_cheap(name))

@@ -41,7 +41,7 @@ MOST_WAITS = {
     "attack fab_t": 2
     * gpu_cases.TARGETS,  # two for each target at most: along the boundary, where images are close to undecided
     "attack ead": gpu_cases.CONSTANTS,  # as Carlini-Wagner
-    "attack rays": 4,  # whether a direction fools the model, how close along it, and what was undecided there
+    "attack rays": 5,  # whether a direction fools the model, how close along it, twice, and what was undecided there
 }
 """Waits in a step of an attack, where more than one is taken."""
 
