@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -13,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,18 +21,18 @@ from rich.console import Console
 from benchmarks import sleeping
 from benchmarks.sleepers import SECONDS, SleepingWorker
 from orchestrator.cluster import node_watch
-from orchestrator.cluster.connect import connect_cluster
 from orchestrator.cluster.node import WorkerPlace
 from orchestrator.options import LaunchOptions
 from orchestrator.plan.plan import Plan, plan_text
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.run import driver
+from orchestrator.results.verdicts import annotate_rows
 from orchestrator.run.driver import run_sweep
-from orchestrator.run.worker import StageWorker
 from orchestrator.status.facts import collect_facts
 from orchestrator.store.sweep_store import SweepStore
+from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import establish_storage, open_storage
 from tasks.trial.chain import Stage
+from tasks.trial.row import make_finished_row
 from tests.support.harness import ended, executions, results_only, rows
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow]
@@ -79,8 +79,20 @@ class FaultyWorker(SleepingWorker):
         return replace(super().describe_place(), oom_kills=int(self._storage.read(KILLS)))
 
 
-def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str]:
-    """Run a plan on the Ray that there is; the exit code, and what was shown."""
+def make_undisturbed_rows(plan: Plan, folder: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a sweep to which nothing happens, by trial id, without the workers that it would have."""
+    store = StageStore(open_storage(folder))
+    worker = SimpleNamespace(
+        _settings=SimpleNamespace(sweep_id=plan.sweep_id), _store=store, seconds=FaultyWorker.seconds
+    )
+    records = {key: FaultyWorker._publish(worker, stage) for key, stage in plan.stages.items()}  # type: ignore[arg-type]
+    of_sweep = {"sweep_id": plan.sweep_id, "space": plan.space.name}
+    found = [make_finished_row(planned.trial, planned.chain, records) | of_sweep for planned in plan.trials]
+    return {row["trial_id"]: results_only(row) for row in annotate_rows(found)}
+
+
+def sweep_with_faults(plan: Plan, folder: Path) -> tuple[int, str]:
+    """Run a plan; the exit code, and what was shown."""
     storage = open_storage(folder)
     establish_storage(storage)
     store = SweepStore(storage, plan.sweep_id)
@@ -92,7 +104,7 @@ def swept(plan: Plan, folder: Path, worker: type[StageWorker]) -> tuple[int, str
     )  # fmt: skip
     shown = io.StringIO()
     options = LaunchOptions("x", wandb="disabled", cpus=2)
-    code = run_sweep(prepared, options, Console(file=shown, width=200), lambda: None, worker)
+    code = run_sweep(prepared, options, Console(file=shown, width=200), lambda: None, FaultyWorker)
     return code, shown.getvalue()
 
 
@@ -105,19 +117,12 @@ def test_hanging_stages_and_stages_without_memory_fail_alone(tmp_path: Path, mon
         stages["prune", 2]: "hang_once",
         stages["prune", 3]: "kernel",
     }
-    for folder, met in (("undisturbed", {}), ("faulty", faults)):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / KILLS).write_text("0")
-        (tmp_path / folder / FAULTS).write_text(json.dumps(met))
-    monkeypatch.setattr(node_watch, "count_oom_kills", lambda: int((tmp_path / "faulty" / KILLS).read_text()))
     storage = tmp_path / "faulty"
-
-    with connect_cluster("local", 2) as cluster:
-        parts = iter(replace(cluster, scratch=cluster.scratch / name) for name in ("first", "second"))
-        monkeypatch.setattr(driver, "connect_cluster", lambda *_: contextlib.nullcontext(next(parts)))
-        assert swept(plan, tmp_path / "undisturbed", FaultyWorker)[0] == 0
-        code, shown = swept(plan, storage, FaultyWorker)
-
+    storage.mkdir()
+    (storage / KILLS).write_text("0")
+    (storage / FAULTS).write_text(json.dumps(faults))
+    monkeypatch.setattr(node_watch, "count_oom_kills", lambda: int((storage / KILLS).read_text()))
+    code, shown = sweep_with_faults(plan, storage)
     assert code == 1
     assert "10 trials, 4 finished, 6 failed" in shown
     found = rows(storage)
@@ -129,7 +134,7 @@ def test_hanging_stages_and_stages_without_memory_fail_alone(tmp_path: Path, mon
     starts = Counter(entry["key"] for entry in executions(storage) if entry["event"] == "start")
     assert starts[stages["train", 0]] == starts[stages["adversarial_finetune", 1]] == starts[stages["prune", 3]] == 2
     assert set(ended(storage).values()) == {1}, "every finished stage ran once"
-    expected = {row["trial_id"]: results_only(row) for row in rows(tmp_path / "undisturbed")}
+    expected = make_undisturbed_rows(plan, tmp_path / "undisturbed")
     for row in found:
         if row["status"] == "finished":
             assert results_only(row) == expected[row["trial_id"]]
