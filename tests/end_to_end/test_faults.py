@@ -61,7 +61,7 @@ def test_two_drivers_on_one_storage_both_finish(undisturbed: tuple[Path, Path], 
     space, reference = undisturbed
     storage = tmp_path / "storage"
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *SMALLEST]
-    drivers = [start(*command, *ONE, spared=True), start(*command, *ONE, spared=True)]
+    drivers = [start(*command, *ONE), start(*command, *ONE)]
     assert [driver.wait(timeout=LIMIT) for driver in drivers] == [0, 0]
     same(storage, reference)
     assert "4 finished, nothing to do" in advsweep(*command).stdout

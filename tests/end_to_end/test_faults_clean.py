@@ -25,7 +25,7 @@ class Talker:
     def __init__(self, folder: Path, *command: str | Path) -> None:
         self._said = folder / f"{command[0]}.txt"
         with self._said.open("wb") as stream:
-            self.process = spawn(command, spared=True, stdin=subprocess.PIPE, stdout=stream, stderr=subprocess.STDOUT)
+            self.process = spawn(command, stdin=subprocess.PIPE, stdout=stream, stderr=subprocess.STDOUT)
 
     def wait_for(self, text: str) -> None:
         """Wait until it has said this."""

@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
 def test_a_private_ray_listens_on_loopback_only_and_dies_with_its_driver(space: Path, tmp_path: Path) -> None:
+    """The driver, Ray's workers and its agents are interpreters of their own here, as a user has them."""
     storage = tmp_path / "storage"
-    driver = start(
-        "launch", "--space", space, "--storage", storage, "--wandb", "disabled", "--set", "train.epochs=50000"
-    )
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
+    driver = start(*command, "--set", "train.epochs=50000", own=True)
     try:
         assert wait_until(lambda: bool(executions(storage)))
         started = family(driver.pid)

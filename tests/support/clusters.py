@@ -20,9 +20,12 @@ import psutil
 
 from tasks.devices import GPU_DEVICE
 from tests.support.harness import LIMIT, NICENESS, wait_until
+from tests.support.parted_workers import find_descendants
+from tests.support.prepared import find_address
 
 PR_SET_PDEATHSIG = 1
 RAY = str(Path(sys.executable).parent / "ray")
+PARTED_RAY = Path(__file__).with_name("parted_ray.py")
 STARTED = "Ray runtime started"
 END_WITH_PARENT = f"""
 import ctypes, os, sys
@@ -83,10 +86,7 @@ def free_port() -> int:
 
 def family(pid: int) -> set[int]:
     """A process and everything below it."""
-    try:
-        return {pid} | {child.pid for child in psutil.Process(pid).children(recursive=True)}
-    except psutil.NoSuchProcess:
-        return set()
+    return {pid} | find_descendants(pid) if psutil.pid_exists(pid) else set()
 
 
 def listening(pids: set[int]) -> dict[tuple[str, int], str]:
@@ -144,7 +144,8 @@ def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterato
         variables |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     log = folder / "log"
     with log.open("wb") as output:
-        process = start_bound([RAY, "start", "--head", "--block", *words], output, variables)
+        ray = [sys.executable, str(PARTED_RAY), find_address()]
+        process = start_bound([*ray, "start", "--head", "--block", *words], output, variables)
     try:
         assert wait_until(lambda: STARTED in log.read_text() or process.poll() is not None), log.read_text()
         assert process.poll() is None, log.read_text()

@@ -10,6 +10,7 @@ import psutil
 from tests.support.finished_sweep import finish
 from tests.support.harness import executions
 from tests.support.made_once import make_once
+from tests.support.parted_workers import find_descendants
 
 SPACE = """
 description: enough epochs to be killed in
@@ -53,14 +54,14 @@ def undisturbed_sweep(name: str, text: str, overrides: tuple[str, ...] = ()) -> 
 
 def workers_of(driver: subprocess.Popen[bytes], storage: Path) -> list[int]:
     """Worker processes of this driver that have a stage now."""
-    alive = {child.pid for child in psutil.Process(driver.pid).children(recursive=True)} | cluster_of(driver)
+    alive = cluster_of(driver)
     started = {entry["pid"] for entry in executions(storage)}
     return sorted(alive & started)
 
 
 def cluster_of(driver: subprocess.Popen[bytes]) -> set[int]:
     """Every process of the driver's private Ray: its descendants, and what runs in their sessions."""
-    family = {driver.pid} | {child.pid for child in psutil.Process(driver.pid).children(recursive=True)}
+    family = {driver.pid} | find_descendants(driver.pid)
     found = set()
     for process in psutil.process_iter(["pid", "ppid"]):
         if process.info["ppid"] in family:

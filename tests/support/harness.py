@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import prepared
-from tests.support.parted_process import PartedProcess
+from tests.support.parted_process import PartedProcess, run_parted
 
 COMMAND = [sys.executable, "-m", "advsweep"]
 ONE = ("--max-concurrent", "1")
@@ -36,7 +36,7 @@ def advsweep(
     """
     words, variables = list(map(str, arguments)), dict(os.environ if env is None else env)
     if prepared.can_run(words[0], variables):
-        ended = prepared.run_prepared(words, variables, LIMIT)
+        ended = run_parted(words, variables, prepared.find_address(), LIMIT)
     else:
         command = [*COMMAND, *words]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, env=variables)
@@ -44,30 +44,29 @@ def advsweep(
     return ended
 
 
-def start(*arguments: str | Path, spared: bool = False) -> subprocess.Popen[bytes]:
+def start(*arguments: str | Path, own: bool = False) -> subprocess.Popen[bytes]:
     """Start a command in a process group of its own."""
     nowhere = subprocess.DEVNULL
-    return spawn(arguments, spared=spared, stdout=nowhere, stderr=nowhere, start_new_session=True)
+    return spawn(arguments, own=own, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
 
 def spawn(
     arguments: Sequence[str | Path],
     patch: str = "",
     env: Mapping[str, str] | None = None,
-    spared: bool = False,
+    own: bool = False,
     **options: Any,
 ) -> subprocess.Popen[Any]:
     """Start a command.
 
     :param patch: Python that is run before it, such as a constant that is set.
     :param env: null: the variables of now.
-    :param spared: its workers are not killed nor looked for, so that they need not be descendants of their raylet.
+    :param own: it, Ray's workers and its agents are interpreters of their own, as a user has them.
     :param options: of `subprocess.Popen`.
     """
     words, variables = list(map(str, arguments)), dict(os.environ if env is None else env)
-    if prepared.can_run(words[0], variables):
-        workers = prepared.find_worker_source(variables) if spared else ""
-        return PartedProcess(words, patch, workers, env=variables, **options)
+    if not own and prepared.can_run(words[0], variables):
+        return PartedProcess(words, patch, prepared.find_address(), env=variables, **options)
     command = [sys.executable, "-c", f"{patch}\nfrom orchestrator.cli import main\nmain()"] if patch else COMMAND
     return subprocess.Popen([*command, *words], env=variables, **options)
 

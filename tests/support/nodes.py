@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
 from orchestrator.cluster.private_ray import UNNEEDED
+from tests.support.clusters import family
 from tests.support.harness import kill
+from tests.support.parted_workers import part_workers
 
 LOOPBACK = "127.0.0.1"
 FAST = {
@@ -87,8 +88,7 @@ def _processes(node: Any) -> set[int]:
     for processes in node.all_processes.values():
         for info in processes:
             if info.process.poll() is None:
-                tree = psutil.Process(info.process.pid)
-                found |= {tree.pid, *(child.pid for child in tree.children(recursive=True))}
+                found |= family(info.process.pid)
     return found
 
 
@@ -102,7 +102,7 @@ def nodes_on_loopback() -> Iterator[Nodes]:
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # the switch that keeps Ray on loopback
     nodes = None
     try:
-        with pytest.MonkeyPatch.context() as patched:
+        with part_workers(), pytest.MonkeyPatch.context() as patched:
             for name in UNNEEDED:
                 patched.setattr(Node, name, lambda self, **options: None)  # noqa: ARG005
             nodes = Nodes(folder)

@@ -6,7 +6,8 @@ import ctypes
 import inspect
 import os
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +25,48 @@ class PartedProcess(subprocess.Popen[Any]):
         :param workers: where the Ray that it starts asks for workers; by itself it starts interpreters.
         :param options: of `subprocess.Popen`.
         """
-        self._job = {"arguments": list(arguments), "patch": patch, "limit": None, "workers": workers}
+        self._job = {"kind": "command", "words": list(arguments), "patch": patch, "workers": workers}
         super().__init__(list(arguments), **options)
 
     def _execute_child(self, *words: Any, **named: Any) -> None:
         whole, kind = vars(self), vars(subprocess.Popen)
         given = inspect.signature(kind["_execute_child"]).bind(self, *words, **named).arguments
-        streams = [given[name] for name in ("p2cread", "c2pwrite", "errwrite")]
-        paths = [
-            f"/proc/{os.getpid()}/fd/{number if stream == -1 else stream}" for number, stream in enumerate(streams)
-        ]
+        read = given["p2cread"]
+        written = [own if given[name] == -1 else given[name] for own, name in ((1, "c2pwrite"), (2, "errwrite"))]
         job = {
             **self._job,
             "variables": dict(given["env"]),
             "folder": str(given["cwd"] or Path.cwd()),
-            "streams": [os.devnull if streams[0] == -1 else paths[0], *paths[1:]],
             "alone": given["start_new_session"],
         }
         take_in = ctypes.CDLL(None).prctl
+        nothing = os.open(os.devnull, os.O_RDONLY)
         take_in(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         try:
-            pid = ask(job)
+            self.pid = ask(job, [nothing if read == -1 else read, *written])
         finally:
             take_in(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
-        assert pid is not None
-        self.pid = pid
+            os.close(nothing)
         whole["_child_created"] = True
         ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         kind["_close_pipe_fds"](self, *(given[name] for name in ends))
+
+
+def run_parted(
+    arguments: Sequence[str], variables: Mapping[str, str], workers: str, limit: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end.
+
+    :raises subprocess.TimeoutExpired: it has not ended within so many seconds, and was killed.
+    """
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:  # what it starts may live on
+        process = PartedProcess(arguments, "", workers, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess(list(arguments), code, out.read(), err.read())

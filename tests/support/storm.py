@@ -18,7 +18,10 @@ from tasks.temporary import PREFIX
 from tests.support.clusters import alive, family
 from tests.support.harness import kill, spawn, wait_until
 
+STUB = "stub"
+"""What stands for another process, which is here too, and ends with it."""
 KINDS = {
+    "worker_stub.py": STUB,
     "gcs_server": "control service",
     "raylet": "raylet",
     "StageWorker": "stage worker",
@@ -72,7 +75,8 @@ class Launch:
             pids |= {process.pid for process in find_marked_processes(folder)}
         found: dict[str, list[int]] = {}
         for pid in sorted(alive(pids)):
-            found.setdefault(self._name(pid), []).append(pid)
+            if (name := self._name(pid)) != STUB:
+                found.setdefault(name, []).append(pid)
         self.seen |= pids
         return found
 

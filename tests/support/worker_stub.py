@@ -1,33 +1,50 @@
-"""What a raylet starts in the place of a worker: it asks the prepared process for one, and ends.
+"""What a raylet starts in the place of a worker or an agent: it asks for one that has imported, and stands for it.
 
-It hands over its streams, its variables and its words. It is run as `python -I -S worker_stub.py ADDRESS WORDS`, which
-takes hundredths of a second, and imports nothing of ours. Where nobody answers it becomes what the words say.
+It hands over its streams, its variables and its words. Where it is killed, so is the other at once; and it ends as
+that does. It is run as `python -I -S worker_stub.py ADDRESS WORDS`, which takes hundredths of a second, and imports
+nothing of ours. Where nobody answers it becomes what the words say.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 
-GRANTED = b"1"
+NAME = "for "
+"""How the name of a process begins that stands for another; the id of that follows."""
 
 
-def ask_for_worker(address: str, words: list[str]) -> bool:
-    """Have a process part that becomes the worker of these words; false where nobody can."""
-    job = json.dumps({"words": words, "variables": dict(os.environ), "folder": os.getcwd()})  # noqa: PTH109
-    with socket.socket(socket.AF_UNIX) as asked:
+def stand_for_process(address: str, words: list[str]) -> int | None:
+    """Have a process part that does what the words say; its exit code once it has ended, null where nobody can."""
+    kind = "agent" if any(word.endswith(("/agent.py", "/agent/main.py")) for word in words) else "worker"
+    job = {"kind": kind, "words": words, "variables": dict(os.environ), "folder": os.getcwd()}  # noqa: PTH109
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
         try:
             asked.connect(address)
-            socket.send_fds(asked, [b" "], [0, 1, 2])
-            asked.sendall(job.encode())
-            asked.shutdown(socket.SHUT_WR)
-            return asked.recv(1) == GRANTED
+            socket.send_fds(asked, [json.dumps(job).encode()], [0, 1, 2])
+            answer = asked.recv(99)
         except OSError:
-            return False
+            return None
+        if not answer:
+            return None
+        other = int(answer)
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(other, signal.SIGTERM))
+        with open("/proc/self/comm", "w") as name:  # noqa: PTH123
+            name.write(f"{NAME}{other}")
+        try:
+            return int(asked.recv(99) or 1)
+        except OSError:
+            return 1
 
 
 if __name__ == "__main__":
-    if not ask_for_worker(sys.argv[1], sys.argv[2:]):
+    code = stand_for_process(sys.argv[1], sys.argv[2:])
+    if code is None:
         os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        os.kill(os.getpid(), -code)
+    os._exit(code)

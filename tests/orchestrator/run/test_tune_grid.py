@@ -21,6 +21,7 @@ from orchestrator.run.worker import WorkerSettings
 from orchestrator.run.worker_pool import WorkerPool
 from orchestrator.space.resources import Resources
 from tests.support.harness import LIMIT, rows
+from tests.support.parted_workers import part_workers
 
 MANAGER = tune_controller.PlacementGroupResourceManager
 
@@ -180,7 +181,7 @@ def test_a_node_that_came_later_and_differs_gets_no_work(tmp_path: Path, monkeyp
     """Only those that are there at the start can be asked before it."""
     monkeypatch.setattr(worker_starts, "MOST_FAILURES", 2)
     driver = collect_versions() | {"torch": "1.0"}
-    with connect_cluster("local", 1):
+    with part_workers(), connect_cluster("local", 1):
         pool = WorkerPool(WorkerSettings(str(tmp_path), "x", None, versions=driver), 1)
         until = time.monotonic() + LIMIT
         while pool.start_problem is None and time.monotonic() < until:
