@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.harness import LIMIT, advsweep, executions, kill, spawn, wait_until
-from tests.support.node_sweep import PART, SMALLER, command, run_undisturbed, whole
+from tests.support.harness import LIMIT, ONE, advsweep, executions, kill, spawn, wait_until
+from tests.support.node_sweep import AS_ON_A_CLUSTER, command, run_undisturbed, whole
 from tests.support.nodes import nodes_on_loopback
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -27,20 +27,18 @@ def shown(arguments: Sequence[str | Path]) -> subprocess.Popen[Any]:
     return spawn(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
-def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(
-    tmp_path: Path,
-) -> None:
-    space, reference = run_undisturbed(PART)
+def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(tmp_path: Path) -> None:
+    space, reference = run_undisturbed()
     storage = tmp_path / "storage"
     with nodes_on_loopback() as nodes:
         nodes.add()
-        driver = shown([*command(space, storage, nodes), *SMALLER])
+        driver = shown([*command(space, storage, nodes), *ONE])
         assert wait_until(lambda: bool(executions(storage)))
         kill([driver.pid])
         _, err = driver.communicate(timeout=LIMIT)
         assert "nothing finished is lost: the same command continues" in err
         before = len(executions(storage))
-        driver = shown([*command(space, storage, nodes), *SMALLER])
+        driver = shown([*command(space, storage, nodes), *ONE])
         assert wait_until(lambda: len(executions(storage)) > before)
         nodes.kill_head()
         out, err = driver.communicate(timeout=LIMIT)
@@ -49,16 +47,14 @@ def test_a_killed_driver_a_lost_head_and_one_that_restarts_lose_nothing(
     assert "nothing finished is lost" in out
     own = [line for line in err.splitlines() if not LINE_OF_RAY.match(line)]
     assert not own, "no traceback, no second message"
-    with nodes_on_loopback() as nodes:
-        nodes.add()
+    with nodes_on_loopback(cpus=1) as nodes:
         before = len(executions(storage))
-        driver = shown([*command(space, storage, nodes), *SMALLER])
+        driver = shown([*command(space, storage, nodes), *ONE])
         assert wait_until(lambda: len(executions(storage)) > before)
         nodes.restart_head()
         out, err = driver.communicate(timeout=LIMIT)
     assert driver.returncode != 0, out + err
     assert "nothing finished is lost" in out + err
-    with nodes_on_loopback() as nodes:
-        nodes.add()
-        advsweep(*command(space, storage, nodes), *SMALLER)
+    last: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE]
+    advsweep(*last, env=os.environ | AS_ON_A_CLUSTER)
     whole(storage, reference)

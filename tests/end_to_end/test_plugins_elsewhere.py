@@ -45,9 +45,8 @@ def test_own_parts_run_from_a_wheel_here_and_on_two_nodes(tmp_path: Path) -> Non
     places = subprocess.run(asked, cwd=lab, env=clean, capture_output=True, text=True, check=True).stdout.split()
     assert all(place.startswith(str(tmp_path / "env")) for place in places), places
     assert FINISHED in launch_lab(lab, tmp_path / "here", *ONE, python=python, env=clean)
-    with nodes_on_loopback() as nodes:
-        for _ in range(2):
-            nodes.add()
+    with nodes_on_loopback(cpus=1) as nodes:
+        nodes.add()
         seeds = ("--set", "seed={grid_search: [0, 1]}")
         shown = launch_lab(
             lab, tmp_path / "there", "--address", nodes.address, *seeds, python=python, env=dict(os.environ)

@@ -11,23 +11,21 @@ from tests.support.nodes import Nodes
 SPACE = """
 description: enough epochs to lose a node in
 seed: {grid_search: [0, 1]}
-dataset: {name: digits, image_size: 16, train_examples: 400, split: {test: 0.1}}
+dataset: {name: digits, image_size: 16, train_examples: 200, split: {test: 0.1}}
 model: {name: resnet8}
 train: {epochs: 8, batch_size: 16, optimizer: {name: sgd, lr: 0.05, momentum: 0.9}}
-prune: {ratio: {grid_search: [0.2, 0.5]}}
-finetune: {epochs: 12, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
-attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
+prune: {ratio: 0.2}
+finetune: {epochs: 2, batch_size: 16, optimizer: {name: sgd, lr: 0.02}}
+attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255, examples: 50}
 """
 
-
-PART = ("seed=0", "finetune.epochs=4")
-SMALLER = [word for override in PART for word in ("--set", override)]
-"""A part of the space, for what is disturbed in its first stages: four trials."""
+AS_ON_A_CLUSTER = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""For a launch beside these clusters, which so parts from the process that is prepared for theirs."""
 
 
-def run_undisturbed(overrides: tuple[str, ...] = ()) -> tuple[Path, Path]:
+def run_undisturbed() -> tuple[Path, Path]:
     """The space, and the storage of a sweep that nothing happened to."""
-    return undisturbed_sweep("nodes", SPACE, overrides)
+    return undisturbed_sweep("nodes", SPACE)
 
 
 def command(space: Path, storage: Path, nodes: Nodes) -> list[str | Path]:

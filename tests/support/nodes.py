@@ -31,11 +31,13 @@ FAST = {
 
 
 class Nodes:
-    """A head that runs no stages, and the nodes that are added."""
+    """A head, and the nodes that are added."""
 
-    def __init__(self, folder: Path) -> None:
-        """:param folder: for Ray's files; its name must be short."""
-        head = {"num_cpus": 0, "temp_dir": str(folder / "ray"), "_system_config": FAST}
+    def __init__(self, folder: Path, cpus: int) -> None:
+        """:param folder: for Ray's files; its name must be short.
+        :param cpus: of the head.
+        """
+        head = {"num_cpus": cpus, "temp_dir": str(folder / "ray"), "_system_config": FAST}
         self._cluster = Cluster(initialize_head=True, head_node_args={**head, **_common()})
 
     @property
@@ -93,8 +95,11 @@ def _processes(node: Any) -> set[int]:
 
 
 @contextmanager
-def nodes_on_loopback() -> Iterator[Nodes]:
-    """Nodes in a private folder, all gone afterwards."""
+def nodes_on_loopback(cpus: int = 0) -> Iterator[Nodes]:
+    """Nodes in a private folder, all gone afterwards.
+
+    :param cpus: of the head; with none it runs no stages.
+    """
     folder = Path(tempfile.mkdtemp(prefix="adv", dir="/tmp"))
     (folder / "ray").mkdir()
     before = dict(os.environ)
@@ -105,7 +110,7 @@ def nodes_on_loopback() -> Iterator[Nodes]:
         with part_workers(), pytest.MonkeyPatch.context() as patched:
             for name in UNNEEDED:
                 patched.setattr(Node, name, lambda self, **options: None)  # noqa: ARG005
-            nodes = Nodes(folder)
+            nodes = Nodes(folder, cpus)
             yield nodes
     finally:
         if nodes:
