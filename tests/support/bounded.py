@@ -1,26 +1,106 @@
-"""A command in a process of its own, with the most memory that it has held."""
+"""A command in a process of its own, with the most memory that it has held.
+
+It parts from a process that has imported what commands need, and nothing else.
+"""
 
 from __future__ import annotations
 
+import atexit
+import functools
+import importlib
+import io
+import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+import traceback
 from pathlib import Path
+from typing import NoReturn
 
+from tests.support.checkout import ROOT
 from tests.support.harness import LIMIT
 
-CODE = """
-import re, sys
-from pathlib import Path
-from orchestrator.cli.app import run
-code = run(sys.argv[1:])
-print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text()).group(1), file=sys.stderr)
-sys.exit(code)
-"""
+IMPORTED = (
+    "duckdb", "jinja2", "numpy.testing", "PIL.Image", "psutil", "scipy.stats", "typer._click.decorators",
+    "orchestrator.cli.app", "orchestrator.cli.report", "orchestrator.cli.results", "orchestrator.cli.status",
+    "orchestrator.report.write", "orchestrator.results.query", "orchestrator.status.watch",
+)  # fmt: skip
 
 
 def run_measured(*arguments: str | Path) -> tuple[int, str, float]:
-    """Exit code, everything that was printed, and the megabytes of the process at its largest."""
-    command = [sys.executable, "-c", CODE, *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-    *lines, peak = ended.stderr.splitlines()
-    return ended.returncode, "\n".join([ended.stdout, *lines]), int(peak) / 1000
+    """Exit code, everything that was printed, and the megabytes of the process at its largest.
+
+    :raises subprocess.TimeoutExpired: it has not ended, and was killed.
+    """
+    server = start_server()
+    assert server.stdin is not None, "it is a pipe"
+    assert server.stdout is not None, "it is a pipe"
+    with tempfile.NamedTemporaryFile() as said:
+        job = {"arguments": list(map(str, arguments)), "variables": dict(os.environ), "said": said.name}
+        server.stdin.write(json.dumps(job) + "\n")
+        server.stdin.flush()
+        code, peak = json.loads(server.stdout.readline())
+        shown = Path(said.name).read_text()
+    if code is None:
+        raise subprocess.TimeoutExpired(list(map(str, arguments)), LIMIT, shown)
+    return code, shown, peak
+
+
+@functools.cache
+def start_server() -> subprocess.Popen[str]:
+    """The process that the others part from; it ends with this one."""
+    command = [sys.executable, "-m", "tests.support.bounded"]
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(server.kill)
+    return server
+
+
+def serve() -> None:
+    """Answer each request, a command in JSON: by its exit code, null where it had to be killed, and its megabytes."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if not child:
+            become_command(**job)
+        print(json.dumps(wait_for(child)), flush=True)
+
+
+def wait_for(child: int) -> tuple[int | None, float]:
+    """The exit code of a child, null where it was killed because the time was up, and the megabytes that it held."""
+    until = time.monotonic() + LIMIT
+    in_time = True
+    while True:
+        ended, status, usage = os.wait4(child, os.WNOHANG)
+        if ended:
+            return (os.waitstatus_to_exitcode(status) if in_time else None), usage.ru_maxrss / 1000
+        if in_time and time.monotonic() > until:
+            in_time = False
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def become_command(arguments: list[str], variables: dict[str, str], said: str) -> NoReturn:
+    """Be the command, and write what it says to a file."""
+    code = -1
+    try:
+        os.dup2(os.open(said, os.O_WRONLY), 1)
+        os.dup2(1, 2)
+        sys.stdin = io.StringIO()
+        os.environ.clear()
+        os.environ.update(variables)
+        code = importlib.import_module("orchestrator.cli.app").run(arguments)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()
