@@ -67,14 +67,14 @@ def test_its_state_is_shown(storage: Path) -> None:
 
 @pytest.mark.slow
 def test_its_results_are_shown(storage: Path) -> None:
-    shown = advsweep("results", SWEEP, "--storage", storage, "--long").stdout
+    shown = run_here("results", SWEEP, "--storage", storage, "--long").stdout
     assert [line.split()[3:7] for line in shown.splitlines() if " % " in line] == [
         ["81.11", "%", "60.56", "%"],
         ["81.11", "%", "29.44", "%"],
     ]
     counted = "select t.robust_correct, count(*) filter (e.robust) as counted from trials t join examples e "
     counted += "on e.stage_key = t.attack_key group by all order by 1"
-    asked = advsweep("results", SWEEP, "--storage", storage, "--sql", counted, "--format", "json").stdout
+    asked = run_here("results", SWEEP, "--storage", storage, "--sql", counted, "--format", "json").stdout
     assert json.loads(asked) == [
         {"robust_correct": 53, "counted": 53},
         {"robust_correct": 109, "counted": 109},

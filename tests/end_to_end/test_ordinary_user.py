@@ -17,6 +17,7 @@ from orchestrator.store.sweep_store import SweepStore
 from tests.support.checkout import ROOT
 from tests.support.command_line import Ended
 from tests.support.finished_sweep import finish
+from tests.support.lent_vega import lend_vega
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +61,7 @@ class Shared:
         """Run commands one after another in a process of the ordinary user."""
         command = [*self.user, sys.executable, "-c", RUN, json.dumps(commands)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        lend_vega(environment)
         ended = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=environment, check=False)
         assert ended.returncode == 0, ended.stderr
         return [Ended(**found) for found in json.loads(ended.stdout.splitlines()[-1])]

@@ -34,8 +34,9 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     gc.disable()  # nothing of what is imported is garbage
-    for name in LIBRARIES:
-        importlib.import_module(name)
+    with importlib.import_module("tasks.without_compiler").replace_compiler():
+        for name in LIBRARIES:
+            importlib.import_module(name)
     gc.freeze()
     gc.enable()
     for name in [name for name in sys.modules if name.split(".")[0] in OWN]:
@@ -72,6 +73,13 @@ def run_tests(tests: list[str], limit: float) -> dict[str, Any]:
     return {"code": code, "in_time": in_time, "seconds": time.monotonic() - begun, "tail": tail}
 
 
+class QuickFirst:
+    """A plugin of pytest: mostly a quick test has noticed a mistake before a slow one is asked."""
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 def become_pytest(tests: list[str], out: int) -> None:
     os.setsid()
     os.dup2(out, 1)
@@ -83,7 +91,8 @@ def become_pytest(tests: list[str], out: int) -> None:
 
     code = 3
     with contextlib.suppress(BaseException):
-        code = int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "-m", HERE, *tests]))
+        words = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "-m", HERE, *tests]
+        code = int(pytest.main(words, plugins=[QuickFirst()]))
     sys.stdout.flush()
     os._exit(code)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import uuid
 from importlib.metadata import version
+from pathlib import Path
 
 from tasks.fingerprints import get_cache_folder
 
@@ -15,7 +16,7 @@ def load_vega() -> str:
     Putting it together takes more time than all else of a page, so it is kept in the cache folder of this machine, by
     the version of `vl-convert`.
     """
-    file = get_cache_folder() / f"vega-{version('vl-convert-python')}.js"
+    file = locate_vega()
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -28,6 +29,11 @@ def load_vega() -> str:
     except OSError:
         pass  # where nothing can be kept, the next report puts it together again
     return script
+
+
+def locate_vega() -> Path:
+    """The file in the cache folder of this machine."""
+    return get_cache_folder() / f"vega-{version('vl-convert-python')}.js"
 
 
 @functools.cache

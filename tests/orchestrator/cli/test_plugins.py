@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.harness import advsweep
+from tests.support.children import run_in_child
+from tests.support.command_line import run_here
 from tests.support.plugin_texts import write_parts
 
 pytestmark = pytest.mark.slow
@@ -17,7 +18,8 @@ def test_own_parts_stand_beside_ours_with_their_source(tmp_path: Path, monkeypat
     files = [word for file in write_parts(tmp_path) for word in ("--plugin", str(file))]
     (tmp_path / "broken.py").write_text("1 / 0")
     monkeypatch.setenv("ADVSWEEP_PLUGINS", str(tmp_path / "broken.py"))
-    ended = advsweep("plugins", *files, "--json")
+    ended = run_in_child(run_here, "plugins", *files, "--json")
+    assert ended.code == 0, ended
     own = {(part["kind"], part["name"]): part for part in json.loads(ended.stdout) if part["source"] != "advsweep"}
     assert own.keys() == {
         ("model", "tiny_cnn"), ("data set", "stripes"), ("attack", "darken"), ("objective", "margin"),
@@ -37,7 +39,8 @@ def test_what_a_plugin_prints_is_no_part_of_the_answer(tmp_path: Path) -> None:
         "    return (pixels[:20], labels[:20]), (pixels[20:], labels[20:]), ('a', 'b')\n"
     )
     asked = ["plan", "--space", "smoke", "--set", "dataset={name: noise}", "--plugin", str(tmp_path / "loud.py")]
-    ended = advsweep(*asked, "--storage", tmp_path / "none", "--json")
+    ended = run_in_child(run_here, *asked, "--storage", tmp_path / "none", "--json")
+    assert ended.code == 0, ended
     assert json.loads(ended.stdout)["trials"] > 0
     assert "imported" in ended.stderr
     assert "loaded" in ended.stderr

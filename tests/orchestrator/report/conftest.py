@@ -67,28 +67,34 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+def open_page(
+    browser: Any, path: Path, width: int = 1200, height: int = 900, scheme: str = "light", address: str = ""
+) -> Opened:
+    """Open a file in a window of its own."""
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.set_default_timeout(1000 * LIMIT)
+    meter = page.context.new_cdp_session(page)
+    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
+    found = Opened(page)
+    page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.on("request", lambda request: found.requests.append(request.url))
+    page.goto(address or path.as_uri())
+    page.wait_for_selector("html[data-ready=yes]", state="attached")
+    metrics = {each["name"]: each["value"] for each in meter.send("Performance.getMetrics")["metrics"]}
+    found.seconds = metrics["TaskDuration"]
+    return found
+
+
 @pytest.fixture
 def show(browser: Any) -> Iterator[Callable[..., Opened]]:
     """Opens a file."""
-    pages = []
+    opened: list[Opened] = []
 
-    def opened(path: Path, width: int = 1200, height: int = 900, scheme: str = "light", address: str = "") -> Opened:
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-        page.set_default_timeout(1000 * LIMIT)
-        pages.append(page)
-        meter = page.context.new_cdp_session(page)
-        meter.send("Performance.enable", {"timeDomain": "threadTicks"})
-        found = Opened(page)
-        page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        page.on("request", lambda request: found.requests.append(request.url))
-        page.goto(address or path.as_uri())
-        page.wait_for_selector("html[data-ready=yes]", state="attached")
-        found.seconds = {each["name"]: each["value"] for each in meter.send("Performance.getMetrics")["metrics"]}[
-            "TaskDuration"
-        ]
-        return found
+    def show_page(*where: Any, **how: Any) -> Opened:
+        opened.append(open_page(browser, *where, **how))
+        return opened[-1]
 
-    yield opened
-    for page in pages:
-        page.close()
+    yield show_page
+    for one in opened:
+        one.page.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import pytest
 
 from orchestrator.report.analysis.findings import analyse_studies
 from orchestrator.report.analysis.image_results import ImageRecords
-from orchestrator.report.analysis.report_data import ReportData, load_report_data
+from orchestrator.report.analysis.report_data import ReportData
 from orchestrator.report.figures.collection import draw_study
 from orchestrator.report.write import write_report
+from orchestrator.store.sweep_store import SweepStore
+from tests.orchestrator.report.conftest import open_page
 from tests.support.browser import Opened
 from tests.support.drawn_marks import read_marks
 from tests.support.report_data import GRID, made_up, really_run
@@ -26,15 +28,18 @@ SPACE = "'\"><script>window.hacked=1</script></script><img src=x onerror=window.
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> ReportData:  # noqa: ARG001 (no browser, no report)
-    """180 trials whose numbers follow a known rule."""
-    return load_report_data([made_up(tmp_path_factory.mktemp("made"))])
+def report(tmp_path_factory: pytest.TempPathFactory, browser: Any, made_sweep: SweepStore) -> Path:  # noqa: ARG001
+    """The report of 180 trials whose numbers follow a known rule; without a browser there is none."""
+    return Path(write_report([made_sweep], tmp_path_factory.mktemp("out"), (), None).page)
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, data: ReportData) -> Path:
-    """Their report."""
-    return Path(write_report([data.sweeps[0].sweep], tmp_path_factory.mktemp("out"), (), None).page)
+def untouched(browser: Any, report: Path) -> Iterator[Opened]:
+    """The page of that report, drawn, for tests that change nothing on it."""
+    opened = open_page(browser, report)
+    opened.drawn()
+    yield opened
+    opened.page.close()
 
 
 MEANS = '[data-figure="tradeoff"] .means_marks path'
@@ -42,9 +47,8 @@ TRIALS = '[data-figure="tradeoff"] .trials_marks path'
 TIP = "#vg-tooltip-element"
 
 
-def test_every_chart_is_drawn_in_silence_without_scrolling(report: Path, show: Callable[..., Opened]) -> None:
-    opened = show(report)
-    opened.drawn()
+def test_every_chart_is_drawn_in_silence_without_scrolling(report: Path, untouched: Opened) -> None:
+    opened = untouched
     hosts = opened.page.locator("[data-figure]")
     assert hosts.count() == 1 + 3 + 1 + 2 + 4 + 2 + 2
     assert all(hosts.nth(place).locator("svg path").count() for place in range(hosts.count()))
@@ -55,11 +59,11 @@ def test_every_chart_is_drawn_in_silence_without_scrolling(report: Path, show: C
     assert opened.requests == [report.as_uri()], "it asks for nothing but itself"
 
 
-def test_the_page_shows_the_numbers_of_the_files(report: Path, show: Callable[..., Opened], data: ReportData) -> None:
+def test_the_page_shows_the_numbers_of_the_files(
+    untouched: Opened, made_data: ReportData, made_images: ImageRecords
+) -> None:
     """Mark by mark, as both describe them."""
-    opened = show(report)
-    opened.drawn()
-    (found,) = analyse_studies(data, ImageRecords(data.store), None)
+    (found,) = analyse_studies(made_data, made_images, None)
     layers = {"tradeoff": "means", "axes": "levels", "security_curves": "points", "heat_map": "cells",
               "confusion_matrices": "cells", "confidence": "bars", "images": "pictures"}  # fmt: skip
     for figure in draw_study(found):
@@ -67,7 +71,7 @@ def test_the_page_shows_the_numbers_of_the_files(report: Path, show: Callable[..
         for panel in range(len(figure.panels)):
             in_file = [str(mark.item.get("description")) for mark in marks if mark.panel == panel]
             assert in_file
-            assert opened.labels(figure.name, layers[figure.name], panel) == in_file, (figure.name, panel)
+            assert untouched.labels(figure.name, layers[figure.name], panel) == in_file, (figure.name, panel)
 
 
 def test_a_printed_page_has_every_figure(report: Path, show: Callable[..., Opened]) -> None:
@@ -98,9 +102,8 @@ def test_answer_and_picture_are_on_the_first_screen(
     assert opened.list_cut_legends() == []
 
 
-def test_hovering_shows_a_trial_and_its_settings(report: Path, show: Callable[..., Opened]) -> None:
-    opened = show(report)
-    opened.drawn()
+def test_hovering_shows_a_trial_and_its_settings(untouched: Opened) -> None:
+    opened = untouched
     opened.page.locator(MEANS).nth(9).hover(force=True)
     opened.page.wait_for_selector(f"{TIP}.visible")
     shown = opened.text(TIP)
@@ -149,7 +152,7 @@ def test_reasons_of_verdicts_are_read_without_a_pointer(report: Path, show: Call
     assert first
     assert opened.text('[data-part="reasons"]').startswith(f"upper bound: {badges.count()} of 10 numbers, such as ")
     assert opened.text('[data-part="reasons"]').endswith(first)
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390, "badges are broken into lines"
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing sticks out of a phone"
 
 
 def test_what_was_chosen_stands_in_the_address(report: Path, show: Callable[..., Opened]) -> None:
@@ -177,7 +180,7 @@ def test_what_was_chosen_stands_in_the_address(report: Path, show: Callable[...,
     assert unknown.complaints == []
 
 
-def test_light_and_dark_and_a_phone(report: Path, show: Callable[..., Opened]) -> None:
+def test_light_and_dark(report: Path, show: Callable[..., Opened]) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     light, dark = show(report), show(report, scheme="dark")
     shades = light.page.evaluate(background), dark.page.evaluate(background)
@@ -186,9 +189,6 @@ def test_light_and_dark_and_a_phone(report: Path, show: Callable[..., Opened]) -
     assert light.page.evaluate(background) == shades[1]
     light.drawn()
     assert light.complaints == []
-    phone = show(report, 390, 844)
-    phone.drawn()
-    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing sticks out"
 
 
 def test_hostile_names_run_nothing_and_break_nothing(
@@ -232,7 +232,7 @@ def test_two_thousand_trials_open_quickly(tmp_path: Path, show: Callable[..., Op
     assert page.stat().st_size < 15e6
     opened = show(page)
     assert "2240 of 2240 trials" in opened.text('[data-part="count"]')
-    assert min(opened.seconds, show(page).seconds) < 3
+    assert opened.seconds < 3 or show(page).seconds < 3
     opened.drawn()
     assert opened.count(MEANS) == 35
     assert opened.complaints == []

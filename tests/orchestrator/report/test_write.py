@@ -18,7 +18,7 @@ from orchestrator.report.write import write_figure_files, write_report
 from orchestrator.store.sweep_store import SweepStore
 from tasks.storage.object_store import ObjectStore
 from tasks.storage.storage import Storage
-from tests.support.harness import advsweep
+from tests.support.command_line import run_here
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
 REPORT_OF_LITTLE = """
@@ -45,14 +45,13 @@ def test_the_command_writes_into_the_storage(made_sweep: SweepStore, tmp_path: P
     assert str(folder / "report.html") in shown
     for figure in ("tradeoff", "security_curves", "heat_map", "axes", "confusion_matrices", "confidence", "images"):
         assert {f"{figure}.{form}" for form in ("svg", "pdf", "png")} <= names
-    wrong = advsweep("report", "made", "--storage", storage, "--formats", "svgg", code=2)
-    assert "did you mean 'svg'?" in wrong.stderr
-    missing = advsweep("report", "mode", "--storage", storage, code=2)
-    assert "there is no sweep 'mode'" in missing.stderr
+    wrong = run_here("report", "made", "--storage", storage, "--formats", "svgg")
+    assert (wrong.code, "did you mean 'svg'?" in wrong.stderr) == (2, True)
+    missing = run_here("report", "mode", "--storage", storage)
+    assert (missing.code, "there is no sweep 'mode'" in missing.stderr) == (2, True)
     (tmp_path / "file").write_text("")
-    assert "cannot be written" in advsweep(
-        "report", "made", "--storage", storage, "--formats", "", "--out", tmp_path / "file", code=2
-    ).stderr  # fmt: skip
+    taken = run_here("report", "made", "--storage", storage, "--formats", "", "--out", tmp_path / "file")
+    assert (taken.code, "cannot be written" in taken.stderr) == (2, True)
 
 
 def test_the_report_lies_in_the_storage_wherever_that_is(tmp_path: Path) -> None:

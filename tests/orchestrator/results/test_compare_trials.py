@@ -15,7 +15,6 @@ from tasks.errors import UsageError
 from tasks.kinds import MODEL_KEYS
 from tasks.storage.storage import Storage, open_storage
 from tests.support.command_line import run_here
-from tests.support.harness import advsweep
 from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
@@ -25,7 +24,7 @@ def test_two_trials_compare_image_by_image(tmp_path: Path) -> None:
     rows = [row for row in sweep.rows() if row["seed"] == 0 and row["attack_steps"] == 10]
     weak, strong = (min(rows, key=lambda row: row["robust_correct"]), max(rows, key=lambda row: row["robust_correct"]))
     shown = json.loads(
-        advsweep("compare", strong["trial_id"], weak["trial_id"], "--storage", tmp_path, "--json").stdout
+        run_here("compare", strong["trial_id"], weak["trial_id"], "--storage", tmp_path, "--json").stdout
     )
     robust = shown["measures"][1]
     lead = strong["robust_correct"] - weak["robust_correct"]
@@ -35,9 +34,10 @@ def test_two_trials_compare_image_by_image(tmp_path: Path) -> None:
     assert robust["p"] < 0.001
     budgets = [strong["attack_eps"], weak["attack_eps"]]
     assert shown["differences"] == {"attack_eps": budgets}
-    lines = advsweep("compare", strong["trial_id"], strong["trial_id"], "--storage", tmp_path).stdout
-    assert "noise" in lines
-    assert "there is no trial 'ffff'" in advsweep("compare", "ffff", "0000", "--storage", tmp_path, code=2).stderr
+    same = run_here("compare", strong["trial_id"], strong["trial_id"], "--storage", tmp_path)
+    assert (same.code, "noise" in same.stdout) == (0, True)
+    unknown = run_here("compare", "ffff", "0000", "--storage", tmp_path)
+    assert (unknown.code, "there is no trial 'ffff'" in unknown.stderr) == (2, True)
 
 
 def test_trials_on_different_test_images_are_not_compared(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_readers_beside_a_writer_that_compacts_see_every_row_that_was_written(ta
     readers = [threading.Thread(target=look) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for _ in range(20):
+    for _ in range(8):
         table.write(ROWS[1:])
         table.compact()
     ended.set()

@@ -14,8 +14,8 @@ from orchestrator.report.figures.requests import Requested, ask_for_figure, draw
 from orchestrator.store.sweep_store import SweepStore
 from tasks.errors import UsageError
 from tasks.storage.stage_store import StageStore
+from tests.support.command_line import run_here
 from tests.support.drawn_marks import read_marks, read_numbers
-from tests.support.harness import advsweep
 from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 
 FIGURES: dict[str, Any] = {
@@ -203,13 +203,11 @@ def test_of_two_sweeps_that_name_a_figure_alike_the_first_is_meant(tmp_path: Pat
 def test_the_command_writes_only_what_was_asked_for(made_sweep: SweepStore, tmp_path: Path) -> None:
     storage = str(made_sweep.storage.local)
     asked = ["--figure", "heat_map", "--where", "pruning_ratio=0.4", "--where", "lambda=null", "--formats", "svg"]
-    shown = advsweep("report", "made", "--storage", storage, "--out", tmp_path, *asked).stdout
+    shown = run_here("report", "made", "--storage", storage, "--out", tmp_path, *asked)
     (file,) = tmp_path.iterdir()
     assert file.name == "heat_map-pruning_ratio-0.4-lambda-null.svg"
-    assert shown.split() == [str(file)]
-    wrong = advsweep("report", "made", "--storage", storage, "--where", "attack=fgsm", code=2).stderr
-    assert "--where goes with --figure" in wrong
-    wrong = advsweep(
-        "report", "made", "--storage", storage, "--figure", "heat_map", "--where", "atack=1", code=2
-    ).stderr
-    assert "did you mean 'attack'?" in wrong
+    assert (shown.code, shown.stdout.split()) == (0, [str(file)])
+    wrong = run_here("report", "made", "--storage", storage, "--where", "attack=fgsm")
+    assert (wrong.code, "--where goes with --figure" in wrong.stderr) == (2, True)
+    wrong = run_here("report", "made", "--storage", storage, "--figure", "heat_map", "--where", "atack=1")
+    assert (wrong.code, "did you mean 'attack'?" in wrong.stderr) == (2, True)
