@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,9 +25,10 @@ PAGE = 4096
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trial of five stages, with as few images as they take."""
-    few = {"dataset": {**CONFIG["dataset"], "train_examples": 50}, "attack": {**CONFIG["attack"], "examples": 20}}
+    whole: dict[str, Any] = CONFIG
+    few = {"dataset": {**whole["dataset"], "train_examples": 50}, "attack": {**whole["attack"], "examples": 20}}
     file = tmp_path_factory.mktemp("config") / "trial.yaml"
-    file.write_text(yaml.safe_dump({**CONFIG, **few}))
+    file.write_text(yaml.safe_dump({**whole, **few}))
     return file
 
 
