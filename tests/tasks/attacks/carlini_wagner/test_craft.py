@@ -19,10 +19,10 @@ def test_the_same_settings_find_what_foolbox_finds() -> None:
 
 
 def test_an_early_end_costs_little_and_asks_less() -> None:
-    model, images = network(), network_images(network())
+    model, images = network(), network_images(network(), 8)
     found = {}
     for abort_early in (False, True):
-        cell = settings(name="carlini_wagner", steps=60, binary_search_steps=6, abort_early=abort_early)
+        cell = settings(name="carlini_wagner", steps=60, binary_search_steps=4, abort_early=abort_early)
         job, asked = count_passes(job_of(model, images, (1,)))
         found[abort_early] = (measure_sizes(craft(job, cell) - job.clean)["l2"].median(), asked["forward"])
     assert found[True][1] < 0.8 * found[False][1]

@@ -41,14 +41,13 @@ def test_a_prepared_model_answers_alike_for_few_images_and_for_many(
     name: str, stem: str, size: int, precision: str
 ) -> None:
     model = build_model(Description.of(ModelSettings(name=name, stem=stem), 3, 10)).eval()
-    if precision == "bf16":
-        narrow_dense_layers(model.network)
+    narrow_dense_layers(model.network)
     images = torch.rand(8, 3, size, size, generator=torch.Generator().manual_seed(0))
     target = prepare_model(model, images, precision)
     assert target.is_prepared
     for source in {target.gradient, target.judge, target.original}:
         logits, gradient = answered(source, images)
-        for count in (1, 2, 3, 5):
+        for count in (1, 2, 3, 5) if name == "resnet8" else (1, 3):
             few, slope = answered(source, images[:count])
             assert torch.equal(few, logits[:count]), f"logits of {count}"
             assert torch.equal(slope, gradient[:count]), f"gradients of {count}"
@@ -58,7 +57,7 @@ NARROW = 128
 
 
 def narrow_dense_layers(network: nn.Module) -> None:
-    """Leave few outputs to the first of three dense layers: products in bf16 take some processors minutes.
+    """Leave few outputs to the first of three dense layers: they take seconds, and in bf16 some processors minutes.
 
     Its sums stay as long, and those of the way back through the second.
     """

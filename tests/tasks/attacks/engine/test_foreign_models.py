@@ -14,7 +14,7 @@ from tasks.models.build import Description, NormalizedModel, build_model
 from tasks.models.registry import ARCHITECTURES
 from tasks.models.settings import ModelSettings
 from tests.support.foreign_models import FOREIGN, Plain, SharedConvolution, StraightThrough, build_foreign
-from tests.support.networks import list_distinct_architectures
+from tests.support.networks import list_distinct_architectures, make_networks_narrow
 
 
 def answer(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,7 +59,8 @@ def test_a_network_that_folding_changes_is_attacked_as_it_is_and_that_is_said(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list_distinct_architectures())
-def test_every_architecture_is_prepared(name: str) -> None:
+def test_every_architecture_is_prepared(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_networks_narrow(monkeypatch)
     architecture = ARCHITECTURES.load(name)
     settings = ModelSettings(name=name, stem="cifar" if architecture.has_one_stem else "imagenet")
     torch.manual_seed(0)
