@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
+import os
 import re
+import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,12 @@ STUB = Path(__file__).with_name("worker_stub.py")
 COMMANDS = re.compile(rf"^(--(python_worker|dashboard_agent|runtime_env_agent)_command={re.escape(sys.executable)}) ")
 """How the words begin that tell a raylet how it starts a process."""
 
+GIVEN = {
+    "agent": {"RAY_LD_PRELOAD_ON_WORKERS": "0", "RAY_enable_pipe_based_agent_to_parent_health_check": "1"},
+    "worker": {"RAY_LD_PRELOAD_ON_WORKERS": "0"},
+}
+"""Variables that Ray gives each kind, beside those that differ from one process to the next."""
+
 
 def start_rays_by_stub(address: str) -> None:
     """Have a Ray that this process starts ask at the address for its Python processes."""
@@ -32,9 +41,30 @@ def start_rays_by_stub(address: str) -> None:
 
     def start_process(command: Sequence[str], *more: Any, **options: Any) -> Any:
         words = [COMMANDS.sub(rf"\1 -I -S {STUB} {address} ", word) for word in command]
+        if words != command:
+            have_imported(address, {**os.environ, **(options.get("env_updates") or {})})
         return start(words, *more, **options)
 
     services.start_ray_process = start_process
+
+
+def have_imported(address: str, variables: Mapping[str, str]) -> None:
+    """Wait until there is what agents and workers part from: a raylet gives its agents seconds, however busy all is.
+
+    :param variables: of a raylet that is about to start.
+    """
+    with contextlib.ExitStack() as until_end:
+        asked = []
+        for kind, given in GIVEN.items():
+            asked.append(until_end.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)))
+            job = {"kind": kind, "words": [], "variables": {**variables, **given}}
+            try:
+                asked[-1].connect(address)
+                asked[-1].send(json.dumps(job).encode())
+            except OSError:
+                return  # they are interpreters of their own
+        for answer in asked:
+            answer.recv(99)
 
 
 @contextlib.contextmanager

@@ -54,17 +54,21 @@ def without_rays(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in find_variables(variables).items() if not name.startswith("RAY_")}
 
 
+MOST = 2
+"""Prepared processes at the same time. Each takes memory."""
 HELD: list[Prepared] = []
-"""The one that there is, if there is one."""
+"""Those that there are, the one that was needed last at the end."""
 
 
 def start_prepared() -> Prepared:
     """The process with the variables of now, which ends with this one."""
     wanted = without_rays(os.environ)
-    if HELD and HELD[0].variables == wanted:
-        return HELD[0]
-    while HELD:
-        HELD.pop().process.kill()
+    if found := find_prepared(wanted):
+        return found
+    while len(HELD) >= MOST:
+        oldest = HELD.pop(0).process
+        oldest.kill()
+        oldest.wait()
     folder = tempfile.mkdtemp(prefix="prepared-")  # W&B makes one in it when it is imported
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     address = str(Path(folder) / "asked")
@@ -78,7 +82,16 @@ def start_prepared() -> Prepared:
         )  # fmt: skip
     atexit.register(process.kill)
     HELD.append(Prepared(process, wanted, address))
-    return HELD[0]
+    return HELD[-1]
+
+
+def find_prepared(wanted: Mapping[str, str]) -> Prepared | None:
+    """The one with these variables, if there is one."""
+    found = next((held for held in HELD if held.variables == wanted), None)
+    if found:
+        HELD.remove(found)
+        HELD.append(found)
+    return found
 
 
 def can_run(command: str, variables: Mapping[str, str]) -> bool:
@@ -90,7 +103,7 @@ def can_run(command: str, variables: Mapping[str, str]) -> bool:
         return False
     if command in COMMANDS:
         start_prepared()
-    return bool(HELD) and HELD[0].variables == without_rays(variables)
+    return find_prepared(without_rays(variables)) is not None
 
 
 def find_address() -> str:

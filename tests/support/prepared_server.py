@@ -17,7 +17,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,8 @@ def serve(listener: socket.socket) -> None:
             text, streams, _, _ = socket.recv_fds(asked, LONGEST_REQUEST, 3)
             job = json.loads(text)
             if job["kind"] == "command" or find_own_variables(job["variables"]) == own:
-                channel = find_channel(channels, listener, job)
+                held = [listener.fileno(), asked.fileno(), *streams]
+                channel = find_channel(channels, held, job)
                 if channel is not None:
                     socket.send_fds(channel, [text], [asked.fileno(), *streams])
             for stream in streams:
@@ -78,9 +79,12 @@ def find_own_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_channel(
-    channels: dict[str, socket.socket], listener: socket.socket, job: Mapping[str, Any]
+    channels: dict[str, socket.socket], held: Sequence[int], job: Mapping[str, Any]
 ) -> socket.socket | None:
-    """To the process that has imported what the job needs; null where it needs an interpreter of its own."""
+    """To the process that has imported what the job needs; null where it needs an interpreter of its own.
+
+    :param held: descriptors that are no business of that process.
+    """
     more = find_later_variables(job["words"])
     if more is None:
         return None
@@ -92,8 +96,10 @@ def find_channel(
             channels.pop(next(iter(channels))).close()  # it ends with the last process that has parted from it
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if not os.fork():
-            for other in (listener, ours, *channels.values()):
+            for other in (ours, *channels.values()):
                 other.close()
+            for descriptor in held:
+                os.close(descriptor)
             for name in [name for name in os.environ if name.startswith("RAY_")]:
                 del os.environ[name]
             os.environ.update(read)
@@ -152,6 +158,11 @@ class Nursery:
             return False
         asked, *streams = found
         job = json.loads(text)
+        if not job["words"]:  # it is enough that this process is there
+            with contextlib.suppress(OSError):
+                os.write(asked, b"0")
+            os.close(asked)
+            return True
         kind = job.pop("kind")
         if raylet := sys.modules.get("ray._raylet"):
             for _ in range(MOST_NAMES):
