@@ -98,7 +98,7 @@ def test_a_storage_that_is_gone_for_a_while_is_waited_for(tmp_path: Path) -> Non
     space, reference = run_undisturbed()
     storage, away, log = tmp_path / "storage", tmp_path / "away", tmp_path / "log"
     launch: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE]
-    driver = begin(*launch, env=os.environ | AS_ON_A_CLUSTER, log=log, spared=True)
+    driver = begin(*launch, env=os.environ | AS_ON_A_CLUSTER, log=log)
     assert wait_until(lambda: bool(list(storage.glob("checkpoints/[!.]*"))))
     storage.rename(away)
     assert wait_until(lambda: NOTICED in log.read_text() or driver.poll() is not None)

@@ -28,13 +28,8 @@ def space(tmp_path: Path) -> Path:
     return file
 
 
-def begin(*arguments: str | Path, env: Mapping[str, str], log: Path, spared: bool = False) -> subprocess.Popen[bytes]:
-    """Start a command whose output goes to a file.
-
-    :param spared: its workers are not killed nor looked for.
-    """
+def begin(*arguments: str | Path, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a command whose output goes to a file."""
     with log.open("wb") as output:
         variables = {**env, "PYTHONUNBUFFERED": "1"}
-        return spawn(
-            arguments, env=variables, spared=spared, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        return spawn(arguments, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
