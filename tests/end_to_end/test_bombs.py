@@ -38,7 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("bombs")
     space = folder / "small.yaml"
     space.write_text(SMALL_SPACE)
-    _, sweep = finish(space, folder / "storage", ("adversarial_finetune=null", "prune=null"))
+    _, sweep = finish(space, folder / "storage", ("attack.steps=2", "prune=null", "train.epochs=1"))
     return folder / "storage", sweep.sweep_id
 
 
