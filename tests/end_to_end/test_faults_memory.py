@@ -31,11 +31,16 @@ worker_starts.FIRST_WORD, worker_starts.LONGEST_DELAY, worker_starts.MOST_SHORTA
 """A launch that waits for seconds where others wait for minutes."""
 
 
-def begin(arguments: list[str | Path], threshold: float, log: Path, patch: str = "") -> subprocess.Popen[bytes]:
-    """Start a launch whose Ray ends processes from this share of the memory on."""
+def begin(
+    arguments: list[str | Path], threshold: float, log: Path, patch: str = "", own: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start a launch whose Ray ends processes from this share of the memory on.
+
+    :param own: its workers are Ray's own: others come up before the monitor looks.
+    """
     monitored = {"RAY_memory_usage_threshold": f"{threshold:.4f}", "RAY_memory_monitor_refresh_ms": "100"}
     with log.open("wb") as output:
-        return spawn(arguments, patch, os.environ | monitored, stdout=output, stderr=subprocess.STDOUT)
+        return spawn(arguments, patch, os.environ | monitored, own, stdout=output, stderr=subprocess.STDOUT)
 
 
 def take_memory(threshold: float) -> None:
@@ -87,7 +92,7 @@ def test_a_sweep_whose_ray_has_no_memory_says_so_and_ends(tmp_path: Path) -> Non
     space, log, storage = tmp_path / "killed.yaml", tmp_path / "log", tmp_path / "storage"
     space.write_text(SPACE)
     command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
-    driver = begin(command, 0.01, log, IMPATIENT)
+    driver = begin(command, 0.01, log, IMPATIENT, own=True)
     assert driver.wait(timeout=LIMIT) == 1
     shown = log.read_text()
     check_shown(shown)
