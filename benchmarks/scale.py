@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import example_rows, sleeping
-from benchmarks.sleepers import BriefWorker
 from orchestrator.cluster.guard import MARK, bury
 from orchestrator.cluster.machine import LONGEST_FOLDER
 from orchestrator.text import format_table
@@ -96,6 +94,9 @@ def _read_output(command: list[str]) -> str:
 
 def _sweep(trials: int, nodes: int) -> dict[str, str]:
     """Run one sweep in this process."""
+    from benchmarks import sleeping  # here, since the process that starts the others needs none of it
+    from benchmarks.sleepers import BriefWorker
+
     plan = sleeping.grid(trials // 100, 2, 2, 25)
     with tempfile.TemporaryDirectory(prefix="scale-") as folder, _nodes(nodes) as address:
         before = time.process_time()
@@ -155,6 +156,8 @@ def _plans(sizes: list[int]) -> str:
 
 
 def _queries(stages: list[int], images: int) -> str:
+    from benchmarks import example_rows
+
     rows = []
     for count in stages:
         with tempfile.TemporaryDirectory(prefix="examples-") as folder:

@@ -27,7 +27,7 @@ def test_sigterm_leaves_no_process_and_no_folder() -> None:
         process = subprocess.Popen(
             words, env=os.environ | {"TMPDIR": folder}, start_new_session=True, stdout=subprocess.DEVNULL
         )
-        assert wait_until(lambda: "raylet" in read_names(family(process.pid)) or process.poll() is not None)
+        assert wait_until(lambda: "raylet" in read_names(family(process.pid)) or process.poll() is not None, pause=0.3)
         seen = family(process.pid)
         process.terminate()
         assert process.wait(timeout=LIMIT) == 143

@@ -48,7 +48,9 @@ def test_a_real_sweep_is_seen_while_its_wandb_server_dies(
         watcher = threading.Thread(target=look)
         watcher.start()
         try:
-            options = LaunchOptions(str(space_file), overrides=FEW, storage=str(storage), wandb="online")
+            options = LaunchOptions(
+                str(space_file), overrides=FEW, storage=str(storage), wandb="online", max_concurrent=1
+            )
             code = launch(options, Console(file=screen, width=300))
         finally:
             ended.set()

@@ -84,6 +84,12 @@ def free_port() -> int:
         return port
 
 
+def answers(port: int) -> bool:
+    """Whether something listens on loopback."""
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0
+
+
 def family(pid: int) -> set[int]:
     """A process and everything below it."""
     return {pid} | find_descendants(pid) if psutil.pid_exists(pid) else set()
@@ -132,7 +138,7 @@ def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterato
     gcs, dashboard, client = free_port(), free_port(), free_port()
     words = ["--node-ip-address=127.0.0.1", f"--port={gcs}", f"--num-cpus={cpus}", f"--temp-dir={folder / 'ray'}"]
     words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}"]
-    words += ["--dashboard-agent-listen-port=0", "--object-store-memory=100000000"]
+    words += ["--dashboard-agent-listen-port=0", "--object-store-memory=100000000", "--include-log-monitor=false"]
     variables = environment(token)
     if autoscaling is not None:
         config = folder / "autoscaling.yaml"
@@ -143,16 +149,27 @@ def head(cpus: int = 2, autoscaling: Mapping[str, Any] | None = None) -> Iterato
         words += [f"--autoscaling-config={config}", "--include-dashboard=false"]
         variables |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     log = folder / "log"
-    with log.open("wb") as output:
-        ray = [sys.executable, str(PARTED_RAY), find_address()]
-        process = start_bound([*ray, "start", "--head", "--block", *words], output, variables)
+    command = [sys.executable, str(PARTED_RAY), find_address(), "start", "--head", "--block", *words]
+    process = _start_head(command, log, variables, client)
     try:
-        assert wait_until(lambda: STARTED in log.read_text() or process.poll() is not None), log.read_text()
+        if process.poll() is not None:  # Ray gives its client server half a minute, which a busy machine may need
+            process = _start_head(command, log, variables, client)
         assert process.poll() is None, log.read_text()
         yield Head(process, folder, gcs, dashboard, client)
     finally:
         end(process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_head(
+    command: Sequence[str], log: Path, variables: Mapping[str, str], client: int
+) -> subprocess.Popen[bytes]:
+    """Start a head; it answers, or has ended."""
+    with log.open("wb") as output:
+        process = start_bound(command, output, variables)
+    up = wait_until(lambda: process.poll() is not None or (STARTED in log.read_text() and answers(client)), pause=0.3)
+    assert up, log.read_text()
+    return process
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -6,18 +6,20 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ray._private import services
 from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
 from orchestrator.cluster.private_ray import UNNEEDED
 from tests.support.clusters import family
-from tests.support.harness import kill
+from tests.support.harness import LIMIT, kill
 from tests.support.parted_workers import part_workers
 
 LOOPBACK = "127.0.0.1"
@@ -94,6 +96,18 @@ def _processes(node: Any) -> set[int]:
     return found
 
 
+def _get_node(get_node: Callable[[str, str], Any], address: str, node: str) -> Any:
+    """What the head knows of a node, once it does: the half minute that Ray waits for it is short on a busy machine."""
+    end = time.monotonic() + LIMIT
+    while True:
+        try:
+            return get_node(address, node)
+        except RuntimeError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
 @contextmanager
 def nodes_on_loopback(cpus: int = 0) -> Iterator[Nodes]:
     """Nodes in a private folder, all gone afterwards.
@@ -110,6 +124,7 @@ def nodes_on_loopback(cpus: int = 0) -> Iterator[Nodes]:
         with part_workers(), pytest.MonkeyPatch.context() as patched:
             for name in UNNEEDED:
                 patched.setattr(Node, name, lambda self, **options: None)  # noqa: ARG005
+            patched.setattr(services, "get_node", partial(_get_node, services.get_node))
             nodes = Nodes(folder, cpus)
             yield nodes
     finally:

@@ -80,6 +80,21 @@ class Dimmer(advsweep.Generator):
         self.light.data += sum(pixels.sum(0) for pixels, _ in job.read_epoch(0, 25))
         job.note_epoch({"epoch": 0})
 """
+WAITING = """
+import time
+from typing import Literal
+import advsweep
+
+class Waiting(advsweep.Settings):
+    name: Literal["waiting"] = advsweep.keyed("waiting")
+
+@advsweep.objective("waiting", settings=Waiting)
+def waiting(settings):
+    def assess(model, batch, generator):
+        time.sleep(600)
+    return assess
+"""
+"""A training that goes on until it is ended, and computes nothing."""
 LAYERS = "WIDTH = 8\n"
 PARTS = {
     "model": MODEL, "dataset": DATASET, "attack": ATTACK, "objective": OBJECTIVE, "importance": IMPORTANCE,
