@@ -49,7 +49,8 @@ def settle_sweep(
     :param dry_run: start nothing.
     :raises UsageError: no trial is finished, or something about the request.
     """
-    questions = list_questions(sweep)
+    read = make_reader(StageStore(sweep.storage))
+    questions = list_questions(sweep, read)
     rows: list[Row] = []
     code = FINISHED
     space = make_space(sweep, questions) if any(question.cells for question in questions) else None
@@ -64,7 +65,7 @@ def settle_sweep(
         else:
             code = launch_space(space, options, console)
         rows = SweepStore(sweep.storage, make_plan(space, data_dir).sweep_id).rows()
-    read = make_reader(StageStore(sweep.storage))
+        read.forget_missing()
     rows = judge_again(sweep, rows, read) if rows else []
     lines = [_list_cells(question, settle(question, rows, read)) for question in questions]
     return Settled(code, lines, space if dry_run else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections import defaultdict
@@ -38,23 +39,34 @@ def read_nothing(row: Row) -> Robust | None:  # noqa: ARG001
 
 
 class ImageReader:
-    """Reads the images of a trial where they are asked for; what was read is kept."""
+    """Reads the images of a trial where they are asked for; what was read is kept, and that it was missing."""
 
     def __init__(self, store: StageStore) -> None:
         self._store = store
         self._read_robust = functools.lru_cache(maxsize=4096)(self._load_robust)
+        self._missing: set[str] = set()
 
     def __call__(self, row: Row) -> Robust | None:
-        return self._read_robust(row["attack_key"])
+        key = row["attack_key"]
+        if key not in self._missing:
+            with contextlib.suppress(FileNotFoundError):
+                return self._read_robust(key)
+            self._missing.add(key)
+        return None
+
+    def forget_missing(self) -> None:
+        """What was missing may be there now, as after a launch: look for it again."""
+        self._missing.clear()
 
     def load_table(self, row: Row) -> pa.Table | None:
         """`schema.EXAMPLES` of a trial; null where it is not known."""
         return load_stage_table(self._store, row["attack_key"], paths.EXAMPLES, EXAMPLES)
 
-    def _load_robust(self, key: str) -> Robust | None:
+    def _load_robust(self, key: str) -> Robust:
+        """:raises FileNotFoundError: it is not known; a cache keeps no errors."""
         table = load_stage_table(self._store, key, paths.EXAMPLES, EXAMPLES, only=("index", "robust"))
         if table is None:
-            return None
+            raise FileNotFoundError(key)
         return dict(zip(table["index"].to_pylist(), table["robust"].to_pylist(), strict=True))
 
 

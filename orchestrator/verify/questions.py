@@ -16,7 +16,6 @@ from orchestrator.results.budgets import (
     WorstCase,
     find_worst_case,
     is_of_one_attack,
-    make_reader,
 )
 from orchestrator.results.checks.upper_bound import FEWER, LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
@@ -30,7 +29,6 @@ from orchestrator.text import format_count
 from orchestrator.verify.cells import Section, list_remedies
 from tasks.errors import UsageError
 from tasks.evaluation.settings import AttackSettings
-from tasks.storage.stage_store import StageStore
 from tasks.trial.read import read_row
 from tasks.trial.row import Row, identify_model
 from tasks.trial.trial import Trial, simplify_trial
@@ -55,16 +53,17 @@ class Question:
         return self.rows[0]
 
 
-def list_questions(sweep: SweepStore) -> list[Question]:
+def list_questions(sweep: SweepStore, read: ReadRobust) -> list[Question]:
     """One for each model and budget whose worst case rests on a number that is an upper bound at best, or suspicious;
     that another attack at hand leaves less settles itself.
 
+    :param read: of the images of trials.
     :raises UsageError: the sweep has no finished trial, or parts of it are not known here.
     """
     rows = [row for row in sweep.rows() if row["status"] == "finished"]
     if not rows:
         raise UsageError(f"{sweep.sweep_id}: no trial of it is finished, so that there is nothing to verify")
-    judged = annotate_rows(rows, make_reader(StageStore(sweep.storage)))
+    judged = annotate_rows(rows, read)
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in select_attacks(judged):
         if row["attack_eps"] != 0:

@@ -6,12 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from orchestrator import settle as module
 from orchestrator.options import LaunchOptions
 from orchestrator.remote import launch as remote
+from orchestrator.results import budgets
+from orchestrator.results.budgets import ImageReader, Robust
 from orchestrator.settle import settle_sweep
 from orchestrator.store.sweep_store import SweepStore
 from tasks.storage.storage import open_storage
@@ -25,17 +28,34 @@ class Verification:
         self.questions = [SimpleNamespace(name="q1", cells={"longer": 1, "restart": 2}),
                           SimpleNamespace(name="q2", cells={})]  # fmt: skip
         self.launched: list[tuple[Any, ...]] = []
+        self.seen: list[Robust | None] = []
+        """What each step sees of the images of a trial."""
         self.space = SimpleNamespace(name="verify_made")
-        monkeypatch.setattr(module, "list_questions", lambda _: self.questions)
+        monkeypatch.setattr(module, "list_questions", self.ask)
         monkeypatch.setattr(
             module, "make_space", lambda _, questions: self.space if questions == self.questions else None
         )
         monkeypatch.setattr(module, "make_plan", lambda space, _: SimpleNamespace(sweep_id=f"{space.name}-9"))
-        monkeypatch.setattr(module, "settle", lambda question, rows, _: {"name": question.name, "tried": dict(rows)})
-        monkeypatch.setattr(module, "judge_again", lambda _, rows, __: rows)
+        monkeypatch.setattr(module, "settle", self.answer)
+        monkeypatch.setattr(module, "judge_again", self.judge)
         monkeypatch.setattr(module, "launch_space", lambda *words: self.note(7, words))
         monkeypatch.setattr(remote, "run_there", lambda *words: self.note(8, words))
         monkeypatch.setattr(SweepStore, "rows", lambda store: [("restart", store.sweep_id)])
+
+    def look(self, read: ImageReader) -> None:
+        self.seen.append(read({"attack_key": "k"}))
+
+    def ask(self, _: SweepStore, read: ImageReader) -> list[SimpleNamespace]:
+        self.look(read)
+        return self.questions
+
+    def judge(self, _: SweepStore, rows: list[Any], read: ImageReader) -> list[Any]:
+        self.look(read)
+        return rows
+
+    def answer(self, question: SimpleNamespace, rows: list[Any], read: ImageReader) -> dict[str, Any]:
+        self.look(read)
+        return {"name": question.name, "tried": dict(rows)}
 
     def note(self, code: int, words: tuple[Any, ...]) -> int:
         self.launched.append(words[:-1])
@@ -86,3 +106,23 @@ def test_nothing_runs_where_nothing_is_asked_or_only_looked_at(verification: Ver
     assert verification.settle().code == 0
     assert verification.settle(dry_run=True).space is None
     assert verification.launched == []
+
+
+@pytest.mark.parametrize(("there_before", "reads", "seen_before"), [(True, 1, {3: True}), (False, 2, None)])
+def test_images_are_read_once_and_those_that_were_missing_before_the_launch_again_after_it(
+    verification: Verification,
+    monkeypatch: pytest.MonkeyPatch,
+    there_before: bool,
+    reads: int,
+    seen_before: Robust | None,
+) -> None:
+    asked: list[str] = []
+
+    def load(_: object, key: str, *__: object, **___: object) -> pa.Table | None:
+        asked.append(key)
+        return pa.table({"index": [3], "robust": [True]}) if there_before or verification.launched else None
+
+    monkeypatch.setattr(budgets, "load_stage_table", load)
+    verification.settle()
+    assert verification.seen == [seen_before, *[{3: True}] * 3], "the questions, the checks, and both answers"
+    assert len(asked) == reads

@@ -31,7 +31,7 @@ from tests.support.rows import row as make_row
 
 @pytest.fixture(scope="module")
 def questions(ample: SweepStore) -> list[Question]:
-    return list_questions(ample)
+    return list_questions(ample, make_reader(StageStore(ample.storage)))
 
 
 def test_every_number_that_a_check_speaks_against_is_asked_about(questions: list[Question], ample: SweepStore) -> None:
@@ -58,7 +58,7 @@ def test_a_number_is_asked_about_though_another_attack_that_is_fine_ties_with_it
     tied = make_row({"name": "square", "eps": "8/255"}, 300) | {"trial_id": "0" * 16}
     sweep = SweepStore(open_storage(tmp_path), "s")
     sweep.write_rows([ifgsm("8/255", 10, 400), ifgsm("8/255", 20, 300), tied])
-    (question,) = list_questions(sweep)
+    (question,) = list_questions(sweep, read_nothing)
     assert (question.row["attack"], question.row["attack_steps"]) == ("ifgsm", 20)
     assert question.checks == ("end of its curve",), "that of ten steps is settled by that of twenty"
     assert settle(question, [], read_nothing)["robust_before"] == 0.3
@@ -111,7 +111,7 @@ def test_of_nothing_finished_nothing_is_asked_and_of_nothing_asked_nothing_is_ma
 ) -> None:
     sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, finished=lambda _: False, failed=lambda n: n < 3)
     with pytest.raises(UsageError, match=r"no trial of it is finished, so that there is nothing to verify$"):
-        list_questions(sweep)
+        list_questions(sweep, read_nothing)
     with pytest.raises(UsageError, match=rf"^{ample.sweep_id}: no attack would settle what the verdicts say$"):
         make_space(ample, [])
 
