@@ -176,7 +176,11 @@ def settle(question: Question, found: Sequence[Row], read: ReadRobust) -> Row:
 
 def _compare(old: Sequence[Row], new: Sequence[Row], read: ReadRobust) -> tuple[WorstCase, WorstCase | None]:
     """The worst case over what stood and over all that is there now: where attacks saw different images, both are of
-    those that all of them saw. The second is null where nothing was tried, or images are not known."""
+    those that all of them saw. The second is null where nothing was tried, or images are not known.
+
+    What is tried attacks as many images as the number that is questioned, so that this one counts beside it, and the
+    images that all saw are among those that all saw before.
+    """
     both = [*old, *new]
     if is_of_one_attack(both):
         return find_worst_case(old), find_worst_case(both) if new else None
@@ -185,5 +189,5 @@ def _compare(old: Sequence[Row], new: Sequence[Row], read: ReadRobust) -> tuple[
     after = now.worst_case if new else None
     if after is None or not stood.survivors or not now.survivors:
         return find_worst_case(old), after
-    kept = [stood.survivors[place] for place in now.survivors if place in stood.survivors]
+    kept = [stood.survivors[place] for place in now.survivors]
     return WorstCase(sum(kept), len(kept)), after

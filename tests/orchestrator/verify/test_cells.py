@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.verify.cells import list_remedies
+from orchestrator.verify.cells import REMEDIES, list_remedies
 from tests.support import small
 
 IFGSM = {"name": "ifgsm", "eps": "8/255", "steps": 5, "examples": 20}
@@ -76,6 +76,18 @@ def test_a_remedy_changes_what_it_is_called_by_and_no_more() -> None:
     assert tried["take another loss: apgd_t"] == {**shared, "name": "apgd_t"}
     averaged = list_tried("deterministic", PGD)["average looks: autoattack"]
     assert averaged == {**shared, "name": "autoattack", "version": "rand"}
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [PGD, {**PGD, "only_correct": False, "adaptive": False}, {"name": "apgd_ce", "eps": "8/255", "examples": 20}],
+)
+def test_whatever_is_tried_attacks_the_images_that_were_attacked(attack: dict[str, Any]) -> None:
+    own = small.trial(attack=attack).attack.document()
+    tried = [section for check in [*REMEDIES, "gradients present"] for section in list_tried(check, attack).values()]
+    assert len(tried) > 10
+    for section in tried:
+        assert (section["examples"], section["only_correct"]) == (20, own["only_correct"])
 
 
 def test_what_several_checks_ask_for_is_tried_once_in_the_order_of_the_first() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results.budgets import make_reader, read_nothing
+from orchestrator.results.budgets import make_reader, read_nothing, select_counted
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify.questions import (
     Question,
@@ -22,6 +22,7 @@ from orchestrator.verify.questions import (
 from tasks.errors import UsageError
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
+from tasks.trial.read import read_row
 from tests.support.ample_sweep import list_known_ids
 from tests.support.kept import expect_kept
 from tests.support.report_data import WITHOUT_TUNING, made_up
@@ -52,6 +53,16 @@ def test_the_lowest_number_of_a_budget_is_asked_about_once_for_each_model(questi
         assert {row["bound"] for row in one.rows} == {"upper"}, "a certificate is no attack that leaves little"
         assert len({(row["attack_norm"], row["attack_eps"], row["seed"]) for row in one.rows}) == 1
         assert not {cell.trial_id for cell in one.cells.values()} & {row["trial_id"] for row in one.rows}
+
+
+def test_what_is_tried_sees_as_many_images_as_what_is_questioned_which_counts_beside_it(
+    questions: list[Question],
+) -> None:
+    for one in questions:
+        assert one.row in select_counted(one.rows)
+        asked = read_row(one.row).attack
+        for cell in one.cells.values():
+            assert (cell.attack.examples, cell.attack.only_correct) == (asked.examples, asked.only_correct)
 
 
 def test_a_number_is_asked_about_though_another_attack_that_is_fine_ties_with_it(tmp_path: Path) -> None:
