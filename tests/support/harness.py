@@ -11,10 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.support import prepared
-from tests.support.parted_process import PartedProcess, run_parted
+from tests.support.parted_process import Options, PartedProcess, run_parted
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 COMMAND = [sys.executable, "-m", "advsweep"]
 ONE = ("--max-concurrent", "1")
@@ -59,18 +62,17 @@ def spawn(
     patch: str = "",
     env: Mapping[str, str] | None = None,
     own: bool = False,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> subprocess.Popen[Any]:
     """Start a command.
 
     :param patch: Python that is run before it, such as a constant that is set.
     :param env: null: the variables of now.
     :param own: it, Ray's workers and its agents are interpreters of their own, as a user has them.
-    :param options: of `subprocess.Popen`.
     """
     words, variables = list(map(str, arguments)), dict(os.environ if env is None else env)
     if not own and prepared.can_run(words[0], variables):
-        return PartedProcess(words, patch, prepared.find_address(), env=variables, **options)
+        return PartedProcess(words, patch, prepared.find_address(), variables, **options)
     command = [sys.executable, "-c", f"{patch}\nfrom orchestrator.cli import main\nmain()"] if patch else COMMAND
     return subprocess.Popen([*command, *words], env=variables, **options)
 

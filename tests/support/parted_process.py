@@ -9,24 +9,43 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, TypedDict
 
 from tests.support.prepared import ask
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 PR_SET_CHILD_SUBREAPER = 36
 """Of prctl: processes below this one whose parent has ended become its own children."""
 
 
+class Options(TypedDict, total=False):
+    """Those of `subprocess.Popen` that tests use."""
+
+    stdin: int | IO[Any] | None
+    stdout: int | IO[Any] | None
+    stderr: int | IO[Any] | None
+    text: bool
+    start_new_session: bool
+
+
 class PartedProcess(subprocess.Popen[Any]):
     """A command that has parted from the prepared process; else a child of this process as any other is."""
 
-    def __init__(self, arguments: Sequence[str], patch: str, workers: str = "", **options: Any) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        patch: str,
+        workers: str,
+        variables: Mapping[str, str],
+        **options: Unpack[Options],
+    ) -> None:
         """:param patch: Python that is run before the command.
-        :param workers: where the Ray that it starts asks for workers; by itself it starts interpreters.
-        :param options: of `subprocess.Popen`.
+        :param workers: where the Ray that it starts asks for workers.
         """
         self._job = {"kind": "command", "words": list(arguments), "patch": patch, "workers": workers}
-        super().__init__(list(arguments), **options)
+        super().__init__(list(arguments), env=variables, **options)
 
     def _execute_child(self, *words: Any, **named: Any) -> None:
         whole, kind = vars(self), vars(subprocess.Popen)
@@ -60,7 +79,7 @@ def run_parted(
     :raises subprocess.TimeoutExpired: it has not ended within so many seconds, and was killed.
     """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:  # what it starts may live on
-        process = PartedProcess(arguments, "", workers, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        process = PartedProcess(arguments, "", workers, variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         try:
             code = process.wait(limit)
         except subprocess.TimeoutExpired:

@@ -78,7 +78,7 @@ def become_command(
 
     :param patch: Python that is run before the command.
     :param alone: in a session of its own.
-    :param workers: where the Ray that it starts asks for workers; by itself it starts interpreters.
+    :param workers: where the Ray that it starts asks for workers; empty: it starts interpreters.
     """
     try:
         if alone:
