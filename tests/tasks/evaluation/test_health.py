@@ -31,8 +31,13 @@ def test_images_are_counted_that_were_corrected_or_left_as_they_are(
 
 
 def test_correct_images_are_counted_before_and_after() -> None:
-    """One is wrong before, and one of the others withstands."""
-    table = pa.table({"label": [0] * 4, "clean_prediction": [3, 0, 0, 0], "robust": [False, True, False, False]})
+    """One is wrong before and right after, which is not robust, and one of the others withstands."""
+    table = pa.table({
+        "label": [0] * 4,
+        "clean_prediction": [3, 0, 0, 0],
+        "adversarial_prediction": [0, 0, 3, 3],
+        "robust": [False, True, False, False],
+    })  # fmt: skip
     assert Evaluation(table, cast(Preview, None)).count_correct() == {
         "examples": 4, "clean_correct": 3, "robust_correct": 1,
     }  # fmt: skip
