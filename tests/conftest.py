@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support.harness import NICENESS
 from tests.support.made_once import SHARED
 
 if TYPE_CHECKING:
     from tasks.trial.trial import Trial
 
-os.environ.setdefault(NICENESS, "0")
+os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own 15 lets what computes beside a test starve its workers
 
 CONFIG = {
     "seed": 0,

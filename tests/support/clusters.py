@@ -18,8 +18,9 @@ from typing import IO, Any
 
 import psutil
 
+from orchestrator.run.progress import NICENESS
 from tasks.devices import GPU_DEVICE
-from tests.support.harness import LIMIT, NICENESS, wait_until
+from tests.support.harness import LIMIT, wait_until
 from tests.support.parted_workers import find_descendants
 from tests.support.prepared import find_address
 

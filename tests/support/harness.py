@@ -25,9 +25,6 @@ ONE = ("--max-concurrent", "1")
 LIMIT = 540
 """Seconds after which a command of a test has hung, however busy the machine is; a minute less than a test has."""
 
-NICENESS = "RAY_worker_niceness"
-"""By how much Ray lowers the priority of its workers. Its own 15 lets whatever computes beside a test starve them."""
-
 
 def advsweep(
     *arguments: str | Path, code: int | None = 0, env: Mapping[str, str] | None = None
