@@ -36,8 +36,6 @@ def describe_library_problem(library: str, name: str) -> str | None:
 def _list_names(library: str) -> list[str]:
     if library == "timm":
         return list(importlib.import_module(library).list_models())
-    from tasks.without_compiler import replace_compiler
+    from tasks.models.torchvision_networks import models
 
-    with replace_compiler():
-        models = importlib.import_module("torchvision.models")
     return list(models.list_models(module=models))

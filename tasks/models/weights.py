@@ -63,7 +63,7 @@ def _read_file(settings: ModelSettings, weights: WeightsSettings) -> tuple[str, 
 
 
 def _load_imagenet(name: str) -> dict[str, Tensor]:
-    from torchvision import models
+    from tasks.models.torchvision_networks import models
 
     weights = models.get_model_weights(name.removeprefix("torchvision:"))["IMAGENET1K_V1"]
     try:

@@ -8,10 +8,7 @@ from typing import Any
 from torch import nn
 
 from tasks.errors import StageError
-from tasks.without_compiler import replace_compiler
-
-with replace_compiler():
-    from torchvision import models
+from tasks.models.torchvision_networks import models
 
 NO_AUXILIARY: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": True},

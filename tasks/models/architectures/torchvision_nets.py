@@ -10,10 +10,7 @@ from typing import cast
 
 from torch import nn
 
-from tasks.without_compiler import replace_compiler
-
-with replace_compiler():
-    from torchvision import models
+from tasks.models.torchvision_networks import models
 
 
 def _build_resnet(name: str, channels: int, classes: int, stem: str) -> nn.Module:
