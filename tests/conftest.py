@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import gc
 import itertools
+import logging
 import os
 import re
 import shutil
@@ -175,15 +176,15 @@ def no_compiler() -> Iterator[None]:
 
     _comparison._HAS_DTENSOR = False
     with replace_compiler():
+        hear_loggers_of_torch()
         yield
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """Results are compared bit for bit, which holds for one thread count."""
-    import torch
-
-    torch.set_num_threads(1)
+def hear_loggers_of_torch() -> None:
+    """pytest also listens to each logger that tells the root nothing: torch has forty, and every test pays for them."""
+    for name, logger in logging.getLogger().manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.startswith("torch"):
+            logger.propagate = True
 
 
 NUMBERS = itertools.count()
@@ -192,15 +193,25 @@ SERVICE = "WANDB_SERVICE"
 
 
 @pytest.fixture(autouse=True)
-def private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing of the user's own settings, and a cache of its own; `tmp_path` would make a folder for every test."""
-    os.environ.pop(SERVICE, None)
-    for name in [name for name in os.environ if name.startswith(("ADVSWEEP_", "WANDB_"))]:
-        if name != "ADVSWEEP_TEST_DATA":
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("ADVSWEEP_CACHE", str(tmp_path_factory.getbasetemp() / f"cache-{next(NUMBERS)}"))
+def private_environment() -> Iterator[None]:
+    """Nothing of the user's own settings, a cache of its own, and one thread: results are compared bit for bit.
+
+    `tmp_path` would make a folder for every test, and each fixture that this took would cost it half a millisecond.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if is_setting(name)}
+    kept.pop(SERVICE, None)
+    os.environ["ADVSWEEP_CACHE"] = f"{os.environ[SHARED]}/cache-{os.getpid()}-{next(NUMBERS)}"
     yield
-    os.environ.pop(SERVICE, None)
+    for name in [name for name in os.environ if is_setting(name)]:
+        del os.environ[name]
+    os.environ.update(kept)
+
+
+def is_setting(name: str) -> bool:
+    return name.startswith(("ADVSWEEP_", "WANDB_")) and name != "ADVSWEEP_TEST_DATA"
 
 
 @pytest.fixture
