@@ -1,6 +1,7 @@
 """A command in a process of its own, with the most memory that it has held.
 
-It parts from a process that has imported what commands need, and nothing else.
+It parts from a process that has imported what these commands need, and not from the prepared one: what that has
+imported would count as memory of the command.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
-import io
 import json
 import os
 import signal
@@ -16,13 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
-from typing import NoReturn
 
 from tests.support.checkout import ROOT
 from tests.support.harness import LIMIT
 from tests.support.lent_vega import lend_vega
+from tests.support.parted_roles import become_command
 
 IMPORTED = (
     "duckdb", "jinja2", "numpy.testing", "PIL.Image", "psutil", "scipy.stats", "typer._click.decorators",
@@ -42,7 +41,12 @@ def run_measured(*arguments: str | Path) -> tuple[int, str, float]:
     assert server.stdin is not None, "it is a pipe"
     assert server.stdout is not None, "it is a pipe"
     with tempfile.NamedTemporaryFile() as said:
-        job = {"arguments": list(map(str, arguments)), "variables": dict(os.environ), "said": said.name}
+        job = {
+            "words": list(map(str, arguments)),
+            "variables": dict(os.environ),
+            "folder": str(Path.cwd()),
+            "said": said.name,
+        }
         server.stdin.write(json.dumps(job) + "\n")
         server.stdin.flush()
         code, peak = json.loads(server.stdout.readline())
@@ -67,9 +71,12 @@ def serve() -> None:
         importlib.import_module(name)
     for line in sys.stdin:
         job = json.loads(line)
+        said = job.pop("said")
         child = os.fork()
         if not child:
-            become_command(**job)
+            out = os.open(said, os.O_WRONLY)
+            streams = (os.open(os.devnull, os.O_RDONLY), out, os.dup(out))
+            become_command(streams, **job, patch="", alone=False, workers="")
         sys.stdout.write(json.dumps(wait_for(child)) + "\n")
         sys.stdout.flush()
 
@@ -86,24 +93,6 @@ def wait_for(child: int) -> tuple[int | None, float]:
             in_time = False
             os.kill(child, signal.SIGKILL)
         time.sleep(0.02)
-
-
-def become_command(arguments: list[str], variables: dict[str, str], said: str) -> NoReturn:
-    """Be the command, and write what it says to a file."""
-    code = -1
-    try:
-        os.dup2(os.open(said, os.O_WRONLY), 1)
-        os.dup2(1, 2)
-        sys.stdin = io.StringIO()
-        os.environ.clear()
-        os.environ.update(variables)
-        code = importlib.import_module("orchestrator.cli.app").run(arguments)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
 
 
 if __name__ == "__main__":
