@@ -9,7 +9,7 @@ test:  ## everything
 	python -m pytest
 
 fast:  ## what needs neither Ray nor much time
-	python -m pytest -n 2 -m "not slow and not cluster and not fault"
+	python -m tests.fast
 
 coverage:  ## branches that the quick tests take, those of every process that they start too
 	python -m coverage erase

@@ -21,7 +21,7 @@ import pytest
 from _pytest import logging as pytest_logging
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support.made_once import SHARED
+from tests.support.made_once import GIVEN, SHARED
 
 if TYPE_CHECKING:
     from tasks.trial.trial import Trial
@@ -74,8 +74,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not hasattr(config, "workerinput"):
-        os.environ[SHARED] = folder = tempfile.mkdtemp(prefix="shared-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        given = os.environ.pop(GIVEN, None)
+        os.environ[SHARED] = folder = given or tempfile.mkdtemp(prefix="shared-")
+        if not given:
+            config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 LARGEST = (

@@ -13,6 +13,8 @@ from tasks.keys import hash_json
 
 SHARED = "TESTS_SHARED_FOLDER"
 """The variable that names a folder of this run of the tests, gone when it ends (`tests/conftest.py`)."""
+GIVEN = f"{SHARED}_OF_SEVERAL"
+"""The variable that names one to a run that is a part of the whole; it removes nothing there."""
 
 
 def make_once(identity: object, make: Callable[[Path], object]) -> Path:
