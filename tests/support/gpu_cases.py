@@ -129,7 +129,7 @@ def list_certificates() -> Iterator[tuple[str, Trial]]:
 def make_inference() -> dict[str, Any]:
     """Every transformation behind the others, and few looks."""
     smaller: dict[str, dict[str, Any]] = {
-        "quilting": {"database": 200, "neighbours": 1},
+        "quilting": {"database": 100, "neighbours": 1},
         "total_variation": {"iterations": 3, "kept": 0.9},
     }
     transformations = [{"name": name, **smaller.get(name, {})} for name in TRANSFORMATIONS]

@@ -26,9 +26,11 @@ import torch
 from benchmarks import gpu
 from tasks.attacks.autoattack import craft as autoattack
 from tasks.attacks.engine import fast_model
+from tasks.evaluation import probes
 from tasks.stages import attack
 from tasks.stages.context import Context
 from tasks.stages.run import run_chain, run_stages
+from tasks.training import guards
 from tasks.trial.trial import Trial, simplify_trial
 from tests.support import gpu_cases, pretended_gpu, small
 from tests.support.short_autoattack import list_shorter_settings
@@ -36,6 +38,10 @@ from tests.support.short_autoattack import list_shorter_settings
 BENCHMARK = "benchmark"
 JUDGED = ("chain", "attack", "certificate")
 """How the names of cases begin whose model is attacked; the others end with the model, which is compared itself."""
+PROBE_STEPS = 2
+"""Of the attack that looks after an epoch whether a training by single steps has collapsed."""
+FEWER_STEPS = {"ERASING_STEPS": 2, "WALKING_STEPS": 3}
+"""Of what looks at the health of a model: the others were alike."""
 
 
 def measure(name: str, trial: Trial, folder: Path) -> dict[str, Any]:
@@ -74,6 +80,9 @@ def probe_less(name: str) -> Iterator[None]:
     """A model whose health was looked at in other cases is only attacked."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attack, "measure_inference", partial(attack.measure_inference, repeats=1))
+        patch.setattr(attack, "TIMED_BATCH", gpu_cases.IMAGES)
+        for constant, fewer in FEWER_STEPS.items():
+            patch.setattr(probes, constant, fewer)
         patch.setattr(fast_model, "WORTH_FOLDING", math.inf)  # of both numbers of steps, or of none
         if name not in gpu_cases.PROBED:
             patch.setattr(attack, "check_health", lambda model, looked_at, images, found, *rest: [{} for _ in found])  # noqa: ARG005
@@ -142,6 +151,7 @@ def _stop_after_one(stage: Any, entry: dict[str, Any]) -> None:  # noqa: ARG001
 def main(names: Sequence[str]) -> None:
     """Measure every case, or those whose names are given."""
     torch.set_num_threads(1)
+    guards.PROBE_STEPS = PROBE_STEPS
     for part, shorter in list_shorter_settings(gpu_cases.STEPS, gpu_cases.TARGETS).items():
         setattr(autoattack, part, shorter)
     with tempfile.TemporaryDirectory() as folder:

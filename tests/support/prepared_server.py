@@ -25,12 +25,15 @@ from tests.support.parted_roles import become_command, become_script, find_later
 from tests.support.prepared import LONGEST_REQUEST, find_variables
 from tests.support.raylet_flags import WORDS, find_flags
 
-IMPORTED = ("torch", "torch_pruning", "pandas", "pyarrow.parquet", "tasks.stages.run")
-"""What workers of stages import, or Ray and Tune in theirs: nothing that knows Ray."""
+IMPORTED = (
+    "torch", "torch_pruning", "pandas", "pyarrow.parquet", "tasks.stages.run",
+    "wandb.sdk.launch", "PIL.GifImagePlugin", "vl_convert", "IPython",
+)  # fmt: skip
+"""What workers of stages import, or Ray, Tune and W&B in theirs: nothing that knows Ray."""
 IMPORTED_BY = {
     "command": (
         "ray.tune", "wandb", "orchestrator.cli.app", "orchestrator.launch", "orchestrator.run.driver", "pydantic.v1",
-        "scipy.special", "torch.fx.experimental.symbolic_shapes", "ray.train.trainer",
+        "scipy.special", "torch.fx.experimental.symbolic_shapes", "ray.train.trainer", "ray.dag",
     ),
     "worker": ("ray.tune", "orchestrator.run.driver", "pydantic.v1", "torch.fx.experimental.optimization"),
     "agent": ("ray.dashboard.agent",),

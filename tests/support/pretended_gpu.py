@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import types
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,8 @@ MAY_MIX = {"index", "index_put", "index_put_", "_index_put_impl_", "_to_copy", "
 """Operations that take tensors of both devices on CUDA too."""
 MAY_WAIT = {*READS_ON_HOST, "index", "_to_copy"}
 HOST = torch.device("cpu")
+TENSORS_OF_MANY = "torch.distributed.tensor"
+"""A second of imports, which torch asks whether a tensor that is moved lies in several processes: none does."""
 
 
 class GpuTensor(torch.Tensor):
@@ -151,6 +154,9 @@ def _count_waits(name: str, args: Any, on_device: list[GpuTensor], wanted: bool 
     if name == "_to_copy" and not on_device and wanted:
         _count("copy to the device")
 
+
+sys.modules[TENSORS_OF_MANY] = _stand_in = types.ModuleType(TENSORS_OF_MANY)
+vars(_stand_in)["DTensor"] = type("DTensor", (), {})
 
 _library = torch.library.Library("_", "IMPL", "PrivateUse1")
 _library.fallback(lambda func, *args, **kwargs: _run(func, args, kwargs))
