@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clusters import alive
-from tests.support.disturbed import PART, SMALLER, SPACE, undisturbed_sweep
+from tests.support.disturbed import LEAST, SMALLEST, SPACE, undisturbed_sweep
 from tests.support.harness import advsweep, artifacts, nothing_ran_after_it_was_finished, same, wait_until
 from tests.support.storm import COSTLY, Storm, blow
 from tests.support.wandb_stub import Stub
@@ -38,7 +38,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_storm_that_spares_nobody_changes_nothing(tmp_path: Path, temporary: Path, stub: Stub) -> None:  # noqa: ARG001
-    space, reference = undisturbed_sweep("killed", SPACE, PART)
+    space, reference = undisturbed_sweep("killed", SPACE, LEAST)
     chance, killed, launches = random.Random(SEED), Counter[str](), 0
     for storms in itertools.count():
         if killed.total() >= KILLS:
@@ -47,7 +47,7 @@ def test_a_storm_that_spares_nobody_changes_nothing(tmp_path: Path, temporary: P
         if storms % 2:  # nothing is left but rows and W&B: whoever writes and sends them is met too
             shutil.copytree(reference / "stages", storage / "stages")
         command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--max-preemptions", "1000"]
-        command += ["--wandb", "online", *SMALLER]
+        command += ["--wandb", "online", *SMALLEST]
         storm = blow(command, storage, KILLS, chance, temporary, killed)
         launches += storm.launches
         check_aftermath(command, storage, reference, storm, temporary)

@@ -29,13 +29,11 @@ adversarial_finetune:
 attack: {name: pgd, eps: 16/255, steps: {grid_search: [2, 5]}, step_size: 4/255}
 """
 
-PART = ("seed=0", "dataset.train_examples=400", "train.epochs=4", "finetune.epochs=2")
-SMALLER = [word for override in PART for word in ("--set", override)]
-"""A part of the space, where the whole of it would only take longer: four trials."""
-
-LEAST = (*PART[:1], "dataset.train_examples=240", *PART[2:], "adversarial_finetune.epochs=2")
+LEAST = (
+    "seed=0", "dataset.train_examples=240", "train.epochs=4", "finetune.epochs=2", "adversarial_finetune.epochs=2",
+)  # fmt: skip
+"""A part of the space with fewer steps, where the whole of it would only take longer: four trials."""
 SMALLEST = [word for override in LEAST for word in ("--set", override)]
-"""The same four trials with fewer steps, for what is disturbed once or twice."""
 
 
 def undisturbed_sweep(name: str, text: str, overrides: tuple[str, ...] = ()) -> tuple[Path, Path]:

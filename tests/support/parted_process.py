@@ -1,10 +1,10 @@
-"""A command that has parted from the prepared process, and is yet a child of the test that started it."""
+"""A command that has parted from the prepared process, and looks as a child of the test that started it does."""
 
 from __future__ import annotations
 
-import ctypes
 import inspect
 import os
+import select
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,6 @@ from tests.support.prepared import ask
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-PR_SET_CHILD_SUBREAPER = 36
-"""Of prctl: processes below this one whose parent has ended become its own children."""
 
 
 class Options(TypedDict, total=False):
@@ -31,7 +28,7 @@ class Options(TypedDict, total=False):
 
 
 class PartedProcess(subprocess.Popen[Any]):
-    """A command that has parted from the prepared process; else a child of this process as any other is."""
+    """A command that has parted from the prepared process, which tells how it ends; else as any other child."""
 
     def __init__(
         self,
@@ -58,17 +55,33 @@ class PartedProcess(subprocess.Popen[Any]):
             "folder": str(given["cwd"] or Path.cwd()),
             "alone": given["start_new_session"],
         }
-        take_in = ctypes.CDLL(None).prctl
         nothing = os.open(os.devnull, os.O_RDONLY)
-        take_in(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         try:
-            self.pid = ask(job, [nothing if read == -1 else read, *written])
+            self.pid, self._told = ask(job, [nothing if read == -1 else read, *written])
         finally:
-            take_in(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
             os.close(nothing)
         whole["_child_created"] = True
         ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         kind["_close_pipe_fds"](self, *(given[name] for name in ends))
+
+    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
+        return self._hear_end(0)
+
+    def _wait(self, timeout: float | None) -> int:
+        if self._hear_end(timeout) is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def _hear_end(self, seconds: float | None) -> int | None:
+        """The exit code, once the process has ended.
+
+        :param seconds: to wait for it; null: for ever.
+        """
+        if self.returncode is None and select.select([self._told], [], [], seconds)[0]:
+            with self._told:
+                self.returncode = int(self._told.recv(99) or 1)
+        return self.returncode
 
 
 def run_parted(

@@ -6,19 +6,20 @@ which order, is seen by every test that starts `python -m advsweep` itself.
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock
+
+from tasks.keys import hash_json
 from tests.support.checkout import ROOT
+from tests.support.made_once import SHARED
 
 COMMANDS = ("launch", "evaluate")
 """Those that start a Ray. The others import little, and would not start this process by themselves."""
@@ -30,16 +31,22 @@ READ_LATER = (
 )  # fmt: skip
 """Those of them that a command heeds here too: the first is done by hand, a token is read when it is needed, and the
 others are for what Ray starts."""
+HOLD = "hold"
+"""What a process asks for that wants nothing yet, and holds the connection."""
+PROCESSES: list[subprocess.Popen[bytes]] = []
+"""Those that this process has started; they may outlive it."""
 LONGEST_REQUEST = 2**17
 """Bytes of a request: the variables of a process most of all."""
 
 
 class Prepared(NamedTuple):
-    """The process, the variables that it was started with, and where it is asked."""
+    """The process, as one that needs it knows it: it lives while anybody holds it."""
 
-    process: subprocess.Popen[bytes]
+    held: socket.socket
     variables: Mapping[str, str]
+    """Those that it was started with."""
     address: str
+    """Where it is asked."""
 
 
 def find_variables(variables: Mapping[str, str]) -> dict[str, str]:
@@ -55,34 +62,45 @@ def without_rays(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 MOST = 2
-"""Prepared processes at the same time. Each takes memory."""
+"""Prepared processes that one process holds. Each takes memory."""
 HELD: list[Prepared] = []
-"""Those that there are, the one that was needed last at the end."""
+"""The one that was needed last at the end."""
 
 
 def start_prepared() -> Prepared:
-    """The process with the variables of now, which ends with this one."""
+    """The process with the variables of now, which all processes of a run of the tests share."""
     wanted = without_rays(os.environ)
     if found := find_prepared(wanted):
         return found
     while len(HELD) >= MOST:
-        oldest = HELD.pop(0).process
-        oldest.kill()
-        oldest.wait()
-    folder = tempfile.mkdtemp(prefix="prepared-")  # W&B makes one in it when it is imported
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    address = str(Path(folder) / "asked")
+        HELD.pop(0).held.close()
+    folder = Path(os.environ[SHARED]) / f"prepared-{hash_json(wanted)[:8]}"
+    address = str(folder / "asked")
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with FileLock(f"{folder}.lock"):
+        folder.mkdir(exist_ok=True)
+        if held.connect_ex(address):
+            _start_process(folder, address)
+            held.connect(address)
+        held.send(json.dumps({"kind": HOLD}).encode())
+    HELD.append(Prepared(held, wanted, address))
+    return HELD[-1]
+
+
+def _start_process(folder: Path, address: str) -> None:
+    """Start one; whoever asks waits until it has imported.
+
+    :param folder: for its temporary files: W&B makes some when it is imported.
+    """
+    Path(address).unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(address)
         listener.listen(50)
-        process = subprocess.Popen(
+        PROCESSES.append(subprocess.Popen(
             [sys.executable, "-m", "tests.support.prepared_server", str(listener.fileno())],
-            cwd=ROOT, env={**os.environ, "TMPDIR": folder}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            pass_fds=[listener.fileno()],
-        )  # fmt: skip
-    atexit.register(process.kill)
-    HELD.append(Prepared(process, wanted, address))
-    return HELD[-1]
+            cwd=ROOT, env={**os.environ, "TMPDIR": str(folder)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()], start_new_session=True,
+        ))  # fmt: skip
 
 
 def find_prepared(wanted: Mapping[str, str]) -> Prepared | None:
@@ -111,9 +129,9 @@ def find_address() -> str:
     return start_prepared().address
 
 
-def ask(job: Mapping[str, Any], streams: Sequence[int]) -> int:
-    """The id of a process that has parted to do a job."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
-        asked.connect(find_address())
-        socket.send_fds(asked, [json.dumps(job).encode()], streams)
-        return int(asked.recv(99))
+def ask(job: Mapping[str, Any], streams: Sequence[int]) -> tuple[int, socket.socket]:
+    """The id of a process that has parted to do a job, and where its exit code is told; it ends if that is closed."""
+    asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    asked.connect(find_address())
+    socket.send_fds(asked, [json.dumps(job).encode()], streams)
+    return int(asked.recv(99)), asked

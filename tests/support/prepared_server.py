@@ -2,7 +2,7 @@
 
 One has imported torch and knows no Ray. Of it part others, which have imported Ray as well, one for each set of the
 variables that Ray reads when it is imported; and of these part the processes that are asked for. It is run as
-`python -m tests.support.prepared_server DESCRIPTOR`, with a socket that listens, until its standard input ends.
+`python -m tests.support.prepared_server DESCRIPTOR`, with a socket that listens, while anybody holds a connection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.parted_roles import become_command, become_script, find_later_variables
-from tests.support.prepared import LONGEST_REQUEST, find_variables
+from tests.support.prepared import HOLD, LONGEST_REQUEST, find_variables
 from tests.support.raylet_flags import WORDS, find_flags
 
 IMPORTED = (
@@ -41,7 +41,7 @@ IMPORTED_BY = {
 """What each kind imports beside it, at once or on its way: Tune imports W&B."""
 OF_THE_PROCESS = ("RAY_JOB_ID", "RAY_NODE_ID", "RAY_RAYLET_PID")
 """Variables that Ray gives a process to know itself by."""
-MOST = 6
+MOST = 9
 """Processes that have imported Ray at the same time. Each takes memory."""
 MOST_NAMES = 200
 """Random names that a process draws with Ray's generator, which all that part from one process go on with."""
@@ -56,18 +56,28 @@ def serve(listener: socket.socket) -> None:
     assert "ray" not in sys.modules, "it reads variables when it is imported"
     own = find_own_variables(os.environ)
     channels: dict[str, socket.socket] = {}
-    while sys.stdin.fileno() not in (found := select.select([listener.fileno(), sys.stdin.fileno()], [], [])[0]):
-        if not found:
-            continue
-        asked, _ = listener.accept()
-        with asked, contextlib.suppress(OSError):
+    holders: list[socket.socket] = []
+    alone = False
+    while not alone:
+        found = select.select([listener, *holders], [], [])[0]
+        for holder in [holder for holder in holders if holder in found]:  # it has ended, or needs it no more
+            holders.remove(holder)
+            holder.close()
+            alone = not holders
+        if listener in found:
+            asked, _ = listener.accept()
             text, streams, _, _ = socket.recv_fds(asked, LONGEST_REQUEST, 3)
-            job = json.loads(text)
-            if job["kind"] == "command" or find_own_variables(job["variables"]) == own:
-                held = [listener.fileno(), asked.fileno(), *streams]
-                channel = find_channel(channels, held, job)
-                if channel is not None:
-                    socket.send_fds(channel, [text], [asked.fileno(), *streams])
+            job = json.loads(text or "null")
+            if job and job["kind"] == HOLD:
+                holders.append(asked)
+                alone = False
+                continue
+            with asked, contextlib.suppress(OSError):
+                if job and (job["kind"] == "command" or find_own_variables(job["variables"]) == own):
+                    others = [listener.fileno(), asked.fileno(), *streams, *(holder.fileno() for holder in holders)]
+                    channel = find_channel(channels, others, job)
+                    if channel is not None:
+                        socket.send_fds(channel, [text], [asked.fileno(), *streams])
             for stream in streams:
                 os.close(stream)
         with contextlib.suppress(ChildProcessError):
@@ -166,22 +176,17 @@ class Nursery:
                 os.write(asked, b"0")
             os.close(asked)
             return True
-        kind = job.pop("kind")
+        role = become_command if job.pop("kind") == "command" else functools.partial(become_script, flags=self.flags)
         if raylet := sys.modules.get("ray._raylet"):
             for _ in range(MOST_NAMES):
                 raylet.NodeID.from_random()
-        if kind == "command":
-            child = leave_alone(functools.partial(self._become, become_command, streams, asked, job))
-        elif not (child := os.fork()):
-            self._become(functools.partial(become_script, flags=self.flags), streams, asked, job)
+        if not (child := os.fork()):
+            self._become(role, streams, asked, job)
         for stream in streams:
             os.close(stream)
         with contextlib.suppress(OSError):
             os.write(asked, str(child).encode())
-        if kind == "command":
-            os.close(asked)
-        else:
-            self.stands[asked] = child, os.pidfd_open(child)
+        self.stands[asked] = child, os.pidfd_open(child)
         return True
 
     def _become(self, role: Callable[..., None], streams: list[int], asked: int, job: Mapping[str, Any]) -> None:
@@ -201,25 +206,7 @@ class Nursery:
         del self.stands[asked]
 
 
-def leave_alone(run: Callable[[], None]) -> int:
-    """The id of a process that runs a function, and whose parent has ended."""
-    told, tell = os.pipe()
-    between = os.fork()
-    if not between:
-        child = os.fork()
-        if not child:
-            os.close(tell)
-            os.close(told)
-            run()
-        os.write(tell, str(child).encode())
-        os._exit(0)
-    os.waitpid(between, 0)
-    child = int(os.read(told, 20))
-    os.close(told)
-    os.close(tell)
-    return child
-
-
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     serve(socket.socket(fileno=int(sys.argv[1])))
+    os._exit(0)  # at an ordinary end libraries look for what they have left over
