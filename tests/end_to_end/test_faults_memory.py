@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.support.disturbed import LEAST, SMALLEST, SPACE, undisturbed_sweep
-from tests.support.harness import LIMIT, advsweep, ended, executions, rows, same, spawn, wait_until
+from tests.support.harness import LIMIT, ONE, advsweep, ended, executions, rows, same, spawn, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -26,21 +26,23 @@ HELD = 2.5
 BURSTS = 2
 IMPATIENT = """
 from orchestrator.run import worker_starts
-worker_starts.FIRST_WORD, worker_starts.LONGEST_DELAY, worker_starts.MOST_SHORTAGES = 0.1, 0.5, 4
+worker_starts.FIRST_WORD, worker_starts.LONGEST_DELAY, worker_starts.MOST_SHORTAGES = 0.1, 0.5, 2
 """
 """A launch that waits for seconds where others wait for minutes."""
 
 
 def begin(
-    arguments: list[str | Path], threshold: float, log: Path, patch: str = "", own: bool = False
+    arguments: list[str | Path], threshold: float, log: Path, patch: str = "", own_workers: bool = False
 ) -> subprocess.Popen[bytes]:
     """Start a launch whose Ray ends processes from this share of the memory on.
 
-    :param own: its workers are Ray's own: others come up before the monitor looks.
+    :param own_workers: its workers are Ray's own: others come up before the monitor looks.
     """
     monitored = {"RAY_memory_usage_threshold": f"{threshold:.4f}", "RAY_memory_monitor_refresh_ms": "100"}
     with log.open("wb") as output:
-        return spawn(arguments, patch, os.environ | monitored, own, stdout=output, stderr=subprocess.STDOUT)
+        return spawn(
+            arguments, patch, os.environ | monitored, own_workers=own_workers, stdout=output, stderr=subprocess.STDOUT
+        )
 
 
 def take_memory(threshold: float) -> None:
@@ -91,8 +93,8 @@ def test_processes_that_rays_memory_monitor_ends_cost_no_finished_stage(tmp_path
 def test_a_sweep_whose_ray_has_no_memory_says_so_and_ends(tmp_path: Path) -> None:
     space, log, storage = tmp_path / "killed.yaml", tmp_path / "log", tmp_path / "storage"
     space.write_text(SPACE)
-    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled"]
-    driver = begin(command, 0.01, log, IMPATIENT, own=True)
+    command: list[str | Path] = ["launch", "--space", space, "--storage", storage, "--wandb", "disabled", *ONE]
+    driver = begin(command, 0.01, log, IMPATIENT, own_workers=True)
     assert driver.wait(timeout=LIMIT) == 1
     shown = log.read_text()
     check_shown(shown)

@@ -14,6 +14,7 @@ from orchestrator.space.resources import ResourceTable
 from tasks.trial.chain import Stage
 from tests.conftest import SMALL_SPACE
 from tests.support.harness import advsweep, ended, executions, wait_until
+from tests.support.parted_workers import part_workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -60,7 +61,8 @@ def test_four_attacks_share_what_training_has_alone(tmp_path: Path) -> None:
     plan = sleeping.grid(2, 1, 1, TOGETHER)
     table, _ = ResourceTable.parse({"train": {"cpus": 4}, "attack": {"cpus": 1}, "prune": {"cpus": 2}})
     plan = replace(plan, space=replace(plan.space, resources=table))
-    sleeping.run(plan, tmp_path, TOGETHER, PackedWorker)
+    with part_workers():
+        sleeping.run(plan, tmp_path, TOGETHER, PackedWorker)
     running: dict[str, int] = {"train": 0, "attack": 0}
     most = dict(running)
     for entry in executions(tmp_path):

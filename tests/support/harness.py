@@ -59,6 +59,7 @@ def spawn(
     patch: str = "",
     env: Mapping[str, str] | None = None,
     own: bool = False,
+    own_workers: bool = False,
     **options: Unpack[Options],
 ) -> subprocess.Popen[Any]:
     """Start a command.
@@ -66,10 +67,12 @@ def spawn(
     :param patch: Python that is run before it, such as a constant that is set.
     :param env: null: the variables of now.
     :param own: it, Ray's workers and its agents are interpreters of their own, as a user has them.
+    :param own_workers: Ray's workers and its agents are.
     """
     words, variables = list(map(str, arguments)), dict(os.environ if env is None else env)
     if not own and prepared.can_run(words[0], variables):
-        return PartedProcess(words, patch, prepared.find_address(), variables, **options)
+        workers = "" if own_workers else prepared.find_address()
+        return PartedProcess(words, patch, workers, variables, **options)
     command = [sys.executable, "-c", f"{patch}\nfrom orchestrator.cli import main\nmain()"] if patch else COMMAND
     return subprocess.Popen([*command, *words], env=variables, **options)
 

@@ -39,7 +39,7 @@ class PartedProcess(subprocess.Popen[Any]):
         **options: Unpack[Options],
     ) -> None:
         """:param patch: Python that is run before the command.
-        :param workers: where the Ray that it starts asks for workers.
+        :param workers: where the Ray that it starts asks for workers; by itself it starts interpreters.
         """
         self._job = {"kind": "command", "words": list(arguments), "patch": patch, "workers": workers}
         super().__init__(list(arguments), env=variables, **options)

@@ -26,11 +26,11 @@ COMMANDS = ("launch", "evaluate")
 READ_BY_IMPORTS = ("RAY_", "PYTHON", "OMP_", "LD_", "COV")
 """How variables begin that are read when something is imported, or when an interpreter starts."""
 READ_LATER = (
-    "PYTHONUNBUFFERED", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR",
+    "PYTHONUNBUFFERED", "PYTHONBREAKPOINT", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR",
     "RAY_memory_usage_threshold", "RAY_memory_monitor_refresh_ms",
 )  # fmt: skip
-"""Those of them that a command heeds here too: the first is done by hand, a token is read when it is needed, and the
-others are for what Ray starts."""
+"""Those of them that a command heeds here too: the first is done by hand, the second is Ray's own, which it leaves to a
+process that it starts in, a token is read when it is needed, and the others are for what Ray starts."""
 HOLD = "hold"
 """What a process asks for that wants nothing yet, and holds the connection."""
 PROCESSES: list[subprocess.Popen[bytes]] = []

@@ -168,7 +168,8 @@ def test_a_grid_that_tune_gets_in_parts_is_whole(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(tune, "Tuner", count_trials)
     plan = sleeping.grid(1, 1, 1, 4)
-    measured = sleeping.run(plan, tmp_path, 1, BriefWorker)
+    with part_workers():
+        measured = sleeping.run(plan, tmp_path, 1, BriefWorker)
     assert begun == [3, 1]
     assert {row["trial_id"] for row in rows(tmp_path)} == {planned.trial_id for planned in plan.trials}
     assert set(measured.executions.values()) == {1}
