@@ -61,7 +61,6 @@ def test_every_distinct_stage_ran_once_by_the_workers_own_log(finished: tuple[Pa
     assert stored == counts.keys()
     runs = [entry for entry in executions(finished[0]) if entry["event"] == "start" and entry["kind"] == "attack"]
     assert len(runs) == 8, "eight cells"
-    assert len({(entry["pid"], round(entry["time"], 2)) for entry in runs}) <= 8
 
 
 def test_what_a_trial_leaves_is_three_files_and_a_row(finished: tuple[Path, Path, str]) -> None:
@@ -223,7 +222,7 @@ def test_corrupt_artifacts_are_named_set_aside_and_computed_again(
     assert "8 finished, 0 failed" in shown
     assert len(list((storage / "corrupt").iterdir())) == 4
     after = artifacts(storage)
-    assert {name: after[name] for name in after} == {name: before[name] for name in after}
+    assert after == {name: before[name] for name in after}
     removed = advsweep("clean", "--storage", storage, "--yes").stdout
     assert "set aside as corrupt" in removed
     assert not list((storage / "corrupt").iterdir())

@@ -161,13 +161,17 @@ def main(names: Sequence[str]) -> None:
             gc.freeze()  # a stage that leaves a GPU collects what is left over: not what was imported, again and again
             with probe_less(name):
                 found = measure(name, trial, Path(folder) / "shared")  # whose stages are computed once
-            print(json.dumps(found), flush=True)  # noqa: T201
+            _tell(found)
         if not names or set(names) & {name for name, _, _ in gpu_cases.list_resumed()}:
             for name, trial, place in gpu_cases.list_resumed():
-                print(json.dumps(resume_elsewhere(name, trial, place, Path(folder))), flush=True)  # noqa: T201
+                _tell(resume_elsewhere(name, trial, place, Path(folder)))
     if not names or BENCHMARK in names:
-        print(json.dumps({"case": BENCHMARK, "said": run_benchmark()}), flush=True)  # noqa: T201
+        _tell({"case": BENCHMARK, "said": run_benchmark()})
     gc.unfreeze()
+
+
+def _tell(found: dict[str, Any]) -> None:
+    print(json.dumps(found), flush=True)  # noqa: T201
 
 
 def run_benchmark() -> str:

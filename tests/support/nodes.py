@@ -53,7 +53,7 @@ class Nodes:
 
     def kill(self, node: Any) -> None:
         """Take a node away as a machine that loses power: every process at once."""
-        kill(_processes(node))
+        kill(_list_processes(node))
         self._cluster.remove_node(node, allow_graceful=False)
 
     def kill_head(self) -> None:
@@ -78,16 +78,17 @@ class Nodes:
     def close(self) -> None:
         """End every process."""
         nodes = self._cluster.list_all_nodes()
-        family = {pid for node in nodes for pid in _processes(node)}
+        left = {pid for node in nodes for pid in _list_processes(node)}
         self._cluster.shutdown()
-        kill(family)
+        kill(left)
 
 
 def _common() -> dict[str, Any]:
     return {"node_ip_address": LOOPBACK, "include_dashboard": False, "object_store_memory": 100 * 2**20}
 
 
-def _processes(node: Any) -> set[int]:
+def _list_processes(node: Any) -> set[int]:
+    """Those that run, and everything below them."""
     found = set()
     for processes in node.all_processes.values():
         for info in processes:

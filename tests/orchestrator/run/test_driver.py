@@ -161,6 +161,7 @@ class Played:
         self.error: BaseException | None = None
         """What the executor ends with."""
         self.joining: BaseException | None = None
+        """What connecting to a cluster ends with."""
         heartbeat = SimpleNamespace(start=lambda: self.done.append("beat"))
         self.sweep = SimpleNamespace(
             heartbeat=heartbeat,
@@ -168,8 +169,9 @@ class Played:
             rows=SimpleNamespace(record_all=lambda: self.done.append("rows")),
             close=lambda *words, **more: self.done.append((words, more)),
         )
-        plan = lambda: self.done.append("plan")  # noqa: E731
-        self.prepared: Any = SimpleNamespace(storage="storage", jobs=["job"], write_plan=plan)
+        self.prepared: Any = SimpleNamespace(
+            storage="storage", jobs=["job"], write_plan=lambda: self.done.append("plan")
+        )
         monkeypatch.setattr(driver, "establish_storage", lambda storage: self.done.append(f"establish {storage}"))
         monkeypatch.setattr(driver, "make_sweep", lambda *_: self.sweep)
         monkeypatch.setattr(driver, "connect_cluster", self.connect)

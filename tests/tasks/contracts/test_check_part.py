@@ -22,7 +22,7 @@ from tasks.transformations.base import TransformationSettings
 from tests.support.registries import REGISTRIES
 
 
-class Strange(nn.Module):
+class StrangeNetwork(nn.Module):
     """A network that is right but for what `how` says."""
 
     def __init__(self, channels: int, classes: int, how: str) -> None:
@@ -74,29 +74,29 @@ MODELS = {
 }
 
 
-def list_problems(kind: str, name: str, part: Any, given: Mapping[str, Any] | None = None) -> str:
-    """What is found wrong with a part that is registered for this."""
-    REGISTRIES[kind].add(name, part)
+def list_problems(kind: str, part: Any, given: Mapping[str, Any] | None = None) -> str:
+    """What is found wrong with a part that is registered for this, under the name that its settings have."""
+    REGISTRIES[kind].add("strange", part)
     try:
-        found: list[Finding] = check_part(kind, name, given or {}, None)
+        found: list[Finding] = check_part(kind, "strange", given or {}, None)
     finally:
-        REGISTRIES[kind].remove(name)
+        REGISTRIES[kind].remove("strange")
     return "\n".join(each.problem for each in found if each.problem)
 
 
 @pytest.mark.parametrize("how", ["", *MODELS])
 def test_a_broken_model_is_caught(how: str) -> None:
     def build(channels: int, classes: int, stem: str) -> nn.Module:  # noqa: ARG001
-        return Strange(channels, classes, how)
+        return StrangeNetwork(channels, classes, how)
 
-    found = list_problems("model", "strange", Architecture(build, has_one_stem=True))
+    found = list_problems("model", Architecture(build, has_one_stem=True))
     assert MODELS[how] in found if how else not found, found
     if how in ("shape", "nan", "double", "list"):
         assert "\n" not in found, "what gives no logits is told once, and not by every promise that needs some"
 
 
 def test_a_model_that_cannot_be_built_is_one_line() -> None:
-    found = list_problems("model", "strange", Architecture(lambda: nn.Linear(1, 1)))  # type: ignore[arg-type,misc]
+    found = list_problems("model", Architecture(lambda: nn.Linear(1, 1)))  # type: ignore[arg-type,misc]
     assert "TypeError" in found
     assert "\n" not in found
 
@@ -154,7 +154,7 @@ def test_a_broken_data_set_is_caught(how: str) -> None:
             return super().load(settings.model_copy(update=size), folder)
 
     wrong = how in ("count", "size", "channels", "names")
-    found = list_problems("data set", "strange", (Wrong if wrong else FunctionSource)("strange", read))
+    found = list_problems("data set", (Wrong if wrong else FunctionSource)("strange", read))
     assert DATASETS[how] in found if how else not found, found
 
 
@@ -212,16 +212,16 @@ ATTACKING = {
 @pytest.mark.parametrize("how", ["", *ATTACKING])
 def test_a_broken_attack_is_caught(how: str) -> None:
     eps = {"eps": 0.9} if how == "pixels" else {}
-    found = list_problems("attack", "strange", StrangeSettings, {"how": how, **eps})
+    found = list_problems("attack", StrangeSettings, {"how": how, **eps})
     # a run of two steps ends as far out as one of four: what is on the way of a longer run is less
     assert ATTACKING[how] in found if how else "after 2 of 4 steps" in found, found
 
 
 def test_settings_that_are_no_part_of_a_key_are_caught() -> None:
-    assert "the name is not `keyed`" in list_problems("attack", "strange", NamelessSettings)
+    assert "the name is not `keyed`" in list_problems("attack", NamelessSettings)
 
 
-class AddedSettings(ObjectiveSettings):
+class StrangeObjectiveSettings(ObjectiveSettings):
     """An objective that is right but for what `how` says."""
 
     build = f"{__name__}:build_strangely"
@@ -229,13 +229,13 @@ class AddedSettings(ObjectiveSettings):
     how: str = keyed("")
 
 
-class RequiringSettings(AddedSettings):
+class RequiringSettings(StrangeObjectiveSettings):
     """One with a setting that nobody can guess."""
 
     temperature: float = keyed()
 
 
-def build_strangely(settings: AddedSettings) -> Any:
+def build_strangely(settings: StrangeObjectiveSettings) -> Any:
     def assess(model: nn.Module, batch: Any, _: torch.Generator) -> tuple[Tensor, Tensor]:
         if settings.how == "batch":
             batch.pixels.mul_(0.5)
@@ -284,32 +284,32 @@ OBJECTIVE = {
 
 @pytest.mark.parametrize("how", ["", *OBJECTIVE])
 def test_a_broken_objective_is_caught(how: str) -> None:
-    found = list_problems("objective", "strange", AddedSettings, {"how": how})
+    found = list_problems("objective", StrangeObjectiveSettings, {"how": how})
     assert OBJECTIVE[how] in found if how else not found, found
 
 
 def test_a_setting_that_nobody_can_guess_is_asked_for() -> None:
-    assert list_problems("objective", "strange", RequiringSettings) == (
+    assert list_problems("objective", RequiringSettings) == (
         "setting 'temperature' has no default: give --set strange.temperature=VALUE"
     )
-    assert not list_problems("objective", "strange", RequiringSettings, {"temperature": 2.0})
+    assert not list_problems("objective", RequiringSettings, {"temperature": 2.0})
 
 
 IMPORTANCE: Mapping[str, tuple[Callable[[Tensor, torch.Generator], Any], str]] = {
-    "shape": (lambda weight, draw: weight.flatten(1).mean(), "returns [] for [8, 4, 3, 3], not [8]"),  # noqa: ARG005
-    "nan": (lambda weight, draw: weight.flatten(1).std(1), "NaN or infinite scores for [6, 1, 1, 1]"),  # noqa: ARG005
-    "same": (lambda weight, draw: weight.flatten(1).sum(1) * 0, "all filters get the same score"),  # noqa: ARG005
-    "random": (lambda weight, draw: torch.rand(len(weight)), "other scores come each time"),  # noqa: ARG005
-    "in place": (lambda weight, draw: weight.abs_().flatten(1).sum(1), "it changes the weight"),  # noqa: ARG005
-    "list": (lambda weight, draw: [1.0] * len(weight), "returns list, not scores"),  # noqa: ARG005
-    "raises": (lambda weight, draw: weight.nothing, "AttributeError"),  # type: ignore[attr-defined] # noqa: ARG005
+    "shape": (lambda weight, _: weight.flatten(1).mean(), "returns [] for [8, 4, 3, 3], not [8]"),
+    "nan": (lambda weight, _: weight.flatten(1).std(1), "NaN or infinite scores for [6, 1, 1, 1]"),
+    "same": (lambda weight, _: weight.flatten(1).sum(1) * 0, "all filters get the same score"),
+    "random": (lambda weight, _: torch.rand(len(weight)), "other scores come each time"),
+    "in place": (lambda weight, _: weight.abs_().flatten(1).sum(1), "it changes the weight"),
+    "list": (lambda weight, _: [1.0] * len(weight), "returns list, not scores"),
+    "raises": (lambda weight, _: weight.nothing, "AttributeError"),  # type: ignore[attr-defined]
 }
 
 
 @pytest.mark.parametrize("how", IMPORTANCE)
 def test_a_broken_importance_is_caught(how: str) -> None:
     score, problem = IMPORTANCE[how]
-    assert problem in list_problems("importance", "strange", score)
+    assert problem in list_problems("importance", score)
 
 
 class DimSettings(TransformationSettings):
@@ -352,5 +352,5 @@ TRANSFORMING = {
 
 @pytest.mark.parametrize("how", ["", *TRANSFORMING])
 def test_a_broken_transformation_is_caught(how: str) -> None:
-    found = list_problems("transformation", "strange", DimSettings, {"how": how})
+    found = list_problems("transformation", DimSettings, {"how": how})
     assert TRANSFORMING[how] in found if how else not found, found

@@ -19,8 +19,6 @@ from tests.support.rows import ifgsm, row, verdicts_of
 from tests.support.toy_attack import registered
 
 SURROGATE = {"seed": 7, "model": {"name": "resnet8"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}
-
-
 NOISE = "white-box >= noise"
 
 
@@ -33,12 +31,21 @@ class FastSettings(MethodSettings):
     steps: Count = keyed(5, ge=1)
 
 
+def fgsm(eps: float | str, robust: int, **more: Any) -> dict[str, Any]:
+    return row({"name": "fgsm", "eps": eps, **more}, robust)
+
+
+def tell(check: str, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Verdict and figures of each verdict of a check, sorted."""
+    return sorted((found.verdict, found.figures) for found in check_rows(rows) if found.check == check)
+
+
 @pytest.mark.parametrize(
     ("check", "strong", "weak"),
     [
         ("iterative >= single step", ("8/255", 10), {"name": "fgsm", "eps": "8/255"}),
         ("iterative >= single step", ("8/255", 10), {"name": "ifgsm", "eps": "8/255", "steps": 1}),
-        ("white-box >= noise", ("8/255", 10), {"name": "uniform", "eps": "8/255"}),
+        (NOISE, ("8/255", 10), {"name": "uniform", "eps": "8/255"}),
         ("gradient >= gradient-free", ("8/255", 10), {"name": "square", "eps": "8/255"}),
         (
             "white-box >= transfer",
@@ -56,10 +63,9 @@ def test_what_should_be_weaker_is_not_stronger(check: str, strong: tuple[str, in
 
 
 def test_more_budget_is_at_least_as_strong() -> None:
-    assert verdicts_of("more budget >= less", check_rows([ifgsm("2/255", 10, 500), ifgsm("8/255", 10, 200)])) == {OK}
-    assert verdicts_of("more budget >= less", check_rows([ifgsm("2/255", 10, 200), ifgsm("8/255", 10, 500)])) == {
-        SUSPICIOUS
-    }
+    check = "more budget >= less"
+    assert verdicts_of(check, check_rows([ifgsm("2/255", 10, 500), ifgsm("8/255", 10, 200)])) == {OK}
+    assert verdicts_of(check, check_rows([ifgsm("2/255", 10, 200), ifgsm("8/255", 10, 500)])) == {SUSPICIOUS}
 
 
 def test_a_large_budget_reaches_chance() -> None:
@@ -75,25 +81,22 @@ def test_a_targeted_attack_is_no_measure_of_an_untargeted_one() -> None:
 
 def test_transfer_is_held_against_whatever_knows_the_model() -> None:
     """FGSM is enough: where a step on another model does better than one on the model itself, gradients are masked."""
-    transferred = row({"name": "fgsm", "eps": "8/255", "surrogate": SURROGATE}, 200)
-    assert verdicts_of(
-        "white-box >= transfer", check_rows([row({"name": "fgsm", "eps": "8/255"}, 100), transferred])
-    ) == {OK}
-    masked = check_rows([row({"name": "fgsm", "eps": "8/255"}, 600), transferred])
-    assert verdicts_of("white-box >= transfer", masked) == {SUSPICIOUS}
+    check, transferred = "white-box >= transfer", fgsm("8/255", 200, surrogate=SURROGATE)
+    assert verdicts_of(check, check_rows([fgsm("8/255", 100), transferred])) == {OK}
+    assert verdicts_of(check, check_rows([fgsm("8/255", 600), transferred])) == {SUSPICIOUS}
     noise = row({"name": "uniform", "eps": "8/255"}, 900)
-    assert verdicts_of("white-box >= transfer", check_rows([noise, transferred])) == {NOT_TESTED}
+    assert verdicts_of(check, check_rows([noise, transferred])) == {NOT_TESTED}
 
 
 def test_models_are_never_mixed() -> None:
     other = spaces.build("test", "test", {**CONFIG, "seed": 5, "attack": {"name": "fgsm", "eps": "8/255"}})
     stages = build_chain(other.trials[0], "0" * 64)
-    weak = row({"name": "fgsm", "eps": "8/255"}, 100)
+    weak = fgsm("8/255", 100)
     weak |= {f"{stage.kind}_key": stage.key for stage in stages}
     assert SUSPICIOUS not in verdicts_of("iterative >= single step", check_rows([ifgsm("8/255", 10, 600), weak]))
 
 
-AIMED = [
+ALONG_GRADIENTS = [
     (name, norm)
     for name, cls in list_attacks().items()
     if cls.access == "gradient"
@@ -101,7 +104,7 @@ AIMED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "norm"), sorted(AIMED))
+@pytest.mark.parametrize(("name", "norm"), sorted(ALONG_GRADIENTS))
 def test_every_iterative_attack_with_a_budget_is_held_against_noise_of_its_norm(name: str, norm: str) -> None:
     strong, noise = ({"name": each, "norm": norm, "eps": 0.1} for each in (name, "uniform"))
     cls = ATTACKS.load(name)
@@ -116,7 +119,7 @@ def test_every_iterative_attack_with_a_budget_is_held_against_noise_of_its_norm(
 def test_every_attack_without_gradients_is_held_against_one_with_them(name: str) -> None:
     check, weak = "gradient >= gradient-free", {"name": name, "norm": "linf", "eps": "8/255"}
     assert verdicts_of(check, check_rows([ifgsm("8/255", 10, 600), row(weak, 200)])) == {SUSPICIOUS}
-    assert verdicts_of(check, check_rows([row({"name": "fgsm", "eps": "8/255"}, 600), row(weak, 200)])) == {NOT_TESTED}
+    assert verdicts_of(check, check_rows([fgsm("8/255", 600), row(weak, 200)])) == {NOT_TESTED}
 
 
 def test_a_single_large_step_may_go_too_far() -> None:
@@ -125,16 +128,14 @@ def test_a_single_large_step_may_go_too_far() -> None:
     assert verdicts_of(check, check_rows([fgsm(0.05, 200), fgsm(0.2, 600)])) == {NOT_TESTED}
     assert verdicts_of(check, check_rows([ifgsm(0.05, 10, 200), ifgsm(0.2, 10, 600)])) == {SUSPICIOUS}
     assert verdicts_of(check, check_rows([ifgsm(0.05, 1, 200), ifgsm(0.2, 1, 600)])) == {NOT_TESTED}
-    half = {"name": "fgsm", "eps_space": "normalized"}
-    assert verdicts_of(check, check_rows([row({**half, "eps": 0.1}, 200), row({**half, "eps": 0.2}, 600)])) == {
-        SUSPICIOUS
-    }, "0.2 of the normalised input is 0.1 in pixels"
+    normalised = [fgsm(eps, robust, eps_space="normalized") for eps, robust in ((0.1, 200), (0.2, 600))]
+    assert verdicts_of(check, check_rows(normalised)) == {SUSPICIOUS}, "0.2 of the normalised input is 0.1 in pixels"
 
 
 @pytest.mark.parametrize(("eps", "verdict"), [(1.0, SUSPICIOUS), (1.6, SUSPICIOUS), (1.7, NOT_TESTED)])
 def test_a_step_in_l2_is_large_by_what_it_changes_of_each_value(eps: float, verdict: str) -> None:
     """Of 16 x 16 values, a length of 1.6 changes each by 0.1."""
-    cells = [row({"name": "fgsm", "norm": "l2", "eps": size}, robust) for size, robust in ((0.5, 200), (eps, 600))]
+    cells = [fgsm(size, robust, norm="l2") for size, robust in ((0.5, 200), (eps, 600))]
     assert verdicts_of("more budget >= less", check_rows(cells)) == {verdict}
 
 
@@ -186,15 +187,6 @@ def test_a_new_attack_is_the_strong_side_of_every_check_by_its_class_alone() -> 
     forgotten = check_rows([*fast, *weak])
     assert verdicts_of("attack known", forgotten) == {NOT_TESTED}
     assert verdicts_of("white-box >= noise", forgotten) == {NOT_TESTED}
-
-
-def tell(check: str, rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Verdict and figures of each verdict of a check, sorted."""
-    return sorted((found.verdict, found.figures) for found in check_rows(rows) if found.check == check)
-
-
-def fgsm(eps: float | str, robust: int, **more: Any) -> dict[str, Any]:
-    return row({"name": "fgsm", "eps": eps, **more}, robust)
 
 
 def test_what_is_compared_is_said_with_its_numbers_trials_and_cause() -> None:
