@@ -43,7 +43,7 @@ class Question:
     """Of this budget, that which is questioned first, then the lowest."""
     checks: tuple[str, ...]
     cells: dict[str, Trial]
-    """Words for what is tried, with its steps where it has any -> the trial."""
+    """Words for what is tried, with its steps and the model of a transfer -> the trial."""
     model: str = ""
     """The model in words, with its seed: `resnet8 seed 1, pruned 0.4`."""
 
@@ -97,13 +97,17 @@ def _ask(group: Sequence[Row], known: set[str]) -> Question | None:
             continue
         made = simplify_trial(trial.model_copy(update={"attack": attack}))
         if made.trial_id not in known and made.trial_id not in {cell.trial_id for cell in cells.values()}:
-            cells[words + _say_steps(made.attack)] = made
+            cells[", ".join([words, *_describe_cell(made)])] = made
     return Question((row, *(other for other in group if other is not row)), checks, cells)
 
 
-def _say_steps(attack: AttackSettings) -> str:
-    steps = attack.method.reported_steps
-    return f", {format_count(steps, 'step')}" if attack.method.iterative and steps else ""
+def _describe_cell(trial: Trial) -> list[str]:
+    """The steps that its attack takes, and the model that examples are made against where it is another one."""
+    method, other = trial.attack.method, trial.attack.surrogate
+    said = [format_count(method.reported_steps, "step")] if method.iterative and method.reported_steps else []
+    if other is not None:
+        said.append(f"made against {other.model.name} seed {trial.seed if other.seed is None else other.seed}")
+    return said
 
 
 def list_wider_attacks(row: Row, group: Sequence[Row]) -> dict[str, Section]:

@@ -75,6 +75,18 @@ def test_a_number_is_asked_about_though_another_attack_that_is_fine_ties_with_it
     assert settle(question, [], read_nothing)["robust_before"] == 0.3
 
 
+def test_a_transfer_says_which_model_its_examples_are_made_against(tmp_path: Path) -> None:
+    other = {"model": {"name": "resnet18"}, "train": {"epochs": 1, "optimizer": {"name": "sgd"}}}
+    attack = {"name": "ifgsm", "eps": "8/255", "surrogate": other}
+    sweep = SweepStore(open_storage(tmp_path), "s")
+    sweep.write_rows([make_row({**attack, "steps": steps}, robust) for steps, robust in ((5, 500), (10, 300))])
+    (question,) = list_questions(sweep, read_nothing)
+    assert any(cell.attack.surrogate for cell in question.cells.values())
+    for words, cell in question.cells.items():
+        named = "made against resnet18 seed 0"
+        assert (named in words) == (cell.attack.surrogate is not None), "of the seed of the trial"
+
+
 def test_the_space_holds_each_cell_once_under_a_name_of_its_own(questions: list[Question], ample: SweepStore) -> None:
     space = make_space(ample, questions)
     cells = {cell.trial_id for question in questions for cell in question.cells.values()}
