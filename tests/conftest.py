@@ -201,15 +201,7 @@ def no_compiler() -> Iterator[None]:
 
     _comparison._HAS_DTENSOR = False
     with replace_compiler():
-        hear_loggers_of_torch()
         yield
-
-
-def hear_loggers_of_torch() -> None:
-    """pytest also listens to each logger that tells the root nothing: torch has forty, and every test pays for them."""
-    for name, logger in logging.getLogger().manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.startswith("torch"):
-            logger.propagate = True
 
 
 NUMBERS = itertools.count()
