@@ -9,7 +9,7 @@ import pytest
 from tests.part_values import KEPT, find_differences
 from tests.support.part_values import KINDS
 
-LONG = ("attacks", "models", "generators")
+LONG = ("attacks", "models", "generators", "objectives")
 """Kinds whose numbers take seconds."""
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tasks.errors import NO_MEMORY, MisfitError, Problem, StageError
-from tasks.models.build import Description, build_model, sketch_model
+from tasks.models.build import Description, build_model
 
 SIDES = (16, 32, 64, 128, 224, 256, 384, 512)
 """Of images that are tried where smaller ones are refused, in pixels."""
@@ -36,12 +36,12 @@ def check_answer(model: nn.Module, shape: tuple[int, ...], name: str) -> None:
             module.training = training
 
 
-def check_side(description: Description, side: int) -> None:
+def check_side(model: nn.Module, description: Description, side: int) -> None:
     """Whether a model can take square images of so many pixels a side; as a rule no weights are made.
 
+    :param model: of this description, without weights (`sketch_model`).
     :raises MisfitError: it cannot; the message says which it can.
     """
-    model = sketch_model(description)
     if _takes(model, description, side):
         return
     if least := _find_least_side(model, description, side):

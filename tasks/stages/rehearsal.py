@@ -103,7 +103,7 @@ def _sketch(subject: Subject) -> tuple[NormalizedModel | None, list[Problem]]:
         description = Description.of(subject.model, subject.channels, subject.classes)
         model = sketch_model(description)
         if subject.side is not None:
-            check_side(description, subject.side)
+            check_side(model, description, subject.side)
     except StageError as error:
         return None, [_state_problem("model", subject.model.name, error)]
     except Exception:  # a network that is made of values: its stage will tell

@@ -99,6 +99,7 @@ def test_results_and_reports_show_the_attack(finished: tuple[Plan, SweepStore]) 
     assert "brighten" in str(study)
 
 
+@pytest.mark.slow
 def test_rows_of_an_attack_that_is_not_registered_any_more_are_read_and_said_to_be_unknown(
     computed: tuple[Plan, SweepStore],
 ) -> None:

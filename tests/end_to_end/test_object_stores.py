@@ -126,6 +126,7 @@ def test_a_model_that_changed_is_set_aside(storage: Storage, monkeypatch: pytest
         store.verify(KEY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1], ids=["the first record is put last", "the second record is put last"])
 def test_two_drivers_that_publish_a_stage_in_the_same_second_do_not_mix_files(
     storage: Storage, first: int, monkeypatch: pytest.MonkeyPatch

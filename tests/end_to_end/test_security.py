@@ -73,6 +73,7 @@ def test_the_scan_finds_what_it_is_for() -> None:
     assert not unsafe_calls("torch.load(f, weights_only=True)\nnp.load(f)\nyaml.safe_load(t)\nmodel.eval()")
 
 
+@pytest.mark.slow
 def test_no_source_loads_what_can_run_code() -> None:
     files = [file for part in ("tasks", "orchestrator", "benchmarks") for file in (ROOT / part).rglob("*.py")]
     assert len(files) > 100

@@ -13,6 +13,7 @@ def test_the_interval_of_a_difference_is_the_published_one() -> None:
     assert high == pytest.approx(0.3339, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_wilson_against_scipy() -> None:
     from scipy.stats import binomtest
 

@@ -37,6 +37,7 @@ def test_the_science_imports_neither_ray_nor_wandb_nor_the_orchestrator() -> Non
     assert not {name for name in modules if name.split(".")[0] in ("ray", "wandb", "orchestrator")}
 
 
+@pytest.mark.slow
 def test_help_and_plans_import_nothing_heavy() -> None:
     heavy = {"torch", "ray", "wandb", "sklearn", "torchvision", "duckdb", "pandas"}
     assert not heavy & list_imported_modules("import orchestrator.cli.app")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,14 @@ SPACE: dict[str, Any] = {
 IFGSM = {"name": "ifgsm", "eps": 0.1, "steps": 2}
 VIT, CONVNEXT, ALEXNET = {"name": "vit_tiny"}, {"name": "convnext_tiny"}, {"name": "alexnet"}
 LARGE = {"name": "digits", "image_size": 16}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sketch_once() -> Iterator[None]:
+    """A network for images of one form is asked the same by many tests, and told its size once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rehearsal, rehearsal._sketch.__name__, functools.cache(rehearsal._sketch))
+        yield
 
 
 def train_by(objective: dict[str, Any]) -> dict[str, Any]:

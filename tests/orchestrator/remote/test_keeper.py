@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from orchestrator.remote.keeper import terminate_if_same
 from tests.support.harness import LIMIT, kill
@@ -20,6 +21,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_driver_ends_after_the_one_who_started_it_was_killed() -> None:
     starter = subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None

@@ -93,6 +93,7 @@ def test_many_comparisons_are_corrected_and_gaps_do_not_count() -> None:
     assert correct_p_values([None]) == [None]
 
 
+@pytest.mark.slow
 def test_p_values_are_those_of_scipy() -> None:
     """The formulas that stand here in place of `scipy.stats`, which takes a second to import."""
     import scipy.stats

@@ -34,6 +34,7 @@ def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path: Path, monkeypatc
     assert load_vega() == "script"
 
 
+@pytest.mark.slow
 def test_the_script_cannot_end_its_element() -> None:
     script = bundle_vega()
     assert "vegaEmbed" in script
