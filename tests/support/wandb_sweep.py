@@ -83,7 +83,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
 @pytest.fixture
 def sweep(written: Sweep, tmp_path: Path) -> Sweep:
     """A copy of it."""
-    shutil.copytree(written.storage, tmp_path / "storage", symlinks=True)
+    shutil.copytree(written.storage, tmp_path / "storage", symlinks=True, copy_function=shutil.copyfile)
     return Sweep(written.space, tmp_path / "storage")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,8 +71,17 @@ def list_outside(outside: Path) -> dict[str, bytes]:
     return found | {str(folder): b"" for folder in outside.rglob("*") if folder.is_dir()}
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("target", ["folder", "file", "new"])
+def list_links() -> list[Any]:
+    """Every place with every target; the quick tests try each place with one that fits it."""
+    cases = []
+    for place in PLACES:
+        fitting = "new" if place.endswith((".txt", ".lock", ".log")) else "folder"
+        for target in ("folder", "file", "new"):
+            cases.append(pytest.param(place, target, marks=[] if target == fitting else [pytest.mark.slow]))
+    return cases
+
+
+@pytest.mark.parametrize(("place", "target"), list_links())
 def test_nothing_is_written_through_a_link(sweep: Sweep, stub: Stub, outside: Path, place: str, target: str) -> None:
     plant(
         WandbFolder(sweep.store).path / place,
@@ -122,10 +132,10 @@ def test_the_links_that_wandb_makes_itself_are_no_obstacle(sweep: Sweep, stub: S
 @pytest.mark.parametrize("content", [b"{}", b"[]", b"null", b"", b'{"project": 1, "url": 2}', b"\xff", None])
 @pytest.mark.parametrize("name", ["wandb.json", "report.json"])
 def test_what_is_known_of_the_runs_is_named_where_it_cannot_be_read(
-    sweep: Sweep, name: str, content: bytes | None, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, name: str, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = WandbFolder(sweep.store)
-    (folder.path / name).unlink(missing_ok=True)
+    folder = WandbFolder(SweepStore(open_storage(tmp_path), "a-1"))
+    folder.path.mkdir(parents=True, exist_ok=True)
     (folder.path / name).mkdir() if content is None else (folder.path / name).write_bytes(content)
     assert (folder.place() if name == "wandb.json" else folder.report()) == {}
     (note,) = caplog.messages
