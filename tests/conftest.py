@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest import logging as pytest_logging
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.made_once import GIVEN, SHARED
@@ -111,28 +110,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     ) or None
 
 
-class CatchingLogs(pytest_logging.catching_logs[Any]):
-    """Catches what comes to the root of the loggers, and looks for no others.
-
-    pytest 9.2 looks six times in each test through all loggers for those that keep their lines to themselves, such as
-    44 of torch, which took up to half of the time of a test that does nothing.
-    """
-
-    def __enter__(self) -> Any:
-        root = logging.getLogger()
-        if self.level is not None:
-            self.handler.setLevel(self.level)
-            self.orig_level = root.level
-            root.setLevel(min(root.level, self.level))
-        root.addHandler(self.handler)
-        self.attached_loggers.append(root)
-        return self.handler
-
-
-if hasattr(pytest_logging.catching_logs, "attached_loggers"):
-    vars(pytest_logging)["catching_logs"] = CatchingLogs
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection() -> Iterator[None]:
     """What was imported and collected stays, so that nobody looks at its half a million objects for garbage.
@@ -201,7 +178,15 @@ def no_compiler() -> Iterator[None]:
 
     _comparison._HAS_DTENSOR = False
     with replace_compiler():
+        hear_loggers_of_torch()
         yield
+
+
+def hear_loggers_of_torch() -> None:
+    """pytest also listens to each logger that tells the root nothing: torch has forty, and every test pays for them."""
+    for name, logger in logging.getLogger().manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.startswith("torch"):
+            logger.propagate = True
 
 
 NUMBERS = itertools.count()
