@@ -145,7 +145,7 @@ class Sweep:
         >>> bool(sweep.optimality()["optimality"].dropna().between(0, 1).all())
         True
         """
-        return convert_table(make_table(*list_optimality(self._store)), format)
+        return convert_table(make_table(*list_optimality(self._store, self._store.rows())), format)
 
     def verify(
         self,

@@ -39,7 +39,7 @@ def results(
       advsweep results digits --sort 16/255 --top 5
       advsweep results digits --where lambda=0.9 --where 'attack_eps>8/255' --long
       advsweep results digits --worst-case --format csv
-      advsweep results digits --optimality
+      advsweep results digits --optimality --where lambda=0.9
       advsweep results digits --sql "SELECT attack, avg(robust_accuracy) FROM trials GROUP BY attack"
     """
     from orchestrator.results.presentation import Selection, render_results

@@ -78,9 +78,12 @@ class _Rank:
     optimality: float | None
 
 
-def list_optimality(sweep: SweepStore) -> tuple[list[str], list[list[Any]]]:
-    """Columns and lines, one for each attack on each configuration of a model, the best first."""
-    rows = select_attacks([row for row in sweep.rows() if row["status"] == "finished"])
+def list_optimality(sweep: SweepStore, chosen: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and lines, one for each attack on each configuration of a model, the best first.
+
+    :param chosen: rows of the sweep that are ranked; whatever is in the storage counts toward the best.
+    """
+    rows = select_attacks([row for row in chosen if row["status"] == "finished"])
     store = StageStore(sweep.storage)
 
     @cache

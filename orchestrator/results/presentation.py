@@ -67,28 +67,29 @@ def render_results(
     :raises UsageError: the query is wrong, the space has no reference, or the selection names what is not there.
     """
     selection = selection or Selection()
+    where, rows = parse_where(selection.where), sweep.rows()
+    chosen = select_rows(rows, where) if where else rows
     questions = sum([sql is not None, reference, worst_case, optimality])
     if questions > 1:
         raise UsageError("--sql, --reference, --worst-case and --optimality are four questions: ask one at a time")
     if questions:
+        if optimality and selection == Selection(selection.where):
+            return _render_settings(*list_optimality(sweep, chosen), form)
         if not selection.is_default:
             raise UsageError(
-                "--where, --sort, --top and --long are about the table of trials: not with other questions"
+                "--where, --sort, --top and --long are about the table of trials: not with other questions, but for "
+                "--where with --optimality"
             )
-        return _answer_question(sweep, form, sql, reference, optimality)
-    where, rows = parse_where(selection.where), sweep.rows()
-    chosen = select_rows(rows, where) if where else rows
+        return _answer_question(sweep, form, sql, reference)
     return render_rows(rows, chosen, form, selection, make_reader(StageStore(sweep.storage)))
 
 
-def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool, optimality: bool) -> str:
+def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool) -> str:
     if sql is not None:
         return _render_answer(*ask(sweep, sql), form)
     if reference:
         compared = compare(load_paper(sweep), sweep.rows(), StageNumbers(StageStore(sweep.storage)))
         return render_table(COLUMNS, [entry.cells() for entry in compared], form)
-    if optimality:
-        return _render_settings(*list_optimality(sweep), form)
     return _render_settings(*read_worst_cases(sweep), form)
 
 

@@ -99,6 +99,19 @@ def test_attacks_are_ranked_by_how_near_they_come_to_the_smallest_perturbations(
     assert "optimality" in finished.ask("results", "four", "--optimality").stdout
 
 
+def test_of_some_attacks_alone_the_ranks_are_those_among_all(finished: Finished) -> None:
+    whole = json.loads(finished.ask("results", "four", "--optimality", "--json").stdout)
+    for ratio in (0, 0.5):
+        asked = ("results", "four", "--optimality", "--json", "--where", f"pruning_ratio={ratio}", "--where", "steps=2")
+        lines = json.loads(finished.ask(*asked).stdout)
+        assert len(lines) == 1, "of two numbers of steps"
+        alike = [line for line in whole if line["pruning_ratio"] == ratio]
+        assert lines[0]["optimality"] in [line["optimality"] for line in alike]
+    refused = finished.ask("results", "four", "--optimality", "--top", "3", code=2)
+    assert "not with other questions, but for --where with --optimality" in refused.stderr
+    assert "there are ifgsm" in finished.ask("results", "four", "--optimality", "--where", "attack=fgsm", code=2).stderr
+
+
 def test_duckdb_is_asked(finished: Finished) -> None:
     sql = "SELECT pruning_ratio, count(*) AS trials FROM trials GROUP BY 1 ORDER BY 1"
     assert json.loads(finished.ask("results", "four", "--sql", sql, "--json").stdout) == [
