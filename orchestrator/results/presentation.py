@@ -12,6 +12,7 @@ from orchestrator.results.budgets import ReadRobust, make_reader, read_nothing
 from orchestrator.results.checks.verdict import Verdict
 from orchestrator.results.headline import RULE, describe_best, describe_doubt, find_best, list_standings
 from orchestrator.results.listing import Column, Listing
+from orchestrator.results.next_command import name_command
 from orchestrator.results.optimality import list_optimality
 from orchestrator.results.pivot import build_pivot
 from orchestrator.results.pivot_listing import describe_pivot, list_pivot
@@ -24,6 +25,7 @@ from orchestrator.results.where import parse_where, select_rows
 from orchestrator.results.worst_case import read_worst_cases
 from orchestrator.space.paper import Paper, read_paper
 from orchestrator.store.sweep_store import SweepStore
+from orchestrator.store.verifications import list_verifications
 from orchestrator.text import format_table, format_value, render_table
 from tasks import paths
 from tasks.errors import ProblemsError, UsageError
@@ -81,7 +83,17 @@ def render_results(
                 "--where with --optimality"
             )
         return _answer_question(sweep, form, sql, reference)
-    return render_rows(rows, chosen, form, selection, make_reader(StageStore(sweep.storage)))
+    text = render_rows(rows, chosen, form, selection, make_reader(StageStore(sweep.storage)))
+    return "\n".join([text, *_note_verifications(sweep)]) if form == "table" else text
+
+
+def _note_verifications(sweep: SweepStore) -> list[str]:
+    """That attacks were tried against verdicts of the sweep whose numbers stand in no line."""
+    found = list_verifications(sweep)
+    if not found:
+        return []
+    command = name_command("verify", sweep)
+    return [f"{' and '.join(found)} tried what would settle its verdicts: `{command}` says how numbers move"]
 
 
 def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool) -> str:

@@ -25,6 +25,7 @@ from orchestrator.results.verdicts import annotate_rows
 from orchestrator.results.worst_case_verdict import judge_alone, judge_worst_case, list_decisive_attacks
 from orchestrator.space.space import Space, load_content
 from orchestrator.store.sweep_store import SweepStore
+from orchestrator.store.verifications import describe_verification, name_verification
 from orchestrator.text import format_count
 from orchestrator.verify.cells import Section, list_remedies
 from tasks.errors import UsageError
@@ -130,8 +131,8 @@ def make_space(sweep: SweepStore, questions: Sequence[Question]) -> Space:
     if not trials:
         raise UsageError(f"{sweep.sweep_id}: no attack would settle what the verdicts say")
     documents = [trial.document() for trial in trials]
-    name = f"verify_{sweep.sweep_id.rpartition('-')[0] or sweep.sweep_id}"
-    first = load_content(name, sweep.sweep_id, {**documents[0], "description": f"settles verdicts of {sweep.sweep_id}"})
+    said = {"description": describe_verification(sweep.sweep_id)}
+    first = load_content(name_verification(sweep.sweep_id), sweep.sweep_id, {**documents[0], **said})
     attacks = list({trial.attack.canonical_text: trial.attack.document() for trial in trials}.values())
     content = {**(sweep.space() or first.content), "description": first.description, "attack": {"grid_search": attacks}}
     return replace(first, content=content, trials=tuple(dict.fromkeys(trials)))

@@ -84,6 +84,9 @@ def test_what_would_settle_a_verdict_is_run_and_the_number_moves(
     new = [store.read_record(key)["kind"] for key in store.list_keys() if key not in trained]
     assert new == ["attack"] * len(found["tried"]), "the model is the sweep's own: attacks alone were run"
 
+    again = run_here("verify", "verify_small", "--storage", tmp_path / "s", "--json")
+    assert (again.code, json.loads(again.stdout)) == (0, []), "a verification is a sweep as any other"
+
     monkeypatch.setattr(settle, "launch_space", lambda *given: launch_here(*given) + 1)
     ended = run_here("verify", "small", "--storage", tmp_path / "s")
     assert ended.code == 1, "trials of it failed"

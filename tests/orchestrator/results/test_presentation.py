@@ -96,6 +96,17 @@ def test_what_clean_means_beside_a_certified_vote_is_said() -> None:
     assert said not in below(certificate(), attack()), "nothing stands before the model"
 
 
+def test_a_verification_of_the_sweep_is_named_with_the_command_that_shows_it(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, {**WITHOUT_TUNING, "prune": None, "seed": 0}, images=False)
+    before = render_results(sweep, "table")
+    space = f"description: settles verdicts of {sweep.sweep_id}"
+    sweep.storage.write("sweeps/verify_made-1/space.yaml", space.encode())
+    command = f"advsweep verify {sweep.sweep_id} --storage {sweep.storage.uri}"
+    said = f"verify_made-1 tried what would settle its verdicts: `{command}` says how numbers move"
+    assert render_results(sweep, "table") == f"{before}\n{said}"
+    assert "verify_made" not in render_results(sweep, "csv")
+
+
 def test_mixed_threads_are_said() -> None:
     one, two = of_ratio(0.2, 900, 300, threads=1, device="cpu"), of_ratio(0.4, 700, 600, threads=4, device="cpu")
     assert "models were trained with 1 and 4 threads" in below(one, two)

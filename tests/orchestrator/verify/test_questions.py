@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from orchestrator.results.budgets import make_reader, read_nothing, select_counted
+from orchestrator.space.space import format_resolved
 from orchestrator.store.sweep_store import SweepStore
+from orchestrator.store.verifications import describe_verification
 from orchestrator.verify.questions import (
     Question,
     judge_again,
@@ -23,6 +25,7 @@ from tasks.errors import UsageError
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tasks.trial.read import read_row
+from tasks.yaml_files import parse_yaml
 from tests.support.ample_sweep import list_known_ids
 from tests.support.kept import expect_kept
 from tests.support.report_data import WITHOUT_TUNING, made_up
@@ -92,6 +95,7 @@ def test_the_space_holds_each_cell_once_under_a_name_of_its_own(questions: list[
     cells = {cell.trial_id for question in questions for cell in question.cells.values()}
     assert space.name == "verify_ample"
     assert space.content["description"] == f"settles verdicts of {ample.sweep_id}"
+    assert parse_yaml(format_resolved(space), "space.yaml")["description"] == describe_verification(ample.sweep_id)
     assert sorted(trial.trial_id for trial in space.trials) == sorted(cells)
     attacks = space.content["attack"]["grid_search"]
     assert len(attacks) == len({str(attack) for attack in attacks})
