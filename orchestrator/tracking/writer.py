@@ -7,7 +7,7 @@ import io
 import shutil
 from typing import Any
 
-from orchestrator.tracking.client import import_wandb, keep_temporary_files
+from orchestrator.tracking.client import import_wandb, keep_temporary_files, leave_out_jobs
 from orchestrator.tracking.content import CONFUSION, RunContent, Table
 from orchestrator.tracking.folder import WandbFolder, keep_inside, run_id
 
@@ -39,18 +39,19 @@ class Writer:
     def open(self, content: RunContent) -> Any:
         """Begin a run anew, with nothing logged yet."""
         self.discard(content.key)
-        return self._wandb.init(
-            project=self._project,
-            group=content.group,
-            job_type=content.job_type,
-            name=content.name,
-            id=content.id,
-            tags=list(content.tags),
-            config=dict(content.config),
-            mode="offline",
-            reinit="create_new",
-            settings=self._settings(),
-        )
+        with leave_out_jobs():
+            return self._wandb.init(
+                project=self._project,
+                group=content.group,
+                job_type=content.job_type,
+                name=content.name,
+                id=content.id,
+                tags=list(content.tags),
+                config=dict(content.config),
+                mode="offline",
+                reinit="create_new",
+                settings=self._settings(),
+            )
 
     def note_written(self, key: str) -> None:
         """Note that a run is whole."""

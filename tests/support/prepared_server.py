@@ -27,7 +27,7 @@ from tests.support.raylet_flags import WORDS, find_flags
 
 IMPORTED = (
     "torch", "torch_pruning", "pandas", "pyarrow.parquet", "tasks.stages.run",
-    "wandb.sdk.launch", "PIL.GifImagePlugin", "vl_convert", "IPython",
+    "PIL.GifImagePlugin", "vl_convert", "IPython",
 )  # fmt: skip
 """What workers of stages import, or Ray, Tune and W&B in theirs: nothing that knows Ray."""
 IMPORTED_BY = {

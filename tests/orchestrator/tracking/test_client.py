@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -89,3 +90,16 @@ def test_a_variable_that_was_not_there_is_gone_again_and_a_long_name_is_no_place
         assert os.environ.get("TMPDIR") == (tempfile.gettempdir() if named else None)
     assert "TMPDIR" not in os.environ
     assert tempfile.gettempdir() == str(tmp_path)
+
+
+def test_what_somebody_declared_for_a_job_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody could have, nothing is there afterwards either."""
+    monkeypatch.delitem(sys.modules, client.JOB_INPUTS, raising=False)
+    with client.leave_out_jobs():
+        sys.modules[client.JOB_INPUTS].StagedLaunchInputs().apply("a run")
+    assert client.JOB_INPUTS not in sys.modules
+    declared = ModuleType(client.JOB_INPUTS)
+    monkeypatch.setitem(sys.modules, client.JOB_INPUTS, declared)
+    with client.leave_out_jobs():
+        assert sys.modules[client.JOB_INPUTS] is declared
+    assert sys.modules[client.JOB_INPUTS] is declared

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.store.sweep_store import SweepStore
-from orchestrator.tracking import writer
+from orchestrator.tracking import client, writer
 from orchestrator.tracking.content import CONFUSION, RunContent, Table
 from orchestrator.tracking.folder import WandbFolder, run_id
 from tasks.storage.storage import open_storage
@@ -24,6 +25,7 @@ from tests.support.wandb_sweep import TRIALS, Sweep
 def test_one_run_that_cannot_be_written_keeps_no_other_from_it(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(WandbFolder(sweep.store).path)
     victim = sorted(sweep.ids())[0]
+    monkeypatch.delitem(sys.modules, client.JOB_INPUTS, raising=False)
     write = writer.Writer.fill
 
     def fails(self: writer.Writer, run: object, content: RunContent) -> None:
@@ -42,6 +44,7 @@ def test_one_run_that_cannot_be_written_keeps_no_other_from_it(sweep: Sweep, mon
     runs = sweep.runs()
     assert len(runs) == TRIALS + 1, "what was cut short is gone"
     assert all(run.exit_code == 0 for run in runs)
+    assert client.JOB_INPUTS not in sys.modules, "W&B has imported nothing that starts its jobs"
 
 
 class Library:
