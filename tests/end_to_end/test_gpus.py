@@ -91,11 +91,10 @@ def test_a_worker_of_each_kind_sees_what_ray_gave_it(tmp_path: Path) -> None:
     assert [kind for kind in kinds if not resources.of(kind).gpus] == ["prune"]
 
 
-@pytest.mark.parametrize(("share", "count"), [(1.0, 2), (0.5, 3), (0.25, 5)])
-def test_no_gpu_holds_more_workers_than_its_shares(share: float, count: int, tmp_path: Path) -> None:
-    found = ask(tmp_path, Resources(cpus=0.1, gpus=share), count)
+def test_no_gpu_holds_more_workers_than_its_shares(tmp_path: Path) -> None:
+    found = ask(tmp_path, Resources(cpus=0.1, gpus=0.5), 3)
     for seen in found:
         check(seen)
     taken = Counter(seen["given"] for seen in found)
     assert taken.keys() <= set("0123")
-    assert max(taken.values()) <= round(1 / share)
+    assert max(taken.values()) <= 2

@@ -21,12 +21,11 @@ import psutil
 from orchestrator.run.progress import NICENESS
 from tasks.devices import GPU_DEVICE
 from tests.support.harness import LIMIT, wait_until
-from tests.support.parted_workers import find_descendants
+from tests.support.parted_workers import PARTED_RAY, find_descendants
 from tests.support.prepared import find_address
 
 PR_SET_PDEATHSIG = 1
 RAY = str(Path(sys.executable).parent / "ray")
-PARTED_RAY = Path(__file__).with_name("parted_ray.py")
 STARTED = "Ray runtime started"
 END_WITH_PARENT = f"""
 import ctypes, os, sys

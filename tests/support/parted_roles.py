@@ -14,12 +14,13 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.support.parted_workers import start_rays_by_stub
 from tests.support.raylet_flags import set_flags
 
 CONTEXT = "--serialized-runtime-env-context="
-HEEDED = ("env_vars", "py_executable", "java_jars")
+HEEDED = ("env_vars", "command_prefix", "py_executable", "java_jars")
 """Fields of the context of a runtime environment that are heeded here, or mean nothing to Python."""
 SETUP = "setup_worker.py"
 """The script that becomes a worker once it has seen to its runtime environment, which is seen to here."""
@@ -27,12 +28,23 @@ SETUP = "setup_worker.py"
 
 def find_later_variables(words: Sequence[str]) -> dict[str, str] | None:
     """The variables of the runtime environment of a worker; null where it needs an interpreter of its own."""
-    told = next((word.removeprefix(CONTEXT) for word in words if word.startswith(CONTEXT)), "{}")
-    context = json.loads(told)
+    context = _read_context(words)
     strange = [name for name, value in context.items() if value and name not in HEEDED]
-    if strange or context.get("py_executable", sys.executable) != sys.executable:
+    if strange or context.get("py_executable", sys.executable) != sys.executable or _find_folder(context) is None:
         return None
     return dict(context.get("env_vars") or {})
+
+
+def _read_context(words: Sequence[str]) -> dict[str, Any]:
+    told = next((word.removeprefix(CONTEXT) for word in words if word.startswith(CONTEXT)), "{}")
+    context: dict[str, Any] = json.loads(told)
+    return context
+
+
+def _find_folder(context: Mapping[str, Any]) -> str | None:
+    """The folder that a runtime environment starts a worker in, nothing for its raylet's; null: it asks for more."""
+    prefix = context.get("command_prefix") or ["cd", "", "&&"]
+    return str(prefix[1]) if [*prefix[:1], *prefix[2:]] == ["cd", "&&"] else None
 
 
 def become_script(
@@ -45,7 +57,8 @@ def become_script(
     code = 1
     try:
         os.setsid()
-        _take_over(streams, {**variables, **(find_later_variables(words) or {})}, folder)
+        later = find_later_variables(words) or {}
+        _take_over(streams, {**variables, **later}, _find_folder(_read_context(words)) or folder)
         set_flags(flags)
         sys.stdin, sys.stdout, sys.stderr = (  # Ray replaces them, and goes on with their descriptors
             os.fdopen(number, "w" if number else "r", closefd=False) for number in range(3)
@@ -55,6 +68,7 @@ def become_script(
         del sys.path[0]
         if "PYTHONSAFEPATH" not in os.environ:
             sys.path.insert(0, str(Path(sys.argv[0]).parent))
+        sys.path[1:1] = [sent for sent in later.get("PYTHONPATH", "").split(os.pathsep) if sent]
         runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as ended:

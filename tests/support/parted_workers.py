@@ -24,6 +24,9 @@ from tests.support.prepared import find_address
 from tests.support.worker_stub import NAME
 
 STUB = Path(__file__).with_name("worker_stub.py")
+PARTED_RAY = Path(__file__).with_name("parted_ray.py")
+AUTOSCALER = "/autoscaler/_private/monitor.py"
+"""The script that starts nodes of a cluster whose machines are only pretended."""
 COMMANDS = re.compile(rf"^(--(python_worker|dashboard_agent|runtime_env_agent)_command={re.escape(sys.executable)}) ")
 """How the words begin that tell a raylet how it starts a process."""
 
@@ -41,6 +44,8 @@ def start_rays_by_stub(address: str) -> None:
 
     def start_process(command: Sequence[str], *more: Any, **options: Any) -> Any:
         words = [COMMANDS.sub(rf"\1 -I -S {STUB} {address} ", word) for word in command]
+        if (at := next((at for at, word in enumerate(words) if word.endswith(AUTOSCALER)), None)) is not None:
+            return start([*words[:at], str(PARTED_RAY), address, *words[at:]], *more, **options)
         if words != command:
             have_imported(address, {**os.environ, **(options.get("env_updates") or {})})
         return start(words, *more, **options)

@@ -21,7 +21,7 @@ from tasks.schema import EXAMPLES
 from tasks.stages.run import run_chain
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage, open_storage
-from tasks.trial.row import Row, make_failed_row, make_finished_row
+from tasks.trial.row import Row, compute_rates, make_failed_row, make_finished_row
 from tests.support.small import context
 
 IMAGES = 120
@@ -105,17 +105,19 @@ def made_up(
 def _finished(
     planned: PlannedTrial, plan: Plan, storage: Storage, rule: Rule, shown: Callable[[Row], Sequence[int]] | None
 ) -> Row:
-    asked = make_failed_row(planned.trial, planned.chain, "")
     total = planned.trial.attack.examples or IMAGES
-    clean, robust = (round(total * share) for share in rule(asked))
-    metrics = {"examples": total, "clean_correct": clean, "robust_correct": robust, "classes": 10, "parameters": 1,
+    metrics = {"examples": total, "clean_correct": total, "robust_correct": total, "classes": 10, "parameters": 1,
                "nonzero_parameters": 1, "macs": 1, "gradient_images": total, "zero_gradients": 0,
                "deterministic": True}  # fmt: skip
     record = {"metrics": metrics, "device": "cpu", "versions": {}, "seconds": 2.0, "started_at": TIME,
               "finished_at": TIME}  # fmt: skip
+    row = make_finished_row(planned.trial, planned.chain, {stage.key: record for stage in planned.chain})
+    clean, robust = (round(total * share) for share in rule(row))
+    counts = {"clean_correct": clean, "robust_correct": robust}
     if shown is not None:
-        _publish(storage, planned, plan.sweep_id, record, clean, robust, shown(asked))
-    return make_finished_row(planned.trial, planned.chain, {stage.key: record for stage in planned.chain})
+        found = {**record, "metrics": metrics | counts}
+        _publish(storage, planned, plan.sweep_id, found, clean, robust, shown(row))
+    return row | counts | compute_rates(total, clean, robust)
 
 
 def _publish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from orchestrator.store.sweep_store import SweepStore
 from tests.orchestrator.report.conftest import open_page
 from tests.support.browser import Opened
 from tests.support.drawn_marks import read_marks
+from tests.support.lent_vega import lend_vega
 from tests.support.report_data import GRID, made_up, really_run
 from tests.support.small import write_images
 
@@ -30,7 +32,11 @@ SPACE = "'\"><script>window.hacked=1</script></script><img src=x onerror=window.
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, browser: Any, made_sweep: SweepStore) -> Path:  # noqa: ARG001
     """The report of 180 trials whose numbers follow a known rule; without a browser there is none."""
-    return Path(write_report([made_sweep], tmp_path_factory.mktemp("out"), (), None).page)
+    folder = tmp_path_factory.mktemp("out")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADVSWEEP_CACHE", str(folder / "cache"))
+        lend_vega(os.environ)
+        return Path(write_report([made_sweep], folder / "report", (), None).page)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +212,7 @@ def test_hostile_names_run_nothing_and_break_nothing(
         "attack": {"name": "ifgsm", "eps": {"grid_search": ["8/255", "64/255"]}, "steps": {"grid_search": [1, 3]}},
     }
     sweep = really_run(tmp_path / "s", content, SPACE, data)
+    lend_vega(os.environ)
     written = write_report([sweep], tmp_path / "out", ("png",), data)
     assert {"images.png", "training_curves.png"} <= set(written.files)
     opened = show(Path(written.page), 390, 844)
@@ -228,6 +235,7 @@ def test_two_thousand_trials_open_quickly(tmp_path: Path, show: Callable[..., Op
     content["attack"] = {"name": "ifgsm", "eps": {"grid_search": ["2/255", "4/255", "8/255", "16/255"]},
                          "steps": {"grid_search": [1, 5, 10, 20]}, "examples": 120}  # fmt: skip
     sweep = made_up(tmp_path / "s", content, images=False)
+    lend_vega(os.environ)
     page = Path(write_report([sweep], tmp_path / "out", (), None).page)
     assert page.stat().st_size < 15e6
     opened = show(page)
