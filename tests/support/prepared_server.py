@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.parted_roles import become_command, become_script, find_later_variables
-from tests.support.prepared import HOLD, LONGEST_REQUEST, find_variables
+from tests.support.prepared import HOLD, LONGEST_REQUEST, find_variables, without_rays
 from tests.support.raylet_flags import WORDS, find_flags
 
 IMPORTED = (
@@ -87,8 +87,7 @@ def serve(listener: socket.socket) -> None:
 def find_own_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """What an interpreter and libraries other than Ray read; that a script's folder is no place to import from is
     seen to here."""
-    found = find_variables(variables).items()
-    return {name: value for name, value in found if not name.startswith("RAY_") and name != "PYTHONSAFEPATH"}
+    return {name: value for name, value in without_rays(variables).items() if name != "PYTHONSAFEPATH"}
 
 
 def find_channel(
