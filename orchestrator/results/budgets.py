@@ -44,6 +44,7 @@ class ImageReader:
     def __init__(self, store: StageStore) -> None:
         self._store = store
         self._read_robust = functools.lru_cache(maxsize=4096)(self._load_robust)
+        self._read_columns = functools.lru_cache(maxsize=64)(self._load_columns)
         self._missing: set[str] = set()
 
     def __call__(self, row: Row) -> Robust | None:
@@ -58,15 +59,22 @@ class ImageReader:
         """What was missing may be there now, as after a launch: look for it again."""
         self._missing.clear()
 
-    def load_table(self, row: Row) -> pa.Table | None:
-        """`schema.EXAMPLES` of a trial; null where it is not known."""
-        return load_stage_table(self._store, row["attack_key"], paths.EXAMPLES, EXAMPLES)
+    def load_table(self, row: Row, *columns: str) -> pa.Table | None:
+        """These columns of `schema.EXAMPLES` of a trial; null where it is not known."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._read_columns(row["attack_key"], columns)
+        return None
 
-    def _load_robust(self, key: str) -> Robust:
+    def _load_columns(self, key: str, columns: tuple[str, ...]) -> pa.Table:
         """:raises FileNotFoundError: it is not known; a cache keeps no errors."""
-        table = load_stage_table(self._store, key, paths.EXAMPLES, EXAMPLES, only=("index", "robust"))
+        table = load_stage_table(self._store, key, paths.EXAMPLES, EXAMPLES, only=columns)
         if table is None:
             raise FileNotFoundError(key)
+        return table
+
+    def _load_robust(self, key: str) -> Robust:
+        """:raises FileNotFoundError: it is not known."""
+        table = self._load_columns(key, ("index", "robust"))
         return dict(zip(table["index"].to_pylist(), table["robust"].to_pylist(), strict=True))
 
 

@@ -130,6 +130,8 @@ def is_stopping_varied(lines: Iterable[Sequence[Row]], configs: Mapping[str, Map
     def count(rows: Sequence[Row], *paths: str) -> int:
         return len({_identify(_leave_out(configs[row["trial_id"]], *paths), attack=True) for row in rows})
 
+    if len({leaves.get(STOPS) for leaves in configs.values()}) < 2:
+        return False
     return any(count(rows, STOPS) < count(rows) for rows in lines)
 
 

@@ -132,14 +132,17 @@ def _list_attacks_of_certificates(groups: Sequence[Sequence[Row]]) -> dict[str, 
     return {key: list(attacks.values()) for key, attacks in found.items()}
 
 
-def annotate_rows(rows: Sequence[Row], read: ReadRobust = read_nothing) -> list[Row]:
+def annotate_rows(
+    rows: Sequence[Row], read: ReadRobust = read_nothing, known: Sequence[Verdict] | None = None
+) -> list[Row]:
     """The rows with their columns `verdict` (the worst of all), `verdict_reason`, `verdicts` (all, as JSON),
     `worst_case_correct` and `worst_case_examples`.
 
     :param read: as for `check_rows`.
+    :param known: what `check_rows` has said of them; null: it is asked.
     """
     found: dict[str, list[Verdict]] = defaultdict(list)
-    for verdict in check_rows(rows, read):
+    for verdict in check_rows(rows, read) if known is None else known:
         for trial_id in verdict.trials:
             found[trial_id].append(verdict)
     worst_cases = _find_worst_cases(rows, read)

@@ -23,7 +23,7 @@ class StoredImages(ImageReader):
         super().__init__(StageStore(open_storage("nowhere")))
         self.columns = columns
 
-    def load_table(self, row: dict[str, Any]) -> pa.Table:
+    def load_table(self, row: dict[str, Any], *columns: str) -> pa.Table:
         given = {"index": list(range(IMAGES)), "label": [1] * IMAGES, **self.columns[row["attack"]]}
         return pa.Table.from_pylist(
             [
@@ -31,7 +31,7 @@ class StoredImages(ImageReader):
                 for values in zip(*given.values(), strict=True)
             ],
             schema=EXAMPLES,
-        )
+        ).select(columns)
 
     def __call__(self, row: dict[str, Any]) -> None:  # noqa: ARG002
         return None

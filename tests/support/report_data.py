@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +89,7 @@ def made_up(
     :param shown: places of the images that a trial keeps; none: it has no file of them, as in older versions.
     """
     storage = open_storage(folder)
-    plan = make_plan(spaces.build(name, name, dict(content)), None)
+    plan, described = _describe_trials(json.dumps(content), name)
     sweep = SweepStore(storage, plan.sweep_id)
     storage.write(sweep.path(paths.PLAN), plan_text(plan))
     storage.write(sweep.path(paths.SPACE), format_resolved(plan.space).encode())
@@ -96,28 +98,51 @@ def made_up(
         if failed(place):
             rows.append(make_failed_row(planned.trial, planned.chain, "out of <b>memory</b>"))
         elif finished(place):
-            rows.append(_finished(planned, plan, storage, rule, shown if images else None))
+            rows.append(_finished(planned, described[place], plan, storage, rule, shown if images else None))
     if rows:
         sweep.write_rows([{**row, "sweep_id": plan.sweep_id, "space": name} for row in rows])
     return sweep
 
 
-def _finished(
-    planned: PlannedTrial, plan: Plan, storage: Storage, rule: Rule, shown: Callable[[Row], Sequence[int]] | None
-) -> Row:
+@functools.lru_cache(maxsize=16)
+def _describe_trials(content: str, name: str) -> tuple[Plan, list[Row]]:
+    """The plan of a space, which many tests have, and the row of each of its trials if it left no image right.
+
+    :param content: of the space, as JSON.
+    """
+    plan = make_plan(spaces.build(name, name, json.loads(content)), None)
+    return plan, [
+        make_finished_row(
+            planned.trial, planned.chain, {stage.key: _make_record(planned, 0, 0) for stage in planned.chain}
+        )
+        for planned in plan.trials
+    ]
+
+
+def _make_record(planned: PlannedTrial, clean: int, robust: int) -> dict[str, Any]:
+    """What an attack found: so many images right, and right under attack."""
     total = planned.trial.attack.examples or IMAGES
-    metrics = {"examples": total, "clean_correct": total, "robust_correct": total, "classes": 10, "parameters": 1,
+    metrics = {"examples": total, "clean_correct": clean, "robust_correct": robust, "classes": 10, "parameters": 1,
                "nonzero_parameters": 1, "macs": 1, "gradient_images": total, "zero_gradients": 0,
                "deterministic": True}  # fmt: skip
-    record = {"metrics": metrics, "device": "cpu", "versions": {}, "seconds": 2.0, "started_at": TIME,
-              "finished_at": TIME}  # fmt: skip
-    row = make_finished_row(planned.trial, planned.chain, {stage.key: record for stage in planned.chain})
+    return {"metrics": metrics, "device": "cpu", "versions": {}, "seconds": 2.0, "started_at": TIME,
+            "finished_at": TIME}  # fmt: skip
+
+
+def _finished(
+    planned: PlannedTrial,
+    row: Row,
+    plan: Plan,
+    storage: Storage,
+    rule: Rule,
+    shown: Callable[[Row], Sequence[int]] | None,
+) -> Row:
+    total = row["examples"]
     clean, robust = (round(total * share) for share in rule(row))
-    counts = {"clean_correct": clean, "robust_correct": robust}
     if shown is not None:
-        found = {**record, "metrics": metrics | counts}
-        _publish(storage, planned, plan.sweep_id, found, clean, robust, shown(row))
-    return row | counts | compute_rates(total, clean, robust)
+        record = _make_record(planned, clean, robust)
+        _publish(storage, planned, plan.sweep_id, record, clean, robust, shown(row))
+    return {**row, "clean_correct": clean, "robust_correct": robust, **compute_rates(total, clean, robust)}
 
 
 def _publish(

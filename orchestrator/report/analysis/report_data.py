@@ -13,7 +13,8 @@ from orchestrator.report.analysis.provenance import Provenance, describe_provena
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from orchestrator.results import verdicts
-from orchestrator.results.budgets import ReadRobust, make_reader
+from orchestrator.results.budgets import make_reader
+from orchestrator.results.checks.verdict import Verdict
 from orchestrator.results.reference import compare
 from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.results.stage_tables import load_history
@@ -97,8 +98,10 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
         read = make_reader(StageStore(sweep.storage))
         plan = sweep.plan()
         planned = {trial["trial_id"] for trial in plan["trials"]}
-        rows = verdicts.annotate_rows([row for row in sweep.rows() if row["trial_id"] in planned], read)
-        facts.append(_collect_facts(sweep, label, plan, rows, read))
+        plain = [row for row in sweep.rows() if row["trial_id"] in planned]
+        said = verdicts.check_rows(plain, read)
+        rows = verdicts.annotate_rows(plain, read, said)
+        facts.append(_collect_facts(sweep, label, plan, rows, said))
         for row in rows:
             if row["status"] == "finished" and row["attack_key"] in plan["stages"]:
                 distinct.setdefault(row["attack_key"], row)
@@ -140,7 +143,7 @@ def _read_space(sweep: SweepStore) -> dict[str, Any]:
 
 
 def _collect_facts(
-    sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row], read: ReadRobust
+    sweep: SweepStore, label: str, plan: dict[str, Any], rows: Sequence[Row], said: Sequence[Verdict]
 ) -> SweepFacts:
     provenance = describe_provenance(sweep, plan, rows)
     space = _read_space(sweep)
@@ -159,7 +162,7 @@ def _collect_facts(
         tuple(sorted({str(row["error"]) for row in failed})[:ERRORS]),
         tuple(sum_costs(sweep, plan)),
         provenance,
-        tuple(verdicts.summarize_verdicts(verdicts.check_rows(finished, read))),
+        tuple(verdicts.summarize_verdicts(said)),
         build_optimality_table(sweep, finished),
         paper,
         figures,

@@ -22,6 +22,8 @@ from tasks.trial.row import Row
 
 CHECK = "certificate <= attack"
 COHEN = "Cohen et al. 2019, arXiv 1902.02918"
+PROVEN = ("index", "label", "clean_prediction", "radius")
+"""What is read of the images of a certificate."""
 ROUNDING = 1e-5
 """By how much a radius may exceed a perturbation before they disagree."""
 
@@ -77,10 +79,11 @@ def _compare_images(row: Row, other: Row, read: ReadRobust) -> _Conflict | None:
     settings = _read_certificate(row)
     if settings is None or not isinstance(read, ImageReader):
         return None
-    proven, attacked = read.load_table(row), read.load_table(other)
+    norm = str(row["attack_norm"])
+    proven, attacked = read.load_table(row, *PROVEN), read.load_table(other, "index", "adversarial_prediction", norm)
     if proven is None or attacked is None:
         return None
-    shared = _join_images(proven, attacked, str(row["attack_norm"]))
+    shared = _join_images(proven, attacked, norm)
     margin = shared["radius"] - shared["size"]
     within = (shared["clean_prediction"] == shared["label"]) & (margin > ROUNDING * (1 + shared["radius"]))
     fooled = within & (shared["adversarial_prediction"] != shared["label"])
@@ -105,6 +108,6 @@ def _join_images(proven: pa.Table, attacked: pa.Table, norm: str) -> dict[str, N
     first, second = (table.sort_by("index") for table in (proven, attacked))
     places, others = (np.array(table["index"].to_pylist()) for table in (first, second))
     _, mine, theirs = np.intersect1d(places, others, return_indices=True)
-    columns = {name: (first, mine, name) for name in ("label", "clean_prediction", "radius")}
+    columns = {name: (first, mine, name) for name in PROVEN[1:]}
     columns |= {"adversarial_prediction": (second, theirs, "adversarial_prediction"), "size": (second, theirs, norm)}
     return {name: np.array(table[of].to_pylist(), float)[rows] for name, (table, rows, of) in columns.items()}

@@ -30,6 +30,8 @@ CHECK = "gradient >= generator"
 KEPT = "witness keeps the label"
 XIAO = "Xiao et al. 2018, arXiv 1801.02610"
 SONG = "Song et al. 2018, arXiv 1805.07894"
+READ = ("label", "clean_prediction", "adversarial_prediction", "witness_prediction", "l2", "witness_clean_prediction")
+"""Columns of the images of an unrestricted attack."""
 LEAST_KEPT = 0.5
 """Share of the examples that fool the model whose label the witness should know without the attack, and of these the
 share in which it should still see it."""
@@ -77,11 +79,10 @@ def _compare_with_gradient(row: Row, group: Group, read: ReadRobust) -> Verdict:
 
 def _judge_labels(row: Row, read: ReadRobust) -> Verdict:
     """An example that nobody takes for its label any more is another image, not an adversarial one."""
-    table = read.load_table(row) if isinstance(read, ImageReader) else None
+    table = read.load_table(row, *READ) if isinstance(read, ImageReader) else None
     if table is None or table["witness_prediction"].null_count:
         return Verdict(KEPT, NOT_TESTED, "needs what is stored of the images", SONG, list_ids(row))
-    names = ("label", "clean_prediction", "adversarial_prediction", "witness_prediction", "l2")
-    label, before, after, seen, size = (table[name].to_numpy() for name in names)
+    label, before, after, seen, size = (table[name].to_numpy() for name in READ[:5])
     fooled = (before == label) & (after != label)
     asked = not table["witness_clean_prediction"].null_count  # earlier versions did not ask it of the clean images
     known = fooled & (table["witness_clean_prediction"].to_numpy() == label) if asked else fooled

@@ -124,16 +124,19 @@ def complete(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("advsweep la", ["launch"]),
-        ("advsweep launch --max", ["--max-concurrent", "--max-failures", "--max-preemptions"]),
+        pytest.param("advsweep la", ["launch"], marks=pytest.mark.slow),
+        pytest.param(
+            "advsweep launch --max", ["--max-concurrent", "--max-failures", "--max-preemptions"], marks=pytest.mark.slow
+        ),
         ("advsweep launch --wandb o", ["offline", "online"]),
-        ("advsweep wandb ", ["sync", "report"]),
+        pytest.param("advsweep wandb ", ["sync", "report"], marks=pytest.mark.slow),
     ],
 )
 def test_a_shell_completes_commands_options_and_choices(line: str, offered: list[str]) -> None:
     assert complete(line) == offered
 
 
+@pytest.mark.slow
 def test_a_shell_is_told_how_to_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")  # else the shell is that of this process
     shown = subprocess.run(

@@ -21,7 +21,8 @@ def test_what_has_too_many_levels_is_told_apart_by_one_axis(tmp_path: Path) -> N
     tuned = GRID["adversarial_finetune"]["grid_search"][1]
     budgets = {"grid_search": ["4/255", "8/255", "12/255", "16/255"]}
     tuned = {**tuned, "lambda": {"grid_search": [0.3, 0.5, 0.9]}, "attack": {**tuned["attack"], "eps": budgets}}
-    content = {**GRID, "prune": None, "adversarial_finetune": tuned}
+    attack = {**GRID["attack"], "eps": "8/255", "steps": 10}
+    content = {**GRID, "seed": 0, "prune": None, "adversarial_finetune": tuned, "attack": attack}
     (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
     colour, _ = choose_groups(study)
     assert len(study.configurations) == 12 > MOST

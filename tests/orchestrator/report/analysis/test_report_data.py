@@ -10,25 +10,28 @@ from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 
 
 def test_shared_trials_count_once(tmp_path: Path) -> None:
-    first = {**GRID, "seed": 0}
+    first = {**GRID, "seed": 0, "attack": {**GRID["attack"], "steps": 10}}
     second = {**first, "prune": {"ratio": {"grid_search": [0.4, 0.6]}}}
     contents = {"first": first, "second": second}
     sweeps = [made_up(tmp_path, content, name, images=False) for name, content in contents.items()]
     found = load_report_data(sweeps)
     rows = [row["attack_key"] for study in found.studies for row in study.rows]
-    assert len(rows) == len(set(rows)) == 60 + 30
+    assert len(rows) == len(set(rows)) == 30 + 15
     owners = [found.sweeps_of[row["attack_key"]] for study in found.studies for row in study.rows]
-    assert owners.count(("first", "second")) == 30
+    assert owners.count(("first", "second")) == 15
     assert [facts.label for facts in found.sweeps] == ["first", "second"]
 
 
 def test_finished_failed_and_missing_trials_are_counted(tmp_path: Path) -> None:
-    sweep = made_up(tmp_path, images=False, finished=lambda place: place % 3 == 0, failed=lambda place: place % 7 == 1)
+    sweep = made_up(
+        tmp_path, WITHOUT_TUNING, images=False,
+        finished=lambda place: place % 3 == 0, failed=lambda place: place % 7 == 1,
+    )  # fmt: skip
     (facts,) = load_report_data([sweep]).sweeps
-    failed = sum(place % 7 == 1 for place in range(180))
-    finished = sum(place % 3 == 0 and place % 7 != 1 for place in range(180))
-    assert (facts.planned, facts.finished, facts.failed) == (180, finished, failed)
-    assert facts.missing == 180 - finished - failed
+    failed = sum(place % 7 == 1 for place in range(36))
+    finished = sum(place % 3 == 0 and place % 7 != 1 for place in range(36))
+    assert (facts.planned, facts.finished, facts.failed) == (36, finished, failed)
+    assert facts.missing == 36 - finished - failed
     assert facts.errors == ("out of <b>memory</b>",)
 
 

@@ -66,7 +66,8 @@ def test_training_runs_that_lack_a_budget_are_left_out(tmp_path: Path) -> None:
 
 
 def test_many_models_become_lines_of_groups_and_defended_ones_stay_apart(tmp_path: Path) -> None:
-    content = {**GRID, "seed": 0, "prune": {"ratio": {"grid_search": [n / 20 for n in range(10)]}}}
+    attack = {**GRID["attack"], "steps": 10}
+    content = {**GRID, "seed": 0, "prune": {"ratio": {"grid_search": [n / 20 for n in range(10)]}}, "attack": attack}
     (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
     assert len(study.configurations) == 50 > MOST_CURVES
     lines = {line for line, _ in draw_points(study)}

@@ -70,7 +70,7 @@ class Known(ImageReader):
         super().__init__(StageStore(open_storage(folder)))
         self.kept, self.known = kept, known
 
-    def load_table(self, row: dict[str, Any]) -> pa.Table:  # noqa: ARG002
+    def load_table(self, row: dict[str, Any], *chosen: str) -> pa.Table:  # noqa: ARG002
         seen = [1, 1, *(1 if place < self.kept else 5 for place in range(7))]
         was = [1, 1, *(1 if place >= 7 - (self.known or 0) else 5 for place in range(7))]
         sizes = [90.0, 90.0, 1.0, 2.0, 6.0, *([8.0] * 4)]
@@ -78,7 +78,7 @@ class Known(ImageReader):
         names = ("label", "clean_prediction", "adversarial_prediction", "witness_prediction", "l2")
         columns: dict[str, Any] = dict(zip(names, (label, before, after, seen, sizes), strict=True))
         clean = pa.nulls(9, pa.int32()) if self.known is None else was
-        return pa.table(columns | {"witness_clean_prediction": clean})
+        return pa.table(columns | {"witness_clean_prediction": clean}).select(chosen)
 
 
 LOST, IGNORANT = "take smaller or fewer steps", "train it better"
