@@ -183,8 +183,8 @@ def _compare(old: Sequence[Row], new: Sequence[Row], read: ReadRobust) -> tuple[
     """The worst case over what stood and over all that is there now: where attacks saw different images, both are of
     those that all of them saw. The second is null where nothing was tried, or images are not known.
 
-    What is tried attacks as many images as the number that is questioned, so that this one counts beside it, and the
-    images that all saw are among those that all saw before.
+    What is tried attacks as many images as the number that is questioned, so that this one counts beside it. A longer
+    run stands for a shorter one, and may have seen other images where only those that are seen rightly are attacked.
     """
     both = [*old, *new]
     if is_of_one_attack(both):
@@ -194,5 +194,5 @@ def _compare(old: Sequence[Row], new: Sequence[Row], read: ReadRobust) -> tuple[
     after = now.worst_case if new else None
     if after is None or not stood.survivors or not now.survivors:
         return find_worst_case(old), after
-    kept = [stood.survivors[place] for place in now.survivors]
+    kept = [stood.survivors[place] for place in now.survivors if place in stood.survivors]
     return WorstCase(sum(kept), len(kept)), after

@@ -133,6 +133,23 @@ def test_before_and_after_are_of_the_same_images(seen_by_new: int) -> None:
     assert (moved["robust_before"], moved["robust_after"], moved["examples"]) == stood
 
 
+def test_a_longer_run_that_saw_another_image_than_the_shorter_is_compared_on_what_both_saw() -> None:
+    """As where the devices of both do not agree which images are seen rightly."""
+    withstood = {"short": {0: True, 1: True}, "other": {0: True, 1: True, 2: True}, "long": {1: False, 2: False}}
+    attacks: dict[str, dict[str, Any]] = {
+        "short": {"name": "ifgsm", "steps": 10}, "other": {"name": "square"}, "long": {"name": "ifgsm", "steps": 20}
+    }  # fmt: skip
+    rows = {
+        name: make_row({"eps": "8/255", **attacks[name]}, sum(left.values()))
+        | {"trial_id": name, "examples": len(left)}
+        for name, left in withstood.items()
+    }
+    cells: Any = {"take more steps": SimpleNamespace(trial_id="long")}
+    question = Question((rows["short"], rows["other"]), ("c",), cells)
+    moved = settle(question, [rows["long"]], lambda row: withstood[row["trial_id"]])
+    assert (moved["robust_before"], moved["robust_after"], moved["examples"]) == (1, 0, 2)
+
+
 def test_of_nothing_finished_nothing_is_asked_and_of_nothing_asked_nothing_is_made(
     tmp_path: Path, ample: SweepStore
 ) -> None:
