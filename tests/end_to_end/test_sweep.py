@@ -287,7 +287,7 @@ def test_a_job_is_tried_as_often_as_it_was_said_and_no_longer(tmp_path: Path) ->
 
 
 def test_the_smoke_space_runs_whole(tmp_path: Path) -> None:
-    shown = advsweep("launch", "--space", "smoke", "--storage", tmp_path).stdout
+    shown = advsweep("launch", "--space", "smoke", "--storage", tmp_path, "--wandb", "disabled").stdout
     assert "16 trials, 16 finished, 0 failed, 0 not run" in shown
     reached = {(row["lambda"], row["attack"], row["attack_eps"]): row["robust_accuracy"] for row in rows(tmp_path)}
     assert reached[0.0, "fgsm", 0.0] > reached[0.0, "fgsm", 16 / 255] + 0.3, "the attack works"

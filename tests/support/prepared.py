@@ -26,12 +26,12 @@ COMMANDS = ("launch", "evaluate")
 READ_BY_IMPORTS = ("RAY_", "PYTHON", "OMP_", "LD_", "COV")
 """How variables begin that are read when something is imported, or when an interpreter starts."""
 READ_LATER = (
-    "PYTHONUNBUFFERED", "PYTHONBREAKPOINT", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR",
+    "PYTHONUNBUFFERED", "PYTHONBREAKPOINT", "RAY_CLIENT_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR",
     "RAY_memory_usage_threshold", "RAY_memory_monitor_refresh_ms", "RAY_JOB_STOP_WAIT_TIME_S", "RAY_worker_niceness",
     "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES", "RAY_EXPERIMENTAL_NOSET_ASCEND_RT_VISIBLE_DEVICES",
 )  # fmt: skip
-"""Those of them that are heeded here too: the first is done by hand, Ray leaves the second to a process that it has
-started in, and the others are read when they are needed, or are for what Ray starts."""
+"""Those of them that are heeded here too: the first is done by hand, Ray itself sets the next two in a process that it
+is imported or started in, and the others are read when they are needed, or are for what Ray starts."""
 HOLD = "hold"
 """What a process asks for that wants nothing yet, and holds the connection."""
 PROCESSES: list[subprocess.Popen[bytes]] = []
