@@ -17,7 +17,7 @@ from tests.matrix import QUICK
 from tests.support.checkout import ROOT
 from tests.support.made_once import GIVEN
 
-FIRST = ("tests/orchestrator", "tests/advsweep")
+FIRST = ("tests/orchestrator",)
 HALVES = (FIRST, ("tests", *(f"--ignore={folder}" for folder in FIRST)))
 """What tells pytest the tests of each."""
 NONE_CHOSEN = 5
