@@ -69,22 +69,26 @@ def render_results(
     :raises UsageError: the query is wrong, the space has no reference, or the selection names what is not there.
     """
     selection = selection or Selection()
-    where, rows = parse_where(selection.where), sweep.rows()
-    chosen = select_rows(rows, where) if where else rows
     questions = sum([sql is not None, reference, worst_case, optimality])
     if questions > 1:
         raise UsageError("--sql, --reference, --worst-case and --optimality are four questions: ask one at a time")
     if questions:
         if optimality and selection == Selection(selection.where):
-            return _render_settings(*list_optimality(sweep, chosen), form)
+            return _render_settings(*list_optimality(sweep, _choose(sweep.rows(), selection)), form)
         if not selection.is_default:
             raise UsageError(
                 "--where, --sort, --top and --long are about the table of trials: not with other questions, but for "
                 "--where with --optimality"
             )
         return _answer_question(sweep, form, sql, reference)
-    text = render_rows(rows, chosen, form, selection, make_reader(StageStore(sweep.storage)))
+    rows = sweep.rows()
+    text = render_rows(rows, _choose(rows, selection), form, selection, make_reader(StageStore(sweep.storage)))
     return "\n".join([text, *_note_verifications(sweep)]) if form == "table" else text
+
+
+def _choose(rows: list[Row], selection: Selection) -> list[Row]:
+    where = parse_where(selection.where)
+    return select_rows(rows, where) if where else rows
 
 
 def _note_verifications(sweep: SweepStore) -> list[str]:
