@@ -149,7 +149,15 @@ PASSES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "raw"), PASSES, ids=lambda value: str(value)[:20])
+LONG = {"carlini_wagner", "ead", "rays", "fab_t", "apgd_t"}
+"""Attacks that take a good part of a second, each tried in a room of its own too."""
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [pytest.param(name, raw, marks=[pytest.mark.slow] if name in LONG else []) for name, raw in PASSES],
+    ids=lambda value: str(value)[:20],
+)
 def test_an_attack_asks_what_its_class_says(name: str, raw: dict[str, Any]) -> None:
     """No gradients where it follows none, one where it takes one step, and about as much as is estimated."""
     assert {each for each, _ in PASSES} == {*ATTACKS} - GENERATED - SLOW

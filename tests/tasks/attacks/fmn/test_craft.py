@@ -69,7 +69,9 @@ def hidden_job(steps: int) -> AttackJob:
     return AttackJob(model, torch.zeros(2, 1, 4, 4), torch.zeros(2, dtype=torch.int64), (steps,), torch.arange(2))
 
 
-@pytest.mark.parametrize(("fields", "size"), [({}, 2 / 3), ({"classes": 2}, 2 / 3), ({"classes": 0}, 2.0)])
+@pytest.mark.parametrize(("fields", "size"), [
+    ({}, 2 / 3), pytest.param({"classes": 2}, 2 / 3, marks=pytest.mark.slow), ({"classes": 0}, 2.0)
+])  # fmt: skip
 def test_in_l1_a_class_that_the_first_walk_does_not_come_to_may_be_nearer(fields: dict[str, int], size: float) -> None:
     job = hidden_job(200)
     found = craft_attack(job, settings(name="fmn", norm="l1", steps=200, **fields))
