@@ -6,6 +6,7 @@ counted. Layout: https://parquet.apache.org/docs/file-format, whose page headers
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +25,10 @@ more than the bytes of their pages."""
 Fields = dict[int, Any]
 
 
-def check_size(content: bytes, metadata: pq.FileMetaData) -> None:
+def check_size(content: bytes, metadata: pq.FileMetaData, only: Collection[str] | None = None) -> None:
     """Refuse a file that is not worth its memory.
 
+    :param only: columns that are going to be read; null: all.
     :raises pa.ArrowInvalid: it is larger than the limits, or written in another way than result tables are.
     """
     if metadata.num_row_groups > MOST_ROW_GROUPS:
@@ -37,6 +39,8 @@ def check_size(content: bytes, metadata: pq.FileMetaData) -> None:
         group = metadata.row_group(number)
         for column in range(group.num_columns):
             chunk = group.column(column)
+            if only is not None and chunk.path_in_schema.partition(".")[0] not in only:
+                continue
             _check(values + chunk.num_values, size + chunk.total_uncompressed_size)
             start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
             for page in read_page_headers(content, start, chunk.num_values):

@@ -154,9 +154,10 @@ abstains), `clean_confidence` under noise a lower bound of the probability of th
 image."""
 
 
-def check_table(content: bytes, schema: pa.Schema) -> pq.ParquetFile:
+def check_table(content: bytes, schema: pa.Schema, only: Sequence[str] | None = None) -> pq.ParquetFile:
     """The Parquet file, opened but not read.
 
+    :param only: columns that are going to be read, no others are measured; null: all of the schema.
     :raises pa.ArrowException: it is no Parquet file, has no column of the schema, has one of another type, or is larger
         than `parquet_pages` allows.
     """
@@ -177,7 +178,7 @@ def check_table(content: bytes, schema: pa.Schema) -> pq.ParquetFile:
         found = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if found != wanted and (pa.types.is_nested(found) or pa.types.is_string(found) != pa.types.is_string(wanted)):
             raise pa.ArrowInvalid(f"its column {field.name} holds {found}, not {wanted}")
-    check_size(content, metadata)
+    check_size(content, metadata, only)
     return file
 
 
@@ -189,7 +190,7 @@ def read_table(content: bytes, schema: pa.Schema, only: Sequence[str] | None = N
     :param only: columns to read; null: all of the schema.
     :raises pa.ArrowException: it cannot be read, or not as this table; `check_table` says more.
     """
-    file = check_table(content, schema)
+    file = check_table(content, schema, only)
     if only is not None:
         schema = pa.schema([schema.field(name) for name in only])
     try:

@@ -119,6 +119,18 @@ def test_every_page_is_counted(version: str, compression: str) -> None:
     check_size(content, metadata)
 
 
+def test_columns_that_are_not_asked_for_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pa.table({"seconds": np.zeros(9_000), "train_loss": np.ones(9_000)})
+    content = encode(table, use_dictionary=False)
+    monkeypatch.setattr(parquet_pages, "MOST_BYTES", 100_000)
+    assert read_table(content, HISTORY, ["train_loss"])["train_loss"].to_pylist() == [1.0] * 9_000
+    with pytest.raises(pa.ArrowInvalid, match="bytes or more"):
+        read_table(content, HISTORY)
+    monkeypatch.setattr(parquet_pages, "MOST_BYTES", 50_000)
+    with pytest.raises(pa.ArrowInvalid, match="bytes or more"):
+        read_table(content, HISTORY, ["train_loss"])
+
+
 def forge_page_size(content: bytes, size: int) -> bytes:
     """The file with another uncompressed size in front of its first page, written in as many bytes as before."""
     start = pq.read_metadata(io.BytesIO(content)).row_group(0).column(0).data_page_offset
