@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+import torch
 
+from benchmarks.__main__ import main
+from tasks.devices import EXACT
+from tasks.errors import UsageError
 from tests.support import gpu_cases
 from tests.support.checkout import ROOT
 
@@ -86,9 +89,9 @@ def test_the_benchmark_of_gpus_runs_to_its_end(measured: dict[str, dict[str, Any
     assert said.count("N-FGSM") == 2, "of the steps and of the recipes"
 
 
-def test_without_a_gpu_the_benchmark_says_so() -> None:
-    env = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-m", "benchmarks", "gpu", "--toy"]
-    refused = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert refused.returncode != 0
-    assert "finds no CUDA device" in refused.stderr
+def test_without_a_gpu_the_benchmark_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name, value in EXACT.items():
+        monkeypatch.setenv(name, value)  # which it sets for its process
+    with pytest.raises(UsageError, match="finds no CUDA device"):
+        main(["gpu", "--toy"])
