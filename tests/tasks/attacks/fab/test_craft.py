@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tasks.attacks.engine.attacked_model import AttackedModel
 from tasks.attacks.engine.job import AttackJob
 from tasks.attacks.engine.losses import rank_likeliest_others
+from tasks.attacks.fab import craft as fab
 from tasks.attacks.fab.craft import keep_nearest, plan_rounds, run_toward_target
 from tasks.attacks.fab.settings import FabTSettings
 from tasks.attacks.fab.walk import Walk
@@ -137,3 +138,15 @@ def test_a_run_of_autoattack_counts_what_is_within_the_budget_alone() -> None:
     assert (sizes <= HALF["linf"]).all()
     assert torch.equal(sizes > 0, reached)
     assert 0 < int(reached.sum()) < 12
+
+
+def test_of_so_many_candidates_the_class_itself_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def note(job: AttackJob, others: Tensor, _: object) -> Tensor:
+        rivals.append(others.shape[1])
+        return job.clean
+
+    rivals: list[int] = []
+    model = network()
+    monkeypatch.setattr(fab, "walk_to_boundary", note)
+    craft(job_of(model, network_images(model, 2), (1,)), settings(name="fab", norm="linf", steps=1, candidates=4))
+    assert set(rivals) == {3}
