@@ -66,7 +66,11 @@ def serve(listener: socket.socket) -> None:
             alone = not holders
         if listener in found:
             asked, _ = listener.accept()
-            text, streams, _, _ = socket.recv_fds(asked, LONGEST_REQUEST, 3)
+            try:
+                text, streams, _, _ = socket.recv_fds(asked, LONGEST_REQUEST, 3)
+            except OSError:  # whoever asked has ended
+                asked.close()
+                continue
             job = json.loads(text or "null")
             if job and job["kind"] == HOLD:
                 holders.append(asked)
