@@ -41,7 +41,7 @@ FLOORS = {
     "tasks/models": 94,
     "tasks/plugins": 91,
     "tasks/pruning": 86,
-    "tasks/stages": 72,
+    "tasks/stages": 71,
     "tasks/storage": 96,
     "tasks/training": 97,
     "tasks/transformations": 90,
