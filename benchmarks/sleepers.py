@@ -17,7 +17,7 @@ class SleepingWorker(StageWorker):
 
     seconds: Mapping[str, float] = SECONDS
 
-    def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
+    def run(self, stages: Sequence[Stage], again: bool = False) -> list[dict[str, Any]]:  # noqa: ARG002
         self._log_event("start", stages)
         time.sleep(self.seconds[stages[0].kind])
         records = [self._publish(stage) for stage in stages]

@@ -102,12 +102,17 @@ class StageWorker:
         """Where the actor is, once it is up."""
         return WorkerPlace(os.getpid(), self._node, count_oom_kills(), platform.node())
 
-    def run(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
-        """Compute and publish stages that share one run; their records."""
+    def run(self, stages: Sequence[Stage], again: bool = False) -> list[dict[str, Any]]:
+        """Compute and publish stages that share one run; their records.
+
+        :param again: a run of them has ended early: what it published before its worker was lost is not computed twice.
+        """
         from tasks.stages.context import Context
         from tasks.stages.run import run_stages
 
         settings = self._settings
+        if again and not settings.fresh and (published := self._read_published(stages)):
+            return published
         limit_memory(self._device, self._share)
         context = Context(
             self._store, settings.data_dir, self._device, self._threads, settings.sweep_id, self._tell_epoch
@@ -115,6 +120,16 @@ class StageWorker:
         self._log_event("start", stages)
         records = run_stages(stages, context)
         self._log_event("end", stages)
+        return records
+
+    def _read_published(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
+        """The records of all these stages; none where one is missing."""
+        found = [self._store.verify(stage.key) for stage in stages]
+        records = [record for record in found if record is not None]
+        if len(records) < len(stages):
+            return []
+        for stage in stages:  # what a worker that was lost in this moment may have left
+            self._storage.remove(self._store.name_checkpoint(stage.key))
         return records
 
     def _tell_epoch(self, stage: Stage, entry: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import ray
 
+from benchmarks.sleepers import IdleWorker
 from orchestrator.cluster.node import WorkerPlace
 from orchestrator.plan.plan import make_plan
 from orchestrator.run import worker
@@ -22,6 +23,7 @@ from orchestrator.space import space as spaces
 from tasks.data.source import PROGRESS_LOG
 from tasks.errors import UsageError
 from tasks.stages import run as stages_run
+from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import establish_storage, open_storage
 from tests.conftest import CONFIG
 
@@ -139,6 +141,29 @@ def test_a_run_that_fails_has_begun_and_not_ended(tmp_path: Path, monkeypatch: p
         made.run([stage])
     (file,) = tmp_path.glob("sweeps/s-1/executions/*.jsonl")
     assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["start"]
+
+
+@pytest.mark.parametrize(
+    ("count", "again", "fresh", "computed"),
+    [(2, True, False, False), (1, True, False, True), (2, False, False, True), (2, True, True, True)],
+    ids=["it was lost after it had published", "before it had published all", "no run of them", "replaced anyway"],
+)
+def test_what_a_run_published_before_it_was_lost_is_not_computed_again(
+    count: int, again: bool, fresh: bool, computed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Here(monkeypatch, {})
+    establish_storage(open_storage(tmp_path))
+    stages = make_plan(spaces.build("test", "test", dict(CONFIG))).trials[0].chain[:2]
+    records = IdleWorker(WorkerSettings(str(tmp_path), "s-0", None), 1).run(stages[:count])
+    left = tmp_path / StageStore(open_storage(tmp_path)).name_checkpoint(stages[0].key)
+    left.parent.mkdir()
+    left.touch()
+    monkeypatch.setattr(stages_run, "run_stages", lambda *_: [{"computed": True}])
+    made = StageWorker(WorkerSettings(str(tmp_path), "s-1", None, fresh=fresh), 1)
+    assert made.run(stages, again) == ([{"computed": True}] if computed else records)
+    logs = [file.read_text() for file in tmp_path.glob("sweeps/s-1/executions/*.jsonl")]
+    assert bool(logs) is computed, "a stage that is computed says so in the log"
+    assert left.exists() is computed
 
 
 def test_a_node_with_a_folder_of_its_own_in_place_of_the_storage_says_so_at_once(
