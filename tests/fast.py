@@ -31,9 +31,7 @@ def main(options: Sequence[str]) -> int:
     """
     with tempfile.TemporaryDirectory(prefix="fast-") as folder, (Path(folder) / "output").open("w+") as kept:
         environment = os.environ | {GIVEN: folder}
-        environment.pop(
-            "PYTHONDONTWRITEBYTECODE", None
-        )  # each of the processes that they start would compile our sources
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # whatever they start would compile our sources anew
         started = [
             subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-n0", "-m", QUICK, *half, *options],

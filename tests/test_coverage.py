@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.matrix import QUICK
 from tests.support.checkout import ROOT
 
 ROOM = "MEASURED_ROOM"
@@ -63,7 +64,7 @@ def measure_coverage(room: str, folder: Path) -> float:
         "COVERAGE_RCFILE": str(ROOT / "pyproject.toml"),
     }
     coverage = [sys.executable, "-m", "coverage"]
-    tests = ["-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m", "not slow and not cluster and not fault"]
+    tests = ["-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m", QUICK]
     result = folder / "result.json"
     for words in (
         ["run", *tests, f"tests/{room}"],
