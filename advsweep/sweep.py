@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 from advsweep.frames import FrameFormat, convert_table, make_table
 from orchestrator.cluster.address import LOCAL
 from orchestrator.options import DeviceChoice
-from orchestrator.results.budgets import make_reader
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.optimality import list_optimality
 from orchestrator.results.query import ask, load_sorted_rows
 from orchestrator.results.stage_tables import open_stage_files
@@ -127,7 +127,7 @@ class Sweep:
         >>> set(sweep.verdicts()["verdict"]) <= {"ok", "upper bound", "suspicious", "not tested"}
         True
         """
-        found = check_rows(self._store.rows(), make_reader(StageStore(self._store.storage)))
+        found = check_rows(self._store.rows(), ImageReader(StageStore(self._store.storage)))
         lines = [[one.check, one.verdict, one.cause, one.figures, one.paper, list(one.trials)] for one in found]
         return convert_table(make_table(["check", "verdict", "cause", "figures", "paper", "trials"], lines), format)
 

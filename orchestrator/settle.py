@@ -11,7 +11,7 @@ from orchestrator.cluster.address import LOCAL, parse_address
 from orchestrator.launch import launch_space
 from orchestrator.options import FINISHED, DeviceChoice, LaunchOptions
 from orchestrator.plan.plan import make_plan
-from orchestrator.results.budgets import make_reader
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.space.space import Space
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.verify.questions import Question, judge_again, list_questions, make_space, settle
@@ -49,7 +49,7 @@ def settle_sweep(
     :param dry_run: start nothing.
     :raises UsageError: no trial is finished, or something about the request.
     """
-    read = make_reader(StageStore(sweep.storage))
+    read = ImageReader(StageStore(sweep.storage))
     questions = list_questions(sweep, read)
     rows: list[Row] = []
     code = FINISHED

@@ -11,7 +11,7 @@ from rich.console import Console
 from orchestrator.plan.estimates import Speeds
 from orchestrator.plan.plan import Job, Plan, plan_text
 from orchestrator.plan.schedule import Schedule, estimate_job_seconds, list_schedule, measure_remaining_paths
-from orchestrator.results.budgets import make_reader
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.space.resources import ResourceTable
 from orchestrator.space.space import format_resolved
@@ -57,7 +57,7 @@ class PreparedSweep:
         """Judge the rows of a complete sweep whose driver ended before it had done so."""
         rows = list(self.finished.values())
         if any(row["verdict"] is None for row in rows):
-            self.sweep.write_rows(annotate_rows(rows, make_reader(StageStore(self.storage))))
+            self.sweep.write_rows(annotate_rows(rows, ImageReader(StageStore(self.storage))))
 
     def schedule(self, slots: int) -> Schedule:
         """The ideal schedule of what is missing."""

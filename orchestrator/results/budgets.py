@@ -2,85 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
 from orchestrator.results.config_part import format_part
 from orchestrator.results.eps import measure_eps
+from orchestrator.results.image_reader import ReadRobust, Robust
 from orchestrator.results.randomness import answers_at_random
-from orchestrator.results.stage_tables import load_stage_table
-from tasks import paths
 from tasks.attacks.registry import find_attack
 from tasks.evaluation.settings import AttackSettings
-from tasks.schema import EXAMPLES
-from tasks.storage.stage_store import StageStore
 from tasks.trial.row import Row
-
-Robust = dict[int, bool]
-"""Place of an image in its split -> whether it withstands an attack."""
-ReadRobust = Callable[[Row], "Robust | None"]
-"""What is stored of the images of a trial; null where it is not known."""
-
-
-def read_nothing(row: Row) -> Robust | None:  # noqa: ARG001
-    """Where nobody may be asked about images."""
-    return None
-
-
-class ImageReader:
-    """Reads the images of a trial where they are asked for; what was read is kept, and that it was missing."""
-
-    def __init__(self, store: StageStore) -> None:
-        self._store = store
-        self._read_robust = functools.lru_cache(maxsize=4096)(self._load_robust)
-        self._read_columns = functools.lru_cache(maxsize=64)(self._load_columns)
-        self._missing: set[str] = set()
-
-    def __call__(self, row: Row) -> Robust | None:
-        key = row["attack_key"]
-        if key not in self._missing:
-            with contextlib.suppress(FileNotFoundError):
-                return self._read_robust(key)
-            self._missing.add(key)
-        return None
-
-    def forget_missing(self) -> None:
-        """What was missing may be there now, as after a launch: look for it again."""
-        self._missing.clear()
-
-    def load_table(self, row: Row, *columns: str) -> pa.Table | None:
-        """These columns of `schema.EXAMPLES` of a trial; null where it is not known."""
-        with contextlib.suppress(FileNotFoundError):
-            return self._read_columns(row["attack_key"], columns)
-        return None
-
-    def _load_columns(self, key: str, columns: tuple[str, ...]) -> pa.Table:
-        """:raises FileNotFoundError: it is not known; a cache keeps no errors."""
-        table = load_stage_table(self._store, key, paths.EXAMPLES, EXAMPLES, only=columns)
-        if table is None:
-            raise FileNotFoundError(key)
-        return table
-
-    def _load_robust(self, key: str) -> Robust:
-        """:raises FileNotFoundError: it is not known."""
-        table = self._load_columns(key, ("index", "robust"))
-        return dict(zip(table["index"].to_pylist(), table["robust"].to_pylist(), strict=True))
-
-
-def make_reader(store: StageStore) -> ImageReader:
-    """Reads what a store keeps of the images of its trials."""
-    return ImageReader(store)
 
 
 class WorstCase(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Any
 
 from orchestrator.results import verdicts
 from orchestrator.results.bounds import select_attacks, select_certificates
-from orchestrator.results.budgets import ReadRobust, make_reader, read_nothing
 from orchestrator.results.checks.verdict import Verdict
 from orchestrator.results.headline import RULE, describe_best, describe_doubt, find_best, list_standings
+from orchestrator.results.image_reader import ImageReader, ReadRobust, read_nothing
 from orchestrator.results.listing import Column, Listing
 from orchestrator.results.next_command import name_command
 from orchestrator.results.optimality import list_optimality
@@ -82,7 +82,7 @@ def render_results(
             )
         return _answer_question(sweep, form, sql, reference)
     rows = sweep.rows()
-    text = render_rows(rows, _choose(rows, selection), form, selection, make_reader(StageStore(sweep.storage)))
+    text = render_rows(rows, _choose(rows, selection), form, selection, ImageReader(StageStore(sweep.storage)))
     return "\n".join([text, *_note_verifications(sweep)]) if form == "table" else text
 
 

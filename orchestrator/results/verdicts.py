@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from orchestrator.results.bounds import select_attacks, select_certificates
-from orchestrator.results.budgets import Budget, ReadRobust, WorstCase, group_budgets, is_lowered, read_nothing
+from orchestrator.results.budgets import Budget, WorstCase, group_budgets, is_lowered
 from orchestrator.results.checks.adaptive import check_attack_is_adaptive, check_knowing_the_defence_helps
 from orchestrator.results.checks.attack import (
     check_any_size_fools_all,
@@ -58,6 +58,7 @@ from orchestrator.results.checks.strength import (
 )
 from orchestrator.results.checks.upper_bound import LOWEST, check_upper_bounds
 from orchestrator.results.checks.verdict import GRADES, Check, Verdict, rank_severity
+from orchestrator.results.image_reader import ReadRobust, read_nothing
 from tasks.trial.row import Row, identify_model
 
 CHECKS: tuple[Check, ...] = (

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.results.bounds import select_attacks
-from orchestrator.results.budgets import describe_scope, make_reader, select_counted
+from orchestrator.results.budgets import describe_scope, select_counted
 from orchestrator.results.checks.verdict import find_worst
 from orchestrator.results.eps import NORMALIZED, measure_eps
 from orchestrator.results.headline import Budget, get_budget, merge_attacks
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.tradeoff import find_shown_paths, list_leaf_settings
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.store.sweep_store import SweepStore
@@ -32,7 +33,7 @@ MEASURED = (
 
 def read_worst_cases(sweep: SweepStore) -> tuple[list[str], list[list[Any]]]:
     """Columns and lines of a stored sweep; what the checks say is asked anew."""
-    return list_worst_cases(annotate_rows(sweep.rows(), make_reader(StageStore(sweep.storage))))
+    return list_worst_cases(annotate_rows(sweep.rows(), ImageReader(StageStore(sweep.storage))))
 
 
 def list_worst_cases(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.options import FINISHED, INTERRUPTED, SOME_FAILED
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.results.budgets import make_reader
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.next_command import name_command
 from orchestrator.results.presentation import Selection, render_rows
 from orchestrator.run.executor import StageExecutor
@@ -66,7 +66,7 @@ MOST_LINES = 150
 
 def show_summary(prepared: PreparedSweep, rows: Sequence[Row], console: Console) -> None:
     """The table at the end, the same as that of `advsweep results`, and where everything is."""
-    read = make_reader(StageStore(prepared.storage))
+    read = ImageReader(StageStore(prepared.storage))
     say(console, render_rows(rows, rows, "table", Selection(top=MOST_LINES), read))
     root = prepared.storage.describe_place(prepared.sweep.path())
     say(console, f"\nresults in {root}\n  {name_command('results', prepared.sweep)}")

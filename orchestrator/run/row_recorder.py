@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.plan.prepare import PreparedSweep
-from orchestrator.results.budgets import make_reader
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.run.row_writer import RowWriter
 from orchestrator.run.state import SweepState
@@ -26,7 +26,7 @@ class RowRecorder:
         self._of_sweep = {"sweep_id": plan.sweep_id, "space": plan.space.name}
         self._records: dict[str, Mapping[str, Any]] = dict(prepared.records)
         self._errors: dict[str, str] = {}
-        self._read = make_reader(StageStore(prepared.storage))
+        self._read = ImageReader(StageStore(prepared.storage))
         self._state, self._writer, self._wandb = state, writer, wandb
 
     def add_records(self, records: Mapping[str, Mapping[str, Any]]) -> None:

@@ -10,16 +10,11 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from orchestrator.results.bounds import select_attacks
-from orchestrator.results.budgets import (
-    Budget,
-    ReadRobust,
-    WorstCase,
-    find_worst_case,
-    is_of_one_attack,
-)
+from orchestrator.results.budgets import Budget, WorstCase, find_worst_case, is_of_one_attack
 from orchestrator.results.checks.upper_bound import FEWER, LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, SUSPICIOUS, UPPER_BOUND, rank_severity
 from orchestrator.results.headline import get_budget
+from orchestrator.results.image_reader import ReadRobust
 from orchestrator.results.model_axes import describe_model
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.results.worst_case_verdict import judge_alone, judge_worst_case, list_decisive_attacks

@@ -13,8 +13,8 @@ from rich.console import Console
 from orchestrator import settle as module
 from orchestrator.options import LaunchOptions
 from orchestrator.remote import launch as remote
-from orchestrator.results import budgets
-from orchestrator.results.budgets import ImageReader, Robust
+from orchestrator.results import image_reader
+from orchestrator.results.image_reader import ImageReader, Robust
 from orchestrator.settle import settle_sweep
 from orchestrator.store.sweep_store import SweepStore
 from tasks.storage.storage import open_storage
@@ -122,7 +122,7 @@ def test_images_are_read_once_and_those_that_were_missing_before_the_launch_agai
         asked.append(key)
         return pa.table({"index": [3], "robust": [True]}) if there_before or verification.launched else None
 
-    monkeypatch.setattr(budgets, "load_stage_table", load)
+    monkeypatch.setattr(image_reader, "load_stage_table", load)
     verification.settle()
     assert verification.seen == [seen_before, *[{3: True}] * 3], "the questions, the checks, and both answers"
     assert len(asked) == reads

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestrator.plan.plan import Plan, make_plan
-from orchestrator.results.budgets import make_reader
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.verdicts import annotate_rows
 from orchestrator.space import space as spaces
 from orchestrator.store.sweep_store import SweepStore
@@ -78,7 +78,7 @@ def make_ample_sweep(folder: Path) -> SweepStore:
     plan = make_plan(spaces.build("ample", "ample", dict(CONTENT)), None)
     for number, stage in enumerate(list_training_stages(plan)):
         _publish_history(StageStore(sweep.storage), stage, number)
-    read = make_reader(StageStore(sweep.storage))
+    read = ImageReader(StageStore(sweep.storage))
     sweep.write_rows(annotate_rows([_add_trouble(row) for row in sweep.rows()], read))
     return sweep
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestrator.results.budgets import ImageReader
+from orchestrator.results.image_reader import ImageReader
 from tasks.schema import EXAMPLES
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage

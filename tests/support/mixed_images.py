@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.results.budgets import Robust
+from orchestrator.results.image_reader import Robust
 from tests.support.rows import row
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from orchestrator.report.analysis.study import Configuration, Measured, Study
 from orchestrator.report.analysis.tables import Rows
 from orchestrator.report.analysis.worst_case_threat import WORST_OF
-from orchestrator.results.budgets import make_reader
 from orchestrator.results.compare_trials import split_of
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.stage_tables import load_stage_table
 from orchestrator.results.statistics import Interval, estimate_mean
 from tasks import paths
@@ -85,7 +85,7 @@ class ImageRecords:
         self.unread: set[str] = set()
         """Keys of attack stages whose images cannot be read."""
         self.columns = functools.lru_cache(maxsize=256)(self._columns)
-        self.read = make_reader(store)
+        self.read = ImageReader(store)
         """Which images withstand a trial: what one figure has read serves the next."""
 
     def _columns(self, key: str) -> Columns:

@@ -13,8 +13,8 @@ from orchestrator.report.analysis.provenance import Provenance, describe_provena
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
 from orchestrator.results import verdicts
-from orchestrator.results.budgets import make_reader
 from orchestrator.results.checks.verdict import Verdict
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.reference import compare
 from orchestrator.results.stage_numbers import StageNumbers
 from orchestrator.results.stage_tables import load_history
@@ -95,7 +95,7 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
     facts = []
     history: dict[tuple[str, int], dict[str, Any]] = {}
     for sweep, label in zip(sweeps, labels, strict=True):
-        read = make_reader(StageStore(sweep.storage))
+        read = ImageReader(StageStore(sweep.storage))
         plan = sweep.plan()
         planned = {trial["trial_id"] for trial in plan["trials"]}
         plain = [row for row in sweep.rows() if row["trial_id"] in planned]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from orchestrator.results.budgets import Budget, ReadRobust
+from orchestrator.results.budgets import Budget
 from orchestrator.results.checks.strength import SLACK, is_adaptive
 from orchestrator.results.checks.upper_bound import leaves_more
 from orchestrator.results.checks.verdict import ATHALYE, OK, SUSPICIOUS, UPPER_BOUND, Group, Verdict, list_ids
 from orchestrator.results.eps import format_row_eps
+from orchestrator.results.image_reader import ReadRobust
 from tasks.keys import format_canonical_json
 from tasks.trial.row import Row
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from orchestrator.results.budgets import ImageReader, ReadRobust
 from orchestrator.results.checks.model import SURE
 from orchestrator.results.checks.verdict import OK, SUSPICIOUS, Group, Verdict, list_ids, report_not_tested
 from orchestrator.results.eps import format_row_eps
+from orchestrator.results.image_reader import ImageReader, ReadRobust
 from tasks.certificates.base import CertificateSettings
 from tasks.certificates.registry import find_method
 from tasks.trial.row import Row

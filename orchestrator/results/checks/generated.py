@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from orchestrator.results.budgets import Budget, ImageReader, ReadRobust
+from orchestrator.results.budgets import Budget
 from orchestrator.results.checks.strength import is_adaptive
 from orchestrator.results.checks.upper_bound import leaves_more
 from orchestrator.results.checks.verdict import (
@@ -22,6 +22,7 @@ from orchestrator.results.checks.verdict import (
     report_not_tested,
 )
 from orchestrator.results.eps import format_row_eps, measure_eps
+from orchestrator.results.image_reader import ImageReader, ReadRobust
 from tasks.attacks.base import UNRESTRICTED
 from tasks.attacks.registry import find_attack
 from tasks.trial.row import Row

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.results.budgets import Budget, ReadRobust, group_budgets
+from orchestrator.results.budgets import Budget, group_budgets
 from orchestrator.results.checks.verdict import (
     CARLINI,
     NOT_TESTED,
@@ -18,6 +18,7 @@ from orchestrator.results.checks.verdict import (
 )
 from orchestrator.results.config_part import format_part
 from orchestrator.results.eps import format_row_eps
+from orchestrator.results.image_reader import ReadRobust
 from orchestrator.results.randomness import answers_at_random
 from orchestrator.results.statistics import compute_sign_test
 from tasks.attacks.registry import find_attack, list_attacks

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from orchestrator.results import budgets
 from orchestrator.results.budgets import (
     Budget,
     Discordance,
-    ImageReader,
-    Robust,
     WorstCase,
     describe_scope,
     find_worst_case,
     group_budgets,
     identify_run,
 )
+from orchestrator.results.image_reader import Robust
 from orchestrator.results.verdicts import annotate_rows
-from tasks.storage.stage_store import StageStore
-from tasks.storage.storage import open_storage
 from tests.support.mixed_images import ROWS, WORDS, A, B, C, D, read_images
 from tests.support.rows import ifgsm, row
 
@@ -80,27 +74,6 @@ def test_two_attacks_are_compared_on_the_images_of_both() -> None:
     assert BUDGET.compare(OTHER, LONG) == Discordance(only_first=1, only_second=2)
     assert BUDGET.compare(SHORT, LONG) == Discordance(only_first=50, only_second=0), "one trajectory: counts tell"
     assert Budget([LONG, OTHER], lambda _: None).compare(LONG, OTHER) is None
-
-
-def test_images_are_read_once_and_those_that_were_missing_again_when_that_is_forgotten(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    stored = {SHORT["attack_key"]: pa.table({"index": [2, 0], "robust": [False, True]})}
-    asked = []
-
-    def load(_: object, key: str, *__: object, **___: object) -> pa.Table | None:
-        asked.append(key)
-        return stored.get(key)
-
-    monkeypatch.setattr(budgets, "load_stage_table", load)
-    read = ImageReader(StageStore(open_storage(tmp_path)))
-    for _ in range(2):
-        assert (read(SHORT), read(LONG)) == ({2: False, 0: True}, None)
-    assert asked == [SHORT["attack_key"], LONG["attack_key"]]
-    stored[LONG["attack_key"]] = pa.table({"index": [0], "robust": [False]})
-    read.forget_missing()
-    assert (read(SHORT), read(LONG)) == ({2: False, 0: True}, {0: False})
-    assert asked[2:] == [LONG["attack_key"]]
 
 
 def test_budgets_are_told_apart_by_norm_and_size() -> None:

@@ -49,7 +49,7 @@ def test_a_certificate_above_an_attack_is_an_alarm_at_the_end_too(
         pgd={"adversarial_prediction": [0] * IMAGES, "l2": [0.1] * IMAGES},
     )
     sweep = made_up(tmp_path, WITHOUT_TUNING, finished=lambda place: place < 1, images=False)
-    monkeypatch.setattr(ending, "make_reader", lambda _: read)
+    monkeypatch.setattr(ending, "ImageReader", lambda _: read)
     shown = show(sweep, [certificate(600), attack(500)])
     assert "60.00 !a" in shown
     assert "50.00 !a" in shown

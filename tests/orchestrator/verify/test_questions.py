@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results.budgets import make_reader, read_nothing, select_counted
+from orchestrator.results.budgets import select_counted
+from orchestrator.results.image_reader import ImageReader, read_nothing
 from orchestrator.space.space import format_resolved
 from orchestrator.store.sweep_store import SweepStore
 from orchestrator.store.verifications import describe_verification
@@ -35,7 +36,7 @@ from tests.support.rows import row as make_row
 
 @pytest.fixture(scope="module")
 def questions(ample: SweepStore) -> list[Question]:
-    return list_questions(ample, make_reader(StageStore(ample.storage)))
+    return list_questions(ample, ImageReader(StageStore(ample.storage)))
 
 
 def test_every_number_that_a_check_speaks_against_is_asked_about(questions: list[Question], ample: SweepStore) -> None:
@@ -104,11 +105,11 @@ def test_the_space_holds_each_cell_once_under_a_name_of_its_own(questions: list[
 def test_what_was_tried_moves_the_number(questions: list[Question], ample: SweepStore) -> None:
     question = next(one for one in questions if len(one.cells) > 1)
     words, cell = list(question.cells.items())[-1]
-    assert settle(question, [], make_reader(StageStore(ample.storage)))["robust_after"] is None
+    assert settle(question, [], ImageReader(StageStore(ample.storage)))["robust_after"] is None
     lower = {**question.row, "trial_id": cell.trial_id, "robust_correct": 1, "robust_accuracy": 0.025}
     failed = {**lower, "trial_id": next(iter(question.cells.values())).trial_id, "status": "failed"}
     found = settle(
-        question, [failed, lower, {**lower, "trial_id": "of another sweep"}], make_reader(StageStore(ample.storage))
+        question, [failed, lower, {**lower, "trial_id": "of another sweep"}], ImageReader(StageStore(ample.storage))
     )
     assert found["tried"] == {words: 0.025}
     assert found["robust_before"] == question.row["robust_accuracy"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results.budgets import Robust
 from orchestrator.results.checks.adaptive import CHECK
 from orchestrator.results.checks.verdict import OK, SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.image_reader import Robust
 from orchestrator.results.verdicts import annotate_rows, check_rows
 from tests.support.rows import ifgsm, row, verdicts_of
 

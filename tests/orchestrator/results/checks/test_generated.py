@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from orchestrator.results.budgets import ImageReader
 from orchestrator.results.checks.generated import CHECK, KEPT
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, SUSPICIOUS, UPPER_BOUND
+from orchestrator.results.image_reader import ImageReader
 from orchestrator.results.verdicts import annotate_rows, check_rows
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage

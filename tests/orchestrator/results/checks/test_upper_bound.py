@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.results.budgets import Robust
 from orchestrator.results.checks.upper_bound import CHECK, FEWER, LOWEST
 from orchestrator.results.checks.verdict import NOT_TESTED, OK, UPPER_BOUND
+from orchestrator.results.image_reader import Robust
 from orchestrator.results.verdicts import annotate_rows, check_rows
 from orchestrator.results.worst_case_verdict import judge_worst_case
 from tests.support.mixed_images import IMAGES, ROWS, SEEN_BY_A, A, B, C, D, read_images
