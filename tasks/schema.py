@@ -164,7 +164,8 @@ def check_table(content: bytes, schema: pa.Schema, only: Sequence[str] | None = 
     try:
         metadata = pq.read_metadata(io.BytesIO(content))
         columns = metadata.schema.to_arrow_schema()
-        known = [field for field in columns if field.name in schema.names]
+        types = {field.name: field.type for field in schema}
+        known = [field for field in columns if field.name in types]
         texts = [field.name for field in known if pa.types.is_string(field.type)]
         file = pq.ParquetFile(io.BytesIO(content), metadata=metadata, read_dictionary=texts)
     except (OSError, UnicodeError, OverflowError) as error:  # what Arrow says of a damaged footer
@@ -174,7 +175,7 @@ def check_table(content: bytes, schema: pa.Schema, only: Sequence[str] | None = 
     if len({field.name for field in known}) < len(known):
         raise pa.ArrowInvalid("a column stands twice")
     for field in known:
-        wanted = schema.field(field.name).type
+        wanted = types[field.name]
         found = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if found != wanted and (pa.types.is_nested(found) or pa.types.is_string(found) != pa.types.is_string(wanted)):
             raise pa.ArrowInvalid(f"its column {field.name} holds {found}, not {wanted}")
@@ -193,17 +194,26 @@ def read_table(content: bytes, schema: pa.Schema, only: Sequence[str] | None = N
     file = check_table(content, schema, only)
     if only is not None:
         schema = pa.schema([schema.field(name) for name in only])
+    asked = set(schema.names)
+    names = [name for name in file.schema_arrow.names if name in asked]
     try:
-        stored = file.read(columns=[name for name in file.schema_arrow.names if name in schema.names])
+        stored = file.read(columns=names, use_threads=len(content) > FEW_BYTES)
     except (OSError, UnicodeError, OverflowError) as error:
         raise pa.ArrowInvalid(f"its pages cannot be read: {error}") from error
     if sum(map(_measure_texts, stored.columns)) > MOST_BYTES:
         raise pa.ArrowInvalid(f"its texts are longer than {MOST_BYTES:,} bytes, the most that is read")
-    columns = [
-        stored[field.name].cast(field.type) if field.name in stored.column_names else pa.nulls(len(stored), field.type)
-        for field in schema
-    ]
+    found = dict(zip(stored.column_names, stored.columns, strict=True))
+    columns = [_convert(found[field.name], field.type) if field.name in found else pa.nulls(len(stored), field.type)
+               for field in schema]  # fmt: skip
     return pa.table(columns, schema=schema)
+
+
+FEW_BYTES = 1_000_000
+"""Of a file that one thread reads before others have begun."""
+
+
+def _convert(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == wanted else column.cast(wanted)
 
 
 def _measure_texts(column: pa.ChunkedArray) -> int:
