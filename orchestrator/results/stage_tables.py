@@ -13,13 +13,18 @@ from orchestrator.store.sweep_store import SweepStore
 from orchestrator.store.trial_rows import READERS
 from tasks import paths
 from tasks.errors import MisplacedError, UnreadableError
-from tasks.schema import HISTORY, TRIALS, check_table, read_table
+from tasks.kinds import TRAINING_KINDS
+from tasks.schema import HISTORY, check_table, read_table
 from tasks.storage.documents import note_passed_over
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import Storage
+from tasks.trial.row import Row
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
+
+WITH_HISTORY = tuple(f"{kind}_key" for kind in (*TRAINING_KINDS, "generator"))
+"""Columns of the trials table that name stages which run epochs."""
 
 
 def load_stage_table(
@@ -76,14 +81,8 @@ def open_stage_files(sweep: SweepStore, keys: Iterable[str], name: str, schema: 
     return ds.dataset(present, schema=schema, filesystem=storage.filesystem, format=form)
 
 
-def list_stage_keys(sweep: SweepStore) -> list[str]:
-    """The stages of every trial that has a row."""
-    names = [name for name in TRIALS.names if name.endswith("_key")]
-    return sorted({row[name] for row in sweep.rows() for name in names if row[name]})
-
-
-def load_history(sweep: SweepStore) -> list[dict[str, Any]]:
-    """The epochs of every stage of a sweep, rows of `schema.HISTORY`."""
-    store = StageStore(sweep.storage)
-    tables = (load_stage_table(store, key, paths.HISTORY, HISTORY) for key in list_stage_keys(sweep))
+def load_history(store: StageStore, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """The epochs of the stages that these trials are built on, each stage once: rows of `schema.HISTORY`."""
+    keys = sorted({row[name] for row in rows for name in WITH_HISTORY if row[name]})
+    tables = (load_stage_table(store, key, paths.HISTORY, HISTORY) for key in keys)
     return [row for table in tables if table is not None for row in table.to_pylist()]

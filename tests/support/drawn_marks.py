@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,23 +27,32 @@ class Mark:
 
 def read_marks(figure: Figure, layer: str) -> list[Mark]:
     """The marks of the layers of this name, panel by panel, as a file shows them."""
-    spec = compose_figure(figure)
-    spec["config"] = {**spec["config"], "aria": True}
-    drawn = vl_convert.vegalite_to_scenegraph(spec)
     return [
         Mark(panel, layer, item, parse_description(str(item.get("description", ""))))
         for panel in range(len(figure.panels))
-        for item in _find_items(drawn["scenegraph"], f"{layer}_{panel}_marks")
+        for item in _find_items(_draw(figure), f"{layer}_{panel}_marks")
     ]
 
 
 def read_numbers(figure: Figure, panel: int = 0) -> list[str]:
     """The texts of the marks of a panel, such as the numbers in the cells of a heat map, in the order of drawing."""
-    spec = compose_figure(figure)
-    drawn = vl_convert.vegalite_to_scenegraph(spec)["scenegraph"]
-    (group,) = _find_items(drawn, f"concat_{panel}_group")
+    (group,) = _find_items(_draw(figure), f"concat_{panel}_group")
     texts = [mark for mark in group["items"] if mark["marktype"] == "text"]
     return [str(item["text"]) for mark in texts for item in mark["items"]]
+
+
+def _draw(figure: Figure) -> dict[str, Any]:
+    """The scene of a figure, in which every mark is described."""
+    spec = compose_figure(figure)
+    spec["config"] = {**spec["config"], "aria": True}
+    return _draw_spec(json.dumps(spec))
+
+
+@functools.lru_cache(maxsize=32)
+def _draw_spec(spec: str) -> dict[str, Any]:
+    """Drawn once: several layers of a figure are read, and several tests read the same figure."""
+    scene: dict[str, Any] = vl_convert.vegalite_to_scenegraph(spec)["scenegraph"]
+    return scene
 
 
 def parse_description(text: str) -> dict[str, str]:

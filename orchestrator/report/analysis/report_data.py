@@ -95,7 +95,8 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
     facts = []
     history: dict[tuple[str, int], dict[str, Any]] = {}
     for sweep, label in zip(sweeps, labels, strict=True):
-        read = ImageReader(StageStore(sweep.storage))
+        store = StageStore(sweep.storage)
+        read = ImageReader(store)
         plan = sweep.plan()
         planned = {trial["trial_id"] for trial in plan["trials"]}
         plain = [row for row in sweep.rows() if row["trial_id"] in planned]
@@ -107,7 +108,7 @@ def load_report_data(sweeps: Sequence[SweepStore]) -> ReportData:
                 distinct.setdefault(row["attack_key"], row)
                 owners[row["attack_key"]].append(label)
                 data[row["attack_key"]] = plan["stages"][row["attack_key"]]["data"]
-        for entry in load_history(sweep):
+        for entry in load_history(store, plain):
             history[entry["stage_key"], entry["epoch"]] = entry
     rows = _distinguish_data_sets(list(distinct.values()), data)
     owned = {key: tuple(found) for key, found in owners.items()}

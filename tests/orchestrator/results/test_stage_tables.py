@@ -11,20 +11,21 @@ import pytest
 
 from orchestrator.results.stage_tables import (
     is_readable,
-    list_stage_keys,
     load_history,
     load_stage_table,
     open_stage_files,
 )
 from orchestrator.store.sweep_store import SweepStore
 from tasks import paths
+from tasks.kinds import KINDS
 from tasks.schema import HISTORY
 from tasks.storage.stage_store import StageStore
 from tasks.storage.storage import open_storage
 from tests.support.rows import ifgsm
 from tests.support.stage_records import make_stage_record
 
-ONE, TWO, BROKEN, EMPTY, MISSING = (letter * 64 for letter in "abcde")
+ONE, TWO, THREE, FOUR, LAST, BROKEN, EMPTY, MISSING = (letter * 64 for letter in "01234567")
+HISTORIES = {ONE: (0.5,), TWO: (0.25, 0.125), THREE: (0.75,), FOUR: (0.875,), LAST: (0.9,), BROKEN: (), EMPTY: None}
 
 
 def make_history(key: str, *losses: float) -> pa.Table:
@@ -39,7 +40,7 @@ def sweep(tmp_path: Path) -> SweepStore:
     """Stages with a history, with one that is no Parquet file, and without one."""
     storage = open_storage(tmp_path)
     store = StageStore(storage)
-    for place, (key, losses) in enumerate({ONE: (0.5,), TWO: (0.25, 0.125), BROKEN: (), EMPTY: None}.items()):
+    for place, (key, losses) in enumerate(HISTORIES.items()):
         draft = store.make_draft()
         if losses is not None:
             pq.write_table(make_history(key, *losses), draft / paths.HISTORY)
@@ -82,9 +83,11 @@ def test_the_tables_of_the_stages_that_were_asked_for_are_one(sweep: SweepStore)
     assert len(nothing.to_pylist()) == 0
 
 
-def test_the_stages_of_every_row_count_once(sweep: SweepStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [ifgsm("8/255", 5, 300) | dict.fromkeys(("prune_key", "finetune_key", "adversarial_finetune_key"), None)
-            | {"train_key": train, "attack_key": attack} for train, attack in ((TWO, EMPTY), (TWO, ONE))]  # fmt: skip
-    monkeypatch.setattr(SweepStore, "rows", lambda _: rows)
-    assert list_stage_keys(sweep) == sorted([ONE, TWO, EMPTY])
-    assert [(row["stage_key"], row["epoch"]) for row in load_history(sweep)] == [(ONE, 0), (TWO, 0), (TWO, 1)]
+def test_the_epochs_of_every_stage_that_trains_are_read_once(sweep: SweepStore) -> None:
+    """An attack has none, whatever lies beside it."""
+    built = ({"train_key": TWO}, {"train_key": TWO, "finetune_key": THREE, "prune_key": EMPTY},
+             {"train_key": MISSING, "adversarial_finetune_key": FOUR, "generator_key": ONE})  # fmt: skip
+    keys = dict.fromkeys(f"{kind}_key" for kind in KINDS)
+    rows = [ifgsm("8/255", 5, 300) | keys | {"attack_key": LAST} | stages for stages in built]
+    found = [(row["stage_key"], row["epoch"]) for row in load_history(StageStore(sweep.storage), rows)]
+    assert found == [(ONE, 0), (TWO, 0), (TWO, 1), (THREE, 0), (FOUR, 0)]

@@ -12,7 +12,7 @@ from orchestrator.space.space import list_shipped
 from tasks import paths
 from tasks.errors import UsageError
 from tasks.yaml_files import read_mapping
-from tests.support.report_data import GRID, made_up
+from tests.support.report_data import WITHOUT_TUNING, made_up
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_command_names_a_shipped_space_only_where_nothing_was_changed(
 
 
 def test_models_data_and_dates_are_those_of_the_finished_trials(tmp_path: Path) -> None:
-    sweep = made_up(tmp_path, images=False)
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False)
     found = describe_provenance(sweep, sweep.plan(), sweep.rows())
     assert (found.models, found.devices, found.day) == ("resnet8", "cpu", "01 Jan 2026")
     assert found.period == "01 Jan 2026 00:00 to 01 Jan 2026 00:00 UTC"
@@ -41,7 +41,7 @@ def test_models_data_and_dates_are_those_of_the_finished_trials(tmp_path: Path) 
 
 
 def test_nothing_finished_has_no_dates(tmp_path: Path) -> None:
-    sweep = made_up(tmp_path, GRID, images=False, finished=lambda _: False)
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, finished=lambda _: False)
     found = describe_provenance(sweep, sweep.plan(), sweep.rows())
     assert (found.models, found.period, found.day, found.versions) == ("-",) * 4
 
@@ -49,7 +49,7 @@ def test_nothing_finished_has_no_dates(tmp_path: Path) -> None:
 def test_a_space_that_cannot_be_read_is_no_text_and_no_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep = made_up(tmp_path, GRID, images=False, finished=lambda place: place == 0)
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False, finished=lambda place: place == 0)
     assert provenance._read_space(sweep).startswith("seed:") or "seed:" in provenance._read_space(sweep)
     sweep.storage.write(sweep.path(paths.SPACE), b"\xff")
     assert provenance._read_space(sweep) == ""

@@ -68,19 +68,23 @@ def test_panels_of_one_figure_draw_their_own_rows(made_study: Study, made_tables
     assert len(rates) == len(set(rates.values())) > 6
 
 
-def test_files_are_named_by_figure_and_format(figure: Figure, tmp_path: Path) -> None:
-    found = write_figures([figure], tmp_path / "new", ("png", "svg"), "-digits")
-    assert [path.name for path in found] == ["tradeoff-digits.png", "tradeoff-digits.svg"]
-    assert write_figures([figure], tmp_path / "none", ()) == []
-    assert not (tmp_path / "none").exists()
-
-
 PLAIN = {"height": 9, "data": {"name": "rows"}}
+ACROSS = {"x": {"field": "a", "type": "quantitative"}}
+DOTS = Panel("", {**PLAIN, "layer": [{"mark": "point", "encoding": ACROSS}]}, 100)
+"""As little as can be drawn."""
 
 
 def make_panel(title: str, across: int, **more: object) -> Panel:
     layers = [{"name": "dots", "mark": "point"}, {"mark": "rule"}]
     return Panel(title, {**PLAIN, "layer": layers, **more}, across)
+
+
+def test_files_are_named_by_figure_and_format(tmp_path: Path) -> None:
+    figure = Figure("dots", "", (DOTS,), {"rows": []})
+    found = write_figures([figure], tmp_path / "new", ("png", "svg"), "-digits")
+    assert [path.name for path in found] == ["dots-digits.png", "dots-digits.svg"]
+    assert write_figures([figure], tmp_path / "none", ()) == []
+    assert not (tmp_path / "none").exists()
 
 
 def test_panels_are_put_together_with_their_widths_titles_and_choices() -> None:
@@ -133,8 +137,6 @@ def test_a_very_long_title_ends_somewhere() -> None:
 
 
 def test_a_box_stands_for_what_no_font_has(tmp_path: Path) -> None:
-    place = {"x": {"field": "a", "type": "quantitative"}}
-    panel = Panel("", {**PLAIN, "layer": [{"mark": "point", "encoding": place}]}, 100)
-    figure = Figure("name", "a \N{GRINNING FACE} b", (panel,), {"rows": []})
+    figure = Figure("name", "a \N{GRINNING FACE} b", (DOTS,), {"rows": []})
     (file,) = write_figures([figure], tmp_path, ("svg",))
     assert ">a \N{WHITE SQUARE} b<" in file.read_text("utf-8")

@@ -66,7 +66,7 @@ def test_training_runs_that_lack_a_budget_are_left_out(tmp_path: Path) -> None:
 
 
 def test_many_models_become_lines_of_groups_and_defended_ones_stay_apart(tmp_path: Path) -> None:
-    attack = {**GRID["attack"], "steps": 10}
+    attack = {"name": "fgsm", "eps": {"grid_search": ["8/255", "32/255"]}}
     content = {**GRID, "seed": 0, "prune": {"ratio": {"grid_search": [n / 20 for n in range(10)]}}, "attack": attack}
     (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
     assert len(study.configurations) == 50 > MOST_CURVES

@@ -69,9 +69,10 @@ def test_figures_that_a_space_names_bring_their_own_rows(made_data: ReportData) 
 
 
 def test_a_configuration_names_the_sweeps_that_have_it(tmp_path: Path) -> None:
-    one = {**GRID, "seed": 0}
+    one = {**GRID, "seed": 0, "attack": {"name": "fgsm", "eps": "8/255"}}
     other = {**one, "prune": {"ratio": {"grid_search": [0.4, 0.6]}}}
-    larger = {**WITHOUT_TUNING, "seed": 0, "dataset": {"name": "digits", "image_size": 16, "split": {"test": 0.3}}}
+    larger = {**WITHOUT_TUNING, "seed": 0, "attack": one["attack"]}
+    larger |= {"dataset": {"name": "digits", "image_size": 16, "split": {"test": 0.3}}}
     contents = (("first", one), ("second", other), ("third", larger))
     data = load_report_data([made_up(tmp_path, content, name, images=False) for name, content in contents])
     found = build_payload(data, [(study, []) for study in data.studies])

@@ -15,6 +15,8 @@ ONE_SEED = {**GRID, "seed": 0}
 """60 trials of ten configurations."""
 TWELVE = {**WITHOUT_TUNING, "seed": 0}
 """Of two."""
+STRONGEST = {**GRID["attack"], "steps": 10}
+"""One attack of three budgets."""
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +77,13 @@ def test_a_suspicious_number_says_so_wherever_it_stands(tmp_path: Path) -> None:
     [
         (TWELVE, {"finished": lambda _: False, "failed": lambda _: True}, "12 trials failed"),
         (TWELVE, {"finished": lambda _: False}, "No finished trials"),
-        (ONE_SEED, {"finished": lambda place: place % 3 == 0, "failed": lambda place: place % 7 == 1}, "not run yet"),
+        (
+            {**ONE_SEED, "attack": {"name": "fgsm", "eps": {"grid_search": ["8/255", "32/255"]}}},
+            {"finished": lambda place: place % 3 == 0, "failed": lambda place: place % 7 == 1},
+            "not run yet",
+        ),
         (TWELVE, {"finished": lambda place: place == 0}, "1 of 12 trials finished"),
-        (WITHOUT_TUNING, {}, "pruning ratio 0 → 0.4"),
+        ({**WITHOUT_TUNING, "attack": STRONGEST}, {}, "pruning ratio 0 → 0.4"),
         ({**WITHOUT_TUNING, "attack": {"name": "jsma", "examples": 50}}, {}, "no bound"),
     ],
     ids=["all failed", "none run", "unfinished", "one trial", "no fine-tuning", "unbounded"],
