@@ -14,8 +14,8 @@ class Opened:
     page: Any
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    """CPU time that its own thread took until it was there, however busy the machine is."""
+    nodes: int = 0
+    """What the browser holds of it, and lays out and paints, when it is there: elements, texts and the like."""
 
     def count(self, selector: str) -> int:
         return int(self.page.locator(selector).count())

@@ -74,7 +74,7 @@ def open_page(
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.set_default_timeout(1000 * LIMIT)
     meter = page.context.new_cdp_session(page)
-    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
+    meter.send("Performance.enable")
     found = Opened(page)
     page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
@@ -82,7 +82,7 @@ def open_page(
     page.goto(address or path.as_uri())
     page.wait_for_selector("html[data-ready=yes]", state="attached")
     metrics = {each["name"]: each["value"] for each in meter.send("Performance.getMetrics")["metrics"]}
-    found.seconds = metrics["TaskDuration"]
+    found.nodes = int(metrics["Nodes"])
     return found
 
 

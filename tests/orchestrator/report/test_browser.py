@@ -229,7 +229,8 @@ def test_hostile_names_run_nothing_and_break_nothing(
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_two_thousand_trials_open_quickly(tmp_path: Path, show: Callable[..., Opened]) -> None:
+def test_a_page_of_two_thousand_trials_is_a_small_one(tmp_path: Path, show: Callable[..., Opened]) -> None:
+    """So that it opens soon: it holds figures and a table of means, and nothing for each trial."""
     content = {**GRID, "seed": {"grid_search": [0, 1, 2, 3]}}
     content["prune"] = {"ratio": {"grid_search": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}}
     content["attack"] = {"name": "ifgsm", "eps": {"grid_search": ["2/255", "4/255", "8/255", "16/255"]},
@@ -237,10 +238,10 @@ def test_two_thousand_trials_open_quickly(tmp_path: Path, show: Callable[..., Op
     sweep = made_up(tmp_path / "s", content, images=False)
     lend_vega(os.environ)
     page = Path(write_report([sweep], tmp_path / "out", (), None).page)
-    assert page.stat().st_size < 15e6
+    assert page.stat().st_size < 2e6
     opened = show(page)
     assert "2240 of 2240 trials" in opened.text('[data-part="count"]')
-    assert opened.seconds < 3 or show(page).seconds < 3
+    assert opened.nodes < 3 * 2240
     opened.drawn()
     assert opened.count(MEANS) == 35
     assert opened.complaints == []
