@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -107,9 +108,10 @@ class Plane:
             return sign * self._fill(weight, room, abs(missing))
         speed = torch.ones_like(weight) if norm == "linf" else weight
         low, high = 0.0, float((room / speed.clamp_min(1e-12)).max())
+        weights, speeds, rooms = weight.numpy(), speed.numpy(), room.numpy()  # in a third of the time of short tensors
         for _ in range(60):
             middle = (low + high) / 2
-            enough = float(weight @ (middle * speed).minimum(room)) >= abs(missing)
+            enough = float(weights @ np.minimum(middle * speeds, rooms)) >= abs(missing)
             low, high = (low, middle) if enough else (middle, high)
         return sign * (high * speed).minimum(room) * (weight > 0)
 
@@ -126,14 +128,14 @@ def measure(delta: Tensor, norm: str) -> float:
     return float(torch.linalg.vector_norm(delta.flatten(), {"linf": torch.inf, "l2": 2, "l1": 1, "l0": 0}[norm]))
 
 
-def run_fab(model: nn.Module, clean: Tensor, label: int, rivals: Sequence[int], *, norm: str, steps: int) -> Tensor:
-    """Croce and Hein 2020, arXiv 1907.02044, algorithm 1, from the image itself; the nearest adversarial iterate, or
-    the image. Boundaries lie where a rival leads by a hundred-thousandth of the largest
+def iterate_fab(model: nn.Module, clean: Tensor, label: int, rivals: Sequence[int], norm: str) -> Iterator[Tensor]:
+    """Croce and Hein 2020, arXiv 1907.02044, algorithm 1, from the image itself; after each step the nearest
+    adversarial iterate so far, or the image. Boundaries lie where a rival leads by a hundred-thousandth of the largest
     logit, or, where it leads already, by a thousandth."""
     x_orig, x, best = clean, clean, clean
     nearest = torch.inf
     dual = {"linf": "l1", "l2": "l2", "l1": "linf"}[norm]
-    for _ in range(steps):
+    while True:
         lines = []
         for rival in rivals:
             logits, lead, slope = look(model, x, lambda logits, rival=rival: logits[0, rival] - logits[0, label])  # type: ignore[misc]
@@ -150,7 +152,7 @@ def run_fab(model: nn.Module, clean: Tensor, label: int, rivals: Sequence[int], 
             if measure(x - x_orig, norm) < nearest:
                 best, nearest = x, measure(x - x_orig, norm)
             x = 0.1 * x_orig + 0.9 * x
-    return best
+        yield best
 
 
 def run_rays(model: nn.Module, clean: Tensor, label: int, directions: int) -> Tensor:
