@@ -22,6 +22,7 @@ from tests.conftest import SMALL_SPACE
 from tests.support.command_line import run_here
 from tests.support.driver_signs import beating
 from tests.support.finished_sweep import finish
+from tests.support.lent_vega import lend_vega
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +185,8 @@ def test_what_is_planted_is_named_and_passed_over(
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
     names = made[1] | {"out": str(tmp_path / "out")}
     pattern, *commands = READERS[file]
+    if "report" in commands:
+        lend_vega(os.environ)
     (place,) = storage.glob(pattern.format(**names))
     clear(place)
     CONTENTS[content](place)

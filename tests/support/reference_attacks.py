@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -185,18 +186,19 @@ def run_rays(model: nn.Module, clean: Tensor, label: int, directions: int) -> Te
 
 def into_ball_and_box(clean: Tensor, delta: Tensor, eps: float) -> Tensor:
     """The nearest perturbation of L1 size eps at most whose image lies in [0, 1], by bisection of the threshold."""
+    pixels, moved = clean.numpy(), delta.numpy()  # short tensors take three times as long
 
-    def shrink(threshold: float) -> Tensor:
-        moved = delta.sign() * (delta.abs() - threshold).clamp_min(0)
-        return (clean + moved).clamp(0, 1) - clean
+    def shrink(threshold: float) -> Any:
+        kept = np.sign(moved) * np.maximum(np.abs(moved) - np.float32(threshold), 0)
+        return np.clip(pixels + kept, 0, 1) - pixels
 
-    if measure(shrink(0.0), "l1") <= eps:
-        return shrink(0.0)
-    low, high = 0.0, float(delta.abs().max())
-    for _ in range(60):
+    low, high = 0.0, float(np.abs(moved).max())
+    if np.abs(shrink(0.0)).sum() <= eps:
+        high = 0.0
+    for _ in range(60 if high else 0):
         middle = (low + high) / 2
-        low, high = (middle, high) if measure(shrink(middle), "l1") > eps else (low, middle)
-    return shrink(high)
+        low, high = (middle, high) if np.abs(shrink(middle)).sum() > eps else (low, middle)
+    return torch.from_numpy(shrink(high))
 
 
 def run_sparse_apgd(
