@@ -81,7 +81,7 @@ TOLERANCE: dict[str, tuple[float, dict[str, Any]]] = {
     "rays": (0.05, {"steps": 40}),
     "ddn": (0.005, {"steps": 200}),
     "fmn": (0.005, {"steps": 200}),
-    "pdpgd": (0.1, {"steps": 1000}),
+    "pdpgd": (0.1, {"steps": 700}),
 }
 """How much larger than the smallest perturbation what an attack finds may be, and with which settings."""
 MINIMAL = [
