@@ -48,11 +48,6 @@ class Selection:
     long: bool = False
     """A line for each cell, and as CSV or JSON a row for each trial with every column."""
 
-    @property
-    def is_default(self) -> bool:
-        """Whether nothing was asked for."""
-        return self == Selection()
-
 
 def render_results(
     sweep: SweepStore,
@@ -72,15 +67,20 @@ def render_results(
     questions = sum([sql is not None, reference, worst_case, optimality])
     if questions > 1:
         raise UsageError("--sql, --reference, --worst-case and --optimality are four questions: ask one at a time")
-    if questions:
-        if optimality and selection == Selection(selection.where):
-            return _render_settings(*list_optimality(sweep, _choose(sweep.rows(), selection)), form)
-        if not selection.is_default:
-            raise UsageError(
-                "--where, --sort, --top and --long are about the table of trials: not with other questions, but for "
-                "--where with --optimality"
-            )
-        return _answer_question(sweep, form, sql, reference)
+    if questions and selection != (Selection(selection.where) if optimality else Selection()):
+        raise UsageError(
+            "--where, --sort, --top and --long are about the table of trials: not with other questions, but for "
+            "--where with --optimality"
+        )
+    if sql is not None:
+        return _render_answer(*ask(sweep, sql), form)
+    if reference:
+        compared = compare(load_paper(sweep), sweep.rows(), StageNumbers(StageStore(sweep.storage)))
+        return render_table(COLUMNS, [entry.cells() for entry in compared], form)
+    if worst_case:
+        return _render_settings(*read_worst_cases(sweep), form)
+    if optimality:
+        return _render_settings(*list_optimality(sweep, _choose(sweep.rows(), selection)), form)
     rows = sweep.rows()
     text = render_rows(rows, _choose(rows, selection), form, selection, ImageReader(StageStore(sweep.storage)))
     return "\n".join([text, *_note_verifications(sweep)]) if form == "table" else text
@@ -98,15 +98,6 @@ def _note_verifications(sweep: SweepStore) -> list[str]:
         return []
     command = name_command("verify", sweep)
     return [f"{' and '.join(found)} tried what would settle its verdicts: `{command}` says how numbers move"]
-
-
-def _answer_question(sweep: SweepStore, form: str, sql: str | None, reference: bool) -> str:
-    if sql is not None:
-        return _render_answer(*ask(sweep, sql), form)
-    if reference:
-        compared = compare(load_paper(sweep), sweep.rows(), StageNumbers(StageStore(sweep.storage)))
-        return render_table(COLUMNS, [entry.cells() for entry in compared], form)
-    return _render_settings(*read_worst_cases(sweep), form)
 
 
 def _render_settings(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:

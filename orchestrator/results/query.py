@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from orchestrator.results import limits
 from orchestrator.results.stage_tables import open_stage_files
@@ -16,6 +15,9 @@ from tasks import paths
 from tasks.environment import read_number
 from tasks.errors import UsageError
 from tasks.schema import EXAMPLES, HISTORY, TRIALS
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 
 def load_sorted_rows(sweep: SweepStore) -> list[list[Any]]:

@@ -24,9 +24,9 @@ from tests.support.lent_vega import lend_vega
 from tests.support.parted_roles import become_command
 
 IMPORTED = (
-    "duckdb", "jinja2", "numpy.testing", "PIL.Image", "psutil", "scipy.stats", "typer._click.decorators",
-    "orchestrator.cli.app", "orchestrator.cli.report", "orchestrator.cli.results", "orchestrator.cli.status",
-    "orchestrator.report.write", "orchestrator.results.query", "orchestrator.status.watch",
+    "duckdb", "jinja2", "numpy.testing", "PIL.Image", "psutil", "pyarrow.dataset", "scipy.stats",
+    "typer._click.decorators", "orchestrator.cli.app", "orchestrator.cli.report", "orchestrator.cli.results",
+    "orchestrator.cli.status", "orchestrator.report.write", "orchestrator.results.query", "orchestrator.status.watch",
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def serve() -> None:
         if not child:
             out = os.open(said, os.O_WRONLY)
             streams = (os.open(os.devnull, os.O_RDONLY), out, os.dup(out))
-            become_command(streams, **job, patch="", alone=False, workers="")
+            become_command(streams, **job)
         sys.stdout.write(json.dumps(wait_for(child)) + "\n")
         sys.stdout.flush()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import stat
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,25 @@ def run_here(*arguments: str | Path) -> Ended:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run([str(argument) for argument in arguments])
     return Ended(code, out.getvalue(), err.getvalue())
+
+
+LEAN = """
+import sys
+from orchestrator.cli.app import run
+from tasks.temporary import remove_own_folders
+code = run()
+slow = {"duckdb", "pandas", "pyarrow.dataset", "scipy.stats", "torch"} & set(sys.modules)
+remove_own_folders()
+sys.exit(f"it has imported {slow}" if slow else code)
+"""
+
+
+def run_lean(*arguments: str | Path) -> str:
+    """What a command prints that has to do without slow libraries, in a process of its own."""
+    command = [sys.executable, "-c", LEAN, *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 def list_tree(folder: Path, apart_from: str = "") -> dict[str, tuple[int, int]]:

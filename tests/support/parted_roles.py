@@ -84,9 +84,9 @@ def become_command(
     words: Sequence[str],
     variables: Mapping[str, str],
     folder: str,
-    patch: str,
-    alone: bool,
-    workers: str,
+    patch: str = "",
+    alone: bool = False,
+    workers: str = "",
 ) -> None:
     """Be what `python -m advsweep WORDS` is once it has imported, and end as it does.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,29 +16,16 @@ from orchestrator.report.write import write_figure_files, write_report
 from orchestrator.store.sweep_store import SweepStore
 from tasks.storage.object_store import ObjectStore
 from tasks.storage.storage import Storage
-from tests.support.command_line import run_here
+from tests.support.command_line import run_here, run_lean
 from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.report_page import replace_library
-
-REPORT_OF_LITTLE = """
-import sys
-from orchestrator.cli import main
-try:
-    main()
-finally:
-    slow = {"torch", "pandas", "scipy.stats", "duckdb"} & set(sys.modules)
-    assert not slow, f"a report of seconds imports {slow}"
-"""
 
 
 @pytest.mark.slow
 def test_the_command_writes_into_the_storage(made_sweep: SweepStore, tmp_path: Path) -> None:
     storage = made_sweep.storage.local
     assert storage is not None
-    arguments = ["report", "made", "--storage", str(storage), "--formats", "svg, pdf,png"]
-    shown = subprocess.run(
-        [sys.executable, "-c", REPORT_OF_LITTLE, *arguments], capture_output=True, text=True, check=True
-    ).stdout
+    shown = run_lean("report", "made", "--storage", storage, "--formats", "svg, pdf,png")
     folder = storage / "sweeps" / made_sweep.sweep_id / "report"
     names = {path.name for path in folder.iterdir()}
     assert str(folder / "report.html") in shown

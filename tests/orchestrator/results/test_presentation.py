@@ -14,6 +14,7 @@ from orchestrator.results.presentation import Selection, load_paper, render_resu
 from orchestrator.results.verdicts import annotate_rows
 from tasks.errors import UsageError
 from tests.support.certified_rows import attack, certificate
+from tests.support.command_line import run_lean
 from tests.support.mixed_images import ROWS, WORDS, read_images
 from tests.support.report_data import WITHOUT_TUNING, made_up
 from tests.support.rows import ifgsm, row
@@ -99,7 +100,7 @@ def test_what_clean_means_beside_a_certified_vote_is_said() -> None:
 def test_a_verification_of_the_sweep_is_named_with_the_command_that_shows_it(tmp_path: Path) -> None:
     sweep = made_up(tmp_path, {**WITHOUT_TUNING, "prune": None, "seed": 0}, images=False)
     before = render_results(sweep, "table")
-    space = f"description: settles verdicts of {sweep.sweep_id}"
+    space = f"description: settles verdicts of {sweep.sweep_id}\n"
     sweep.storage.write("sweeps/verify_made-1/space.yaml", space.encode())
     command = f"advsweep verify {sweep.sweep_id} --storage {sweep.storage.uri}"
     said = f"verify_made-1 tried what would settle its verdicts: `{command}` says how numbers move"
@@ -123,6 +124,16 @@ def test_one_question_is_answered_at_a_time(tmp_path: Path) -> None:
     for name, value in asked.items():
         with pytest.raises(UsageError, match=r"^--where, --sort, --top and --long are about the table of trials"):
             render_results(sweep, "table", selection=Selection(top=3), **{name: value})
+        if name != "optimality":
+            with pytest.raises(UsageError, match=r"but for --where with --optimality$"):
+                render_results(sweep, "table", selection=Selection(("seed=0",)), **{name: value})
+    assert render_results(sweep, "csv", optimality=True, selection=Selection(("seed=0",))).startswith("dataset,")
+
+
+@pytest.mark.slow
+def test_the_table_does_without_the_libraries_that_only_some_questions_need(tmp_path: Path) -> None:
+    made_up(tmp_path, {**WITHOUT_TUNING, "prune": None, "seed": 0})
+    assert "robust" in run_lean("results", "made", "--storage", tmp_path)
 
 
 def test_a_space_without_numbers_of_a_paper_has_no_reference(tmp_path: Path) -> None:
