@@ -34,7 +34,7 @@ def build_optimality_table(sweep: SweepStore, rows: Sequence[Row]) -> Optimality
             met[identify_model(row), row["attack_norm"]].add(row["attack"])
     if all(len(attacks) < 2 for attacks in met.values()):
         return None
-    columns, lines = list_optimality(sweep, sweep.rows())
+    columns, lines = list_optimality(sweep, rows)
     measured = len(columns) - len(MEASURED)
     shown = [
         place
