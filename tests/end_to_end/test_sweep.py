@@ -35,6 +35,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, P
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def storage(finished: tuple[Path, Path, str], tmp_path: Path) -> Path:
+    """A copy of what the finished sweep left, to be changed."""
+    return shutil.copytree(finished[0], tmp_path / "storage")
+
+
 def look(*arguments: str | Path, code: int = 0) -> Ended:
     """A command that starts nothing, in this process: a process of its own takes two seconds to begin."""
     ended = run_here(*arguments)
@@ -177,9 +183,9 @@ def test_status_and_explain(finished: tuple[Path, Path, str]) -> None:
     assert all(line["stored"] and "computed by this sweep" in line["reason"] for line in explained)
 
 
-def test_a_larger_space_reuses_every_stage_it_shares(finished: tuple[Path, Path, str], tmp_path: Path) -> None:
-    storage = tmp_path / "storage"
-    shutil.copytree(finished[0], storage)
+def test_a_larger_space_reuses_every_stage_it_shares(
+    finished: tuple[Path, Path, str], storage: Path, tmp_path: Path
+) -> None:
     larger = tmp_path / "larger.yaml"
     larger.write_text(SMALL_SPACE)
     more = ["--set", "attack.steps={grid_search: [2, 5, 7]}", "--wandb", "disabled"]
@@ -200,10 +206,8 @@ def test_a_larger_space_reuses_every_stage_it_shares(finished: tuple[Path, Path,
 
 
 def test_corrupt_artifacts_are_named_set_aside_and_computed_again(
-    finished: tuple[Path, Path, str], tmp_path: Path
+    finished: tuple[Path, Path, str], storage: Path
 ) -> None:
-    storage = tmp_path / "storage"
-    shutil.copytree(finished[0], storage)
     before = artifacts(storage)
     stages = sorted(storage.glob("stages/*"))
     models = [folder for folder in stages if (folder / "model.safetensors").exists()]
@@ -228,9 +232,7 @@ def test_corrupt_artifacts_are_named_set_aside_and_computed_again(
     assert not list((storage / "corrupt").iterdir())
 
 
-def test_clean_removes_only_what_no_sweep_refers_to(finished: tuple[Path, Path, str], tmp_path: Path) -> None:
-    storage = tmp_path / "storage"
-    shutil.copytree(finished[0], storage)
+def test_clean_removes_only_what_no_sweep_refers_to(finished: tuple[Path, Path, str], storage: Path) -> None:
     assert advsweep("clean", "--storage", storage, "--yes").stdout.strip() == "nothing to remove"
     stray = storage / "stages" / ("f" * 64)
     shutil.copytree(next(storage.glob("stages/*")), stray)
@@ -294,9 +296,7 @@ def test_the_smoke_space_runs_whole(tmp_path: Path) -> None:
     assert reached[0.5, "fgsm", 16 / 255] > reached[0.0, "fgsm", 16 / 255], "so does adversarial fine-tuning"
 
 
-def test_fresh_computes_everything_again(finished: tuple[Path, Path, str], tmp_path: Path) -> None:
-    storage = tmp_path / "storage"
-    shutil.copytree(finished[0], storage)
+def test_fresh_computes_everything_again(finished: tuple[Path, Path, str], storage: Path) -> None:
     before, part = artifacts(storage), ["--set", "prune.ratio=0", "--set", "adversarial_finetune.lambda=0"]
     advsweep("launch", "--space", finished[1], "--storage", storage, "--fresh", "--wandb", "disabled", *part, *ONE)
     assert sorted((ended(storage) - ended(finished[0])).values()) == [1] * 4, "two models and two attacks"
