@@ -189,6 +189,16 @@ def hear_loggers_of_torch() -> None:
             logger.propagate = True
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_environment() -> Iterator[None]:
+    """What the fixtures of a module make has nothing of the user's own settings either, and a cache of the run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in filter(is_setting, list(os.environ)):
+            patch.delenv(name)
+        patch.setenv("ADVSWEEP_CACHE", f"{os.environ[SHARED]}/cache-{os.getpid()}")
+        yield
+
+
 NUMBERS = itertools.count()
 SERVICE = "WANDB_SERVICE"
 """W&B leaves the socket of its service here, for processes that start later, and the socket ends with its test."""
@@ -213,7 +223,7 @@ def private_environment() -> Iterator[None]:
 
 
 def is_setting(name: str) -> bool:
-    return name.startswith(("ADVSWEEP_", "WANDB_")) and name != "ADVSWEEP_TEST_DATA"
+    return name.startswith(("ADVSWEEP_", "WANDB_")) and name not in ("ADVSWEEP_CHROMIUM", "ADVSWEEP_TEST_DATA")
 
 
 @pytest.fixture
