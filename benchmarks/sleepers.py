@@ -17,7 +17,7 @@ class SleepingWorker(StageWorker):
 
     seconds: Mapping[str, float] = SECONDS
 
-    def run(self, stages: Sequence[Stage], again: bool = False) -> list[dict[str, Any]]:  # noqa: ARG002
+    def run(self, stages: Sequence[Stage]) -> Sequence[Mapping[str, Any]]:
         self._log_event("start", stages)
         time.sleep(self.seconds[stages[0].kind])
         records = [self._publish(stage) for stage in stages]

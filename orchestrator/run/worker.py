@@ -20,6 +20,7 @@ from ray.exceptions import RayError
 from orchestrator.cluster.node import WorkerPlace, count_oom_kills
 from orchestrator.cluster.survey import collect_versions, find_difference
 from orchestrator.run.board_actor import find_board
+from orchestrator.store.stage_records import load_whole_records
 from tasks import paths
 from tasks.data.source import PROGRESS_LOG
 from tasks.devices import check_device, claim_devices, limit_memory
@@ -102,35 +103,29 @@ class StageWorker:
         """Where the actor is, once it is up."""
         return WorkerPlace(os.getpid(), self._node, count_oom_kills(), platform.node())
 
-    def run(self, stages: Sequence[Stage], again: bool = False) -> list[dict[str, Any]]:
+    def run(self, stages: Sequence[Stage]) -> Sequence[Mapping[str, Any]]:
         """Compute and publish stages that share one run; their records.
 
-        :param again: a run of them has ended early: what it published before its worker was lost is not computed twice.
+        What was published since it was planned is not computed twice, unless it is to be replaced: a worker may be lost
+        before its driver hears of what it has published.
         """
         from tasks.stages.context import Context
         from tasks.stages.run import run_stages
 
         settings = self._settings
-        if again and not settings.fresh and (published := self._read_published(stages)):
-            return published
-        limit_memory(self._device, self._share)
-        context = Context(
-            self._store, settings.data_dir, self._device, self._threads, settings.sweep_id, self._tell_epoch
-        )
-        self._log_event("start", stages)
-        records = run_stages(stages, context)
-        self._log_event("end", stages)
-        return records
-
-    def _read_published(self, stages: Sequence[Stage]) -> list[dict[str, Any]]:
-        """The records of all these stages; none where one is missing."""
-        found = [self._store.verify(stage.key) for stage in stages]
-        records = [record for record in found if record is not None]
-        if len(records) < len(stages):
-            return []
-        for stage in stages:  # what a worker that was lost in this moment may have left
-            self._storage.remove(self._store.name_checkpoint(stage.key))
-        return records
+        found = {} if settings.fresh else load_whole_records(self._store, [stage.key for stage in stages])
+        for key in found:  # what a worker that was lost in this moment may have left
+            self._storage.remove(self._store.name_checkpoint(key))
+        left = [stage for stage in stages if stage.key not in found]
+        if left:
+            limit_memory(self._device, self._share)
+            context = Context(
+                self._store, settings.data_dir, self._device, self._threads, settings.sweep_id, self._tell_epoch
+            )
+            self._log_event("start", left)
+            found |= {stage.key: record for stage, record in zip(left, run_stages(left, context), strict=True)}
+            self._log_event("end", left)
+        return [found[stage.key] for stage in stages]
 
     def _tell_epoch(self, stage: Stage, entry: Mapping[str, Any]) -> None:
         """Let the driver show how far the stage is, as well as that goes: nothing depends on it."""

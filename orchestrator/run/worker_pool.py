@@ -113,7 +113,7 @@ class WorkerPool:
         worker = next(worker for worker in self._idle if worker.resources == resources)
         self._idle.remove(worker)
         worker.node, worker.since, worker.limit = node, time.monotonic(), limit
-        self._busy[worker.actor.run.remote(node.job.stages, bool(node.ended))] = worker
+        self._busy[worker.actor.run.remote(node.job.stages)] = worker
         return worker.where
 
     def wait(self, timeout: float) -> list[JobResult]:

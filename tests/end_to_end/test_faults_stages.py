@@ -9,7 +9,7 @@ import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -49,12 +49,12 @@ class FaultyWorker(SleepingWorker):
 
     seconds = dict.fromkeys(SECONDS, 0.02)
 
-    def run(self, stages: Sequence[Stage], again: bool = False) -> list[dict[str, Any]]:
+    def run(self, stages: Sequence[Stage]) -> Sequence[Mapping[str, Any]]:
         fault = json.loads(self._storage.read(FAULTS)).get(stages[0].key)
         if fault:
             self._log_event("start", stages)
             getattr(self, f"_{fault}")(stages)
-        return super().run(stages, again)
+        return super().run(stages)
 
     def _memory(self, stages: Sequence[Stage]) -> None:  # noqa: ARG002
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -39,7 +39,7 @@ class SeeingWorker(StageWorker):
         super().__init__(settings, threads)
         self._claimed = os.environ[VISIBLE]
 
-    def run(self, stages: Any, again: bool = False) -> list[dict[str, Any]]:  # noqa: ARG002
+    def run(self, stages: Any) -> list[dict[str, Any]]:  # noqa: ARG002
         given = ray.get_runtime_context().get_accelerator_ids()["GPU"]
         seen = {"given": ",".join(given), "visible": os.environ[VISIBLE], "claimed": self._claimed}
         return [{**seen, "device": self._device, "early": self._early, "pid": os.getpid()}]

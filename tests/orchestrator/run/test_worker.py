@@ -20,6 +20,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.run import worker
 from orchestrator.run.worker import BoardHandler, StageWorker, WorkerSettings
 from orchestrator.space import space as spaces
+from tasks import paths
 from tasks.data.source import PROGRESS_LOG
 from tasks.errors import UsageError
 from tasks.stages import run as stages_run
@@ -144,26 +145,45 @@ def test_a_run_that_fails_has_begun_and_not_ended(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("count", "again", "fresh", "computed"),
-    [(2, True, False, False), (1, True, False, True), (2, False, False, True), (2, True, True, True)],
-    ids=["it was lost after it had published", "before it had published all", "no run of them", "replaced anyway"],
+    ("published", "fresh", "computed"),
+    [([0, 1], False, []), ([1], False, [0]), ([], False, [0, 1]), ([0, 1], True, [0, 1])],
+    ids=["it was lost after it had published", "before it had published all", "nothing there", "replaced anyway"],
 )
-def test_what_a_run_published_before_it_was_lost_is_not_computed_again(
-    count: int, again: bool, fresh: bool, computed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_was_published_before_a_worker_was_lost_is_not_computed_again(
+    published: list[int], fresh: bool, computed: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Here(monkeypatch, {})
     establish_storage(open_storage(tmp_path))
     stages = make_plan(spaces.build("test", "test", dict(CONFIG))).trials[0].chain[:2]
-    records = IdleWorker(WorkerSettings(str(tmp_path), "s-0", None), 1).run(stages[:count])
-    left = tmp_path / StageStore(open_storage(tmp_path)).name_checkpoint(stages[0].key)
-    left.parent.mkdir()
-    left.touch()
-    monkeypatch.setattr(stages_run, "run_stages", lambda *_: [{"computed": True}])
+    lost = IdleWorker(WorkerSettings(str(tmp_path), "s-0", None), 1)
+    records = {place: lost.run([stages[place]])[0] for place in published} | {
+        place: {"computed": place} for place in computed
+    }
+    checkpoints = [tmp_path / StageStore(open_storage(tmp_path)).name_checkpoint(stage.key) for stage in stages]
+    checkpoints[0].parent.mkdir(exist_ok=True)
+    for checkpoint in checkpoints:
+        checkpoint.touch()
+    monkeypatch.setattr(stages_run, "run_stages", lambda left, _: [{"computed": stages.index(one)} for one in left])
     made = StageWorker(WorkerSettings(str(tmp_path), "s-1", None, fresh=fresh), 1)
-    assert made.run(stages, again) == ([{"computed": True}] if computed else records)
-    logs = [file.read_text() for file in tmp_path.glob("sweeps/s-1/executions/*.jsonl")]
-    assert bool(logs) is computed, "a stage that is computed says so in the log"
-    assert left.exists() is computed
+    assert made.run(stages) == [records[place] for place in (0, 1)]
+    lines = [line for file in tmp_path.glob("sweeps/s-1/executions/*.jsonl") for line in file.read_text().splitlines()]
+    noted = [(json.loads(line)["event"], json.loads(line)["key"]) for line in lines]
+    assert noted == [(event, stages[place].key) for event in ("start", "end") for place in computed]
+    assert [place for place in (0, 1) if checkpoints[place].exists()] == computed
+
+
+def test_what_a_lost_worker_published_in_part_is_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an object store shows it: files come one by one, the record last."""
+    Here(monkeypatch, {})
+    establish_storage(open_storage(tmp_path))
+    stages = make_plan(spaces.build("test", "test", dict(CONFIG))).trials[0].chain[:1]
+    part = tmp_path / paths.STAGES / stages[0].key / paths.MODEL
+    part.parent.mkdir(parents=True)
+    part.touch()
+    monkeypatch.setattr(stages_run, "run_stages", lambda *_: [{"computed": True}])
+    assert StageWorker(WorkerSettings(str(tmp_path), "s-1", None), 1).run(stages) == [{"computed": True}]
 
 
 def test_a_node_with_a_folder_of_its_own_in_place_of_the_storage_says_so_at_once(
