@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan, plan_text
 from orchestrator.space import space as spaces
@@ -72,6 +75,15 @@ def accuracies(row: Row) -> tuple[float, float]:
 Rule = Callable[[Row], tuple[float, float]]
 
 
+@contextlib.contextmanager
+def write_at_once() -> Iterator[None]:
+    """Wait for no disk, which takes as long as everything else: what is made up need not survive a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@write_at_once()
 def made_up(
     folder: Path,
     content: Mapping[str, Any] = GRID,
@@ -104,7 +116,7 @@ def made_up(
     return sweep
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
 def _describe_trials(content: str, name: str) -> tuple[Plan, list[Row]]:
     """The plan of a space, which many tests have, and the row of each of its trials if it left no image right.
 
