@@ -33,6 +33,9 @@ def test_runs_are_written_once_and_sent_once(tmp_path: object) -> None:
     assert folder.sendable() == [], "its files are not on this machine"
     (folder.path / "wandb" / f"offline-run-1-{run_id('a-1', 't')}").mkdir(parents=True)
     assert folder.sendable() == ["t"]
+    later = folder.path / "wandb" / f"offline-run-2-{run_id('a-1', 't')}"
+    later.mkdir()
+    assert folder.run_folder("t") == later, "of two launches, what the last one wrote"
     folder.remember_place("robust")
     folder.remember_place("robust")
     assert (folder.place()["project"], len(folder.place()["places"])) == ("robust", 1)

@@ -138,7 +138,8 @@ def test_a_broken_data_set_is_caught(how: str) -> None:
         if how == "floats":
             part = part[0].float(), part[1]
         names = {"labels": ("a",), "twice": ("a", "a")}
-        return part, part, names.get(how, ("a", "b"))
+        other = make_pixels("", draws) if how == "one class" else part
+        return part, other, names.get(how, ("a", "b"))
 
     class Wrong(FunctionSource):
         """It miscounts, or resizes nothing."""

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
+from tasks.stages import train
 from tasks.stages.run import run_chain
 from tests.support.damage import KINDS, WEIGHTS, replace_file
 from tests.support.small import SGD, context, run, stages_of, trial
@@ -23,6 +25,18 @@ DAMAGES = [
     *OTHERS, "empty", "8 GB of holes", "flipped at 0.01", "document b'null'",
     *(name for name in WEIGHTS if name != LARGE), pytest.param(LARGE, marks=pytest.mark.slow),
 ]  # fmt: skip
+
+
+def test_fixed_examples_are_drawn_by_the_seed_of_the_trial(tmp_path: Path) -> None:
+    """Another seed draws others, and the same one the same."""
+    hardened = {**SECTIONS["train"], "lambda": 1, "attack": {"name": "fgsm", "eps": 0.1}, "fixed_examples": 10}
+    drawn = []
+    for seed in (1, 2, 1):
+        stage = stages_of(trial(**SECTIONS, adversarial_finetune=hardened, seed=seed))[-2]
+        drawn.append(train._choose_images(context(tmp_path).load_data(stage, "train").train, 10, stage).pixels)
+    assert len(drawn[0]) == 10
+    assert torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 @pytest.fixture(scope="module")

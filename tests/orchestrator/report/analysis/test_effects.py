@@ -10,7 +10,7 @@ import pytest
 from orchestrator.report.analysis.effects import TOO_FEW, Effect, estimate_effects
 from orchestrator.report.analysis.studies import group_studies
 from orchestrator.report.analysis.study import Study
-from tests.support.report_data import GRID, made_up
+from tests.support.report_data import GRID, WITHOUT_TUNING, made_up
 
 
 def one(found: list[Effect], axis: str, before: str, after: str, measure: str) -> Effect:
@@ -59,6 +59,14 @@ def test_with_fewer_than_three_seeds_nothing_is_called_real(seeds: list[int], ve
     (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
     found = one(estimate_effects(study), "pruning ratio", "0", "0.4", "clean accuracy")
     assert (found.verdict, found.adjusted is None) == (verdict, verdict == TOO_FEW)
+
+
+def test_no_budget_is_compared_with_no_attack(tmp_path: Path) -> None:
+    """At a budget of zero nothing is attacked: that any attack costs accuracy is no effect of its budget."""
+    content = {**WITHOUT_TUNING, "prune": None}
+    content |= {"attack": {**GRID["attack"], "eps": {"grid_search": [0, "8/255", "16/255"]}, "steps": 10}}
+    (study,) = group_studies(made_up(tmp_path, content, images=False).rows())
+    assert {(effect.before, effect.after) for effect in estimate_effects(study)} == {("8/255", "16/255")}
 
 
 def test_axes_that_always_change_together_are_not_taken_apart(tmp_path: Path) -> None:

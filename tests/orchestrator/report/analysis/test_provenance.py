@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ def test_models_data_and_dates_are_those_of_the_finished_trials(tmp_path: Path) 
     plan = sweep.plan()
     fingerprint = plan["stages"][sweep.rows()[0]["attack_key"]]["data"]
     assert found.data == f"digits, 16 x 16 pixels, {fingerprint[:12]}"
+
+
+def test_the_period_spans_all_trials_in_whatever_order_they_stand(tmp_path: Path) -> None:
+    sweep = made_up(tmp_path, WITHOUT_TUNING, images=False)
+    days = [(5, 6), (2, 9), (4, 7)]
+    rows = [
+        row | {name: datetime(2026, 1, day, tzinfo=timezone.utc)
+               for name, day in zip(("started_at", "finished_at"), span, strict=True)}
+        for row, span in zip(sweep.rows(), days, strict=False)
+    ]  # fmt: skip
+    found = describe_provenance(sweep, sweep.plan(), rows)
+    assert (found.period, found.day) == ("02 Jan 2026 00:00 to 09 Jan 2026 00:00 UTC", "09 Jan 2026")
 
 
 def test_nothing_finished_has_no_dates(tmp_path: Path) -> None:

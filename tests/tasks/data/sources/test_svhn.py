@@ -28,6 +28,16 @@ def test_svhn_counts_ten_as_zero(tmp_path: Path) -> None:
     assert torch.equal(found.test.pixels[1, 2], torch.from_numpy(pixels[:, :, 2, 1]))
 
 
+@pytest.mark.parametrize("changed", ["train_32x32.mat", "test_32x32.mat"])
+def test_a_change_of_either_file_changes_the_fingerprint(tmp_path: Path, changed: str) -> None:
+    content = {"X": np.zeros((32, 32, 3, 2), np.uint8), "y": np.ones((2, 1), np.uint8)}
+    for name in ("train_32x32.mat", "test_32x32.mat"):
+        savemat(tmp_path / name, content)
+    before = inspect_dataset(settings("svhn"), tmp_path).fingerprint
+    savemat(tmp_path / changed, content | {"y": np.full((2, 1), 2, np.uint8)})
+    assert inspect_dataset(settings("svhn"), tmp_path).fingerprint != before
+
+
 @pytest.mark.parametrize(
     "content",
     [
