@@ -75,7 +75,8 @@ def test_slow():
 
 
 @pytest.mark.slow
-def test_a_room_alone_is_run(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_room_alone_is_run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     assert main(["tests/benchmarks", "-p", "no:cacheprovider", "-q", "--co"]) == 0
     shown = capfd.readouterr().out
     assert {line.split("::")[0] for line in shown.splitlines() if "::" in line} == {
